@@ -1,0 +1,75 @@
+/**
+ * Every HTTP server here is made by this function, so that each has the same bounds, the same error
+ * bodies and the same parsing by schema: players' API, private link and private port alike.
+ */
+import { type FastifyError, fastify } from "fastify";
+import {
+  hasZodFastifySchemaValidationErrors,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from "fastify-type-provider-zod";
+import type { Logger } from "pino";
+import { isFailure, MeridianError } from "./errors.ts";
+import type { LinkCredentials } from "./link/credentials.ts";
+
+export interface HttpServerOptions {
+  readonly log: Logger;
+  /** Most bytes of a request's body. */
+  readonly bodyBytesMax: number;
+  /** A request must have arrived within this, ms. */
+  readonly requestTimeoutMs: number;
+  /** With these, only peers that hold a certificate of the same CA get past the TLS handshake. */
+  readonly mutualTls?: LinkCredentials;
+  /** Addresses or CIDRs whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustedProxies?: readonly string[];
+}
+
+export type HttpServer = ReturnType<typeof createHttpServer>;
+
+/** A Fastify server whose routes take and give zod schemas. Listening is up to the caller. */
+export function createHttpServer(options: HttpServerOptions) {
+  const { log, mutualTls, trustedProxies } = options;
+  const server = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: options.requestTimeoutMs,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    maxRequestsPerSocket: 0,
+    routerOptions: { maxParamLength: 256 },
+    trustProxy: trustedProxies && trustedProxies.length > 0 ? [...trustedProxies] : false,
+    https: mutualTls ? { ...mutualTls, requestCert: true, rejectUnauthorized: true } : null,
+    // Connections that are idle at a stop must not hold it up.
+    forceCloseConnections: true,
+  }).withTypeProvider<ZodTypeProvider>();
+
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  server.setNotFoundHandler((_request, reply) => {
+    const failure = new MeridianError("not_found");
+    return reply.status(failure.status).send(failure.toBody());
+  });
+  server.setErrorHandler((error: FastifyError, request, reply) => {
+    const failure = toFailure(error);
+    if (failure.kind === "internal") request.log.error({ err: error }, "a request failed");
+    if (failure.retryAfterMs !== undefined) {
+      void reply.header("retry-after", Math.ceil(failure.retryAfterMs / 1000));
+    }
+    return reply.status(failure.status).send(failure.toBody());
+  });
+  return server;
+}
+
+function toFailure(error: FastifyError): MeridianError {
+  if (isFailure(error)) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    return new MeridianError("bad_request", { message: error.message, cause: error });
+  }
+  if (error.statusCode === 413) return new MeridianError("payload_too_large", { cause: error });
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new MeridianError("bad_request", { message: error.message, cause: error });
+  }
+  return new MeridianError("internal", { cause: error });
+}

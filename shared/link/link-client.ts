@@ -1,0 +1,140 @@
+/**
+ * Calls to the other end of a private link: mTLS, keep-alive, JSON, a deadline on each.
+ *
+ * At most `CALLS_MAX` calls to one peer are under way; past that a call is refused at once with
+ * `unavailable`, so a peer that hangs can't collect callers. A breaker opens after consecutive
+ * failures of the connection and lets one probe through per `openMs`; answers with an error body
+ * are answers, and leave it closed.
+ */
+import { Agent, request } from "undici";
+import type { z } from "zod";
+import { type Clock, systemClock } from "../clock.ts";
+import { failureFromBody, isFailure, MeridianError } from "../errors.ts";
+import { Breaker } from "./breaker.ts";
+import type { LinkCredentials } from "./credentials.ts";
+import { type Peer, parsePeerNames, peerName } from "./peer.ts";
+
+const CALLS_MAX = 1024;
+const CONNECTIONS_MAX = 16;
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface LinkCall<T> {
+  /** `host:port` of the peer's link. */
+  readonly address: string;
+  /** Whom the certificate at that address must name; another one is refused. */
+  readonly peer: Peer;
+  /** For example `/link/heartbeat`. */
+  readonly path: string;
+  readonly body: unknown;
+  readonly answer: z.ZodType<T>;
+  readonly deadlineMs: number;
+}
+
+export class LinkClient {
+  readonly #credentials: LinkCredentials;
+  readonly #clock: Clock;
+  readonly #peers = new Map<string, { agent: Agent; breaker: Breaker; calls: number }>();
+
+  constructor(credentials: LinkCredentials, clock: Clock = systemClock) {
+    this.#credentials = credentials;
+    this.#clock = clock;
+  }
+
+  /**
+   * One call and its parsed answer.
+   * @throws {MeridianError} the peer's own failure; `timeout` past the deadline; `unavailable` when
+   *   the peer can't be reached, its breaker is open, or it answers nonsense
+   */
+  async call<T>(call: LinkCall<T>): Promise<T> {
+    const peer = this.#peer(call);
+    if (peer.calls >= CALLS_MAX) {
+      throw new MeridianError("unavailable", { message: "too many calls to one peer" });
+    }
+    if (!peer.breaker.permits(this.#clock.monotonicMs())) {
+      throw new MeridianError("unavailable", { message: "the peer's breaker is open" });
+    }
+    peer.calls += 1;
+    try {
+      const answer = await exchange(peer.agent, call);
+      peer.breaker.succeeded();
+      return answer;
+    } catch (error) {
+      if (isFailure(error, "timeout") || isFailure(error, "unavailable")) {
+        peer.breaker.failed(this.#clock.monotonicMs());
+      } else {
+        peer.breaker.succeeded();
+      }
+      throw error;
+    } finally {
+      peer.calls -= 1;
+    }
+  }
+
+  /** Forgets peers that are gone for good, closing their connections. */
+  async forget(address: string): Promise<void> {
+    const gone = [...this.#peers].filter(([key]) => key.startsWith(`${address} `));
+    for (const [key] of gone) this.#peers.delete(key);
+    await Promise.all(gone.map(([, peer]) => peer.agent.destroy()));
+  }
+
+  async stop(): Promise<void> {
+    const peers = [...this.#peers.values()];
+    this.#peers.clear();
+    await Promise.all(peers.map((peer) => peer.agent.destroy()));
+  }
+
+  #peer(call: { readonly address: string; readonly peer: Peer }) {
+    const name = peerName(call.peer);
+    const key = `${call.address} ${name}`;
+    const known = this.#peers.get(key);
+    if (known) return known;
+    const agent = new Agent({
+      connections: CONNECTIONS_MAX,
+      pipelining: 1,
+      maxResponseSize: ANSWER_BYTES_MAX,
+      keepAliveTimeout: 10_000,
+      connect: {
+        ...this.#credentials,
+        timeout: 2_000,
+        // The name is checked as a URI: a link's address may be any host.
+        checkServerIdentity: (_host, certificate) => {
+          const found = parsePeerNames(certificate.subjectaltname ?? "");
+          if (found && peerName(found) === name) return undefined;
+          return new Error(`the certificate at ${call.address} does not name ${name}`);
+        },
+      },
+    });
+    const peer = { agent, breaker: new Breaker(), calls: 0 };
+    this.#peers.set(key, peer);
+    return peer;
+  }
+}
+
+async function exchange<T>(agent: Agent, call: LinkCall<T>): Promise<T> {
+  let status: number;
+  let body: unknown;
+  try {
+    const response = await request(`https://${call.address}${call.path}`, {
+      dispatcher: agent,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(call.body),
+      signal: AbortSignal.timeout(call.deadlineMs),
+    });
+    status = response.statusCode;
+    body = await response.body.json();
+  } catch (cause) {
+    const late = cause instanceof Error && cause.name === "TimeoutError";
+    throw new MeridianError(late ? "timeout" : "unavailable", {
+      message: `${call.path} at ${call.address} did not answer`,
+      cause,
+    });
+  }
+  if (status !== 200) throw failureFromBody(status, body);
+  const parsed = call.answer.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new MeridianError("unavailable", {
+    message: `${call.path} at ${call.address} answered in a wrong form`,
+    cause: parsed.error,
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * `POST /v1/join`: one call ranks the regions, takes a seat and answers with the ticket for it.
+ * `POST /v1/join/renew` keeps that seat for a client that is still loading.
+ * `POST /v1/reconnect` gives a dropped player's kept seat a fresh ticket.
+ * `GET /v1/regions` lists where one could play and what to measure.
+ */
+import { z } from "zod";
+import { GameName, NodeId, RegionId, RoomId, SessionId } from "../ids.ts";
+
+/** What the game's own code receives as join options; bounded, and never trusted. */
+export const JoinOptions = z
+  .record(z.string().max(64), z.unknown())
+  .refine((options) => JSON.stringify(options).length <= 4096, "4 KiB of options at most");
+export type JoinOptions = z.infer<typeof JoinOptions>;
+
+/** Round trip times that the client measured, in ms, by region. */
+export const RoundTrips = z.record(RegionId, z.number().nonnegative().max(60_000));
+export type RoundTrips = z.infer<typeof RoundTrips>;
+
+export const JoinMode = z.enum(["joinOrCreate", "create", "join", "joinById"]);
+export type JoinMode = z.infer<typeof JoinMode>;
+
+export const JoinRequest = z
+  .object({
+    game: GameName,
+    mode: JoinMode.default("joinOrCreate"),
+    /** With `joinById`: the room. */
+    roomId: RoomId.optional(),
+    options: JoinOptions.default({}),
+    /** Insists on one region, for example to play with friends there. */
+    region: RegionId.optional(),
+    roundTripsMs: RoundTrips.optional(),
+    protocol: z.number().int().positive(),
+    /** The game's build, compared with what the regions run. */
+    build: z.string().max(64).optional(),
+  })
+  .refine((join) => join.mode !== "joinById" || join.roomId !== undefined, {
+    message: "joinById needs a roomId",
+    path: ["roomId"],
+  });
+export type JoinRequest = z.input<typeof JoinRequest>;
+
+/**
+ * Where to connect: what Colyseus calls a seat reservation. The websocket's URL is
+ * `ws(s)://{publicAddress}/{processId}/{roomId}?sessionId={sessionId}`; the ticket is a prefix of
+ * the path inside `publicAddress` (`host:port/t/TICKET`), the one place a stock client carries it.
+ */
+export const SeatReservation = z.object({
+  name: GameName,
+  roomId: RoomId,
+  sessionId: SessionId,
+  processId: NodeId,
+  publicAddress: z.string(),
+});
+export type SeatReservation = z.infer<typeof SeatReservation>;
+
+/** One region as the ranking saw it, best first. */
+export const RankedRegion = z.object({
+  regionId: RegionId,
+  eligible: z.boolean(),
+  /** Estimated round trip in ms; from the client's measurement, or from distance. */
+  roundTripMs: z.number().nullable(),
+  /** Lower is better; ms of latency, and what load and fullness add to it. */
+  score: z.number().nullable(),
+  /** In words: what the estimate is from, what was added, or why it is not eligible. */
+  reasons: z.array(z.string()),
+});
+export type RankedRegion = z.infer<typeof RankedRegion>;
+
+export const JoinAnswer = z.object({
+  ticket: z.string(),
+  ticketExpiresInMs: z.number().int().positive(),
+  reservation: SeatReservation,
+  regionId: RegionId,
+  /** All regions in order: the client holds its next choices before it needs them. */
+  ranking: z.array(RankedRegion),
+});
+export type JoinAnswer = z.infer<typeof JoinAnswer>;
+
+export const RenewRequest = z.object({ ticket: z.string().max(2048) });
+export type RenewRequest = z.infer<typeof RenewRequest>;
+
+/** The part of a reconnection token after `roomId:`; opaque to everyone but the core. */
+export const ReconnectionToken = z.string().regex(/^[A-Za-z0-9_-]{20,255}$/);
+
+export const ReconnectRequest = z.object({
+  roomId: RoomId,
+  reconnectionToken: ReconnectionToken,
+  protocol: z.number().int().positive(),
+});
+export type ReconnectRequest = z.infer<typeof ReconnectRequest>;
+
+export const RegionInfo = z.object({
+  regionId: RegionId,
+  /** For people, for example "Beijing". */
+  name: z.string(),
+  latitude: z.number(),
+  longitude: z.number(),
+  state: z.enum(["active", "draining", "down", "unknown"]),
+  /** `host:port` of a node that answers `GET /ping`; null while none lives. */
+  publicAddress: z.string().nullable(),
+  players: z.number().int().nonnegative(),
+  capacity: z.number().int().nonnegative(),
+});
+export type RegionInfo = z.infer<typeof RegionInfo>;
+
+export const RegionsAnswer = z.object({
+  /** In the order a join would try them. */
+  regions: z.array(RegionInfo),
+  ranking: z.array(RankedRegion),
+  playersOnline: z.number().int().nonnegative(),
+});
+export type RegionsAnswer = z.infer<typeof RegionsAnswer>;

@@ -1,0 +1,129 @@
+/**
+ * The private link: mTLS HTTP with JSON, both ways. Who calls is taken from the certificate
+ * (`meridian://core`, `meridian://region/beijing`), never from the body.
+ *
+ * Region → core: `POST /link/heartbeat`, `POST /link/claim`.
+ * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/drain`.
+ */
+import { z } from "zod";
+import { Epoch } from "../epoch.ts";
+import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
+import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { Jwks, PlayerAuth } from "./ticket.ts";
+
+/** A region sends one this often, in ms. */
+export const HEARTBEAT_PERIOD_MS = 500;
+/** A region may serve new players for this long from the sending of its last answered heartbeat. */
+export const LEASE_MS = 2_000;
+/** The core takes a region for down this long after it received the last heartbeat. */
+export const GRACE_MS = 2_250;
+
+const count = z.number().int().nonnegative();
+const hostPort = z.string().regex(/^[^\s/@?#]+:\d{1,5}$/, "host:port");
+
+export const Heartbeat = z.object({
+  regionId: RegionId,
+  nodeId: NodeId,
+  /** Grows by one with each; a reordered older one is ignored. */
+  sequence: count,
+  protocol: count,
+  /** Build of the node's software, for example its commit. */
+  build: z.string().max(64),
+  /** `host:port` that players connect to. */
+  publicAddress: hostPort,
+  /** `host:port` on which the core reaches this node's link. */
+  linkAddress: hostPort,
+  games: z.array(GameName).max(64),
+  state: z.enum(["active", "draining"]),
+  /** Most players (connected and reserved) that this node takes. */
+  capacity: count,
+  /** Players in rooms. */
+  connected: count,
+  /** Seats promised to tickets that have not arrived yet, and to players who dropped. */
+  reserved: count,
+  rooms: count,
+  load: z.object({
+    /** 99th percentile of the event loop's delay since the last heartbeat, ms. */
+    eventLoopDelayP99Ms: z.number().nonnegative(),
+    /** 0 to 1. */
+    eventLoopUtilisation: z.number().min(0).max(1),
+    rssBytes: count,
+  }),
+  /** Whether this region's own Redis answers. */
+  redis: z.enum(["up", "down"]),
+  /** The key ids of the JWKS that the node holds, so that the core sends it only when it changed. */
+  keyIds: z.array(z.string().max(64)).max(16),
+  /** Rooms that ended since the last answered heartbeat. */
+  endedRooms: z.array(RoomId).max(1000),
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;
+
+export const HeartbeatAnswer = z.object({
+  /** Core time, ms since 1970: tickets are judged by it. */
+  coreTimeMs: z.number(),
+  leaseMs: z.number().int().positive(),
+  regionEpoch: Epoch,
+  /** Present only when the node's key ids differ from the core's. */
+  jwks: Jwks.optional(),
+  /** What an operator wants of this node. */
+  wanted: z.enum(["active", "draining"]),
+});
+export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
+
+/** A node asks to own a room it has made. Idempotent by `claimId`. */
+export const ClaimRequest = z.object({
+  claimId: z.string().min(8).max(64),
+  roomId: RoomId,
+  game: GameName,
+  nodeId: NodeId,
+});
+export type ClaimRequest = z.infer<typeof ClaimRequest>;
+export const ClaimAnswer = z.object({ roomEpoch: Epoch });
+export type ClaimAnswer = z.infer<typeof ClaimAnswer>;
+
+/** `reserve` takes a new seat, `renew` keeps one for longer, `reconnect` finds a dropped player's. */
+export const ReserveRequest = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("seat"),
+    player: PlayerAuth,
+    game: GameName,
+    mode: JoinMode,
+    roomId: RoomId.optional(),
+    options: JoinOptions,
+    /** The seat is free again when the player has not arrived after this, ms. */
+    holdMs: z.number().int().positive(),
+  }),
+  z.object({
+    kind: z.literal("renew"),
+    roomId: RoomId,
+    sessionId: SessionId,
+    holdMs: z.number().int().positive(),
+  }),
+  z.object({
+    kind: z.literal("reconnect"),
+    playerId: PlayerId,
+    roomId: RoomId,
+    sessionId: SessionId,
+    reconnectionToken: ReconnectionToken,
+  }),
+]);
+export type ReserveRequest = z.infer<typeof ReserveRequest>;
+
+export const ReserveAnswer = z.object({
+  nodeId: NodeId,
+  game: GameName,
+  roomId: RoomId,
+  sessionId: SessionId,
+});
+export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
+
+/** Gives back a seat whose ticket will not be used. Releasing what is not held is no error. */
+export const ReleaseRequest = z.object({ roomId: RoomId, sessionId: SessionId });
+export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
+
+/** No new seats and no new rooms; those that run may end by themselves. `active` undoes it. */
+export const DrainRequest = z.object({ state: z.enum(["active", "draining"]) });
+export type DrainRequest = z.infer<typeof DrainRequest>;
+
+export const Done = z.object({ ok: z.literal(true) });
+export type Done = z.infer<typeof Done>;

@@ -1,0 +1,51 @@
+/** What operators see and do, on the core's private port: `GET /ops/status`. */
+import { z } from "zod";
+import { Epoch } from "../epoch.ts";
+import { NodeId, RegionId } from "../ids.ts";
+
+/** Each role may do what the one before it may. */
+export const OperatorRole = z.enum(["viewer", "operator", "admin"]);
+export type OperatorRole = z.infer<typeof OperatorRole>;
+
+export const NodeStatus = z.object({
+  nodeId: NodeId,
+  state: z.enum(["active", "draining", "down"]),
+  heartbeatAgeMs: z.number(),
+  connected: z.number(),
+  reserved: z.number(),
+  capacity: z.number(),
+  rooms: z.number(),
+  eventLoopDelayP99Ms: z.number(),
+  redis: z.enum(["up", "down"]),
+  build: z.string(),
+});
+
+export const RegionStatus = z.object({
+  regionId: RegionId,
+  name: z.string(),
+  state: z.enum(["active", "draining", "down", "unknown"]),
+  regionEpoch: Epoch,
+  nodes: z.array(NodeStatus),
+});
+
+export const StatusAnswer = z.object({
+  coreTimeMs: z.number(),
+  coreTerm: z.number(),
+  build: z.string(),
+  database: z.enum(["up", "down"]),
+  playersOnline: z.number(),
+  regions: z.array(RegionStatus),
+});
+export type StatusAnswer = z.infer<typeof StatusAnswer>;
+
+export const OperatorTokenRequest = z.object({
+  name: z.string().min(1).max(64),
+  role: OperatorRole,
+});
+export const OperatorTokenAnswer = z.object({
+  id: z.string(),
+  name: z.string(),
+  role: OperatorRole,
+  /** Shown once. */
+  token: z.string(),
+});
