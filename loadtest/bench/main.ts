@@ -1,0 +1,53 @@
+/**
+ * `npm run bench -- NAME [--json] [--quick]`: runs one benchmark, or lists them.
+ *
+ * Absolute times wobble from machine to machine, so every benchmark measures a floor or a peer in the
+ * same run, alternating, and reports the ratio. With `--json` the last line is one JSON object.
+ */
+import { parseArgs } from "node:util";
+import type { Benchmark } from "./benchmark.ts";
+import { snapshotBenchmark } from "./snapshot.ts";
+import { ticketBenchmark } from "./ticket.ts";
+
+const benchmarks: readonly Benchmark[] = [ticketBenchmark, snapshotBenchmark];
+
+const usage = `Usage: npm run bench -- NAME [--quick] [--json]
+
+  --quick   a shorter run, within 50 s
+  --json    end with one line of JSON that holds every figure
+
+Benchmarks:
+${benchmarks.map(({ name, description }) => `  ${name.padEnd(10)}${description}`).join("\n")}`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const name = positionals[0];
+  if (values.help || name === undefined) {
+    console.log(usage);
+    return values.help ? 0 : 2;
+  }
+  const benchmark = benchmarks.find((one) => one.name === name);
+  if (!benchmark) {
+    console.error(`There is no benchmark "${name}".\n\n${usage}`);
+    return 2;
+  }
+  console.log(`${benchmark.name}: ${benchmark.description}`);
+  const figures = await benchmark.run({ quick: values.quick, say: (line) => console.log(line) });
+  if (values.json) console.log(JSON.stringify({ benchmark: name, ...figures }));
+  return 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
