@@ -2,7 +2,7 @@
  * Every HTTP server here is made by this function, so that each has the same bounds, the same error
  * bodies and the same parsing by schema: players' API, private link and private port alike.
  */
-import { type FastifyError, fastify } from "fastify";
+import { type FastifyError, fastify, LogController } from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
   serializerCompiler,
@@ -32,7 +32,7 @@ export function createHttpServer(options: HttpServerOptions) {
   const { log, mutualTls, trustedProxies } = options;
   const server = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: 60_000,

@@ -1,0 +1,44 @@
+/** Where a player's connection stands, as games and pages see it. */
+import { type ErrorKind, errorKinds, MeridianError } from "../errors.ts";
+
+/** Why a connection ended for good; `closed` when the server gave no reason. */
+export type LeaveReason = ErrorKind | "asked" | "closed";
+
+export type Connection =
+  | { readonly phase: "idle" }
+  /** Looking for a room: the `attempt`th try is under way, or begins in `nextInMs`. */
+  | { readonly phase: "joining"; readonly attempt: number; readonly nextInMs: number }
+  /** Has a seat in that region and opens its connection. */
+  | { readonly phase: "connecting"; readonly regionId: string }
+  | { readonly phase: "playing"; readonly regionId: string }
+  /** Nothing was heard for a while. What is sent now may be lost. */
+  | { readonly phase: "suspect"; readonly regionId: string }
+  /** The connection is gone and the seat is kept: the `attempt`th return is under way, or begins
+   * in `nextInMs`. */
+  | {
+      readonly phase: "reconnecting";
+      readonly regionId: string;
+      readonly attempt: number;
+      readonly nextInMs: number;
+    }
+  /** That room can't be had back. `rejoin()` looks for another. */
+  | { readonly phase: "lost"; readonly regionId: string; readonly error: MeridianError }
+  /** Over: the player left, or was sent away. */
+  | { readonly phase: "left"; readonly reason: LeaveReason }
+  /** No room was found. `rejoin()` tries again. */
+  | { readonly phase: "failed"; readonly error: MeridianError };
+
+/** With these the server asks to come back; 1006 and 1005 are a network's doing. */
+const RETURN_CODES: readonly number[] = [1001, 1005, 1006, 4010];
+
+/** Whether a connection that was in use and closed like that may come back. */
+export function mayReturn(closeCode: number): boolean {
+  return RETURN_CODES.includes(closeCode);
+}
+
+/** What a close means, from the kind that our servers give as its reason, else from its code. */
+export function failureOfClose(code: number, reason: string): MeridianError | undefined {
+  const kind = errorKinds().find((known) => known === reason);
+  if (kind) return new MeridianError(kind);
+  return mayReturn(code) ? new MeridianError("going_away") : undefined;
+}

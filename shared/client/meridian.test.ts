@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { after, beforeEach, test } from "node:test";
+import { isFailure, MeridianError } from "../errors.ts";
+import { FakeClock } from "../fake-clock.ts";
+import type { Connection } from "./connection.ts";
+import { RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./connection-step.ts";
+import { Meridian } from "./meridian.ts";
+import { KEPT_MAX, type Play } from "./play.ts";
+import { ScriptedWorld, SECRET, TOKEN } from "./scripted-world.testkit.ts";
+
+let world = new ScriptedWorld();
+let url = await world.start();
+after(() => world.stop());
+
+beforeEach(async () => {
+  world.stop();
+  world = new ScriptedWorld();
+  url = await world.start();
+});
+
+/** Waits for something that the network brings about. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const giveUpAtMs = performance.now() + 5_000;
+  while (!holds()) {
+    if (performance.now() > giveUpAtMs) assert.fail(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function phaseOf(play: Play<unknown>, phase: Connection["phase"]): Promise<void> {
+  return until(`${phase}, still ${play.connection.phase}`, () => play.connection.phase === phase);
+}
+
+/** Each `dice` is 0: every wait is as short as it may be. */
+function client(options: Partial<ConstructorParameters<typeof Meridian>[0]> = {}): Meridian {
+  return new Meridian({ url, random: () => 0, ...options });
+}
+
+const failure = (kind: ConstructorParameters<typeof MeridianError>[0]) => (error: unknown) =>
+  isFailure(error, kind);
+
+test("logs in by itself, brings measured round trips along, and plays", async () => {
+  const phases: string[] = [];
+  const play = await client().join("arena", { onConnection: ({ phase }) => phases.push(phase) });
+  assert.deepEqual(phases, ["joining", "connecting", "playing"]);
+  const join = world.asked.find(({ path }) => path === "/v1/join");
+  assert.deepEqual(Object.keys(join?.body.roundTripsMs ?? {}), ["beijing"]);
+  assert.equal(join?.authorization, "Bearer access-1");
+  await play.leave();
+  assert.equal(play.connection.phase, "left");
+  await until("the connection is closed", () => world.connected.size === 0);
+});
+
+test("listeners stay over a reconnect, and what was kept is sent then", async () => {
+  const play = await client().join("arena");
+  const heard: string[] = [];
+  play.onMessage("hello", () => heard.push("hello"));
+  world.say("hello");
+  await until("the first message", () => heard.length === 1);
+
+  let refusals = 0;
+  world.script = ({ path }) =>
+    path === "/v1/reconnect" && refusals++ < 1 ? new MeridianError("unavailable") : undefined;
+  world.cut();
+  await phaseOf(play, "reconnecting");
+  assert.equal(play.send("move"), false, "dropped");
+  assert.equal(play.send("important", undefined, { keep: true }), true);
+  await phaseOf(play, "playing");
+  const reconnect = world.asked.find(({ path }) => path === "/v1/reconnect");
+  assert.equal(reconnect?.body.reconnectionToken, TOKEN);
+  const [connected] = world.connected;
+  assert.match(connected?.url ?? "", new RegExp(`reconnectionToken=${TOKEN}`));
+  await until("the kept message", () => world.received.length === 1);
+  assert.deepEqual(world.received, ["important"]);
+  world.say("hello");
+  await until("a message after the return", () => heard.length === 2);
+  await play.leave();
+});
+
+test("no more messages are kept than the limit", async () => {
+  const play = await client().join("arena");
+  world.script = ({ path }) => (path === "/v1/reconnect" ? "silence" : undefined);
+  world.cut();
+  await phaseOf(play, "reconnecting");
+  const kept = Array.from({ length: KEPT_MAX + 1 }, () => play.send("m", 1, { keep: true }));
+  assert.equal(kept.filter(Boolean).length, KEPT_MAX);
+  await play.leave();
+});
+
+test("a half-open connection is doubted, then replaced", async () => {
+  const clock = new FakeClock();
+  const play = await client({ clock }).join("arena");
+  const tick = (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 250) clock.advance(250);
+  };
+  tick(SUSPECT_AFTER_MS + 250);
+  assert.equal(play.connection.phase, "suspect");
+  world.say("keep-alive");
+  await phaseOf(play, "playing");
+  const [old] = world.connected;
+  tick(RECONNECT_AFTER_MS + 250);
+  assert.equal(play.connection.phase, "reconnecting");
+  clock.advance(1);
+  await phaseOf(play, "playing");
+  await until("the old one is gone", () => old !== undefined && !world.connected.has(old));
+  await play.leave();
+});
+
+test("a room that is gone is lost, and rejoined when the app says so", async () => {
+  const play = await client().join("arena");
+  const heard: string[] = [];
+  play.onMessage("hello", () => heard.push("hello"));
+  world.script = ({ path }) =>
+    path === "/v1/reconnect" ? new MeridianError("room_not_found") : undefined;
+  world.cut();
+  await phaseOf(play, "lost");
+  await play.rejoin();
+  assert.equal(play.connection.phase, "playing");
+  world.say("hello");
+  await until("a message from the new room", () => heard.length === 1);
+  await play.leave();
+});
+
+test("a takeover is final and says why", async () => {
+  const play = await client().join("arena");
+  world.end("session_taken_over");
+  await phaseOf(play, "left");
+  assert.deepEqual(play.connection, { phase: "left", reason: "session_taken_over" });
+  assert.equal(world.count("/v1/reconnect"), 0);
+});
+
+test("a join that is refused fails with its kind; one that may succeed later is retried", async () => {
+  world.script = ({ path }) =>
+    path === "/v1/join" ? new MeridianError("update_required") : undefined;
+  await assert.rejects(client().join("arena"), failure("update_required"));
+  let refusals = 0;
+  world.script = ({ path }) =>
+    path === "/v1/join" && refusals++ < 2 ? new MeridianError("region_full") : undefined;
+  const play = await client().join("arena");
+  assert.equal(refusals, 3);
+  await play.leave();
+});
+
+test("many callers share one renewal of the access token, before it expires", async () => {
+  const clock = new FakeClock();
+  const meridian = client({ clock });
+  await meridian.logIn();
+  clock.advance(world.accessExpiresInMs - 1);
+  await Promise.all(Array.from({ length: 5 }, () => meridian.rename("Ada")));
+  assert.equal(world.count("/v1/tokens/refresh"), 1);
+  assert.ok(
+    world.asked.every(
+      ({ path, authorization }) => path !== "/v1/me" || authorization?.endsWith("2"),
+    ),
+  );
+});
+
+test("an access token that the core calls expired is renewed once, then the call made again", async () => {
+  const meridian = client();
+  await meridian.logIn();
+  world.script = ({ authorization }) =>
+    authorization === "Bearer access-1" ? new MeridianError("token_expired") : undefined;
+  await Promise.all([meridian.rename("Ada"), meridian.rename("Ada")]);
+  assert.equal(world.count("/v1/tokens/refresh"), 1);
+
+  world.script = ({ path }) => (path === "/v1/me" ? new MeridianError("token_expired") : undefined);
+  await assert.rejects(meridian.rename("Ada"), failure("token_expired"));
+  assert.equal(world.count("/v1/tokens/refresh"), 2, "no second renewal for the same call");
+});
+
+test("a refresh token that is refused costs a log-in with the guest's secret", async () => {
+  const clock = new FakeClock();
+  const meridian = client({ clock });
+  await meridian.logIn();
+  clock.advance(world.accessExpiresInMs);
+  world.script = ({ path }) =>
+    path === "/v1/tokens/refresh" ? new MeridianError("token_reused") : undefined;
+  await meridian.rename("Ada");
+  const logIns = world.asked.filter(({ path }) => path === "/v1/guests");
+  assert.deepEqual(
+    logIns.map(({ body }) => body.secret),
+    [undefined, SECRET],
+  );
+});
+
+test("a guest is the same one again from the same storage; a core that lost it makes a new one", async () => {
+  const entries = new Map<string, string>();
+  const storage = {
+    getItem: (key: string) => entries.get(key) ?? null,
+    setItem: (key: string, value: string) => void entries.set(key, value),
+    removeItem: (key: string) => void entries.delete(key),
+  };
+  await client({ storage }).logIn({ name: "Ada" });
+  await client({ storage }).logIn();
+  const [first, second] = world.asked;
+  assert.equal(first?.body.secret, undefined);
+  assert.equal(second?.body.secret, SECRET);
+  assert.equal(first?.body.device, second?.body.device);
+
+  world.script = ({ body }) => (body.secret ? new MeridianError("unauthorized") : undefined);
+  await client({ storage }).logIn();
+  assert.equal(world.asked.at(-1)?.body.secret, undefined);
+});
+
+test("the seat is renewed while the game still loads", async () => {
+  const clock = new FakeClock();
+  let loaded: () => void = () => {};
+  const loading = new Promise<void>((resolve) => {
+    loaded = resolve;
+  });
+  const joining = client({ clock }).join("arena", { prepare: () => loading });
+  await until("the seat", () => world.count("/v1/join") === 1 && clock.pending > 0);
+  clock.advance(12_000);
+  await until("two renewals", () => world.count("/v1/join/renew") === 2);
+  assert.equal(world.connected.size, 0, "not connected before the game is there");
+  loaded();
+  await (await joining).leave();
+});
+
+test("measures the regions that answer, and keeps the result for a while", async () => {
+  const meridian = client();
+  const roundTripsMs = await meridian.measureRegions();
+  assert.deepEqual(Object.keys(roundTripsMs), ["beijing"]);
+  await meridian.measureRegions();
+  assert.equal(world.count("/v1/regions"), 1);
+  await meridian.measureRegions({ maxAgeMs: 0 });
+  assert.equal(world.count("/v1/regions"), 2);
+});
+
+test("a core that can't be reached, or answers nonsense, is unavailable", async () => {
+  const nobody = client({ url: "http://127.0.0.1:1" });
+  await assert.rejects(nobody.regions(), failure("unavailable"));
+  const nonsense = client({ fetch: async () => new Response("<html>", { status: 200 }) });
+  await assert.rejects(nonsense.regions(), failure("unavailable"));
+  const headers = { "retry-after": "3" };
+  const busy = client({ fetch: async () => new Response("busy", { status: 429, headers }) });
+  await assert.rejects(
+    busy.regions(),
+    (error) => isFailure(error, "too_many_requests") && error.retryAfterMs === 3_000,
+  );
+});

@@ -1,0 +1,251 @@
+/**
+ * A player's stay in a game: one room, over as many connections as it takes. What the game listens to
+ * stays attached over reconnects, and over `rejoin()` too, though the room is another one then.
+ *
+ * Sending is at most once. What is sent while there is no connection is dropped, because a move that
+ * arrives seconds late does harm; a message marked `keep` waits for the return instead, up to
+ * `KEPT_MAX` of them. What was sent just before a break may be lost either way.
+ */
+import type { Cancel, Clock } from "../clock.ts";
+import { isFailure, MeridianError } from "../errors.ts";
+import type { JoinAnswer } from "../protocol/join.ts";
+import type { Connection } from "./connection.ts";
+import {
+  type ConnectionEvent,
+  type ConnectionState,
+  connectionStep,
+  type Effect,
+  initialConnection,
+} from "./connection-step.ts";
+import { watchNetwork } from "./network.ts";
+import { SessionRoom } from "./session-room.ts";
+
+/** Messages that wait for a connection; one more is dropped. */
+export const KEPT_MAX = 32;
+/** How long a room may take to let a leaving player go. */
+const LEAVE_DEADLINE_MS = 1_000;
+const SETTLED: readonly string[] = ["playing", "lost", "left", "failed"];
+
+/** What a stay needs from outside; `Meridian` provides it. */
+export interface PlayOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly scheme: "ws:" | "wss:";
+  /** A seat in any room that fits. */
+  join(): Promise<JoinAnswer>;
+  /** The kept seat. */
+  comeBack(roomId: string, reconnectionToken: string): Promise<JoinAnswer>;
+  readonly onConnection?: ((connection: Connection) => void) | undefined;
+}
+
+export class Play<State> {
+  readonly #options: PlayOptions;
+  readonly #connectionListeners = new Set<(connection: Connection) => void>();
+  readonly #stateListeners = new Set<(state: State) => void>();
+  readonly #messageListeners = new Map<string | number, Set<(payload: unknown) => void>>();
+  readonly #kept: { readonly type: string; readonly payload: unknown }[] = [];
+  #state: ConnectionState = initialConnection;
+  #room: SessionRoom<State> | undefined;
+  #seat: JoinAnswer | undefined;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #cancelWake: Cancel = () => {};
+  #unwatch: Cancel = () => {};
+  #gone: (() => void) | undefined;
+
+  constructor(options: PlayOptions) {
+    this.#options = options;
+    if (options.onConnection) this.#connectionListeners.add(options.onConnection);
+  }
+
+  /** The room's state, decoded and kept up to date: read it, never change it. */
+  get state(): State {
+    if (!this.#room) throw new Error("there is no state before the join");
+    return this.#room.state;
+  }
+
+  get connection(): Connection {
+    return this.#state.view;
+  }
+
+  /** One's own place in the room; the same after a reconnect. */
+  get sessionId(): string {
+    return this.#room?.sessionId ?? "";
+  }
+
+  get roomId(): string {
+    return this.#room?.roomId ?? "";
+  }
+
+  /** The present seat, with the regions in the order in which they suit this player. */
+  get seat(): JoinAnswer | undefined {
+    return this.#seat;
+  }
+
+  /** Calls back at every new state, about as often as the room sends patches. */
+  onChange(listener: (state: State) => void): Cancel {
+    return add(this.#stateListeners, listener);
+  }
+
+  /** Calls back at every change of the connection. */
+  onConnection(listener: (connection: Connection) => void): Cancel {
+    return add(this.#connectionListeners, listener);
+  }
+
+  /** Calls back at the room's messages of that type. Parse the payload: it comes from outside. */
+  onMessage(type: string | number, listener: (payload: unknown) => void): Cancel {
+    const listeners = this.#messageListeners.get(type) ?? new Set();
+    this.#messageListeners.set(type, listeners);
+    return add(listeners, listener);
+  }
+
+  /** @returns false when it was dropped: see above */
+  send(type: string, payload?: unknown, { keep = false } = {}): boolean {
+    if (this.#room && this.#state.activity === "live") {
+      this.#room.send(type, payload);
+      return true;
+    }
+    if (!keep || this.#kept.length >= KEPT_MAX) return false;
+    this.#kept.push({ type, payload });
+    return true;
+  }
+
+  /**
+   * Looks for a room, from `idle`, `lost`, `left` or `failed`. Resolves once one can play.
+   * @throws {MeridianError} why there is none
+   */
+  async rejoin(): Promise<void> {
+    if (this.#state.activity === "live") return;
+    const settled = this.#settled();
+    this.#unwatch();
+    this.#unwatch = watchNetwork((type) => this.#dispatch({ type }));
+    this.#dispatch({ type: "join" });
+    const connection = await settled;
+    if ("error" in connection) throw connection.error;
+    if (connection.phase === "left") throw new MeridianError("going_away");
+  }
+
+  /** Leaves for good. Resolves when the room has let go, after a second at most. */
+  async leave(): Promise<void> {
+    const gone = new Promise<void>((resolve) => {
+      this.#gone = resolve;
+    });
+    this.#dispatch({ type: "leave" });
+    await gone;
+  }
+
+  #settled(): Promise<Connection> {
+    return new Promise((resolve) => {
+      const stopListening = this.onConnection((connection) => {
+        if (!SETTLED.includes(connection.phase)) return;
+        stopListening();
+        resolve(connection);
+      });
+    });
+  }
+
+  #dispatch(event: ConnectionEvent): void {
+    const { clock, random } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const before = this.#state;
+    const [state, effects] = connectionStep(before, event, { nowMs, dice: random() });
+    this.#state = state;
+    this.#setWake(state.wakeAtMs, nowMs);
+    for (const effect of effects) this.#carryOut(effect);
+    if (state.activity === "none") this.#unwatch();
+    if (state.view === before.view) return;
+    if (state.view.phase === "playing") this.#sendKept();
+    for (const listener of this.#connectionListeners) listener(state.view);
+  }
+
+  #setWake(atMs: number, nowMs: number): void {
+    if (atMs === this.#wakeAtMs) return;
+    this.#cancelWake();
+    this.#wakeAtMs = atMs;
+    if (!Number.isFinite(atMs)) return;
+    this.#cancelWake = this.#options.clock.after(Math.max(0, atMs - nowMs), () => {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.#dispatch({ type: "wake" });
+    });
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "ask":
+        // Its failures come back as an event; nobody waits for this promise.
+        void this.#ask(effect.serial, effect.returning);
+        break;
+      case "open":
+        this.#open();
+        break;
+      case "retire":
+        this.#room?.retire();
+        this.#gone?.();
+        break;
+      case "sayLeave":
+        this.#sayLeave();
+        break;
+    }
+  }
+
+  async #ask(serial: number, returning: boolean): Promise<void> {
+    const { join, comeBack } = this.#options;
+    try {
+      const room = returning ? this.#room : undefined;
+      const token = room?.reconnectionToken.split(":")[1] ?? "";
+      const seat = room ? await comeBack(room.roomId, token) : await join();
+      if (this.#state.serial !== serial) return;
+      this.#seat = seat;
+      if (!room) this.#room = this.#newRoom(seat);
+      this.#dispatch({ type: "seat", serial, regionId: seat.regionId });
+    } catch (cause) {
+      const error = isFailure(cause) ? cause : new MeridianError("internal", { cause });
+      this.#dispatch({ type: "refused", serial, error });
+    }
+  }
+
+  #newRoom(seat: JoinAnswer): SessionRoom<State> {
+    this.#room?.retire();
+    return new SessionRoom<State>(seat.reservation, {
+      opened: () => this.#dispatch({ type: "opened" }),
+      heard: () => this.#dispatch({ type: "heard" }),
+      closed: (code, reason) => {
+        this.#gone?.();
+        this.#dispatch({ type: "closed", code, reason });
+      },
+      changed: (state) => {
+        for (const listener of this.#stateListeners) listener(state);
+      },
+      message: (type, payload) => {
+        for (const listener of this.#messageListeners.get(type) ?? []) listener(payload);
+      },
+    });
+  }
+
+  #open(): void {
+    if (this.#seat) this.#room?.open(this.#seat.reservation, this.#options.scheme);
+  }
+
+  #sayLeave(): void {
+    this.#room?.sayLeave();
+    const letGo = () => {
+      cancel();
+      this.#room?.retire();
+    };
+    const cancel = this.#options.clock.after(LEAVE_DEADLINE_MS, letGo);
+    const leaving = this.#gone;
+    this.#gone = () => {
+      this.#gone = undefined;
+      letGo();
+      leaving?.();
+    };
+  }
+
+  #sendKept(): void {
+    for (const { type, payload } of this.#kept.splice(0)) this.#room?.send(type, payload);
+  }
+}
+
+function add<T>(listeners: Set<T>, listener: T): Cancel {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
