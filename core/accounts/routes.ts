@@ -1,0 +1,116 @@
+/** `/v1/guests`, `/v1/tokens/*`, `/v1/me`. */
+import type { FastifyRequest } from "fastify";
+import { MeridianError } from "../../shared/errors.ts";
+import type { HttpServer } from "../../shared/http-server.ts";
+import type { PlayerId } from "../../shared/ids.ts";
+import * as protocol from "../../shared/protocol/accounts.ts";
+import { Done } from "../../shared/protocol/link.ts";
+import { bearerOf } from "../http/bearer.ts";
+import { failures } from "../http/failures.ts";
+import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import type { Accounts } from "./accounts.ts";
+import type { GuestGate } from "./guest-gate.ts";
+
+export interface AccountRouteDeps {
+  readonly accounts: Accounts;
+  readonly tokens: SignedTokens;
+  readonly gate: GuestGate;
+}
+
+/** The player whom the request's access token names; undefined when it brings none. */
+export async function playerOf(
+  request: FastifyRequest,
+  tokens: SignedTokens,
+): Promise<PlayerId | undefined> {
+  const token = bearerOf(request.headers.authorization);
+  return token === undefined ? undefined : await tokens.verifyAccess(token);
+}
+
+/** @throws {MeridianError} `unauthorized` when the request brings no access token */
+export async function requirePlayer(
+  request: FastifyRequest,
+  tokens: SignedTokens,
+): Promise<PlayerId> {
+  const playerId = await playerOf(request, tokens);
+  if (playerId === undefined) throw new MeridianError("unauthorized");
+  return playerId;
+}
+
+const BEARER = [{ bearer: [] }];
+
+export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): void {
+  const { accounts, tokens, gate } = deps;
+  server.post(
+    "/v1/guests",
+    {
+      schema: {
+        tags: ["accounts"],
+        summary: "Make a guest, or log in again with the secret of one",
+        body: protocol.GuestRequest,
+        response: {
+          200: protocol.GuestAnswer,
+          ...failures("unauthorized", "too_many_requests"),
+        },
+      },
+    },
+    async (request) => {
+      const { secret, name, device } = request.body;
+      gate.take(request.ip);
+      return secret === undefined
+        ? await accounts.createGuest({ name, device })
+        : await accounts.logInGuest(secret, { name, device });
+    },
+  );
+  server.post(
+    "/v1/tokens/refresh",
+    {
+      schema: {
+        tags: ["accounts"],
+        summary: "Exchange a refresh token for the next pair",
+        body: protocol.RefreshRequest,
+        response: { 200: protocol.TokenPair, ...failures("unauthorized", "token_reused") },
+      },
+    },
+    (request) => accounts.refresh(request.body.refreshToken, request.body.device),
+  );
+  server.post(
+    "/v1/tokens/revoke",
+    {
+      schema: {
+        tags: ["accounts"],
+        summary: "Log out: end the refresh token's whole family",
+        body: protocol.RevokeRequest,
+        response: { 200: Done, ...failures() },
+      },
+    },
+    async (request) => {
+      await accounts.revoke(request.body.refreshToken);
+      return { ok: true as const };
+    },
+  );
+  server.get(
+    "/v1/me",
+    {
+      schema: {
+        tags: ["accounts"],
+        summary: "Who the access token names",
+        security: BEARER,
+        response: { 200: protocol.Me, ...failures("unauthorized", "token_expired") },
+      },
+    },
+    async (request) => accounts.me(await requirePlayer(request, tokens)),
+  );
+  server.patch(
+    "/v1/me",
+    {
+      schema: {
+        tags: ["accounts"],
+        summary: "Change the shown name",
+        security: BEARER,
+        body: protocol.MeChange,
+        response: { 200: protocol.Me, ...failures("unauthorized", "token_expired") },
+      },
+    },
+    async (request) => accounts.rename(await requirePlayer(request, tokens), request.body.name),
+  );
+}

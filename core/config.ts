@@ -1,0 +1,184 @@
+/** Every setting of the core, as environment variables. */
+import { z } from "zod";
+import { as, type Setting, type Values } from "../shared/config.ts";
+import { linkSettings } from "../shared/link/credentials.ts";
+import { parseGeoOverrides } from "./gslb/geo-locator.ts";
+import { PublicOrigin } from "./http/cors.ts";
+import { MASTER_KEY_BYTES } from "./tickets/master-key.ts";
+
+const optionalText = z.string().transform((text) => (text === "" ? undefined : text));
+const rate = z.coerce.number().positive();
+const limit = z.coerce.number().int().positive();
+const durationMs = z.coerce.number().int().positive();
+
+/** 32 bytes, written as base64, base64url or 64 hexadecimal digits. */
+const masterKey = z.string().transform((text, context) => {
+  const hex = /^[0-9a-f]{64}$/i.test(text);
+  const key = Buffer.from(text, hex ? "hex" : "base64");
+  if (key.length === MASTER_KEY_BYTES) return key;
+  context.addIssue({ code: "custom", message: "needs 32 bytes as base64 or hexadecimal" });
+  return z.NEVER;
+});
+
+const geoOverrides = z.string().transform((text, context) => {
+  try {
+    return parseGeoOverrides(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "wrong" });
+    return z.NEVER;
+  }
+});
+
+const operatorToken = optionalText.refine(
+  (text) => text === undefined || text.length >= 20,
+  "20 characters at least",
+);
+
+export const coreSettings = {
+  DATABASE_URL: {
+    schema: z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://"),
+    description:
+      "PostgreSQL, as `postgresql://user:password@host:port/database`. The user owns the schema " +
+      "`meridian`; all work but migrations is done as the role `meridian_core`.",
+    secret: true,
+  },
+  DATABASE_CONNECTIONS: {
+    schema: limit,
+    description: "Most connections to the database.",
+    default: "10",
+  },
+  DATABASE_WAIT_MS: {
+    schema: as.wholeNumber,
+    description: "How long a start waits for a database that can't be reached, ms.",
+    default: "30000",
+  },
+  CORE_HOST: {
+    schema: as.text,
+    description: "Address on which players reach the core.",
+    default: "127.0.0.1",
+  },
+  CORE_PORT: { schema: as.port, description: "Port for players.", default: "7300" },
+  CORE_LINK_HOST: {
+    schema: as.text,
+    description: "Address on which regions reach the core (mTLS).",
+    default: "127.0.0.1",
+  },
+  CORE_LINK_PORT: { schema: as.port, description: "Port for regions.", default: "7301" },
+  CORE_PRIVATE_HOST: {
+    schema: as.text,
+    description: "Address for health, metrics and operators; never a public one.",
+    default: "127.0.0.1",
+  },
+  CORE_PRIVATE_PORT: {
+    schema: as.port,
+    description: "Port for health, metrics and operators.",
+    default: "7302",
+  },
+  ...linkSettings,
+  TOPOLOGY_FILE: {
+    schema: as.text,
+    description: "JSON file that names the regions with their coordinates, capacity and weight.",
+    default: "infra/topology/china.json",
+  },
+  MASTER_KEY: {
+    schema: masterKey,
+    description:
+      "32 bytes as base64 or hexadecimal. Seals the signing keys in the database and signs refresh " +
+      "and reconnection tokens; without it they are worthless, so keep a copy.",
+    secret: true,
+  },
+  OPERATOR_TOKEN: {
+    schema: operatorToken,
+    description:
+      "A first operator's token with the role admin, taken in at start unless it is known.",
+    default: "",
+    secret: true,
+  },
+  PUBLIC_ORIGINS: {
+    schema: as.list.pipe(z.array(PublicOrigin)),
+    description:
+      "Web origins, comma-separated, whose pages may call the players' API. The core's own page needs " +
+      "none. `*` lets in every origin, without credentials: stock Colyseus clients in browsers need " +
+      "their origin named.",
+    default: "",
+  },
+  TRUSTED_PROXIES: {
+    schema: as.list,
+    description: "Addresses or CIDRs, comma-separated, whose `X-Forwarded-For` is believed.",
+    default: "",
+  },
+  GEO_OVERRIDES: {
+    schema: geoOverrides,
+    description:
+      "Places of addresses that geo-IP does not know, as `CIDR=latitude,longitude,label`, separated " +
+      "by `;`. Addresses that nobody knows count as at the core's place.",
+    default: "",
+  },
+  WEB_DIR: {
+    schema: optionalText,
+    description: "Folder with the page's built files, served at `/`; none by default.",
+    default: "",
+  },
+  ACCESS_TOKEN_TTL_MS: {
+    schema: durationMs,
+    description: "How long an access token is valid, ms.",
+    default: "600000",
+  },
+  REFRESH_TOKEN_TTL_MS: {
+    schema: durationMs,
+    description: "How long a refresh token is valid, ms; each use starts it anew.",
+    default: "2592000000",
+  },
+  REFRESH_GRACE_MS: {
+    schema: as.wholeNumber,
+    description: "How long a used refresh token gives the same successor to the same device, ms.",
+    default: "30000",
+  },
+  TICKET_TTL_MS: {
+    schema: durationMs,
+    description: "How long a join ticket is valid, ms; its seat is held a little longer.",
+    default: "30000",
+  },
+  RESERVE_DEADLINE_MS: {
+    schema: durationMs,
+    description: "How long a join waits for one region's seat before it asks the next, ms.",
+    default: "1500",
+  },
+  JOINS_UNDER_WAY_MAX: {
+    schema: limit,
+    description: "Joins, renewals and reconnections at a time; the next gets `unavailable`.",
+    default: "256",
+  },
+  GUESTS_PER_PREFIX_PER_SECOND: {
+    schema: rate,
+    description: "Guest log-ins a second from one address prefix (IPv4 /24, IPv6 /48).",
+    default: "20",
+  },
+  GUESTS_PER_PREFIX_BURST: {
+    schema: limit,
+    description: "Guest log-ins at once from one address prefix: carriers hide towns behind one.",
+    default: "500",
+  },
+  GUESTS_PER_SECOND: {
+    schema: rate,
+    description: "Guest log-ins a second from everywhere.",
+    default: "200",
+  },
+  GUESTS_BURST: {
+    schema: limit,
+    description: "Guest log-ins at once from everywhere.",
+    default: "2000",
+  },
+  LOG_LEVEL: {
+    schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+    description: "The least severe log lines that are written.",
+    default: "info",
+  },
+  BUILD: {
+    schema: as.text,
+    description: "What runs, for operators: a version or a commit.",
+    default: "dev",
+  },
+} satisfies Record<string, Setting<unknown>>;
+
+export type CoreConfig = Values<typeof coreSettings>;

@@ -1,0 +1,209 @@
+/**
+ * The whole core, wired top to bottom: every part that it is made of, in the order in which they start.
+ *
+ *     players ─▶ public server ─▶ accounts · joins ─▶ registry, tickets, database ─▶ seats ─▶ nodes
+ *     nodes ─▶ link server ─▶ registry          operators ─▶ private server ─▶ registry, operators
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../shared/clock.ts";
+import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
+import type { Part } from "../shared/lifecycle.ts";
+import type { LinkCredentials } from "../shared/link/credentials.ts";
+import { LinkClient } from "../shared/link/link-client.ts";
+import { createMetrics } from "../shared/metrics.ts";
+import { Accounts } from "./accounts/accounts.ts";
+import { GuestGate } from "./accounts/guest-gate.ts";
+import { GuestLimit } from "./accounts/guest-limit.ts";
+import { addAccountRoutes } from "./accounts/routes.ts";
+import type { CoreConfig } from "./config.ts";
+import { Database } from "./db/database.ts";
+import { Housekeeping } from "./db/housekeeping.ts";
+import { readMigrations } from "./db/migrate.ts";
+import { GeoLocator } from "./gslb/geo-locator.ts";
+import { addGslbRoutes } from "./gslb/routes.ts";
+import { addCors } from "./http/cors.ts";
+import { addOpenApi } from "./http/openapi.ts";
+import { Serving } from "./http/serving.ts";
+import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
+import { JoinGate } from "./join/join-gate.ts";
+import { JoinMetrics } from "./join/join-metrics.ts";
+import { Joins } from "./join/joins.ts";
+import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
+import { RoomDirectory } from "./join/room-directory.ts";
+import { addJoinRoutes } from "./join/routes.ts";
+import { Seats } from "./join/seats.ts";
+import { addHealthRoutes } from "./ops/health.ts";
+import { Operators } from "./ops/operators.ts";
+import { addOpsRoutes } from "./ops/routes.ts";
+import { EndedRooms } from "./regions/ended-rooms.ts";
+import { addLinkRoutes } from "./regions/link-routes.ts";
+import { createLinkServer } from "./regions/link-server.ts";
+import { NodeCalls } from "./regions/node-calls.ts";
+import { Registry } from "./regions/registry.ts";
+import type { Topology } from "./regions/topology.ts";
+import { Keyring } from "./tickets/keyring.ts";
+import { type RandomBytes, Vault } from "./tickets/master-key.ts";
+import { ReconnectionTokens } from "./tickets/reconnection-token.ts";
+import { addKeyRoutes } from "./tickets/routes.ts";
+import { SignedTokens } from "./tickets/signed-tokens.ts";
+
+const BODY_BYTES_MAX = 64 * 1024;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface CoreDeps {
+  readonly topology: Topology;
+  readonly credentials: LinkCredentials;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+export interface Core {
+  readonly parts: readonly Part[];
+  readonly publicServing: Serving;
+  readonly linkServing: Serving;
+  readonly privateServing: Serving;
+}
+
+export function createCore(config: CoreConfig, deps: CoreDeps): Core {
+  const { topology, credentials, clock, random, log } = deps;
+  const metrics = createMetrics({ process: "core" });
+  const master = config.MASTER_KEY;
+  const common = { clock, log, metrics };
+
+  const database = new Database({
+    url: config.DATABASE_URL,
+    connectionsMax: config.DATABASE_CONNECTIONS,
+    startDeadlineMs: config.DATABASE_WAIT_MS,
+    migrations: readMigrations(),
+    ...common,
+  });
+  const keyring = new Keyring({ database, vault: new Vault(master, random), clock, random });
+  const tokens = new SignedTokens({
+    keyring,
+    clock,
+    random,
+    accessTtlMs: config.ACCESS_TOKEN_TTL_MS,
+    ticketTtlMs: config.TICKET_TTL_MS,
+  });
+  const accounts = new Accounts({
+    database,
+    tokens,
+    master,
+    random,
+    refreshTtlMs: config.REFRESH_TOKEN_TTL_MS,
+    refreshGraceMs: config.REFRESH_GRACE_MS,
+    ...common,
+  });
+  const gate = new GuestGate(guestLimit(config), common);
+
+  const linkClient = new LinkClient(credentials, clock);
+  const calls = new NodeCalls(linkClient);
+  const endedRooms = new EndedRooms({ database, ...common });
+  const registry = new Registry({
+    topology,
+    database,
+    endedRooms,
+    ...common,
+    // Nobody waits for idle connections to close.
+    onGone: (address) => void linkClient.forget(address),
+  });
+  const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
+  const joins = new Joins({
+    registry,
+    seats: new Seats({ calls, registry, reserveDeadlineMs: config.RESERVE_DEADLINE_MS, ...common }),
+    directory: new RoomDirectory(database),
+    locator,
+    tokens,
+    reconnections: new ReconnectionTokens(master),
+    database,
+    gate: new JoinGate(config.JOINS_UNDER_WAY_MAX, metrics),
+    clock,
+    metrics: new JoinMetrics(common),
+  });
+  const operators = new Operators({
+    database,
+    random,
+    bootstrapToken: config.OPERATOR_TOKEN,
+    ...common,
+  });
+
+  const publicServing = new Serving({
+    name: "public server",
+    server: plainServer(log, config.TRUSTED_PROXIES),
+    host: config.CORE_HOST,
+    port: config.CORE_PORT,
+    portSetting: "CORE_PORT",
+    clock,
+    async prepare(server) {
+      addSecurityHeaders(server);
+      addCors(server, config.PUBLIC_ORIGINS);
+      await addOpenApi(server);
+      addKeyRoutes(server, keyring);
+      addAccountRoutes(server, { accounts, tokens, gate });
+      addGslbRoutes(server, { registry, locator });
+      addJoinRoutes(server, { joins, tokens });
+      addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
+      if (config.WEB_DIR !== undefined) await addWebPage(server, config.WEB_DIR);
+    },
+  });
+
+  const privateServing = new Serving({
+    name: "private server",
+    server: plainServer(log),
+    host: config.CORE_PRIVATE_HOST,
+    port: config.CORE_PRIVATE_PORT,
+    portSetting: "CORE_PRIVATE_PORT",
+    clock,
+    prepare(server) {
+      addHealthRoutes(server, { database, players: publicServing, metrics });
+      const build = config.BUILD;
+      addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
+    },
+  });
+  const linkServing = new Serving({
+    name: "link server",
+    server: createLinkServer({ credentials, ...common }),
+    host: config.CORE_LINK_HOST,
+    port: config.CORE_LINK_PORT,
+    portSetting: "CORE_LINK_PORT",
+    clock,
+    prepare: (server) => addLinkRoutes(server, { registry, keyring, clock }),
+  });
+
+  return {
+    publicServing,
+    linkServing,
+    privateServing,
+    // The private server comes first: health answers while the database is still waited for.
+    parts: [
+      privateServing,
+      locator,
+      database,
+      keyring,
+      operators,
+      endedRooms,
+      registry,
+      { name: "link client", stop: () => linkClient.stop() },
+      new Housekeeping({ database, ...common }),
+      linkServing,
+      publicServing,
+    ],
+  };
+}
+
+function plainServer(log: Logger, trustedProxies: readonly string[] = []): HttpServer {
+  return createHttpServer({
+    log,
+    bodyBytesMax: BODY_BYTES_MAX,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    trustedProxies,
+  });
+}
+
+function guestLimit(config: CoreConfig): GuestLimit {
+  return new GuestLimit(
+    { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
+    { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
+  );
+}

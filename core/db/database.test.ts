@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import pg from "pg";
+import { systemClock } from "../../shared/clock.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { createLog } from "../../shared/log.ts";
+import { createMetrics } from "../../shared/metrics.ts";
+import { Database } from "./database.ts";
+import { readMigrations } from "./migrate.ts";
+import { createTestDatabase } from "./test-database.ts";
+import { startTestProxy } from "./test-proxy.ts";
+
+const created = await createTestDatabase();
+const proxy = await startTestProxy(created.url);
+const database = new Database({
+  url: proxy.url,
+  connectionsMax: 2,
+  startDeadlineMs: 0,
+  migrations: readMigrations(),
+  clock: systemClock,
+  log: createLog("test", "silent"),
+  metrics: createMetrics({}),
+});
+await database.start();
+after(async () => {
+  await database.stop();
+  await proxy.stop();
+  await created.drop();
+});
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 5_000;
+  while (!(await check())) assert.ok(performance.now() < endMs, "not true within 5 s");
+}
+
+async function backend(): Promise<number | undefined> {
+  const rows = await database.rows<{ pid: number }>("select pg_backend_pid() as pid");
+  return rows[0]?.pid;
+}
+
+test("a transaction commits as a whole, or not at all", async () => {
+  const insert = "insert into regions (region_id, epoch_term, epoch_n) values ($1, 1, 1)";
+  await database.transaction((tx) => tx.run(insert, ["kept"]));
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await tx.run(insert, ["undone"]);
+      throw new MeridianError("conflict");
+    }),
+    (error) => isFailure(error, "conflict"),
+  );
+  const rows = await database.rows("select region_id from regions");
+  assert.deepEqual(rows, [{ region_id: "kept" }]);
+});
+
+test("a mistake of ours keeps its own error, and the connection stays", async () => {
+  const pid = await backend();
+  const wrong = database.rows("select * from no_such_table");
+  await assert.rejects(wrong, (error) => !isFailure(error) && /no_such_table/.test(String(error)));
+  assert.equal(await backend(), pid);
+});
+
+test("a statement that takes too long is a timeout, and its connection is not used again", async () => {
+  const pid = await backend();
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await tx.run("set local statement_timeout = 20");
+      await tx.run("select pg_sleep(5)");
+    }),
+    (error) => isFailure(error, "timeout"),
+  );
+  assert.notEqual(await backend(), pid);
+});
+
+test("callers wait for a connection up to a bound, and are refused past it", async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const holders: Promise<void>[] = [];
+  for (let n = 0; n < 2; n += 1) {
+    await new Promise<void>((started) => {
+      holders.push(
+        database.transaction(() => {
+          started();
+          return released;
+        }),
+      );
+    });
+  }
+  const waiting = Array.from({ length: 512 }, () => database.rows("select 1"));
+  await assert.rejects(database.rows("select 1"), (error) => isFailure(error, "unavailable"));
+  release();
+  await Promise.all([...holders, ...waiting]);
+});
+
+test("while the database is away callers get `unavailable`, and it recovers by itself", async () => {
+  const sleeping = database.rows("select pg_sleep(30)");
+  const cutUnderWay = assert.rejects(sleeping, (error) => isFailure(error, "unavailable"));
+  // The core's own role may not see what other sessions run.
+  const owner = new pg.Client({ connectionString: created.url });
+  await owner.connect();
+  await until(async () => {
+    const text = "select from pg_stat_activity where query = 'select pg_sleep(30)'";
+    return (await owner.query(text)).rowCount === 1;
+  });
+  await owner.end();
+  proxy.cut();
+  await cutUnderWay;
+  await assert.rejects(database.rows("select 1"), (error) => isFailure(error, "unavailable"));
+  await assert.rejects(
+    database.transaction((tx) => tx.run("select 1")),
+    (error) => isFailure(error, "unavailable"),
+  );
+  assert.equal(await database.ping(), false);
+  proxy.mend();
+  assert.equal(await database.ping(), true);
+});

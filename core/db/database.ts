@@ -1,0 +1,215 @@
+/**
+ * PostgreSQL behind one name: a bounded pool, a deadline on every statement, failures of the world
+ * as typed errors.
+ *
+ * The pool holds `connectionsMax` connections; at most `WAITING_MAX` callers wait for one, the next is
+ * refused with `unavailable` at once. A connection on which a statement timed out is closed, never
+ * given back: the server may still be busy with it. All work is done as the role `meridian_core`,
+ * which can't change tables; only migrations connect as the owner.
+ */
+import pg from "pg";
+import type { Logger } from "pino";
+import { type Clock, sleep } from "../../shared/clock.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { Part } from "../../shared/lifecycle.ts";
+import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import { databaseFailure, leavesConnectionBroken } from "./failures.ts";
+import { type Migration, migrate } from "./migrate.ts";
+
+const WAITING_MAX = 512;
+const CONNECT_TIMEOUT_MS = 2_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
+/** Longer than the server's own, so that this one only ends calls to a server that is gone. */
+const QUERY_TIMEOUT_MS = 6_000;
+const RETRY_PERIOD_MS = 1_000;
+const INT8_OID = 20;
+
+/** Runs statements, one at a time, or many as a transaction. */
+export interface Sql {
+  /** The rows that a statement gives. */
+  rows<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** How many rows a statement touched. */
+  run(text: string, values?: readonly unknown[]): Promise<number>;
+}
+
+/** Inside a transaction; a function that takes this must not be called outside of one. */
+export interface Tx extends Sql {
+  readonly inTransaction: true;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly connectionsMax: number;
+  /** How long a start waits for a database that can't be reached, ms. */
+  readonly startDeadlineMs: number;
+  readonly migrations: readonly Migration[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export class Database implements Sql, Part {
+  readonly name = "database";
+  readonly #options: DatabaseOptions;
+  readonly #pool: pg.Pool;
+  readonly #failures: Counter<"kind">;
+  #migrated = false;
+
+  constructor(options: DatabaseOptions) {
+    const { log, metrics } = options;
+    this.#options = options;
+    this.#failures = new Counter({
+      name: "meridian_db_failures_total",
+      help: "Statements and connections that failed, by kind.",
+      labelNames: ["kind"],
+      registers: [metrics],
+    });
+    const pool = new pg.Pool({
+      connectionString: options.url,
+      application_name: "meridian-core",
+      max: options.connectionsMax,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true,
+      options: "-c role=meridian_core -c search_path=meridian",
+      types: { getTypeParser: typeParserOf },
+    });
+    // The pool listens only while a connection is idle. One that is lost in use tells so twice: to its
+    // statement, which fails, and by this event, which would end the process if nobody listened.
+    pool.on("connect", (client) => {
+      client.on("error", () => this.#failures.inc({ kind: "connection_lost" }));
+    });
+    pool.on("error", (err) => {
+      log.warn({ err, runbook: "core-database" }, "an idle database connection was lost");
+    });
+    this.#pool = pool;
+    gaugePool(pool, metrics);
+  }
+
+  /** Waits for the database, bounded, and brings its schema up to date. */
+  async start(): Promise<void> {
+    const { clock, log, startDeadlineMs, url, migrations } = this.#options;
+    const startMs = clock.monotonicMs();
+    for (;;) {
+      try {
+        await migrate({ url, migrations, log });
+        this.#migrated = true;
+        return;
+      } catch (error) {
+        const failure = databaseFailure(error);
+        if (!isFailure(failure)) throw error;
+        const waitedMs = Math.round(clock.monotonicMs() - startMs);
+        const cause = error instanceof Error ? error.message || error.name : String(error);
+        if (waitedMs >= startDeadlineMs) {
+          throw new Error(`no database within ${startDeadlineMs} ms (DATABASE_URL): ${cause}`, {
+            cause: error,
+          });
+        }
+        log.warn({ cause, waitedMs, runbook: "core-database" }, "waiting for the database");
+        await sleep(clock, RETRY_PERIOD_MS);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  get migrated(): boolean {
+    return this.#migrated;
+  }
+
+  /** Whether the database answers now. */
+  async ping(): Promise<boolean> {
+    try {
+      await this.rows("select 1");
+      return true;
+    } catch (error) {
+      if (isFailure(error)) return false;
+      throw error;
+    }
+  }
+
+  rows<Row extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    return this.#withClient(async (client) => (await client.query<Row>(text, [...values])).rows);
+  }
+
+  run(text: string, values: readonly unknown[] = []): Promise<number> {
+    return this.#withClient(
+      async (client) => (await client.query(text, [...values])).rowCount ?? 0,
+    );
+  }
+
+  /** Commits what `work` did when it resolves, and undoes it when it throws. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#withClient(async (client) => {
+      await client.query("begin");
+      try {
+        const result = await work(transactionOn(client));
+        await client.query("commit");
+        return result;
+      } catch (error) {
+        if (!leavesConnectionBroken(error)) await client.query("rollback");
+        throw error;
+      }
+    });
+  }
+
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    if (this.#pool.waitingCount >= WAITING_MAX) {
+      this.#failures.inc({ kind: "queue_full" });
+      throw new MeridianError("unavailable", {
+        message: "Too many calls wait for the database.",
+        retryAfterMs: RETRY_PERIOD_MS,
+      });
+    }
+    let client: pg.PoolClient | undefined;
+    try {
+      client = await this.#pool.connect();
+      const result = await work(client);
+      client.release();
+      return result;
+    } catch (error) {
+      client?.release(leavesConnectionBroken(error));
+      throw this.#counted(databaseFailure(error), error);
+    }
+  }
+
+  #counted(failure: unknown, original: unknown): unknown {
+    if (failure === original) return failure;
+    if (isFailure(failure)) this.#failures.inc({ kind: failure.kind });
+    return failure;
+  }
+}
+
+function transactionOn(client: pg.PoolClient): Tx {
+  return {
+    inTransaction: true,
+    rows: async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) =>
+      (await client.query<Row>(text, [...values])).rows,
+    run: async (text, values = []) => (await client.query(text, [...values])).rowCount ?? 0,
+  };
+}
+
+/** Counters are `bigint` in the tables and safe integers here. */
+const typeParserOf: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
+  oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format === "binary" ? "binary" : "text");
+
+function gaugePool(pool: pg.Pool, metrics: Metrics): void {
+  new Gauge({
+    name: "meridian_db_connections",
+    help: "Connections to the database, and callers that wait for one.",
+    labelNames: ["state"],
+    registers: [metrics],
+    collect() {
+      this.set({ state: "idle" }, pool.idleCount);
+      this.set({ state: "busy" }, pool.totalCount - pool.idleCount);
+      this.set({ state: "waiting" }, pool.waitingCount);
+    },
+  });
+}

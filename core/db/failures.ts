@@ -1,0 +1,53 @@
+/** What a failure of PostgreSQL means to a caller. */
+import { MeridianError } from "../../shared/errors.ts";
+
+/** SQLSTATEs that pass by themselves: connection lost or refused, shutdown, deadlock, too many. */
+const PASSING_STATES = /^(08...|57P0[1-4]|53[0-9A-Z]{3}|40001|40P01|25P0[34])$/;
+const STATEMENT_TIMEOUT = "57014";
+const NETWORK_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
+const RETRY_AFTER_MS = 1_000;
+
+/**
+ * `timeout` and `unavailable` for failures of the world; anything else is a mistake of ours (a wrong
+ * statement, a broken constraint) and comes back as it is.
+ */
+export function databaseFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof MeridianError) return error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (code === STATEMENT_TIMEOUT || error.message === "Query read timeout") {
+    return new MeridianError("timeout", { message: "The database did not answer.", cause: error });
+  }
+  const lost = /^(Connection terminated|timeout exceeded when trying to connect)/;
+  const passing = PASSING_STATES.test(code) || NETWORK_CODES.has(code) || lost.test(error.message);
+  if (!passing && !isRefusedEverywhere(error)) return error;
+  return new MeridianError("unavailable", {
+    message: "The database can't be reached.",
+    cause: error,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}
+
+/** Whether the connection that met this error must not be used again (pg #3399). */
+export function leavesConnectionBroken(error: unknown): boolean {
+  return !(error instanceof MeridianError) && databaseFailure(error) instanceof MeridianError;
+}
+
+/** Node tries several addresses of a name and wraps their failures. */
+function isRefusedEverywhere(error: Error): boolean {
+  return (
+    error instanceof AggregateError &&
+    error.errors.some(
+      (one: unknown) =>
+        one instanceof Error && "code" in one && NETWORK_CODES.has(String(one.code)),
+    )
+  );
+}

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { GeoLocator, parseGeoOverrides } from "./geo-locator.ts";
+
+const core = { name: "Shanghai", latitude: 31.23, longitude: 121.47 };
+const locator = new GeoLocator(
+  parseGeoOverrides("127.0.0.0/8=30.27,120.16,Hangzhou; 2001:db8::/32=39.9,116.4,Beijing, lab"),
+  core,
+);
+before(() => locator.start());
+
+test("overrides come first, for IPv4, IPv6 and IPv4 written as IPv6", () => {
+  const hangzhou = {
+    latitude: 30.27,
+    longitude: 120.16,
+    label: "Hangzhou",
+    source: "override",
+  };
+  assert.deepEqual(locator.locate("127.0.0.1"), hangzhou);
+  assert.deepEqual(locator.locate("::ffff:127.9.9.9"), hangzhou);
+  assert.equal(locator.locate("2001:db8:5::1").label, "Beijing, lab");
+});
+
+test("public addresses are on the map, IPv6 too", () => {
+  const four = locator.locate("202.120.2.101");
+  assert.equal(four.source, "geo-ip");
+  assert.match(four.label, /CN$/);
+  assert.ok(four.latitude > 18 && four.latitude < 54);
+  assert.equal(locator.locate("2001:da8::1").source, "geo-ip");
+});
+
+test("what nobody knows is at the core", () => {
+  for (const address of [
+    "10.1.2.3",
+    "192.168.1.1",
+    "198.51.100.1",
+    "::1",
+    "fe80::1",
+    "nonsense",
+    "",
+  ]) {
+    const place = locator.locate(address);
+    assert.deepEqual(place, { ...place, source: "default", label: "Shanghai" }, address);
+  }
+});
+
+test("a wrong override is named", () => {
+  assert.deepEqual(parseGeoOverrides(""), []);
+  for (const wrong of [
+    "127.0.0.0=1,2",
+    "127.0.0.0/33=1,2",
+    "x/8=1,2",
+    "10.0.0.0/8=91,2",
+    "10.0.0.0/8",
+  ]) {
+    assert.throws(
+      () => parseGeoOverrides(wrong),
+      new RegExp(`"${wrong.slice(0, 4)}.* is not CIDR`),
+    );
+  }
+});

@@ -1,0 +1,274 @@
+/** Joining, end to end on the core's side: real HTTP, real TLS links, a real database. */
+import assert from "node:assert/strict";
+import { after, beforeEach, test } from "node:test";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import { MeridianError } from "../../shared/errors.ts";
+import { GameName, NodeId } from "../../shared/ids.ts";
+import { JoinAnswer } from "../../shared/protocol/join.ts";
+import type { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { TicketClaims } from "../../shared/protocol/ticket.ts";
+import { startTestCore } from "../test-core.ts";
+import { startTestRegion, type TestRegion } from "../test-region.ts";
+
+const RESERVE_DEADLINE_MS = 300;
+const core = await startTestCore({
+  RESERVE_DEADLINE_MS: String(RESERVE_DEADLINE_MS),
+  JOINS_UNDER_WAY_MAX: "4",
+});
+const beijing = await startTestRegion({ core, name: "beijing" });
+const shanghai = await startTestRegion({ core, name: "shanghai" });
+after(async () => {
+  await beijing.stop();
+  await shanghai.stop();
+  await core.stop();
+});
+
+beforeEach(async () => {
+  for (const region of [beijing, shanghai]) {
+    region.asked.length = 0;
+    region.released.length = 0;
+    region.grant = async (request) => region.granted(request);
+    await region.heartbeat();
+  }
+});
+
+async function post(path: string, body: unknown, token?: string) {
+  const response = await fetch(core.url + path, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+async function newGuest(): Promise<{ accessToken: string; playerId: string }> {
+  return (await post("/v1/guests", { name: "Ada" })).body;
+}
+
+async function join(change: Record<string, unknown> = {}, token?: string) {
+  const given = token ?? (await newGuest()).accessToken;
+  return await post("/v1/join", { game: "arena", protocol: 1, ...change }, given);
+}
+
+async function joined(change: Record<string, unknown> = {}, token?: string): Promise<JoinAnswer> {
+  const { status, body } = await join(change, token);
+  assert.equal(status, 200, JSON.stringify(body));
+  return JoinAnswer.parse(body);
+}
+
+function claimsOf(answer: JoinAnswer): TicketClaims {
+  return TicketClaims.parse(decodeJwt(answer.ticket));
+}
+
+function refuse(region: TestRegion, kind: ConstructorParameters<typeof MeridianError>[0]): void {
+  region.grant = async () => {
+    throw new MeridianError(kind);
+  };
+}
+
+test("a join gives a seat in the nearest region, and a ticket that is that seat", async () => {
+  const guest = await newGuest();
+  const answer = await joined({ options: { team: "red" } }, guest.accessToken);
+  const claims = claimsOf(answer);
+  assert.equal(answer.regionId, "shanghai", "Hangzhou is near Shanghai");
+  assert.equal(decodeProtectedHeader(answer.ticket).typ, "meridian-ticket+jwt");
+  assert.deepEqual(
+    [claims.sub, claims.aud, claims.roomId, claims.sessionId, claims.name],
+    [guest.playerId, shanghai.nodeId, "room-shanghai", answer.reservation.sessionId, "Ada"],
+  );
+  assert.equal(claims.exp - claims.iat, 30);
+  assert.match(answer.reservation.publicAddress, /^shanghai\.test:\d+\/t\/eyJ/);
+  assert.ok(answer.reservation.publicAddress.endsWith(answer.ticket));
+  assert.equal(answer.reservation.processId, shanghai.nodeId);
+  const [asked] = shanghai.asked;
+  assert.ok(asked?.kind === "seat");
+  assert.deepEqual(asked.options, { team: "red" });
+  assert.deepEqual(asked.player.sessionEpoch, claims.sessionEpoch);
+  assert.ok(asked.holdMs > 30_000, "the seat outlives its ticket");
+  assert.deepEqual(
+    answer.ranking.map(({ regionId }) => regionId),
+    ["shanghai", "beijing"],
+  );
+});
+
+test("measured round trips and a wanted region decide", async () => {
+  const measured = await joined({ roundTripsMs: { beijing: 2, shanghai: 90 } });
+  assert.equal(measured.regionId, "beijing");
+  assert.equal((await joined({ region: "beijing" })).regionId, "beijing");
+  assert.equal((await join({ region: "lhasa" })).body.error.kind, "unknown_region");
+});
+
+test("each join raises the player's session epoch", async () => {
+  const { accessToken } = await newGuest();
+  const first = claimsOf(await joined({}, accessToken));
+  const second = claimsOf(await joined({}, accessToken));
+  assert.deepEqual(
+    [first.sessionEpoch, second.sessionEpoch],
+    [
+      [1, 1],
+      [1, 2],
+    ],
+  );
+});
+
+for (const kind of ["region_full", "unavailable", "internal", "unknown_game"] as const) {
+  test(`a region that answers ${kind} costs one more call, not the join`, async () => {
+    refuse(shanghai, kind);
+    assert.equal((await joined()).regionId, "beijing");
+    assert.equal(shanghai.asked.length, 1);
+  });
+}
+
+test("a region that hangs is left for the next, and its late seat is given back", async () => {
+  let answerLate: (() => void) | undefined;
+  shanghai.grant = (request) =>
+    new Promise<ReserveAnswer>((resolve) => {
+      answerLate = () => resolve(shanghai.granted(request));
+    });
+  const startMs = performance.now();
+  assert.equal((await joined()).regionId, "beijing");
+  assert.ok(performance.now() - startMs >= RESERVE_DEADLINE_MS);
+  assert.equal(shanghai.released.length, 0);
+  answerLate?.();
+  const endMs = performance.now() + 5_000;
+  while (shanghai.released.length === 0 && performance.now() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.match(shanghai.released[0]?.sessionId ?? "", /^seat-shanghai-/);
+});
+
+test("a refusal that no other region can mend is passed on", async () => {
+  refuse(shanghai, "forbidden");
+  assert.equal((await join()).body.error.kind, "forbidden");
+  assert.equal(beijing.asked.length, 0);
+});
+
+test("when every region is full, the player is told when to come back", async () => {
+  refuse(shanghai, "region_full");
+  refuse(beijing, "region_full");
+  const refused = await join();
+  assert.deepEqual([refused.status, refused.body.error.kind], [503, "region_full"]);
+  await shanghai.heartbeat({ connected: 100 });
+  await beijing.heartbeat({ connected: 90, reserved: 10 });
+  shanghai.asked.length = 0;
+  const full = await join();
+  assert.deepEqual([full.status, full.body.error.kind], [503, "region_full"]);
+  assert.equal(full.headers.get("retry-after"), "5");
+  assert.equal(shanghai.asked.length, 0, "nobody is asked in vain");
+});
+
+test("a draining region, or one whose Redis is down, gets no new players", async () => {
+  await shanghai.heartbeat({ state: "draining" });
+  assert.equal((await joined()).regionId, "beijing");
+  await shanghai.heartbeat({ redis: "down" });
+  assert.equal((await joined()).regionId, "beijing");
+  await beijing.heartbeat({ state: "draining" });
+  assert.equal((await join()).body.error.kind, "no_region");
+});
+
+test("an unknown game and an old client are told so", async () => {
+  assert.equal((await join({ game: "chess" })).body.error.kind, "unknown_game");
+  await shanghai.heartbeat({ games: [GameName.parse("chess")] });
+  assert.equal((await joined({ game: "chess" })).regionId, "shanghai");
+  const old = await join({ protocol: 99 });
+  assert.deepEqual([old.status, old.body.error.kind], [426, "update_required"]);
+});
+
+test("bad input and missing log-ins get typed errors", async () => {
+  assert.equal((await post("/v1/join", { game: "arena", protocol: 1 })).status, 401);
+  assert.equal((await join({}, "nonsense")).body.error.kind, "unauthorized");
+  assert.equal((await join({ game: "" })).body.error.kind, "bad_request");
+  assert.equal((await join({ mode: "joinById" })).body.error.kind, "bad_request");
+  assert.equal((await join({ options: { big: "x".repeat(5_000) } })).status, 400);
+  assert.equal((await join({ options: { big: "x".repeat(70_000) } })).status, 413);
+});
+
+test("joinById goes where the room is, whatever is nearer", async () => {
+  const first = await joined({ region: "beijing" });
+  const { roomId } = first.reservation;
+  const second = await joined({ mode: "joinById", roomId, game: "other" });
+  assert.equal(second.regionId, "beijing");
+  assert.equal(second.reservation.roomId, roomId);
+  assert.equal(beijing.asked.at(-1)?.kind === "seat" && beijing.asked.length, 2);
+  const gone = await join({ mode: "joinById", roomId: "no-such-room" });
+  assert.deepEqual([gone.status, gone.body.error.kind], [404, "room_not_found"]);
+});
+
+test("a ticket is renewed for the same seat", async () => {
+  const first = await joined();
+  const renewed = JoinAnswer.parse((await post("/v1/join/renew", { ticket: first.ticket })).body);
+  const [before, after] = [claimsOf(first), claimsOf(renewed)];
+  assert.notEqual(after.jti, before.jti);
+  assert.deepEqual({ ...after, jti: "", iat: 0, exp: 0 }, { ...before, jti: "", iat: 0, exp: 0 });
+  assert.equal(shanghai.asked.at(-1)?.kind, "renew");
+  const forged = `${first.ticket.slice(0, -4)}AAAA`;
+  const refused = await post("/v1/join/renew", { ticket: forged });
+  assert.equal(refused.body.error.kind, "ticket_invalid");
+});
+
+test("a dropped player comes back to the same session with the reconnection token", async () => {
+  const first = await joined();
+  const { reconnectionToken, roomId, sessionId, sessionEpoch } = claimsOf(first);
+  const body = { roomId, reconnectionToken, protocol: 1 };
+  const back = JoinAnswer.parse((await post("/v1/reconnect", body)).body);
+  assert.equal(back.reservation.sessionId, sessionId);
+  assert.deepEqual(claimsOf(back).sessionEpoch, sessionEpoch, "the same node, the same epoch");
+  assert.equal(claimsOf(back).reconnectionToken, reconnectionToken);
+  const other = await post("/v1/reconnect", { ...body, roomId: "another" });
+  assert.equal(other.body.error.kind, "unauthorized");
+  const forged = await post("/v1/reconnect", { ...body, reconnectionToken: "A".repeat(100) });
+  assert.equal(forged.body.error.kind, "unauthorized");
+  refuse(shanghai, "reconnect_expired");
+  assert.equal((await post("/v1/reconnect", body)).body.error.kind, "reconnect_expired");
+});
+
+test("a newer session of the player ends the older one's claims; a failed join does not", async () => {
+  const { accessToken } = await newGuest();
+  const first = await joined({}, accessToken);
+  const { reconnectionToken, roomId } = claimsOf(first);
+  const reconnect = () => post("/v1/reconnect", { roomId, reconnectionToken, protocol: 1 });
+  refuse(shanghai, "region_full");
+  refuse(beijing, "region_full");
+  assert.equal((await join({}, accessToken)).status, 503);
+  shanghai.grant = async (request) => shanghai.granted(request);
+  assert.equal((await reconnect()).status, 200, "the failed join took nothing away");
+  beijing.grant = async (request) => beijing.granted(request);
+  await joined({}, accessToken);
+  assert.equal((await reconnect()).body.error.kind, "session_taken_over");
+  const renewed = await post("/v1/join/renew", { ticket: first.ticket });
+  assert.equal(renewed.body.error.kind, "session_taken_over");
+});
+
+test("joins under way are bounded; past that players are told to come back", async () => {
+  const waiting: (() => void)[] = [];
+  const fresh = await startTestRegion({ core, name: "beijing", incarnation: 7 });
+  fresh.grant = (request) =>
+    new Promise((resolve) => {
+      waiting.push(() => resolve(fresh.granted(request)));
+    });
+  await fresh.heartbeat();
+  await beijing.heartbeat({ state: "draining" });
+  const { accessToken } = await newGuest();
+  const only = { region: "beijing" };
+  const four = Array.from({ length: 4 }, async () => join(only, (await newGuest()).accessToken));
+  const endMs = performance.now() + 5_000;
+  while (waiting.length < 4 && performance.now() < endMs) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const fifth = await join(only, accessToken);
+  assert.deepEqual([fifth.status, fifth.body.error.kind], [503, "unavailable"]);
+  assert.equal(fifth.headers.get("retry-after"), "1");
+  for (const release of waiting) release();
+  for (const { status } of await Promise.all(four)) assert.equal(status, 200);
+  await fresh.stop();
+});
+
+test("when the node is gone, its room is, and the player is told so", async () => {
+  const { reconnectionToken, roomId } = claimsOf(await joined());
+  await shanghai.heartbeat({ nodeId: NodeId.parse("shanghai-2") });
+  const gone = await post("/v1/reconnect", { roomId, reconnectionToken, protocol: 1 });
+  assert.equal(gone.body.error.kind, "room_not_found");
+});

@@ -1,0 +1,278 @@
+/**
+ * Joining, renewing a ticket, reconnecting: what `/v1/*` and Colyseus' `/matchmake/*` have in common.
+ *
+ * A join ranks the regions, grants the player's next session epoch, takes a seat at the best node that
+ * gives one, notes where the session is, and signs the ticket for that seat. An epoch that was granted
+ * to a join that found no seat fences nobody: only a session that got one replaces the one before.
+ */
+
+import type { z } from "zod";
+import type { Clock } from "../../shared/clock.ts";
+import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { GameName, PlayerId } from "../../shared/ids.ts";
+import type { JoinAnswer, JoinRequest, ReconnectRequest } from "../../shared/protocol/join.ts";
+import type { ReserveRequest } from "../../shared/protocol/link.ts";
+import type { PlayerAuth, TicketClaims } from "../../shared/protocol/ticket.ts";
+import { speaks } from "../../shared/protocol/version.ts";
+import type { Database } from "../db/database.ts";
+import type { GeoLocator } from "../gslb/geo-locator.ts";
+import { rankRegions } from "../gslb/ranking.ts";
+import type { Registry } from "../regions/registry.ts";
+import type { NodeRecord } from "../regions/registry-step.ts";
+import type { ReconnectionTokens } from "../tickets/reconnection-token.ts";
+import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import type { JoinGate } from "./join-gate.ts";
+import type { JoinMetrics } from "./join-metrics.ts";
+import type { RoomDirectory } from "./room-directory.ts";
+import { seatCandidates, whyNowhere } from "./seat-search.ts";
+import type { Seats, TakenSeat } from "./seats.ts";
+import * as store from "./session-store.ts";
+
+/** The node keeps a seat a little longer than its ticket lives: clocks and networks differ. */
+const HOLD_MARGIN_MS = 5_000;
+/** A ticket may be shown for renewal this long after its expiry: its seat is still held. */
+const RENEW_TOLERANCE_MS = 3_000;
+
+/** A join as parsed. With `joinById` the room says which game it is. */
+export type Join = Omit<z.output<typeof JoinRequest>, "game"> & {
+  readonly game: GameName | undefined;
+};
+
+export interface JoinsDeps {
+  readonly registry: Registry;
+  readonly seats: Seats;
+  readonly directory: RoomDirectory;
+  readonly locator: GeoLocator;
+  readonly tokens: SignedTokens;
+  readonly reconnections: ReconnectionTokens;
+  readonly database: Database;
+  readonly gate: JoinGate;
+  readonly clock: Clock;
+  readonly metrics: JoinMetrics;
+}
+
+interface Candidates {
+  /** In the order in which they are asked. */
+  readonly nodes: readonly NodeRecord[];
+  readonly game: GameName;
+}
+
+/** What an answer needs besides the seat. */
+interface Placing {
+  readonly player: PlayerAuth;
+  readonly reconnectionToken: string;
+  readonly address: string;
+}
+
+export class Joins {
+  readonly #deps: JoinsDeps;
+
+  constructor(deps: JoinsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * A seat and its ticket.
+   * @param identify gives the player; asked only once there is a region to ask for a seat
+   * @param address the player's, for geo-IP
+   * @throws {MeridianError} of many kinds; see the OpenAPI page
+   */
+  join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+    return this.#measured(join.mode, () => this.#join(join, identify, address));
+  }
+
+  /** The same seat for longer. @throws {MeridianError} `ticket_*`, `room_not_found`, … */
+  renew(ticket: string, address: string): Promise<JoinAnswer> {
+    return this.#measured("renew", () => this.#renew(ticket, address));
+  }
+
+  /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
+  reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
+    return this.#measured("reconnect", () => this.#reconnect(request, address));
+  }
+
+  async #join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+    const { registry, seats, directory, database, reconnections, clock } = this.#deps;
+    requireSpoken(join.protocol);
+    const { nodes, game } = await this.#candidates(join, address);
+    const playerId = await identify();
+    const now = new Date(clock.nowMs());
+    const granted = await store.grantSessionEpoch(database, playerId, registry.coreTerm, now);
+    if (!granted) throw new MeridianError("unauthorized", { message: "The account is gone." });
+    const player = { playerId, name: granted.name, sessionEpoch: granted.epoch };
+    const taken = await seats.takeFirst(nodes, this.#seatRequest(join, game, player), join.mode);
+    try {
+      await this.#place(taken, player);
+      const { roomId, sessionId } = taken.seat;
+      directory.note(roomId, { nodeId: taken.node.nodeId, game: taken.seat.game });
+      const claim = { playerId, roomId, sessionId, sessionEpoch: granted.epoch };
+      const reconnectionToken = reconnections.mint(claim);
+      return await this.#answer(taken, { player, reconnectionToken, address }, join);
+    } catch (error) {
+      seats.giveBack(taken.node, taken.seat);
+      throw error;
+    }
+  }
+
+  async #renew(ticket: string, address: string): Promise<JoinAnswer> {
+    const claims = await this.#deps.tokens.verifyTicket(ticket, RENEW_TOLERANCE_MS);
+    await this.#requireCurrent(claims.sub, claims.sessionEpoch);
+    const node = this.#requireAlive(this.#deps.registry.node(claims.aud)?.node);
+    const { roomId, sessionId } = claims;
+    const request = { kind: "renew", roomId, sessionId, holdMs: this.#holdMs() } as const;
+    const seat = await this.#deps.seats.ask(node, request);
+    const { reconnectionToken } = claims;
+    return await this.#answer(
+      { node, seat },
+      { player: authOf(claims), reconnectionToken, address },
+    );
+  }
+
+  async #reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
+    const { registry, reconnections, directory, seats } = this.#deps;
+    requireSpoken(request.protocol);
+    const { reconnectionToken } = request;
+    const claim = reconnections.verify(reconnectionToken);
+    if (!claim || claim.roomId !== request.roomId) {
+      throw new MeridianError("unauthorized", { message: "The reconnection token is not valid." });
+    }
+    const { playerId, roomId, sessionId, sessionEpoch } = claim;
+    const session = await this.#requireCurrent(playerId, sessionEpoch);
+    const nodeId = (await directory.find(roomId))?.nodeId ?? session.nodeId;
+    const node = this.#requireAlive(nodeId ? registry.node(nodeId)?.node : undefined);
+    const seat = await seats.ask(node, {
+      kind: "reconnect",
+      playerId,
+      roomId,
+      sessionId,
+      reconnectionToken,
+    });
+    const player = { playerId, name: session.name, sessionEpoch };
+    return await this.#answer({ node, seat }, { player, reconnectionToken, address });
+  }
+
+  /** The nodes to ask, in order: the room's own, or the best of the ranking. */
+  async #candidates(join: Join, address: string): Promise<Candidates> {
+    const { registry, directory } = this.#deps;
+    if (join.region && !registry.region(join.region)) throw new MeridianError("unknown_region");
+    if (join.mode === "joinById" && join.roomId) {
+      const place = await directory.find(join.roomId);
+      if (!place) throw new MeridianError("room_not_found");
+      const node = this.#requireAlive(registry.node(place.nodeId)?.node);
+      return { nodes: [node], game: place.game };
+    }
+    const { game } = join;
+    if (game === undefined) throw new MeridianError("unknown_game");
+    const regions = registry.regions();
+    const nodes = seatCandidates(this.#rank(address, join), regions, game);
+    if (nodes.length > 0) return { nodes, game };
+    const asked = join.region ? regions.filter(({ spec }) => spec.id === join.region) : regions;
+    throw whyNowhere(asked, game);
+  }
+
+  #rank(address: string, join?: Join) {
+    return rankRegions({
+      regions: this.#deps.registry.regions(),
+      place: this.#deps.locator.locate(address),
+      roundTripsMs: join?.roundTripsMs,
+      game: join?.game,
+      only: join?.region,
+    });
+  }
+
+  #seatRequest(join: Join, game: GameName, player: PlayerAuth): ReserveRequest {
+    const { mode, options, roomId } = join;
+    const request = { kind: "seat", player, game, mode, options, holdMs: this.#holdMs() } as const;
+    return roomId === undefined ? request : { ...request, roomId };
+  }
+
+  async #place({ node, seat }: TakenSeat, player: PlayerAuth): Promise<void> {
+    const { database, clock } = this.#deps;
+    const placed = await store.placeSession(
+      database,
+      {
+        playerId: player.playerId,
+        epoch: player.sessionEpoch,
+        regionId: node.heartbeat.regionId,
+        nodeId: node.nodeId,
+        roomId: seat.roomId,
+        sessionId: seat.sessionId,
+        game: seat.game,
+      },
+      new Date(clock.nowMs()),
+    );
+    if (!placed) throw new MeridianError("session_taken_over");
+  }
+
+  async #answer({ node, seat }: TakenSeat, placing: Placing, join?: Join): Promise<JoinAnswer> {
+    const { tokens } = this.#deps;
+    const { player, reconnectionToken, address } = placing;
+    const { regionId } = node.heartbeat;
+    const { roomId, sessionId, game } = seat;
+    const ticket = await tokens.signTicket({
+      aud: node.nodeId,
+      sub: player.playerId,
+      name: player.name,
+      sessionEpoch: player.sessionEpoch,
+      regionId,
+      game,
+      roomId,
+      sessionId,
+      reconnectionToken,
+    });
+    return {
+      ticket,
+      ticketExpiresInMs: tokens.ticketTtlMs,
+      reservation: {
+        name: game,
+        roomId,
+        sessionId,
+        processId: node.nodeId,
+        publicAddress: `${node.heartbeat.publicAddress}/t/${ticket}`,
+      },
+      regionId,
+      ranking: this.#rank(address, join),
+    };
+  }
+
+  /** @throws {MeridianError} `session_taken_over` when a newer session of the player has a seat */
+  async #requireCurrent(playerId: PlayerId, epoch: Epoch) {
+    const session = await store.selectPlacedSession(this.#deps.database, playerId);
+    if (!session) throw new MeridianError("unauthorized", { message: "The account is gone." });
+    if (compareEpochs(session.epoch, epoch) > 0) throw new MeridianError("session_taken_over");
+    return session;
+  }
+
+  /** A room is where its node is: when that is gone, so is the room. */
+  #requireAlive(node: NodeRecord | undefined): NodeRecord {
+    if (!node?.alive) throw new MeridianError("room_not_found");
+    return node;
+  }
+
+  #holdMs(): number {
+    return this.#deps.tokens.ticketTtlMs + HOLD_MARGIN_MS;
+  }
+
+  async #measured(what: string, work: () => Promise<JoinAnswer>): Promise<JoinAnswer> {
+    const { gate, clock, metrics } = this.#deps;
+    const startMs = clock.monotonicMs();
+    try {
+      const answer = await gate.run(work);
+      metrics.observe(what, "seated", clock.monotonicMs() - startMs);
+      return answer;
+    } catch (error) {
+      const outcome = isFailure(error) ? error.kind : "internal";
+      metrics.observe(what, outcome, clock.monotonicMs() - startMs);
+      throw error;
+    }
+  }
+}
+
+function requireSpoken(protocol: number): void {
+  if (!speaks(protocol)) throw new MeridianError("update_required");
+}
+
+function authOf(claims: TicketClaims): PlayerAuth {
+  return { playerId: claims.sub, name: claims.name, sessionEpoch: claims.sessionEpoch };
+}

@@ -1,0 +1,116 @@
+/**
+ * Colyseus' own matchmaking, for unmodified `@colyseus/sdk` clients that know only the core's URL:
+ * `POST /matchmake/{joinOrCreate,create,join,joinById,reconnect}/{name or room id}`.
+ *
+ * The body is what the game passed as join options. A client that set no `client.auth.token` gets a
+ * guest of its own for this one session, within the same limits as any guest.
+ */
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { HttpServer } from "../../shared/http-server.ts";
+import { GameName, type PlayerId, RoomId } from "../../shared/ids.ts";
+import {
+  JoinMode,
+  JoinOptions,
+  ReconnectionToken,
+  type SeatReservation as Reservation,
+  SeatReservation,
+} from "../../shared/protocol/join.ts";
+import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
+import type { Accounts } from "../accounts/accounts.ts";
+import type { GuestGate } from "../accounts/guest-gate.ts";
+import { playerOf } from "../accounts/routes.ts";
+import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import { COLYSEUS, ColyseusErrorBody, colyseusBody } from "./colyseus-errors.ts";
+import type { Joins } from "./joins.ts";
+
+export interface MatchmakeRouteDeps {
+  readonly joins: Joins;
+  readonly accounts: Accounts;
+  readonly tokens: SignedTokens;
+  readonly gate: GuestGate;
+}
+
+const Params = z.object({ method: z.string().max(32), name: z.string().max(64) });
+const ReconnectBody = z.object({ reconnectionToken: ReconnectionToken });
+
+export function addMatchmakeRoutes(server: HttpServer, deps: MatchmakeRouteDeps): void {
+  const errors = Object.fromEntries(
+    Object.values(COLYSEUS).map((code) => [code, ColyseusErrorBody]),
+  );
+  server.post(
+    "/matchmake/:method/:name",
+    {
+      errorHandler: answerFailure,
+      schema: {
+        tags: ["colyseus"],
+        summary: "Matchmaking of stock Colyseus clients",
+        description: "Methods: joinOrCreate, create, join, joinById, reconnect.",
+        security: [{ bearer: [] }, {}],
+        params: Params,
+        body: z.unknown(),
+        response: { 200: SeatReservation, ...errors },
+      },
+    },
+    (request) => matchmake(request, request.params, deps),
+  );
+}
+
+async function matchmake(
+  request: FastifyRequest,
+  { method, name }: z.infer<typeof Params>,
+  deps: MatchmakeRouteDeps,
+): Promise<Reservation> {
+  if (method === "reconnect") {
+    const { reconnectionToken } = parse(ReconnectBody, request.body);
+    const roomId = parse(RoomId, name);
+    const reconnect = { roomId, reconnectionToken, protocol: PROTOCOL_VERSION };
+    return (await deps.joins.reconnect(reconnect, request.ip)).reservation;
+  }
+  const mode = JoinMode.safeParse(method);
+  if (!mode.success) {
+    throw new MeridianError("not_found", { message: `There is no method "${method}".` });
+  }
+  const byId = mode.data === "joinById";
+  const join = {
+    mode: mode.data,
+    game: byId ? undefined : parse(GameName, name),
+    ...(byId ? { roomId: parse(RoomId, name) } : {}),
+    options: parse(JoinOptions, request.body ?? {}),
+    protocol: PROTOCOL_VERSION,
+  };
+  const known = await playerOf(request, deps.tokens);
+  const identify = async () => known ?? (await makeGuest(request, deps));
+  return (await deps.joins.join(join, identify, request.ip)).reservation;
+}
+
+async function makeGuest(request: FastifyRequest, deps: MatchmakeRouteDeps): Promise<PlayerId> {
+  deps.gate.take(request.ip);
+  return await deps.accounts.createEphemeral();
+}
+
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new MeridianError("bad_request", { message: z.prettifyError(parsed.error) });
+}
+
+function answerFailure(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const failure = toFailure(error);
+  if (failure.kind === "internal") request.log.error({ err: error }, "a request failed");
+  if (failure.retryAfterMs !== undefined) {
+    void reply.header("retry-after", Math.ceil(failure.retryAfterMs / 1_000));
+  }
+  const params = Params.safeParse(request.params);
+  const body = colyseusBody(failure, params.success ? params.data.method : "");
+  void reply.status(body.code).send(body);
+}
+
+function toFailure(error: FastifyError): MeridianError {
+  if (isFailure(error)) return error;
+  const status = error.statusCode ?? 500;
+  if (status === 413) return new MeridianError("payload_too_large", { cause: error });
+  if (status >= 500) return new MeridianError("internal", { cause: error });
+  return new MeridianError("bad_request", { message: error.message, cause: error });
+}

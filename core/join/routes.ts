@@ -1,0 +1,86 @@
+/** `POST /v1/join`, `/v1/join/renew`, `/v1/reconnect`. */
+import type { HttpServer } from "../../shared/http-server.ts";
+import {
+  JoinAnswer,
+  JoinRequest,
+  ReconnectRequest,
+  RenewRequest,
+} from "../../shared/protocol/join.ts";
+import { requirePlayer } from "../accounts/routes.ts";
+import { failures } from "../http/failures.ts";
+import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import type { Joins } from "./joins.ts";
+
+export interface JoinRouteDeps {
+  readonly joins: Joins;
+  readonly tokens: SignedTokens;
+}
+
+export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDeps): void {
+  server.post(
+    "/v1/join",
+    {
+      schema: {
+        tags: ["joining"],
+        summary: "Take a seat in the best region, and the ticket for it",
+        security: [{ bearer: [] }],
+        body: JoinRequest,
+        response: {
+          200: JoinAnswer,
+          ...failures(
+            "unauthorized",
+            "token_expired",
+            "update_required",
+            "unknown_game",
+            "unknown_region",
+            "room_not_found",
+            "room_full",
+            "region_full",
+            "no_region",
+            "session_taken_over",
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const playerId = await requirePlayer(request, tokens);
+      return await joins.join(request.body, async () => playerId, request.ip);
+    },
+  );
+  server.post(
+    "/v1/join/renew",
+    {
+      schema: {
+        tags: ["joining"],
+        summary: "Keep a seat while the client still loads",
+        body: RenewRequest,
+        response: {
+          200: JoinAnswer,
+          ...failures("ticket_invalid", "ticket_expired", "room_not_found", "session_taken_over"),
+        },
+      },
+    },
+    (request) => joins.renew(request.body.ticket, request.ip),
+  );
+  server.post(
+    "/v1/reconnect",
+    {
+      schema: {
+        tags: ["joining"],
+        summary: "A fresh ticket for the kept seat of a dropped player",
+        body: ReconnectRequest,
+        response: {
+          200: JoinAnswer,
+          ...failures(
+            "unauthorized",
+            "update_required",
+            "room_not_found",
+            "reconnect_expired",
+            "session_taken_over",
+          ),
+        },
+      },
+    },
+    (request) => joins.reconnect(request.body, request.ip),
+  );
+}

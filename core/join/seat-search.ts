@@ -1,0 +1,52 @@
+/**
+ * Where to ask for a seat, whether to ask elsewhere after a refusal, and what to tell a player when
+ * nobody can be asked. Pure.
+ */
+import { MeridianError } from "../../shared/errors.ts";
+import type { GameName } from "../../shared/ids.ts";
+import type { JoinMode, RankedRegion } from "../../shared/protocol/join.ts";
+import { isGameKnown } from "../gslb/ranking.ts";
+import { chooseNode, liveNodes, runsGame, takesPlayers } from "../regions/region-view.ts";
+import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
+
+/** Regions that one join asks at most. */
+export const REGIONS_TRIED_MAX = 3;
+const FULL_RETRY_AFTER_MS = 5_000;
+const NO_REGION_RETRY_AFTER_MS = 2_000;
+
+/** The best node of each of the best regions, in order. */
+export function seatCandidates(
+  ranking: readonly RankedRegion[],
+  regions: readonly RegionRecord[],
+  game: GameName,
+): NodeRecord[] {
+  const byId = new Map(regions.map((region) => [region.spec.id, region]));
+  const nodes: NodeRecord[] = [];
+  for (const { regionId, eligible } of ranking) {
+    if (!eligible || nodes.length === REGIONS_TRIED_MAX) break;
+    const region = byId.get(regionId);
+    const node = region && chooseNode(region, game);
+    if (node) nodes.push(node);
+  }
+  return nodes;
+}
+
+/** Whether another region may well give what this one refused. */
+export function triesNext(failure: MeridianError, mode: JoinMode): boolean {
+  if (failure.retryable || failure.kind === "unknown_game") return true;
+  return mode === "join" && failure.kind === "room_not_found";
+}
+
+/** What to say when no region is eligible. */
+export function whyNowhere(regions: readonly RegionRecord[], game: GameName): MeridianError {
+  const live = regions.some((region) => liveNodes(region).length > 0);
+  if (live && !isGameKnown(regions, game)) return new MeridianError("unknown_game");
+  const open = regions.some(
+    (region) =>
+      region.wanted === "active" &&
+      liveNodes(region).some((node) => takesPlayers(node) && runsGame(node, game)),
+  );
+  return open
+    ? new MeridianError("region_full", { retryAfterMs: FULL_RETRY_AFTER_MS })
+    : new MeridianError("no_region", { retryAfterMs: NO_REGION_RETRY_AFTER_MS });
+}

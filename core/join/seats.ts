@@ -1,0 +1,117 @@
+/**
+ * Asks nodes for seats. A node that does not answer in time is left for the next; if its answer comes
+ * after all, the seat is given back. A seat whose answer never comes lapses at the node by itself.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../../shared/clock.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { SessionId } from "../../shared/ids.ts";
+import { Counter, type Metrics } from "../../shared/metrics.ts";
+import type { JoinMode } from "../../shared/protocol/join.ts";
+import type { ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
+import { LogPace } from "../http/log-pace.ts";
+import type { NodeCalls } from "../regions/node-calls.ts";
+import type { Registry } from "../regions/registry.ts";
+import { type NodeRecord, partsOf } from "../regions/registry-step.ts";
+import { withDeadline } from "./deadline.ts";
+import { triesNext } from "./seat-search.ts";
+
+/** A seat that is granted later than this is not given back but lapses. */
+const LATE_MS = 10_000;
+
+export interface SeatsDeps {
+  readonly calls: NodeCalls;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly reserveDeadlineMs: number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface TakenSeat {
+  readonly node: NodeRecord;
+  readonly seat: ReserveAnswer;
+}
+
+export class Seats {
+  readonly #deps: SeatsDeps;
+  readonly #pace = new LogPace();
+  readonly #reserves: Counter<"region" | "outcome">;
+
+  constructor(deps: SeatsDeps) {
+    this.#deps = deps;
+    this.#reserves = new Counter({
+      name: "meridian_reserves_total",
+      help: "Seats asked of nodes: granted, late, or the kind of the failure.",
+      labelNames: ["region", "outcome"],
+      registers: [deps.metrics],
+    });
+  }
+
+  /**
+   * A seat at the first of `nodes` that grants one.
+   * @throws {MeridianError} the first failure that asking elsewhere can't mend, or the last of all
+   */
+  async takeFirst(
+    nodes: readonly NodeRecord[],
+    request: ReserveRequest,
+    mode: JoinMode,
+  ): Promise<TakenSeat> {
+    let last = new MeridianError("no_region");
+    for (const node of nodes) {
+      try {
+        return { node, seat: await this.ask(node, request) };
+      } catch (error) {
+        if (!isFailure(error) || !triesNext(error, mode)) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  /** @throws {MeridianError} the node's refusal; `timeout`; `unavailable` */
+  async ask(node: NodeRecord, request: ReserveRequest): Promise<ReserveAnswer> {
+    const { calls, clock, registry, reserveDeadlineMs } = this.#deps;
+    const region = partsOf(node.nodeId).region;
+    try {
+      const asked = calls.reserve(node, request, LATE_MS);
+      const answer = await withDeadline(clock, reserveDeadlineMs, asked, (late) => {
+        this.#reserves.inc({ region, outcome: "late" });
+        // A reconnection's seat was the player's before: only a new one goes back.
+        if (request.kind === "seat") this.giveBack(node, late);
+      });
+      if (answer.nodeId !== node.nodeId) {
+        throw new MeridianError("unavailable", { message: "Another life of the node answered." });
+      }
+      this.#reserves.inc({ region, outcome: "granted" });
+      if (request.kind === "seat") registry.noteSeat(node.heartbeat.regionId, node.nodeId);
+      return answer;
+    } catch (error) {
+      const outcome = isFailure(error) ? error.kind : "internal";
+      this.#reserves.inc({ region, outcome });
+      this.#noteFailure(node, outcome, error);
+      throw error;
+    }
+  }
+
+  /** Gives a seat back, as far as the node can be told; otherwise it lapses there. */
+  giveBack(
+    node: NodeRecord,
+    seat: { roomId: ReserveAnswer["roomId"]; sessionId: SessionId },
+  ): void {
+    const { calls, log } = this.#deps;
+    const { roomId, sessionId } = seat;
+    // Nobody waits for it: the failure is logged, and the seat lapses by itself.
+    calls.release(node, { roomId, sessionId }).catch((err: unknown) => {
+      log.info({ err, nodeId: node.nodeId, roomId }, "a seat could not be given back; it lapses");
+    });
+  }
+
+  #noteFailure(node: NodeRecord, outcome: string, err: unknown): void {
+    const { clock, log } = this.#deps;
+    const held = this.#pace.permit(clock.monotonicMs());
+    if (held === undefined) return;
+    const about = { nodeId: node.nodeId, outcome, held, err, runbook: "core-joins-fail" };
+    log.warn(about, "a node granted no seat");
+  }
+}

@@ -1,0 +1,96 @@
+/** Rows of players' sessions: one function a statement. */
+import type { Epoch } from "../../shared/epoch.ts";
+import type { NodeId, PlayerId, RegionId, RoomId, SessionId } from "../../shared/ids.ts";
+import type { Sql } from "../db/database.ts";
+
+export interface GrantedSession {
+  readonly name: string;
+  readonly epoch: Epoch;
+}
+
+export interface PlacedSession {
+  readonly epoch: Epoch;
+  readonly nodeId: NodeId | null;
+  readonly roomId: RoomId | null;
+}
+
+/** The player's next session epoch and shown name; undefined when there is no such player. */
+export async function grantSessionEpoch(
+  sql: Sql,
+  playerId: PlayerId,
+  coreTerm: number,
+  now: Date,
+): Promise<GrantedSession | undefined> {
+  const rows = await sql.rows<{ name: string; epoch_term: number; epoch_n: number }>(
+    `with player as (select id, name from players where id = $1)
+     insert into sessions as s (player_id, epoch_term, epoch_n, updated_at)
+     select id, $2, 1, $3 from player
+     on conflict (player_id) do update set
+       epoch_term = greatest(s.epoch_term, excluded.epoch_term), epoch_n = s.epoch_n + 1,
+       updated_at = excluded.updated_at
+     returning epoch_term, epoch_n, (select name from player) as name`,
+    [playerId, coreTerm, now],
+  );
+  const row = rows[0];
+  return row && { name: row.name, epoch: [row.epoch_term, row.epoch_n] };
+}
+
+/** Notes where the session got its seat; false when a newer session of the player has one. */
+export async function placeSession(
+  sql: Sql,
+  session: {
+    readonly playerId: PlayerId;
+    readonly epoch: Epoch;
+    readonly regionId: RegionId;
+    readonly nodeId: NodeId;
+    readonly roomId: RoomId;
+    readonly sessionId: SessionId;
+    readonly game: string;
+  },
+  now: Date,
+): Promise<boolean> {
+  const touched = await sql.run(
+    `update sessions set placed_term = $2, placed_n = $3, region_id = $4, node_id = $5,
+       room_id = $6, session_id = $7, game = $8, updated_at = $9
+     where player_id = $1 and (placed_term, placed_n) < ($2, $3)`,
+    [
+      session.playerId,
+      session.epoch[0],
+      session.epoch[1],
+      session.regionId,
+      session.nodeId,
+      session.roomId,
+      session.sessionId,
+      session.game,
+      now,
+    ],
+  );
+  return touched === 1;
+}
+
+/** The player's newest session that got a seat. */
+export async function selectPlacedSession(
+  sql: Sql,
+  playerId: PlayerId,
+): Promise<(PlacedSession & { readonly name: string }) | undefined> {
+  const rows = await sql.rows<{
+    name: string;
+    placed_term: number;
+    placed_n: number;
+    node_id: NodeId | null;
+    room_id: RoomId | null;
+  }>(
+    `select name, placed_term, placed_n, node_id, room_id
+     from sessions join players on id = player_id where player_id = $1`,
+    [playerId],
+  );
+  const row = rows[0];
+  return (
+    row && {
+      name: row.name,
+      epoch: [row.placed_term, row.placed_n],
+      nodeId: row.node_id,
+      roomId: row.room_id,
+    }
+  );
+}

@@ -1,0 +1,66 @@
+/** The core's process: reads the environment, builds the core, runs it until a signal. */
+import { randomBytes } from "node:crypto";
+import { systemClock } from "../shared/clock.ts";
+import { ConfigError, readConfig } from "../shared/config.ts";
+import { type Part, runProcess } from "../shared/lifecycle.ts";
+import { type LinkCredentials, readLinkCredentials } from "../shared/link/credentials.ts";
+import { createLog } from "../shared/log.ts";
+import { type CoreConfig, coreSettings } from "./config.ts";
+import { createCore } from "./core.ts";
+import { loadTopology, type Topology } from "./regions/topology.ts";
+
+const STOP_DEADLINE_MS = 4_500;
+
+const { config, topology, credentials } = readEverything();
+const log = createLog("core", config.LOG_LEVEL);
+const core = createCore(config, {
+  topology,
+  credentials,
+  clock: systemClock,
+  random: randomBytes,
+  log,
+});
+await runProcess({ log, parts: core.parts.map(inWords), stopDeadlineMs: STOP_DEADLINE_MS });
+
+interface Given {
+  readonly config: CoreConfig;
+  readonly topology: Topology;
+  readonly credentials: LinkCredentials;
+}
+
+/** Everything from outside, or one clear line and the end. */
+function readEverything(): Given {
+  try {
+    const config = readConfig(coreSettings, process.env);
+    const topology = loadTopology(config.TOPOLOGY_FILE);
+    return { config, topology, credentials: readLinkCredentials(config) };
+  } catch (error) {
+    sayWhy(error);
+    process.exit(error instanceof ConfigError ? 2 : 1);
+  }
+}
+
+/** The part, saying in one plain line on standard error why it can't start. */
+function inWords(part: Part): Part {
+  return {
+    name: part.name,
+    async start() {
+      try {
+        await part.start?.();
+      } catch (error) {
+        sayWhy(error);
+        throw error;
+      }
+    },
+    async drain() {
+      await part.drain?.();
+    },
+    async stop() {
+      await part.stop?.();
+    },
+  };
+}
+
+function sayWhy(error: unknown): void {
+  process.stderr.write(`core: ${error instanceof Error ? error.message : String(error)}\n`);
+}

@@ -1,0 +1,149 @@
+/** `npm run ops -- COMMAND`: what operators do, over the core's private port. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { sleep, systemClock } from "../../shared/clock.ts";
+import { Done } from "../../shared/protocol/link.ts";
+import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
+import { callOps, type OpsCall } from "./cli-client.ts";
+import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
+import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
+
+const WATCH_PERIOD_MS = 1_000;
+const CLEAR_SCREEN = "\u001b[2J\u001b[H";
+const TOKEN_FILE = join(import.meta.dirname, "../../.meridian/local/operator-token");
+
+/** The command line has a wrong form; shown with a hint at `--help`. */
+class UsageError extends Error {}
+
+interface Options {
+  readonly json: boolean;
+  readonly watch: boolean;
+  readonly name: string | undefined;
+  readonly role: string | undefined;
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const message = messageOf(error);
+  const hint = error instanceof UsageError ? " (npm run ops -- --help)" : "";
+  process.stderr.write(`ops: ${message}${hint}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
+
+async function main(args: string[]): Promise<void> {
+  const { words, options, help } = readArgs(args);
+  if (help || words.length === 0) {
+    say(USAGE.trimEnd());
+    return;
+  }
+  const [command, second, third] = words;
+  const expected = command === "status" ? 1 : command === "token" && second === "revoke" ? 3 : 2;
+  if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
+  if (command === "status") await showStatus(options);
+  else if (command === "drain") await want(second, "draining");
+  else if (command === "undrain") await want(second, "active");
+  else if (command === "token" && second === "create") await createToken(options);
+  else if (command === "token" && second === "list") await listTokens();
+  else if (command === "token" && second === "revoke") await revokeToken(third);
+  else if (command === "keys" && second === "rotate") await rotateKeys();
+  else throw new UsageError(`there is no command "${words.join(" ")}"`);
+}
+
+function readArgs(args: string[]): { words: string[]; options: Options; help: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        help: { type: "boolean", short: "h", default: false },
+        json: { type: "boolean", default: false },
+        watch: { type: "boolean", default: false },
+        name: { type: "string" },
+        role: { type: "string" },
+      },
+    });
+    const { help, json, watch, name, role } = values;
+    return { words: positionals, options: { json, watch, name, role }, help };
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}
+
+async function showStatus({ json, watch }: Options): Promise<void> {
+  const show = async () => {
+    const status = await call({ path: "/ops/status", answer: StatusAnswer });
+    return json ? JSON.stringify(status, undefined, watch ? 0 : 2) : statusText(status);
+  };
+  if (!watch) {
+    say(await show());
+    return;
+  }
+  // Ctrl-C ends it.
+  for (;;) {
+    const text = await show().catch(messageOf);
+    say(json ? text : `${CLEAR_SCREEN}${text}`);
+    await sleep(systemClock, WATCH_PERIOD_MS);
+  }
+}
+
+async function want(region: string | undefined, state: "active" | "draining"): Promise<void> {
+  if (region === undefined) throw new UsageError("name a region");
+  const path = `/ops/regions/${encodeURIComponent(region)}/wanted`;
+  say(wantedText(await call({ method: "POST", path, body: { state }, answer: WantedAnswer })));
+}
+
+async function createToken({ name, role }: Options): Promise<void> {
+  const known = OperatorRole.safeParse(role);
+  if (name === undefined || !known.success) {
+    throw new UsageError(`token create needs --name N --role ${OperatorRole.options.join("|")}`);
+  }
+  const body = { name, role: known.data };
+  const answer = OperatorTokenAnswer;
+  const created = await call({ method: "POST", path: "/ops/tokens", body, answer });
+  process.stderr.write(`${created.name} is ${created.role}, id ${created.id}; shown only once:\n`);
+  say(created.token);
+}
+
+async function listTokens(): Promise<void> {
+  say(tokensText(await call({ path: "/ops/tokens", answer: OperatorTokens })));
+}
+
+async function revokeToken(id: string | undefined): Promise<void> {
+  if (id === undefined) throw new UsageError("give the token's id; `token list` shows them");
+  const path = `/ops/tokens/${encodeURIComponent(id)}`;
+  await call({ method: "DELETE", path, answer: Done });
+  say(`token ${id} is revoked.`);
+}
+
+async function rotateKeys(): Promise<void> {
+  const { kid } = await call({ method: "POST", path: "/ops/keys/rotate", answer: RotateAnswer });
+  say(`the new signing key is ${kid}; it signs in a few seconds, when every region knows it.`);
+}
+
+function call<T>(request: OpsCall<T>): Promise<T> {
+  const url = process.env.MERIDIAN_OPS_URL || "http://127.0.0.1:7302";
+  if (!URL.canParse(url)) throw new UsageError(`MERIDIAN_OPS_URL is not a URL: ${url}`);
+  return callOps({ url, token: readToken() }, request);
+}
+
+function readToken(): string {
+  const given = process.env.MERIDIAN_OPERATOR_TOKEN;
+  if (given) return given.trim();
+  const file = process.env.MERIDIAN_OPERATOR_TOKEN_FILE || TOKEN_FILE;
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    const why = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+    throw new Error(`no operator token: set MERIDIAN_OPERATOR_TOKEN (${file}: ${why})`, { cause });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,205 @@
+/** Operators: roles, audit, draining over the link, the command line, health and metrics. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { after, beforeEach, test } from "node:test";
+import pg from "pg";
+import { RegionsAnswer } from "../../shared/protocol/join.ts";
+import { StatusAnswer } from "../../shared/protocol/ops.ts";
+import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
+import { startTestRegion } from "../test-region.ts";
+
+const core = await startTestCore();
+const region = await startTestRegion({ core, name: "beijing" });
+beforeEach(() => region.heartbeat());
+after(async () => {
+  await region.stop();
+  await core.stop();
+});
+
+async function call(method: string, path: string, token?: string, body?: unknown) {
+  const response = await fetch(core.privateUrl + path, {
+    method,
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+async function tokenFor(role: string): Promise<string> {
+  const made = await call("POST", "/ops/tokens", OPERATOR_TOKEN, { name: `a ${role}`, role });
+  assert.equal(made.status, 200);
+  return made.body.token;
+}
+
+/** Runs the command as an operator would. */
+function ops(args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "cli.ts"), ...args], {
+    env: {
+      ...process.env,
+      MERIDIAN_OPS_URL: core.privateUrl,
+      MERIDIAN_OPERATOR_TOKEN: OPERATOR_TOKEN,
+      ...env,
+    },
+  });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (bytes) => {
+    out += String(bytes);
+  });
+  child.stderr.on("data", (bytes) => {
+    err += String(bytes);
+  });
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}
+
+async function auditActions(): Promise<string[]> {
+  const client = new pg.Client({ connectionString: core.databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      "select operator_name || ': ' || action || ' ' || subject as line from meridian.audit_log order by id",
+    );
+    return rows.map((row) => row.line);
+  } finally {
+    await client.end();
+  }
+}
+
+test("each role may do what the one before may, and no more", async () => {
+  const viewer = await tokenFor("viewer");
+  const operator = await tokenFor("operator");
+  const wanted = "/ops/regions/beijing/wanted";
+  const table: [string, string, unknown, number[]][] = [
+    // without a token, viewer, operator, admin
+    ["GET", "/ops/status", undefined, [401, 200, 200, 200]],
+    ["POST", wanted, { state: "active" }, [401, 403, 200, 200]],
+    ["GET", "/ops/tokens", undefined, [401, 403, 403, 200]],
+    ["POST", "/ops/tokens", { name: "x", role: "viewer" }, [401, 403, 403, 200]],
+    ["POST", "/ops/keys/rotate", undefined, [401, 403, 403, 200]],
+  ];
+  for (const [method, path, body, expected] of table) {
+    const statuses: number[] = [];
+    for (const token of [undefined, viewer, operator, OPERATOR_TOKEN]) {
+      statuses.push((await call(method, path, token, body)).status);
+    }
+    assert.deepEqual(statuses, expected, `${method} ${path}`);
+  }
+  assert.equal((await call("GET", "/ops/status", "wrong")).status, 401);
+});
+
+test("a revoked token is refused at once", async () => {
+  const token = await tokenFor("viewer");
+  assert.equal((await call("GET", "/ops/status", token)).status, 200);
+  const listed = (await call("GET", "/ops/tokens", OPERATOR_TOKEN)).body.tokens;
+  assert.ok(!JSON.stringify(listed).includes(token));
+  const { id } = listed[0];
+  assert.equal((await call("DELETE", `/ops/tokens/${id}`, OPERATOR_TOKEN)).status, 200);
+  assert.equal((await call("GET", "/ops/status", token)).status, 401);
+  assert.equal((await call("DELETE", `/ops/tokens/${id}`, OPERATOR_TOKEN)).status, 404);
+});
+
+test("draining goes over the link, shows at once, and is audited", async () => {
+  const beijing = async () => {
+    const response = await fetch(`${core.url}/v1/regions?game=arena`);
+    const { regions, ranking } = RegionsAnswer.parse(await response.json());
+    const isBeijing = (region: { regionId: string }) => region.regionId === "beijing";
+    return { state: regions.find(isBeijing)?.state, ranked: ranking.find(isBeijing) };
+  };
+  assert.equal((await beijing()).ranked?.eligible, true);
+  const drained = await ops(["drain", "beijing"]);
+  assert.deepEqual([drained.code, drained.err], [0, ""]);
+  assert.equal(drained.out, "beijing takes no new players.\n  beijing-1: told\n");
+  assert.equal(region.drained.at(-1), "draining");
+  const after = await beijing();
+  assert.equal(after.ranked?.reasons[0], "draining: it takes no new players");
+  assert.equal(after.state, "draining");
+  assert.equal((await region.heartbeat()).wanted, "draining");
+  const undrained = await ops(["undrain", "beijing"]);
+  assert.match(undrained.out, /^beijing takes new players\./);
+  assert.equal((await region.heartbeat()).wanted, "active");
+  const actions = await auditActions();
+  assert.equal(actions.filter((line) => line === "bootstrap: wanted beijing").length >= 2, true);
+});
+
+test("status is a pleasant table, or JSON", async () => {
+  await region.heartbeat({ connected: 12, rooms: 2, capacity: 100 });
+  const { out, code } = await ops(["status"]);
+  assert.equal(code, 0);
+  const lines = out.trimEnd().split("\n");
+  assert.equal(lines[0], "core dev · term 1 · database up · 12 players online");
+  assert.match(lines[2] ?? "", /^REGION +STATE +EPOCH +NODE +STATE +PLAYERS/);
+  assert.match(lines[3] ?? "", /^beijing +active +1\.1 +beijing-1 +active +12\/100 +0 +2 +1\.0 ms/);
+  assert.match(lines[4] ?? "", /^shanghai +unknown +- +-$/);
+  const json = await ops(["status", "--json"]);
+  assert.equal(StatusAnswer.parse(JSON.parse(json.out)).playersOnline, 12);
+});
+
+test("tokens are made, listed and ended by the command", async () => {
+  const made = await ops(["token", "create", "--name", "Grace", "--role", "viewer"]);
+  assert.match(made.out, /^mrd_[A-Za-z0-9_-]{43}\n$/);
+  const id = /id (\S+);/.exec(made.err)?.[1] ?? "";
+  const viewer = { MERIDIAN_OPERATOR_TOKEN: made.out.trim() };
+  assert.equal((await ops(["status"], viewer)).code, 0);
+  assert.match((await ops(["token", "list"])).out, new RegExp(`${id} +Grace +viewer`));
+  assert.equal((await ops(["token", "revoke", id])).code, 0);
+  const refused = await ops(["status"], viewer);
+  assert.deepEqual([refused.code, refused.err], [1, "ops: An operator's token is needed.\n"]);
+});
+
+test("the command says in one line what is wrong", async () => {
+  const cases: [string[], Record<string, string>, number, RegExp][] = [
+    [["fly"], {}, 2, /^ops: there is no command "fly" \(npm run ops -- --help\)\n$/],
+    [["status", "--loud"], {}, 2, /^ops: Unknown option '--loud'.*\n$/],
+    [["drain"], {}, 2, /^ops: name a region.*\n$/],
+    [
+      ["drain", "lhasa"],
+      {},
+      1,
+      /^ops: There is no region "lhasa"; there are beijing, shanghai\.\n$/,
+    ],
+    [["token", "create"], {}, 2, /^ops: token create needs --name N --role viewer\|/],
+    [["status"], { MERIDIAN_OPS_URL: "http://127.0.0.1:9" }, 1, /can't be reached: is it running/],
+    [["status"], { MERIDIAN_OPS_URL: core.url }, 1, /^ops: There is no such thing here\.\n$/],
+    [
+      ["status"],
+      { MERIDIAN_OPERATOR_TOKEN: "", MERIDIAN_OPERATOR_TOKEN_FILE: "/none" },
+      1,
+      /^ops: no operator token: set MERIDIAN_OPERATOR_TOKEN \(\/none: ENOENT\)\n$/,
+    ],
+  ];
+  for (const [args, env, code, message] of cases) {
+    const result = await ops(args, env);
+    assert.equal(result.code, code, args.join(" "));
+    assert.match(result.err, message);
+  }
+  assert.match((await ops(["--help"])).out, /^Usage: npm run ops -- COMMAND/);
+});
+
+test("health, readiness and metrics answer on the private port", async () => {
+  assert.deepEqual((await call("GET", "/healthz")).body, { status: "ok" });
+  assert.deepEqual((await call("GET", "/readyz")).body, {
+    ready: true,
+    database: "up",
+    schema: "current",
+    players: "served",
+  });
+  const metrics = await (await fetch(`${core.privateUrl}/metrics`)).text();
+  const ours = metrics.split("\n").filter((line) => line.startsWith("meridian_"));
+  for (const start of [
+    'meridian_region_state{region="beijing",state="active",process="core"} 1',
+    'meridian_region_players{region="shanghai",process="core"} 0',
+    'meridian_ops_calls_total{action="undrain",outcome="forbidden",process="core"} ',
+    "meridian_db_connections{",
+  ]) {
+    assert.ok(
+      ours.some((line) => line.startsWith(start)),
+      `${start}\n${ours.join("\n")}`,
+    );
+  }
+});

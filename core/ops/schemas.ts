@@ -1,0 +1,35 @@
+/** What operators send and get besides the status (`shared/protocol/ops.ts`). */
+import { z } from "zod";
+import { NodeId, RegionId } from "../../shared/ids.ts";
+import { OperatorRole } from "../../shared/protocol/ops.ts";
+
+/** `POST /ops/regions/:regionId/wanted` answers with what each live node said. */
+export const WantedAnswer = z.object({
+  regionId: RegionId,
+  wanted: z.enum(["active", "draining"]),
+  nodes: z.array(
+    z.object({
+      nodeId: NodeId,
+      /** Nodes that could not be told learn it with their next heartbeat. */
+      told: z.boolean(),
+    }),
+  ),
+});
+export type WantedAnswer = z.infer<typeof WantedAnswer>;
+
+/** `GET /ops/tokens`. */
+export const OperatorTokens = z.object({
+  tokens: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      role: OperatorRole,
+      createdAt: z.string(),
+      revokedAt: z.string().nullable(),
+    }),
+  ),
+});
+export type OperatorTokens = z.infer<typeof OperatorTokens>;
+
+/** `POST /ops/keys/rotate`. */
+export const RotateAnswer = z.object({ kid: z.string() });

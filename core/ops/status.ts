@@ -1,0 +1,46 @@
+/** The status that operators see, from the registry's state. Pure. */
+import type { z } from "zod";
+import type { NodeStatus, RegionStatus } from "../../shared/protocol/ops.ts";
+import { regionStateOf } from "../regions/region-view.ts";
+import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
+
+/** @param nowMs monotonic */
+export function regionStatus(region: RegionRecord, nowMs: number): z.infer<typeof RegionStatus> {
+  const nodes = [...region.nodes.values()].sort((a, b) => a.incarnation - b.incarnation);
+  return {
+    regionId: region.spec.id,
+    name: region.spec.name,
+    state: regionStateOf(region),
+    regionEpoch: region.epoch,
+    nodes: nodes.map((node) => nodeStatus(node, region, nowMs)),
+  };
+}
+
+/** Players in rooms of all live nodes. */
+export function playersOnline(regions: readonly RegionRecord[]): number {
+  return regions
+    .flatMap((region) => [...region.nodes.values()])
+    .filter((node) => node.alive)
+    .reduce((sum, node) => sum + node.heartbeat.connected, 0);
+}
+
+function nodeStatus(
+  node: NodeRecord,
+  region: RegionRecord,
+  nowMs: number,
+): z.infer<typeof NodeStatus> {
+  const { heartbeat } = node;
+  const open = heartbeat.state === "active" && region.wanted === "active";
+  return {
+    nodeId: node.nodeId,
+    state: node.alive ? (open ? "active" : "draining") : "down",
+    heartbeatAgeMs: Math.round(nowMs - node.receivedMs),
+    connected: heartbeat.connected,
+    reserved: heartbeat.reserved,
+    capacity: heartbeat.capacity,
+    rooms: heartbeat.rooms,
+    eventLoopDelayP99Ms: heartbeat.load.eventLoopDelayP99Ms,
+    redis: heartbeat.redis,
+    build: heartbeat.build,
+  };
+}

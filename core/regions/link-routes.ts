@@ -1,0 +1,82 @@
+/**
+ * What regions call: `POST /link/heartbeat`, `POST /link/claim`.
+ *
+ * Without a certificate of our CA there is no connection at all. Whoever has one is who it names: a
+ * body that says otherwise is refused.
+ */
+import { TLSSocket } from "node:tls";
+import type { FastifyRequest } from "fastify";
+import type { Clock } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { HttpServer } from "../../shared/http-server.ts";
+import type { RegionId } from "../../shared/ids.ts";
+import { peerOf } from "../../shared/link/peer.ts";
+import {
+  ClaimAnswer,
+  ClaimRequest,
+  Heartbeat,
+  HeartbeatAnswer,
+  LEASE_MS,
+} from "../../shared/protocol/link.ts";
+import { failures } from "../http/failures.ts";
+import type { Keyring } from "../tickets/keyring.ts";
+import type { Registry } from "./registry.ts";
+
+export interface LinkRouteDeps {
+  readonly registry: Registry;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+}
+
+export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
+  const { registry, keyring, clock } = deps;
+  // Before the body is read: a peer that may not call here costs nothing more.
+  server.addHook("onRequest", async (request) => {
+    regionOf(request);
+  });
+  server.post(
+    "/link/heartbeat",
+    {
+      schema: {
+        body: Heartbeat,
+        response: { 200: HeartbeatAnswer, ...failures("forbidden", "stale_incarnation") },
+      },
+    },
+    async (request): Promise<HeartbeatAnswer> => {
+      const heartbeat = request.body;
+      const region = await registry.heartbeat(regionOf(request), heartbeat);
+      const answer: HeartbeatAnswer = {
+        coreTimeMs: clock.nowMs(),
+        leaseMs: LEASE_MS,
+        regionEpoch: region.epoch,
+        wanted: region.wanted,
+      };
+      const known = sameIds(heartbeat.keyIds, keyring.keyIds());
+      return known ? answer : { ...answer, jwks: keyring.jwks() };
+    },
+  );
+  server.post(
+    "/link/claim",
+    {
+      schema: {
+        body: ClaimRequest,
+        response: { 200: ClaimAnswer, ...failures("forbidden", "fenced", "conflict") },
+      },
+    },
+    async (request) => ({ roomEpoch: await registry.claim(regionOf(request), request.body) }),
+  );
+}
+
+/** The region that the connection's certificate names. */
+function regionOf(request: FastifyRequest): RegionId {
+  const { socket } = request.raw;
+  const peer = socket instanceof TLSSocket ? peerOf(socket) : undefined;
+  if (peer?.role !== "region") {
+    throw new MeridianError("forbidden", { message: "Only regions may call here." });
+  }
+  return peer.regionId;
+}
+
+function sameIds(held: readonly string[], current: readonly string[]): boolean {
+  return held.length === current.length && current.every((kid) => held.includes(kid));
+}

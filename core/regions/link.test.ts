@@ -1,0 +1,192 @@
+/** The private link's core end, over real TLS with certificates of a real CA. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { connect } from "node:tls";
+import pg from "pg";
+import { createAuthority } from "../../infra/private-link/authority.ts";
+import { isFailure } from "../../shared/errors.ts";
+import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import { LinkClient } from "../../shared/link/link-client.ts";
+import type { Peer } from "../../shared/link/peer.ts";
+import { ClaimAnswer, HeartbeatAnswer } from "../../shared/protocol/link.ts";
+import { startTestCore } from "../test-core.ts";
+import { startTestRegion } from "../test-region.ts";
+
+const beijing = { role: "region", regionId: RegionId.parse("beijing") } as const;
+const core = await startTestCore();
+const region = await startTestRegion({ core, name: "beijing" });
+after(async () => {
+  await region.stop();
+  await core.stop();
+});
+
+type Credentials = { readonly ca: string; readonly cert?: string; readonly key?: string };
+
+/** Posts to the link's heartbeat as whoever these credentials say. */
+async function heartbeatAs(credentials: LinkCredentials, body: unknown): Promise<unknown> {
+  const client = new LinkClient(credentials);
+  try {
+    return await client.call({
+      address: core.linkAddress,
+      peer: { role: "core" },
+      path: "/link/heartbeat",
+      body,
+      answer: HeartbeatAnswer,
+      deadlineMs: 5_000,
+    });
+  } finally {
+    await client.stop();
+  }
+}
+
+/** Everything that the link's server says to a plain request on such a connection. */
+function rawAnswer(credentials: Credentials): Promise<string> {
+  const [host = "", port] = core.linkAddress.split(":");
+  const socket = connect({ host, port: Number(port), ...credentials });
+  return new Promise((resolve) => {
+    let received = "";
+    socket.on("data", (bytes) => {
+      received += String(bytes);
+    });
+    // TLS 1.3 lets the client finish first; the server's alert comes with the first read.
+    socket.on("secureConnect", () => {
+      socket.write("GET / HTTP/1.1\r\nhost: core\r\nconnection: close\r\n\r\n");
+    });
+    socket.on("error", () => {
+      // The refusal that is expected; `close` follows.
+    });
+    socket.on("close", () => resolve(received));
+  });
+}
+
+async function credentialsOf(peer: Peer) {
+  return { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+}
+
+async function query(sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: core.databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + 5_000;
+  while (!(await check())) {
+    assert.ok(Date.now() < endMs, "the condition did not come true within 5 s");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function claim(roomId: string, claimId: string, nodeId = region.nodeId) {
+  return { claimId, roomId, game: "arena", nodeId };
+}
+
+function ask(body: unknown) {
+  return region.client.call({
+    address: core.linkAddress,
+    peer: { role: "core" },
+    path: "/link/claim",
+    body,
+    answer: ClaimAnswer,
+    deadlineMs: 5_000,
+  });
+}
+
+test("a heartbeat gives lease, epoch and keys; keys only when they differ", async () => {
+  const first = await region.heartbeat();
+  assert.deepEqual(first.regionEpoch, [1, 1]);
+  assert.equal(first.leaseMs, 2_000);
+  assert.equal(first.wanted, "active");
+  assert.ok(Math.abs(first.coreTimeMs - Date.now()) < 5_000);
+  const keyIds = first.jwks?.keys.map((key) => key.kid);
+  assert.ok(keyIds && keyIds.length > 0);
+  const second = await region.heartbeat({ keyIds });
+  assert.equal(second.jwks, undefined);
+  assert.deepEqual(second.regionEpoch, [1, 1], "the epoch of a region that stays is kept");
+  assert.deepEqual(await query("select epoch_term, epoch_n from meridian.regions"), [
+    { epoch_term: "1", epoch_n: "1" },
+  ]);
+});
+
+test("without a certificate there is no connection", async () => {
+  const { ca } = await credentialsOf(beijing);
+  assert.equal(await rawAnswer({ ca }), "", "not one byte of an answer");
+  assert.match(await rawAnswer(await credentialsOf(beijing)), /^HTTP\/1\.1 404 /);
+});
+
+test("a certificate of another CA, even with the right name, gets nothing", async () => {
+  const stranger = await createAuthority();
+  const credentials = { ca: core.authority.caPem, ...(await stranger.issue(beijing)) };
+  assert.equal(await rawAnswer(credentials), "");
+  await assert.rejects(heartbeatAs(credentials, {}), (error) => isFailure(error, "unavailable"));
+});
+
+test("a region can't speak for another, nor the core for a region", async () => {
+  const forbidden = (error: unknown) => isFailure(error, "forbidden");
+  const shanghai = await startTestRegion({ core, name: "shanghai" });
+  await assert.rejects(shanghai.heartbeat({ regionId: beijing.regionId }), forbidden);
+  await shanghai.stop();
+  const asCore = await credentialsOf({ role: "core" });
+  await assert.rejects(heartbeatAs(asCore, {}), forbidden);
+});
+
+test("a region that the topology does not name is refused", async () => {
+  const lhasa = await startTestRegion({ core, name: "lhasa" });
+  await assert.rejects(lhasa.heartbeat(), (error) => isFailure(error, "unknown_region"));
+  await lhasa.stop();
+});
+
+test("a malformed heartbeat is refused, a huge one too", async () => {
+  const credentials = await credentialsOf(beijing);
+  const send = (body: unknown) => heartbeatAs(credentials, body);
+  await assert.rejects(send({ regionId: "beijing" }), (error) => isFailure(error, "bad_request"));
+  await assert.rejects(send({ build: "x".repeat(300_000) }), (error) =>
+    isFailure(error, "payload_too_large"),
+  );
+});
+
+test("a room is granted once, and again for the same claim", async () => {
+  await region.heartbeat();
+  const granted = await ask(claim("room-1", "claim-0001"));
+  assert.deepEqual(granted.roomEpoch, [1, 1]);
+  assert.deepEqual(await ask(claim("room-1", "claim-0001")), granted, "idempotent");
+  await assert.rejects(ask(claim("room-1", "claim-0002")), (e) => isFailure(e, "fenced"));
+  const elsewhere = claim("room-1", "claim-0001", "shanghai-1");
+  await assert.rejects(ask(elsewhere), (e) => isFailure(e, "forbidden"));
+  const unknown = claim("room-1", "claim-0001", "beijing-9");
+  await assert.rejects(ask(unknown), (e) => isFailure(e, "unavailable"));
+});
+
+test("of twins that claim one room at the same moment, one gets it", async () => {
+  const twins = Array.from({ length: 10 }, (_, n) => ask(claim("room-2", `claim-twin-${n}`)));
+  const results = await Promise.allSettled(twins);
+  assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+  for (const result of results) {
+    if (result.status === "rejected") assert.ok(isFailure(result.reason, "fenced"));
+  }
+});
+
+test("a room that ended can be claimed again, under the next epoch", async () => {
+  await ask(claim("room-3", "claim-0003"));
+  await region.heartbeat({ endedRooms: [RoomId.parse("room-3")] });
+  await until(async () => {
+    const rows = await query("select ended_at from meridian.rooms where room_id = 'room-3'");
+    return rows[0]?.ended_at !== null;
+  });
+  assert.deepEqual((await ask(claim("room-3", "claim-0004"))).roomEpoch, [1, 2]);
+});
+
+test("the next life of a node ends its rooms, and the old life is stale", async () => {
+  await ask(claim("room-4", "claim-0005"));
+  await region.heartbeat({ nodeId: NodeId.parse("beijing-2") });
+  await assert.rejects(region.heartbeat(), (error) => isFailure(error, "stale_incarnation"));
+  await until(async () => {
+    const rows = await query("select ended_at from meridian.rooms where room_id = 'room-4'");
+    return rows[0]?.ended_at !== null;
+  });
+});

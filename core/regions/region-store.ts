@@ -1,0 +1,120 @@
+/** Rows of the core's term, of regions and of rooms: one function a statement. */
+import type { Epoch } from "../../shared/epoch.ts";
+import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import type { ClaimRequest } from "../../shared/protocol/link.ts";
+import type { Sql } from "../db/database.ts";
+import type { Wanted } from "./registry-step.ts";
+
+interface EpochColumns {
+  readonly epoch_term: number;
+  readonly epoch_n: number;
+}
+
+export interface RegionRow extends EpochColumns {
+  readonly region_id: RegionId;
+  readonly wanted: Wanted;
+}
+
+export interface RoomRow extends EpochColumns {
+  readonly game: GameName;
+  readonly region_id: RegionId;
+  readonly node_id: NodeId;
+  readonly claim_id: string;
+  readonly ended: boolean;
+}
+
+export function epochOf(row: EpochColumns): Epoch {
+  return [row.epoch_term, row.epoch_n];
+}
+
+export async function selectCoreTerm(sql: Sql): Promise<number> {
+  const rows = await sql.rows<{ term: number }>("select term from core_term");
+  const term = rows[0]?.term;
+  if (term === undefined) throw new Error("the database holds no core term");
+  return term;
+}
+
+export function selectRegions(sql: Sql): Promise<RegionRow[]> {
+  return sql.rows<RegionRow>("select region_id, epoch_term, epoch_n, wanted from regions");
+}
+
+export async function selectRegion(sql: Sql, id: RegionId): Promise<RegionRow | undefined> {
+  const rows = await sql.rows<RegionRow>(
+    "select region_id, epoch_term, epoch_n, wanted from regions where region_id = $1",
+    [id],
+  );
+  return rows[0];
+}
+
+/** Grants a region its first epoch, unless it has one. */
+export async function grantFirstEpoch(sql: Sql, id: RegionId, coreTerm: number): Promise<void> {
+  await sql.run(
+    `insert into regions as r (region_id, epoch_term, epoch_n) values ($1, $2, 1)
+     on conflict (region_id) do update
+       set epoch_term = excluded.epoch_term, epoch_n = excluded.epoch_n
+       where r.epoch_n = 0`,
+    [id, coreTerm],
+  );
+}
+
+/** A region that never registered gets a row without an epoch. */
+export async function setWanted(sql: Sql, id: RegionId, wanted: Wanted): Promise<void> {
+  await sql.run(
+    `insert into regions (region_id, epoch_term, epoch_n, wanted) values ($1, 0, 0, $2)
+     on conflict (region_id) do update set wanted = excluded.wanted`,
+    [id, wanted],
+  );
+}
+
+/** Makes the room's row, or takes over one that has ended; undefined when someone holds it. */
+export async function claimRoom(
+  sql: Sql,
+  claim: ClaimRequest & { readonly regionId: RegionId },
+  coreTerm: number,
+  claimedAt: Date,
+): Promise<Epoch | undefined> {
+  const rows = await sql.rows<EpochColumns>(
+    `insert into rooms as r
+       (room_id, game, region_id, node_id, epoch_term, epoch_n, claim_id, claimed_at)
+     values ($1, $2, $3, $4, $5, 1, $6, $7)
+     on conflict (room_id) do update set
+       game = excluded.game, region_id = excluded.region_id, node_id = excluded.node_id,
+       epoch_term = greatest(r.epoch_term, excluded.epoch_term), epoch_n = r.epoch_n + 1,
+       claim_id = excluded.claim_id, claimed_at = excluded.claimed_at, ended_at = null
+     where r.ended_at is not null and r.claim_id <> excluded.claim_id
+     returning epoch_term, epoch_n`,
+    [claim.roomId, claim.game, claim.regionId, claim.nodeId, coreTerm, claim.claimId, claimedAt],
+  );
+  return rows[0] && epochOf(rows[0]);
+}
+
+export async function selectRoom(sql: Sql, roomId: RoomId): Promise<RoomRow | undefined> {
+  const rows = await sql.rows<RoomRow>(
+    `select game, region_id, node_id, epoch_term, epoch_n, claim_id, ended_at is not null as ended
+     from rooms where room_id = $1`,
+    [roomId],
+  );
+  return rows[0];
+}
+
+/** Only rooms that the node they are reported by still holds. */
+export function endRooms(
+  sql: Sql,
+  ended: readonly { readonly nodeId: NodeId; readonly roomId: RoomId }[],
+  endedAt: Date,
+): Promise<number> {
+  return sql.run(
+    `update rooms r set ended_at = $3
+     from unnest($1::text[], $2::text[]) as e (room_id, node_id)
+     where r.room_id = e.room_id and r.node_id = e.node_id and r.ended_at is null`,
+    [ended.map((room) => room.roomId), ended.map((room) => room.nodeId), endedAt],
+  );
+}
+
+/** All rooms of a node whose process is gone for good. */
+export function endRoomsOf(sql: Sql, nodeId: NodeId, endedAt: Date): Promise<number> {
+  return sql.run("update rooms set ended_at = $2 where node_id = $1 and ended_at is null", [
+    nodeId,
+    endedAt,
+  ]);
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { GRACE_MS, Heartbeat } from "../../shared/protocol/link.ts";
+import { chooseNode, freeSeats, regionStateOf } from "./region-view.ts";
+import {
+  FORGET_MS,
+  initialRegistry,
+  NODES_PER_REGION_MAX,
+  type RegistryEvent,
+  type RegistryState,
+  registryStep,
+} from "./registry-step.ts";
+import { RegionSpec } from "./topology.ts";
+
+const beijing = RegionId.parse("beijing");
+const spec = RegionSpec.parse({
+  id: "beijing",
+  name: "Beijing",
+  latitude: 39.9,
+  longitude: 116.4,
+  capacity: 100,
+});
+
+function beat(node: string, sequence: number, change: Record<string, unknown> = {}): Heartbeat {
+  return Heartbeat.parse({
+    regionId: "beijing",
+    nodeId: node,
+    sequence,
+    protocol: 1,
+    build: "test",
+    publicAddress: "a.test:1",
+    linkAddress: "a.test:2",
+    games: ["arena"],
+    state: "active",
+    capacity: 100,
+    connected: 10,
+    reserved: 5,
+    rooms: 1,
+    load: { eventLoopDelayP99Ms: 1, eventLoopUtilisation: 0, rssBytes: 1 },
+    redis: "up",
+    keyIds: [],
+    endedRooms: [],
+    ...change,
+  });
+}
+
+function heard(heartbeat: Heartbeat, from = beijing): RegistryEvent {
+  return { type: "heartbeat", from, heartbeat };
+}
+
+/** Runs events at their times; gives the last state and every effect, each as `type` or its kind. */
+function run(events: readonly (readonly [number, RegistryEvent])[]) {
+  let state: RegistryState = initialRegistry([spec]);
+  const effects: string[] = [];
+  for (const [nowMs, event] of events) {
+    const [next, happened] = registryStep(state, event, nowMs);
+    state = next;
+    for (const effect of happened) {
+      effects.push(effect.type === "refuse" ? effect.kind : effect.type);
+    }
+  }
+  const region = state.get(beijing);
+  assert.ok(region);
+  return { state, region, effects };
+}
+
+const tick: RegistryEvent = { type: "tick" };
+
+test("a node registers by its first heartbeat, is down after the grace, and comes back", () => {
+  const first = [0, heard(beat("beijing-1", 1))] as const;
+  assert.equal(regionStateOf(run([]).region), "unknown");
+  assert.deepEqual(run([first]).effects, ["nodeUp"]);
+  assert.equal(regionStateOf(run([first, [GRACE_MS - 1, tick]]).region), "active");
+  const silent = run([first, [GRACE_MS, tick], [GRACE_MS + 1, tick]]);
+  assert.deepEqual(silent.effects, ["nodeUp", "nodeDown"]);
+  assert.equal(regionStateOf(silent.region), "down");
+  const back = run([first, [GRACE_MS, tick], [9_000, heard(beat("beijing-1", 2))]]);
+  assert.deepEqual(back.effects, ["nodeUp", "nodeDown", "nodeUp"]);
+  assert.equal(regionStateOf(back.region), "active");
+});
+
+test("heartbeats at their period keep a node up for ever", () => {
+  const events: [number, RegistryEvent][] = [];
+  for (let n = 1; n <= 200; n += 1) {
+    events.push([n * 500, heard(beat("beijing-1", n))], [n * 500 + 250, tick]);
+  }
+  assert.deepEqual(run(events).effects, ["nodeUp"]);
+});
+
+test("a newer incarnation replaces the older one at once, which is then stale", () => {
+  const { effects, region } = run([
+    [0, heard(beat("beijing-1", 50))],
+    [100, heard(beat("beijing-2", 1))],
+    [200, heard(beat("beijing-1", 51))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "nodeReplaced", "nodeUp", "stale_incarnation"]);
+  assert.deepEqual([...region.nodes.keys()], ["beijing-2"]);
+});
+
+test("nodes of one region with other addresses are siblings", () => {
+  const other = { publicAddress: "b.test:1", linkAddress: "b.test:2" };
+  const { effects, region } = run([
+    [0, heard(beat("beijing-1", 1))],
+    [0, heard(beat("beijing-2", 1, { ...other, connected: 60 }))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "nodeUp"]);
+  assert.equal(chooseNode(region, undefined)?.nodeId, "beijing-1", "the emptier one");
+});
+
+test("a reordered older heartbeat changes nothing", () => {
+  const { region, effects } = run([
+    [0, heard(beat("beijing-1", 5, { connected: 50 }))],
+    [10, heard(beat("beijing-1", 4, { connected: 1 }))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp"]);
+  assert.equal([...region.nodes.values()][0]?.heartbeat.connected, 50);
+});
+
+test("a heartbeat of someone else, of nobody, or in another protocol is refused", () => {
+  const shanghai = RegionId.parse("shanghai");
+  const refusals: [Heartbeat, RegionId, string][] = [
+    [beat("beijing-1", 1), shanghai, "unknown_region"],
+    [beat("beijing-1", 1, { regionId: "shanghai" }), beijing, "forbidden"],
+    [beat("shanghai-1", 1), beijing, "forbidden"],
+    [beat("beijing-1", 1, { protocol: 0 }), beijing, "update_required"],
+  ];
+  for (const [heartbeat, from, kind] of refusals) {
+    const { effects, region } = run([[0, heard(heartbeat, from)]]);
+    assert.deepEqual(effects, [kind]);
+    assert.equal(region.nodes.size, 0);
+  }
+});
+
+test("what an operator wants, and what a node says, both drain a region", () => {
+  const node = [0, heard(beat("beijing-1", 1))] as const;
+  const wanted = [1, { type: "wanted", regionId: beijing, wanted: "draining" }] as const;
+  assert.equal(regionStateOf(run([node, wanted]).region), "draining");
+  const itself = heard(beat("beijing-1", 1, { state: "draining" }));
+  assert.equal(regionStateOf(run([[0, itself]]).region), "draining");
+});
+
+test("seats granted between heartbeats count until the next one tells", () => {
+  const nodeId = NodeId.parse("beijing-1");
+  const seat: RegistryEvent = { type: "seatGranted", regionId: beijing, nodeId };
+  const free = (events: [number, RegistryEvent][]) => {
+    const node = run(events).region.nodes.get(nodeId);
+    assert.ok(node);
+    return freeSeats(node);
+  };
+  const before: [number, RegistryEvent][] = [
+    [0, heard(beat("beijing-1", 1))],
+    [1, seat],
+    [2, seat],
+  ];
+  assert.equal(free(before), 83);
+  assert.equal(free([...before, [3, heard(beat("beijing-1", 2, { reserved: 7 }))]]), 83);
+});
+
+test("rooms that ended are passed on once with the heartbeat that tells", () => {
+  const endedRooms = [RoomId.parse("r1")];
+  const { effects } = run([
+    [0, heard(beat("beijing-1", 1, { endedRooms }))],
+    [1, heard(beat("beijing-1", 2))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "roomsEnded"]);
+});
+
+test("dead nodes are forgotten in time, and earlier to make room; living ones never", () => {
+  const at = (n: number) => ({ publicAddress: `n${n}.test:1`, linkAddress: `n${n}.test:2` });
+  const filled: [number, RegistryEvent][] = [];
+  for (let n = 1; n <= NODES_PER_REGION_MAX; n += 1) {
+    filled.push([0, heard(beat(`beijing-${n}`, 1, at(n)))]);
+  }
+  const late = heard(beat("beijing-900", 1, at(900)));
+  assert.equal(run([...filled, [1, late]]).effects.at(-1), "unavailable");
+  const roomy = run([...filled, [GRACE_MS, tick], [GRACE_MS, late]]);
+  assert.deepEqual(roomy.effects.slice(-2), ["nodeForgotten", "nodeUp"]);
+  assert.equal(roomy.region.nodes.size, NODES_PER_REGION_MAX);
+  const empty = run([...filled, [GRACE_MS, tick], [FORGET_MS, tick]]);
+  assert.equal(empty.region.nodes.size, 0);
+});

@@ -1,0 +1,191 @@
+/**
+ * What the core knows of regions and nodes, and how a heartbeat, a moment or an operator changes it.
+ * Pure: `(state, event, now) → [state, effects]`.
+ *
+ * A node is registered by its first heartbeat, is down when none came for `GRACE_MS`, and is up again
+ * with the next. A newer incarnation at the same address replaces the older one at once, which from
+ * then on gets `stale_incarnation`. Siblings of one region have addresses of their own.
+ */
+import { EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
+import type { ErrorKind } from "../../shared/errors.ts";
+import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { GRACE_MS, type Heartbeat } from "../../shared/protocol/link.ts";
+import { speaks } from "../../shared/protocol/version.ts";
+import type { RegionSpec } from "./topology.ts";
+
+/** Nodes known in one region; past it a new one is refused unless a dead one makes room. */
+export const NODES_PER_REGION_MAX = 64;
+/** A node that is down is shown to operators for this long, then forgotten. */
+export const FORGET_MS = 600_000;
+
+export type Wanted = "active" | "draining";
+
+export interface NodeRecord {
+  readonly nodeId: NodeId;
+  readonly incarnation: number;
+  readonly heartbeat: Heartbeat;
+  /** Monotonic time of the last heartbeat. */
+  readonly receivedMs: number;
+  readonly alive: boolean;
+  /** Seats that the core was granted there since the last heartbeat, which can't count them. */
+  readonly seatsSince: number;
+}
+
+export interface RegionRecord {
+  readonly spec: RegionSpec;
+  readonly epoch: Epoch;
+  readonly wanted: Wanted;
+  readonly nodes: ReadonlyMap<NodeId, NodeRecord>;
+}
+
+export type RegistryState = ReadonlyMap<RegionId, RegionRecord>;
+
+export type RegistryEvent =
+  | { readonly type: "heartbeat"; readonly from: RegionId; readonly heartbeat: Heartbeat }
+  | { readonly type: "tick" }
+  | { readonly type: "seatGranted"; readonly regionId: RegionId; readonly nodeId: NodeId }
+  | { readonly type: "wanted"; readonly regionId: RegionId; readonly wanted: Wanted }
+  | { readonly type: "epoch"; readonly regionId: RegionId; readonly epoch: Epoch };
+
+export type RegistryEffect =
+  | { readonly type: "refuse"; readonly kind: ErrorKind; readonly message: string }
+  | { readonly type: "nodeUp"; readonly node: NodeRecord }
+  | { readonly type: "nodeDown"; readonly node: NodeRecord }
+  | { readonly type: "nodeReplaced"; readonly node: NodeRecord; readonly by: NodeId }
+  | { readonly type: "nodeForgotten"; readonly node: NodeRecord }
+  | {
+      readonly type: "roomsEnded";
+      readonly nodeId: NodeId;
+      readonly roomIds: readonly RoomId[];
+    };
+
+export type RegistryStep = readonly [RegistryState, readonly RegistryEffect[]];
+
+/** The state before anything was heard, for the regions of a topology. */
+export function initialRegistry(specs: readonly RegionSpec[]): RegistryState {
+  return new Map(
+    specs.map((spec) => [spec.id, { spec, epoch: EPOCH_NONE, wanted: "active", nodes: new Map() }]),
+  );
+}
+
+/** @param nowMs monotonic */
+export function registryStep(
+  state: RegistryState,
+  event: RegistryEvent,
+  nowMs: number,
+): RegistryStep {
+  if (event.type === "tick") return onTick(state, nowMs);
+  if (event.type === "heartbeat") return onHeartbeat(state, event.from, event.heartbeat, nowMs);
+  const region = state.get(event.regionId);
+  if (!region) return [state, []];
+  if (event.type === "wanted") return [withRegion(state, { ...region, wanted: event.wanted }), []];
+  if (event.type === "epoch") return [withRegion(state, { ...region, epoch: event.epoch }), []];
+  const node = region.nodes.get(event.nodeId);
+  if (!node) return [state, []];
+  return [withNode(state, region, { ...node, seatsSince: node.seatsSince + 1 }), []];
+}
+
+/** The region and the incarnation that a node's id names. */
+export function partsOf(nodeId: NodeId): { readonly region: string; readonly incarnation: number } {
+  const dash = nodeId.lastIndexOf("-");
+  return { region: nodeId.slice(0, dash), incarnation: Number(nodeId.slice(dash + 1)) };
+}
+
+function onHeartbeat(
+  state: RegistryState,
+  from: RegionId,
+  heartbeat: Heartbeat,
+  nowMs: number,
+): RegistryStep {
+  const region = state.get(from);
+  const { region: named, incarnation } = partsOf(heartbeat.nodeId);
+  if (!region) return refuse(state, "unknown_region", `The topology has no region "${from}".`);
+  if (heartbeat.regionId !== from || named !== from) {
+    return refuse(state, "forbidden", `This certificate is of "${from}", not of that node.`);
+  }
+  if (!speaks(heartbeat.protocol)) {
+    return refuse(state, "update_required", `Protocol ${heartbeat.protocol} is not spoken here.`);
+  }
+  const sameAddress = [...region.nodes.values()].filter((node) => isSameSlot(node, heartbeat));
+  const newest = Math.max(0, ...sameAddress.map((node) => node.incarnation));
+  if (incarnation < newest) {
+    return refuse(state, "stale_incarnation", `Incarnation ${newest} is at this address by now.`);
+  }
+  const known = region.nodes.get(heartbeat.nodeId);
+  // A reordered older heartbeat tells nothing new; it is answered all the same.
+  if (known?.alive && heartbeat.sequence <= known.heartbeat.sequence) return [state, []];
+  const replaced = sameAddress.filter((node) => node.incarnation < incarnation);
+  const nodes = new Map(region.nodes);
+  for (const node of replaced) nodes.delete(node.nodeId);
+  const evicted = known ? [] : makeRoom(nodes);
+  if (!evicted) return refuse(state, "unavailable", "Too many nodes in this region.");
+  const node: NodeRecord = {
+    nodeId: heartbeat.nodeId,
+    incarnation,
+    heartbeat,
+    receivedMs: nowMs,
+    alive: true,
+    seatsSince: 0,
+  };
+  nodes.set(node.nodeId, node);
+  const effects: RegistryEffect[] = [
+    ...replaced.map((old) => ({ type: "nodeReplaced", node: old, by: node.nodeId }) as const),
+    ...evicted.map((old) => ({ type: "nodeForgotten", node: old }) as const),
+  ];
+  if (!known?.alive) effects.push({ type: "nodeUp", node });
+  if (heartbeat.endedRooms.length > 0) {
+    effects.push({ type: "roomsEnded", nodeId: node.nodeId, roomIds: heartbeat.endedRooms });
+  }
+  return [withRegion(state, { ...region, nodes }), effects];
+}
+
+function onTick(state: RegistryState, nowMs: number): RegistryStep {
+  const effects: RegistryEffect[] = [];
+  let next = state;
+  for (const region of state.values()) {
+    const nodes = new Map(region.nodes);
+    for (const node of region.nodes.values()) {
+      const silentMs = nowMs - node.receivedMs;
+      if (node.alive && silentMs >= GRACE_MS) {
+        nodes.set(node.nodeId, { ...node, alive: false });
+        effects.push({ type: "nodeDown", node });
+      } else if (!node.alive && silentMs >= FORGET_MS) {
+        nodes.delete(node.nodeId);
+        effects.push({ type: "nodeForgotten", node });
+      } else continue;
+      next = withRegion(next, { ...region, nodes });
+    }
+  }
+  return [next, effects];
+}
+
+/** Whether the heartbeat comes from the place where `node` was: another life of the same process. */
+function isSameSlot(node: NodeRecord, heartbeat: Heartbeat): boolean {
+  return (
+    node.heartbeat.linkAddress === heartbeat.linkAddress ||
+    node.heartbeat.publicAddress === heartbeat.publicAddress
+  );
+}
+
+/** Removes the longest silent dead node when the region is full; undefined when all are alive. */
+function makeRoom(nodes: Map<NodeId, NodeRecord>): NodeRecord[] | undefined {
+  if (nodes.size < NODES_PER_REGION_MAX) return [];
+  const dead = [...nodes.values()]
+    .filter((node) => !node.alive)
+    .sort((a, b) => a.receivedMs - b.receivedMs)[0];
+  if (!dead) return undefined;
+  nodes.delete(dead.nodeId);
+  return [dead];
+}
+
+function refuse(state: RegistryState, kind: ErrorKind, message: string): RegistryStep {
+  return [state, [{ type: "refuse", kind, message }]];
+}
+
+function withNode(state: RegistryState, region: RegionRecord, node: NodeRecord): RegistryState {
+  return withRegion(state, { ...region, nodes: new Map(region.nodes).set(node.nodeId, node) });
+}
+
+function withRegion(state: RegistryState, region: RegionRecord): RegistryState {
+  return new Map(state).set(region.spec.id, region);
+}

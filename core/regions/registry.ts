@@ -1,0 +1,220 @@
+/**
+ * The registry of regions: runs the pure step on every heartbeat and on a timer, and carries out what
+ * it says. Epochs and wanted states live in PostgreSQL and are cached here: a heartbeat needs the
+ * database only when a region registers for the first time ever.
+ */
+import type { Logger } from "pino";
+import type { Cancel, Clock } from "../../shared/clock.ts";
+import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { NodeId, RegionId } from "../../shared/ids.ts";
+import type { Part } from "../../shared/lifecycle.ts";
+import type { Metrics } from "../../shared/metrics.ts";
+import {
+  type ClaimRequest,
+  HEARTBEAT_PERIOD_MS,
+  type Heartbeat,
+} from "../../shared/protocol/link.ts";
+import type { Database } from "../db/database.ts";
+import type { EndedRooms } from "./ended-rooms.ts";
+import * as store from "./region-store.ts";
+import { RegistryMetrics } from "./registry-metrics.ts";
+import {
+  initialRegistry,
+  type NodeRecord,
+  partsOf,
+  type RegionRecord,
+  type RegistryEffect,
+  type RegistryEvent,
+  type RegistryState,
+  registryStep,
+  type Wanted,
+} from "./registry-step.ts";
+import type { Topology } from "./topology.ts";
+
+const TICK_MS = 250;
+
+export interface RegistryDeps {
+  readonly topology: Topology;
+  readonly database: Database;
+  readonly endedRooms: EndedRooms;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Told of a link address where nobody is any more. */
+  readonly onGone: (linkAddress: string) => void;
+}
+
+export class Registry implements Part {
+  readonly name = "registry";
+  readonly #deps: RegistryDeps;
+  readonly #metrics: RegistryMetrics;
+  readonly #granting = new Map<RegionId, Promise<Epoch>>();
+  #state: RegistryState;
+  #coreTerm = 0;
+  #cancel: Cancel = () => {};
+
+  constructor(deps: RegistryDeps) {
+    this.#deps = deps;
+    this.#state = initialRegistry(deps.topology.regions);
+    this.#metrics = new RegistryMetrics(deps.metrics, () => this.regions());
+  }
+
+  async start(): Promise<void> {
+    const { database, clock } = this.#deps;
+    this.#coreTerm = await store.selectCoreTerm(database);
+    for (const row of await store.selectRegions(database)) {
+      const regionId = row.region_id;
+      this.#dispatch({ type: "wanted", regionId, wanted: row.wanted });
+      this.#dispatch({ type: "epoch", regionId, epoch: store.epochOf(row) });
+    }
+    this.#cancel = clock.every(TICK_MS, () => this.#dispatch({ type: "tick" }));
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  get coreTerm(): number {
+    return this.#coreTerm;
+  }
+
+  regions(): RegionRecord[] {
+    return [...this.#state.values()];
+  }
+
+  region(regionId: RegionId): RegionRecord | undefined {
+    return this.#state.get(regionId);
+  }
+
+  /** A node that is known, alive or not. */
+  node(nodeId: NodeId): { region: RegionRecord; node: NodeRecord } | undefined {
+    for (const region of this.#state.values()) {
+      const node = region.nodes.get(nodeId);
+      if (node) return { region, node };
+    }
+    return undefined;
+  }
+
+  /**
+   * Takes in a heartbeat from the region whose certificate came with it.
+   * @returns the region's record after it
+   * @throws {MeridianError} when it is refused
+   */
+  async heartbeat(from: RegionId, heartbeat: Heartbeat): Promise<RegionRecord> {
+    const effects = this.#dispatch({ type: "heartbeat", from, heartbeat });
+    const refusal = effects.find((effect) => effect.type === "refuse");
+    this.#metrics.heartbeat(refusal ? refusal.kind : "accepted");
+    if (refusal) throw new MeridianError(refusal.kind, { message: refusal.message });
+    if (compareEpochs(this.#require(from).epoch, EPOCH_NONE) === 0) await this.#grantEpoch(from);
+    return this.#require(from);
+  }
+
+  /**
+   * Grants a node the room it has made. Idempotent by claim id.
+   * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet; `conflict`
+   *   for a claim id that was used otherwise; `fenced` when the room has another owner
+   */
+  async claim(from: RegionId, claim: ClaimRequest): Promise<Epoch> {
+    this.#requireCurrent(from, claim.nodeId);
+    const { database, clock } = this.#deps;
+    const now = new Date(clock.nowMs());
+    const ours = { ...claim, regionId: from };
+    const granted = await store.claimRoom(database, ours, this.#coreTerm, now);
+    if (granted) return granted;
+    const room = await store.selectRoom(database, claim.roomId);
+    if (room?.claim_id !== claim.claimId) {
+      throw new MeridianError("fenced", { message: "The room has another owner." });
+    }
+    if (room.node_id !== claim.nodeId) throw new MeridianError("conflict");
+    return store.epochOf(room);
+  }
+
+  /** Keeps what an operator wants of a region, over restarts too; it shows in the ranking at once. */
+  async setWanted(regionId: RegionId, wanted: Wanted): Promise<RegionRecord> {
+    if (!this.#state.has(regionId)) throw new MeridianError("unknown_region");
+    await store.setWanted(this.#deps.database, regionId, wanted);
+    this.#dispatch({ type: "wanted", regionId, wanted });
+    return this.#require(regionId);
+  }
+
+  /** Counts a seat that a node granted, until its next heartbeat does. */
+  noteSeat(regionId: RegionId, nodeId: NodeId): void {
+    this.#dispatch({ type: "seatGranted", regionId, nodeId });
+  }
+
+  #dispatch(event: RegistryEvent): readonly RegistryEffect[] {
+    const [state, effects] = registryStep(this.#state, event, this.#deps.clock.monotonicMs());
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+    return effects;
+  }
+
+  #carryOut(effect: RegistryEffect): void {
+    const { log, endedRooms, onGone } = this.#deps;
+    if (effect.type === "refuse") return;
+    if (effect.type === "roomsEnded") {
+      endedRooms.add(effect.nodeId, effect.roomIds);
+      return;
+    }
+    const { node } = effect;
+    const about = { nodeId: node.nodeId, linkAddress: node.heartbeat.linkAddress };
+    this.#metrics.change(effect.type);
+    if (effect.type === "nodeUp") {
+      log.info({ ...about, build: node.heartbeat.build }, "a node is up");
+    } else if (effect.type === "nodeDown") {
+      const players = node.heartbeat.connected;
+      log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
+    } else if (effect.type === "nodeReplaced") {
+      log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
+      // That process is gone, and its rooms with it.
+      endedRooms.addAllOf(node.nodeId);
+    } else {
+      log.info(about, "a node that was down for long is forgotten");
+      onGone(node.heartbeat.linkAddress);
+    }
+  }
+
+  /** One grant at a time for a region; every heartbeat that needs it waits for the same one. */
+  #grantEpoch(regionId: RegionId): Promise<Epoch> {
+    const under = this.#granting.get(regionId);
+    if (under) return under;
+    const granting = this.#grantInDatabase(regionId).finally(() => {
+      this.#granting.delete(regionId);
+    });
+    this.#granting.set(regionId, granting);
+    return granting;
+  }
+
+  async #grantInDatabase(regionId: RegionId): Promise<Epoch> {
+    const { database, log } = this.#deps;
+    await store.grantFirstEpoch(database, regionId, this.#coreTerm);
+    const row = await store.selectRegion(database, regionId);
+    if (!row) throw new MeridianError("unavailable", { message: "The region's row is gone." });
+    const epoch = store.epochOf(row);
+    this.#dispatch({ type: "epoch", regionId, epoch });
+    log.info({ regionId, epoch }, "a region registered");
+    return epoch;
+  }
+
+  #require(regionId: RegionId): RegionRecord {
+    const region = this.#state.get(regionId);
+    if (!region) throw new MeridianError("unknown_region");
+    return region;
+  }
+
+  /** A claim counts only from a node that heartbeats have made known; an older life never is. */
+  #requireCurrent(from: RegionId, nodeId: NodeId): void {
+    const region = this.#require(from);
+    if (partsOf(nodeId).region !== from) {
+      throw new MeridianError("forbidden", { message: `This certificate is of "${from}".` });
+    }
+    if (!region.nodes.has(nodeId)) {
+      // Perhaps this core has just started: the next heartbeat settles who is who.
+      throw new MeridianError("unavailable", {
+        message: "No heartbeat of this node is known yet.",
+        retryAfterMs: HEARTBEAT_PERIOD_MS,
+      });
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** For tests: a whole core on free ports, with a real database and a real CA. */
+import { randomBytes } from "node:crypto";
+import { type Authority, createAuthority } from "../infra/private-link/authority.ts";
+import { systemClock } from "../shared/clock.ts";
+import { readConfig } from "../shared/config.ts";
+import { startAll, stopAll } from "../shared/lifecycle.ts";
+import { createLog } from "../shared/log.ts";
+import { coreSettings } from "./config.ts";
+import { createCore } from "./core.ts";
+import { createTestDatabase } from "./db/test-database.ts";
+import { Topology } from "./regions/topology.ts";
+
+export const OPERATOR_TOKEN = "operator-token-for-tests";
+
+export interface TestCore {
+  /** Of the players' API. */
+  readonly url: string;
+  readonly privateUrl: string;
+  /** `host:port` of the link. */
+  readonly linkAddress: string;
+  readonly databaseUrl: string;
+  readonly authority: Authority;
+  stop(): Promise<void>;
+}
+
+/** Shanghai and Beijing; whoever calls from 127.0.0.1 is in Hangzhou, near Shanghai. */
+export const testTopology: Topology = Topology.parse({
+  core: { name: "Shanghai", latitude: 31.23, longitude: 121.47 },
+  regions: [
+    { id: "beijing", name: "Beijing", latitude: 39.9, longitude: 116.4, capacity: 100 },
+    { id: "shanghai", name: "Shanghai", latitude: 31.23, longitude: 121.47, capacity: 100 },
+  ],
+});
+
+/** @param env settings that differ from the tests' own */
+export async function startTestCore(env: Record<string, string> = {}): Promise<TestCore> {
+  const created = env.DATABASE_URL
+    ? { url: env.DATABASE_URL, drop: async () => {} }
+    : await createTestDatabase();
+  const authority = await createAuthority();
+  const credentials = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
+  const config = readConfig(coreSettings, {
+    DATABASE_URL: created.url,
+    DATABASE_WAIT_MS: "0",
+    MASTER_KEY: randomBytes(32).toString("base64"),
+    CORE_PORT: "0",
+    CORE_LINK_PORT: "0",
+    CORE_PRIVATE_PORT: "0",
+    // Given as credentials below; the settings are required all the same.
+    LINK_CA_FILE: "unused",
+    LINK_CERT_FILE: "unused",
+    LINK_KEY_FILE: "unused",
+    GEO_OVERRIDES: "127.0.0.0/8=30.27,120.16,Hangzhou",
+    LOG_LEVEL: "silent",
+    OPERATOR_TOKEN,
+    ...env,
+  });
+  const log = createLog("core", config.LOG_LEVEL);
+  const core = createCore(config, {
+    topology: testTopology,
+    credentials,
+    clock: systemClock,
+    random: randomBytes,
+    log,
+  });
+  try {
+    await startAll(core.parts, log);
+  } catch (error) {
+    await created.drop();
+    throw error;
+  }
+  return {
+    url: `http://127.0.0.1:${core.publicServing.port}`,
+    privateUrl: `http://127.0.0.1:${core.privateServing.port}`,
+    linkAddress: `127.0.0.1:${core.linkServing.port}`,
+    databaseUrl: created.url,
+    authority,
+    async stop() {
+      await stopAll(core.parts, log);
+      await created.drop();
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * For tests: what a region is to the core, and no more. A real mTLS link server with the shared schemas
+ * that grants seats as it is told to, and heartbeats when it is asked to.
+ */
+import { createHttpServer } from "../shared/http-server.ts";
+import { nodeIdOf, RegionId, RoomId, SessionId } from "../shared/ids.ts";
+import { LinkClient } from "../shared/link/link-client.ts";
+import { createLog } from "../shared/log.ts";
+import {
+  type Done,
+  DrainRequest,
+  Heartbeat,
+  HeartbeatAnswer,
+  ReleaseRequest,
+  ReserveAnswer,
+  ReserveRequest,
+} from "../shared/protocol/link.ts";
+import { PROTOCOL_VERSION } from "../shared/protocol/version.ts";
+import type { TestCore } from "./test-core.ts";
+
+export interface TestRegion {
+  readonly nodeId: string;
+  readonly client: LinkClient;
+  readonly asked: ReserveRequest[];
+  readonly released: ReleaseRequest[];
+  readonly drained: string[];
+  /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
+  grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
+  granted(request: ReserveRequest): ReserveAnswer;
+  heartbeat(change?: Partial<Heartbeat>): Promise<HeartbeatAnswer>;
+  stop(): Promise<void>;
+}
+
+export interface TestRegionOptions {
+  readonly core: TestCore;
+  readonly name: string;
+  readonly incarnation?: number;
+}
+
+export async function startTestRegion(options: TestRegionOptions): Promise<TestRegion> {
+  const { core, name, incarnation = 1 } = options;
+  const regionId = RegionId.parse(name);
+  const nodeId = nodeIdOf(regionId, incarnation);
+  const peer = { role: "region", regionId } as const;
+  const credentials = { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+  const server = createHttpServer({
+    log: createLog("region", "silent"),
+    bodyBytesMax: 65_536,
+    requestTimeoutMs: 5_000,
+    mutualTls: credentials,
+  });
+  const client = new LinkClient(credentials);
+  let sequence = 0;
+  let seats = 0;
+
+  const region: TestRegion = {
+    nodeId,
+    client,
+    asked: [],
+    released: [],
+    drained: [],
+    grant: async (request) => region.granted(request),
+    granted(request) {
+      if (request.kind !== "seat") {
+        const { roomId, sessionId } = request;
+        return ReserveAnswer.parse({ nodeId, game: "arena", roomId, sessionId });
+      }
+      seats += 1;
+      const roomId = request.roomId ?? RoomId.parse(`room-${name}`);
+      const sessionId = SessionId.parse(`seat-${name}-${seats}`);
+      return { nodeId, game: request.game, roomId, sessionId };
+    },
+    heartbeat(change = {}) {
+      sequence += 1;
+      const body = { ...firstHeartbeat(), sequence, ...change };
+      return client.call({
+        address: core.linkAddress,
+        peer: { role: "core" },
+        path: "/link/heartbeat",
+        body,
+        answer: HeartbeatAnswer,
+        deadlineMs: 5_000,
+      });
+    },
+    async stop() {
+      await client.stop();
+      await server.close();
+    },
+  };
+
+  const response = (schema: typeof Done | typeof ReserveAnswer) => ({ 200: schema });
+  server.post(
+    "/link/reserve",
+    { schema: { body: ReserveRequest, response: response(ReserveAnswer) } },
+    async (request) => {
+      region.asked.push(request.body);
+      return await region.grant(request.body);
+    },
+  );
+  server.post("/link/release", { schema: { body: ReleaseRequest } }, async (request) => {
+    region.released.push(request.body);
+    return { ok: true };
+  });
+  server.post("/link/drain", { schema: { body: DrainRequest } }, async (request) => {
+    region.drained.push(request.body.state);
+    return { ok: true };
+  });
+  await server.listen({ host: "127.0.0.1", port: 0 });
+  const address = server.server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+
+  function firstHeartbeat(): Heartbeat {
+    return Heartbeat.parse({
+      regionId,
+      nodeId,
+      sequence: 1,
+      protocol: PROTOCOL_VERSION,
+      build: "test",
+      publicAddress: `${name}.test:${port}`,
+      linkAddress: `127.0.0.1:${port}`,
+      games: ["arena"],
+      state: "active",
+      capacity: 100,
+      connected: 0,
+      reserved: 0,
+      rooms: 0,
+      load: { eventLoopDelayP99Ms: 1, eventLoopUtilisation: 0.1, rssBytes: 1 },
+      redis: "up",
+      keyIds: [],
+      endedRooms: [],
+    });
+  }
+  return region;
+}
