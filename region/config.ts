@@ -1,0 +1,112 @@
+/** The settings of a region node. Nothing but `main.ts` reads the environment. */
+import { z } from "zod";
+import { as, type Settings, type Values } from "../shared/config.ts";
+import { RegionId } from "../shared/ids.ts";
+import { linkSettings } from "../shared/link/credentials.ts";
+
+const textOrNothing = z.string();
+
+export const regionSettings = {
+  REGION_ID: { schema: RegionId, description: "The region, as the topology file names it." },
+  REGION_HOST: {
+    schema: as.text,
+    default: "127.0.0.1",
+    description: "Address on which players' connections are taken.",
+  },
+  REGION_PORT: {
+    schema: as.port,
+    default: "0",
+    description: "Port of players' connections; 0 takes any free one.",
+  },
+  REGION_PUBLIC_ADDRESS: {
+    schema: textOrNothing,
+    default: "",
+    description: "`host:port` that players are given; empty: the address it listens on.",
+  },
+  REGION_ORIGINS: {
+    schema: as.list,
+    default: "",
+    description:
+      "Web origins whose pages may connect, comma-separated, such as `https://play.example.com`; " +
+      "`*` allows all. Clients that are no browser need none.",
+  },
+  REGION_LINK_HOST: {
+    schema: as.text,
+    default: "127.0.0.1",
+    description: "Address on which the core reaches this node's link.",
+  },
+  REGION_LINK_PORT: {
+    schema: as.port,
+    default: "0",
+    description: "Port of this node's link; 0 takes any free one.",
+  },
+  REGION_LINK_ADDRESS: {
+    schema: textOrNothing,
+    default: "",
+    description: "`host:port` of the link that the core is told; empty: the address it listens on.",
+  },
+  REGION_PRIVATE_HOST: {
+    schema: as.text,
+    default: "127.0.0.1",
+    description: "Address of the operators' port: health, readiness, metrics.",
+  },
+  REGION_PRIVATE_PORT: {
+    schema: as.port,
+    default: "0",
+    description: "The operators' port; 0 takes any free one.",
+  },
+  CORE_LINK_ADDRESS: { schema: as.text, description: "`host:port` of the core's link." },
+  REDIS_URL: {
+    schema: as.text,
+    secret: true,
+    description: "The region's own Redis, such as `redis://127.0.0.1:6379`.",
+  },
+  ...linkSettings,
+  REGION_CAPACITY: {
+    schema: as.wholeNumber,
+    default: "500",
+    description: "Most players of this node, connected and reserved.",
+  },
+  GAMES: {
+    schema: as.list,
+    default: "arena",
+    description: "Games that this node runs, comma-separated.",
+  },
+  MESSAGES_PER_SECOND_MAX: {
+    schema: as.wholeNumber,
+    default: "60",
+    description: "Messages a second from one player; twice as many in a burst. Past it: closed.",
+  },
+  FRAME_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "16384",
+    description: "Largest message from a player, bytes. Past it: closed.",
+  },
+  BACKPRESSURE_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "262144",
+    description: "What may wait to be sent to one player, bytes. Past it: closed for a resync.",
+  },
+  CONNECTIONS_MAX: {
+    schema: as.wholeNumber,
+    default: "4000",
+    description: "Most open websockets, beacons included. Past it: refused. Well above capacity.",
+  },
+  DRAIN_DEADLINE_MS: {
+    schema: as.wholeNumber,
+    default: "5000",
+    description: "How long players may go on playing after SIGTERM, ms.",
+  },
+  LOG_LEVEL: {
+    schema: as.text,
+    default: "info",
+    description: "trace, debug, info, warn, error, fatal or silent.",
+  },
+  BUILD: {
+    schema: as.text,
+    default: "development",
+    description: "What this software was built from, such as a commit.",
+  },
+} satisfies Settings;
+
+export type RegionConfig = Values<typeof regionSettings>;

@@ -1,0 +1,54 @@
+/** What every player in the arena sees. Nothing of the game is kept anywhere else. */
+import { type SchemaType, schema, t } from "@colyseus/schema";
+
+export const ArenaPlayer = schema(
+  {
+    name: t.string(),
+    /** Degrees on the colour wheel. */
+    hue: t.uint16(),
+    x: t.float32(),
+    y: t.float32(),
+    /** Where they push, at most as long as 1. */
+    directionX: t.float32().default(0),
+    directionY: t.float32().default(0),
+    /** Radians; stays when they stop. */
+    facing: t.float32().default(0),
+    carried: t.uint8().default(0),
+    /** What they banked this round. */
+    score: t.uint16().default(0),
+    /** False while their connection is lost and their seat kept. */
+    connected: t.boolean().default(true),
+    /** Number of the last input that was applied: their page predicts from there. */
+    lastInput: t.uint32().default(0),
+  },
+  "ArenaPlayer",
+);
+export type ArenaPlayer = SchemaType<typeof ArenaPlayer>;
+
+export const Coin = schema(
+  {
+    x: t.uint16(),
+    y: t.uint16(),
+    worth: t.uint8(),
+  },
+  "Coin",
+);
+export type Coin = SchemaType<typeof Coin>;
+
+export const ArenaState = schema(
+  {
+    phase: t.string().default("play"),
+    round: t.uint16().default(1),
+    /** Until the phase ends. */
+    secondsLeft: t.uint8().default(0),
+    /** By session. */
+    players: t.map(ArenaPlayer),
+    /** By entity id, which is never used again. */
+    coins: t.map(Coin),
+    /** The worth of all coins that came up this round: lying, carried or banked. */
+    minted: t.uint32().default(0),
+    banked: t.uint32().default(0),
+  },
+  "ArenaState",
+);
+export type ArenaState = SchemaType<typeof ArenaState>;

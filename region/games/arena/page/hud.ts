@@ -1,0 +1,167 @@
+/**
+ * The panels before the canvas. Everything is written from what is known now; an element is touched
+ * only when its content differs, so that assistive technology hears news and nothing else.
+ */
+import type { ArenaPlayer, ArenaState } from "../arena-state.ts";
+import { element, fill, setText } from "./dom.ts";
+import type { ArenaSession, Notice } from "./session.ts";
+import { describeConnection, type Mood } from "./words.ts";
+
+const LEADERS_MAX = 8;
+const RESULTS_MAX = 5;
+/** The clock turns yellow for the last of them. */
+const LATE_SECONDS = 10;
+/** A round trip that fills the meter, ms. */
+const METER_MS = 120;
+
+const ui = {
+  line: element("line"),
+  words: element("words"),
+  spoken: element("spoken"),
+  regions: element("regions"),
+  people: element("people"),
+  peopleText: element("people-text"),
+  round: element("round"),
+  clock: element("clock"),
+  roundName: element("round-name"),
+  leaders: element("leaders"),
+  leaderList: element("leader-list"),
+  purse: element("purse"),
+  notice: element("notice"),
+  noticeText: element("notice-text"),
+  noticeMore: element("notice-more"),
+  noticeAction: element("notice-action"),
+  results: element("results"),
+  resultsTitle: element("results-title"),
+  resultsList: element("results-list"),
+};
+
+/** @returns the sentence about the connection that is on the screen */
+export function showSession(session: ArenaSession, nowMs: number): string {
+  const city = (regionId: string) => session.city(regionId);
+  const sinceMs = nowMs - session.sinceMs;
+  const words = describeConnection(session.connection, city, sinceMs);
+  setText(ui.words, words.text);
+  ui.line.dataset.mood = words.mood;
+  // Read aloud once a change, not once a second.
+  setText(ui.spoken, describeConnection(session.connection, city, 0).text);
+  showRegions(session);
+  showNotice(session, nowMs);
+  return words.text;
+}
+
+/** @param me one's own session */
+export function showGame(state: ArenaState | undefined, me: string, online: number): void {
+  for (const part of [ui.round, ui.leaders, ui.people]) part.hidden = !state;
+  const own = state?.players.get(me);
+  const carried = own?.carried ?? 0;
+  ui.purse.hidden = carried === 0;
+  setText(ui.purse, `Carrying ${carried}: to a bank!`);
+  ui.results.hidden = state?.phase !== "results";
+  if (!state) return;
+  setText(ui.peopleText, `${state.players.size} here · ${online} online`);
+  setText(ui.clock, clockFace(state.secondsLeft));
+  ui.clock.toggleAttribute(
+    "data-late",
+    state.phase === "play" && state.secondsLeft <= LATE_SECONDS,
+  );
+  setText(ui.roundName, state.phase === "play" ? `Round ${state.round}` : "Next round");
+  const ranked = [...state.players.entries()].sort(([, a], [, b]) => b.score - a.score);
+  showRanking(ui.leaderList, ranked, me, LEADERS_MAX);
+  if (ui.results.hidden) return;
+  const [winner] = ranked;
+  setText(ui.resultsTitle, winner ? `${winner[1].name} wins round ${state.round}` : "Round over");
+  showRanking(ui.resultsList, ranked, me, RESULTS_MAX);
+}
+
+type Ranked = readonly (readonly [string, ArenaPlayer])[];
+
+/** The best, and oneself wherever one is. */
+function showRanking(list: HTMLElement, ranked: Ranked, me: string, most: number): void {
+  const shown = ranked.filter(([id], place) => place < most || id === me);
+  fill(
+    list,
+    shown.map(([id, { name, hue, score, connected }]) => ({
+      className: "",
+      data: { me: id === me, away: !connected },
+      parts: [
+        { className: "swatch", text: "", hue },
+        { className: "who", text: name },
+        { className: "score", text: `${score}` },
+      ],
+    })),
+  );
+}
+
+function showRegions({ regions, roundTripsMs, regionId }: ArenaSession): void {
+  fill(
+    ui.regions,
+    regions.map((region) => {
+      const measuredMs = roundTripsMs[region.regionId];
+      const down = region.state !== "active";
+      const trip = measuredMs === undefined ? "–" : `${formatMs(measuredMs)} ms`;
+      return {
+        current: region.regionId === regionId,
+        data: { state: region.state },
+        parts: [
+          { text: region.name },
+          { meter: down ? METER_MS : (measuredMs ?? 0), most: METER_MS, text: "" },
+          { text: down ? region.state : trip },
+        ],
+      };
+    }),
+  );
+}
+
+function showNotice(session: ArenaSession, nowMs: number): void {
+  const { notice } = session;
+  ui.notice.hidden = !notice;
+  if (!notice) return;
+  const { text, more, action, mood } = noticeWords(session, notice, nowMs);
+  ui.notice.dataset.mood = mood;
+  setText(ui.noticeText, text);
+  setText(ui.noticeMore, more);
+  setText(ui.noticeAction, action);
+  ui.noticeAction.hidden = action === "";
+}
+
+interface NoticeWords {
+  readonly text: string;
+  readonly more: string;
+  /** On the button; empty for none. */
+  readonly action: string;
+  readonly mood: Mood;
+}
+
+function noticeWords(session: ArenaSession, notice: Notice, nowMs: number): NoticeWords {
+  const city = (regionId: string) => session.city(regionId);
+  if (notice.kind === "moved") {
+    const here = city(session.regionId ?? "");
+    const more = `${city(notice.from)} was lost; a fresh start for everybody here.`;
+    return { text: `You now play in ${here}`, more, action: "", mood: "good" };
+  }
+  const { text } = describeConnection(session.connection, city, 0);
+  if (notice.kind === "over") {
+    return { text: notice.why ?? text, more: "", action: "Play again", mood: "bad" };
+  }
+  const seconds = Math.max(1, Math.ceil((notice.atMs - nowMs) / 1000));
+  if (notice.to === undefined) {
+    const more = `Looking for another region in ${seconds} s…`;
+    return { text, more, action: "Look now", mood: "bad" };
+  }
+  const there = city(notice.to);
+  return {
+    text,
+    more: `Joining ${there} in ${seconds} s…`,
+    action: `Play in ${there}`,
+    mood: "bad",
+  };
+}
+
+function clockFace(seconds: number): string {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+function formatMs(ms: number): string {
+  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
+}

@@ -1,0 +1,208 @@
+/**
+ * The player's stay: logs in, joins, and when a room is gone looks for the next one, by itself after
+ * a few seconds in which the player can read what happened.
+ */
+import type { Connection } from "../../../../shared/client/connection.ts";
+import { type JoinOptions, Meridian } from "../../../../shared/client/meridian.ts";
+import type { Play } from "../../../../shared/client/play.ts";
+import { isFailure, MeridianError } from "../../../../shared/errors.ts";
+import type { RegionInfo } from "../../../../shared/protocol/join.ts";
+import type { ArenaState } from "../arena-state.ts";
+
+/** How long the player may read before the move to another region. */
+const MOVE_AFTER_MS = 4_000;
+/** How long the move's success stays on the screen. */
+const NEWS_MS = 4_000;
+const REGIONS_EVERY_MS = 4_000;
+const ROUND_TRIPS_EVERY_MS = 12_000;
+
+/** What is written large, with what the player can do about it. */
+export type Notice =
+  | { readonly kind: "moving"; readonly atMs: number; readonly to: string | undefined }
+  | { readonly kind: "moved"; readonly untilMs: number; readonly from: string }
+  /** It can be begun again. Without a `why` the connection's own words tell. */
+  | { readonly kind: "over"; readonly why: string | undefined };
+
+export class ArenaSession {
+  readonly meridian: Meridian;
+  readonly #changed: () => void;
+  readonly #told: (state: ArenaState) => void;
+  #play: Play<ArenaState> | undefined;
+  #connection: Connection = { phase: "idle" };
+  #sinceMs = 0;
+  #regions: readonly RegionInfo[] = [];
+  #online = 0;
+  #roundTripsMs: Readonly<Record<string, number>> = {};
+  #notice: Notice | undefined;
+  #lostRegion = "";
+
+  /**
+   * @param changed called when anything but the game's state changed
+   * @param told called with each state of the room
+   */
+  constructor(url: string, changed: () => void, told: (state: ArenaState) => void) {
+    this.meridian = new Meridian({ url });
+    this.#changed = changed;
+    this.#told = told;
+  }
+
+  get play(): Play<ArenaState> | undefined {
+    return this.#play;
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /** When the connection became what it is; `performance.now()`. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  get regions(): readonly RegionInfo[] {
+    return this.#regions;
+  }
+
+  get online(): number {
+    return this.#online;
+  }
+
+  get roundTripsMs(): Readonly<Record<string, number>> {
+    return this.#roundTripsMs;
+  }
+
+  get notice(): Notice | undefined {
+    return this.#notice;
+  }
+
+  get regionId(): string | undefined {
+    return "regionId" in this.#connection ? this.#connection.regionId : undefined;
+  }
+
+  city(regionId: string): string {
+    return this.#regions.find((region) => region.regionId === regionId)?.name ?? regionId;
+  }
+
+  /** Keeps the list of regions and the round trips fresh, also before the player joins. */
+  watchRegions(): void {
+    const look = () => void this.#lookAtRegions();
+    const measure = () => void this.#measure();
+    look();
+    measure();
+    setInterval(look, REGIONS_EVERY_MS);
+    setInterval(measure, ROUND_TRIPS_EVERY_MS);
+  }
+
+  /**
+   * Begins, or begins again in another room. What fails is in the notice.
+   * @param friendsRoom tried first
+   */
+  async enter(name: string, friendsRoom?: string): Promise<void> {
+    this.#notice = undefined;
+    try {
+      if (!this.meridian.player) await this.meridian.logIn({ name });
+      if (friendsRoom === undefined || !(await this.#joinRoom(friendsRoom))) await this.#join();
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      this.#notice ??= { kind: "over", why: error.message };
+      this.#changed();
+    }
+  }
+
+  /** Here, and in every room from now on. */
+  async rename(name: string): Promise<void> {
+    try {
+      await this.meridian.rename(name);
+      this.#play?.send("rename", { name }, { keep: true });
+    } catch (error) {
+      // The name stays what it was; the next change is tried again.
+      if (!isFailure(error)) throw error;
+    }
+  }
+
+  /** @returns false when that room takes nobody: it has ended, or is full */
+  async #joinRoom(roomId: string): Promise<boolean> {
+    try {
+      await this.#join({ mode: "joinById", roomId });
+      return true;
+    } catch (error) {
+      if (isFailure(error)) return false;
+      throw error;
+    }
+  }
+
+  async #join(where: JoinOptions = {}): Promise<void> {
+    const onConnection = (connection: Connection) => this.#connectionChanged(connection);
+    this.#play = await this.meridian.join<ArenaState>("arena", { ...where, onConnection });
+    this.#play.onChange(this.#told);
+    this.#told(this.#play.state);
+  }
+
+  #connectionChanged(connection: Connection): void {
+    this.#connection = connection;
+    this.#sinceMs = performance.now();
+    const { phase } = connection;
+    if (phase === "lost") void this.#lost(connection.regionId);
+    else if (phase === "playing" && this.#lostRegion) this.#moved();
+    else if (phase === "left") this.#notice = { kind: "over", why: undefined };
+    else if (phase === "joining") this.#notice = undefined;
+    this.#changed();
+  }
+
+  async #lost(regionId: string): Promise<void> {
+    this.#lostRegion = regionId;
+    const atMs = performance.now() + MOVE_AFTER_MS;
+    const moving = { kind: "moving", atMs, to: undefined } as const;
+    this.#notice = moving;
+    setTimeout(() => {
+      const { player } = this.meridian;
+      if (this.#connection.phase === "lost") void this.enter(player?.name ?? "");
+    }, MOVE_AFTER_MS);
+    const to = await this.#nextRegion();
+    if (this.#notice !== moving) return;
+    this.#notice = { ...moving, to };
+    this.#changed();
+  }
+
+  #moved(): void {
+    const untilMs = performance.now() + NEWS_MS;
+    this.#notice = { kind: "moved", untilMs, from: this.#lostRegion };
+    this.#lostRegion = "";
+    setTimeout(() => {
+      if (this.#notice?.kind === "moved") this.#notice = undefined;
+      this.#changed();
+    }, NEWS_MS);
+  }
+
+  /** Where a join would lead now, as far as one can tell. */
+  async #nextRegion(): Promise<string | undefined> {
+    const ranking = await this.#lookAtRegions();
+    return ranking?.find(({ eligible }) => eligible)?.regionId;
+  }
+
+  async #lookAtRegions() {
+    try {
+      const { regions, ranking, playersOnline } = await this.meridian.regions();
+      this.#regions = regions;
+      this.#online = playersOnline;
+      this.#changed();
+      return ranking;
+    } catch (error) {
+      // The core is away for a moment: what was known stays on the screen.
+      if (!(error instanceof MeridianError)) throw error;
+      return undefined;
+    }
+  }
+
+  async #measure(): Promise<void> {
+    try {
+      this.#roundTripsMs = await this.meridian.measureRegions({
+        maxAgeMs: ROUND_TRIPS_EVERY_MS / 2,
+      });
+      this.#changed();
+    } catch (error) {
+      // As above.
+      if (!(error instanceof MeridianError)) throw error;
+    }
+  }
+}

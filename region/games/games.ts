@@ -1,0 +1,5 @@
+/** The games that a node can run, by name. */
+import type { Room } from "@colyseus/core";
+import { Arena } from "./arena/arena-room.ts";
+
+export const games: Record<string, new () => Room> = { arena: Arena };

@@ -1,0 +1,180 @@
+/**
+ * Sends the node's heartbeat to the core every 500 ms and keeps what the answers say: the lease, core
+ * time, the core's keys, what the operator wants.
+ *
+ * Never two are under way; each has a deadline. While none is answered the lease runs out, rooms play
+ * on, and the next answer mends everything. Only `stale_incarnation` is final: the core knows a newer
+ * life of this node, so this one must end.
+ */
+import type { Logger } from "pino";
+import type { Cancel, Clock } from "../../shared/clock.ts";
+import { isFailure } from "../../shared/errors.ts";
+import type { LinkClient } from "../../shared/link/link-client.ts";
+import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import {
+  HEARTBEAT_PERIOD_MS,
+  type Heartbeat,
+  HeartbeatAnswer,
+} from "../../shared/protocol/link.ts";
+import type { KeySet } from "../transport/key-set.ts";
+import { CORE_TIME_UNKNOWN, coreTimeAt, learnCoreTime } from "./core-time.ts";
+import { EndedRooms } from "./ended-rooms.ts";
+import { leaseHeld, NO_LEASE, renewLease } from "./lease.ts";
+
+/** Shorter than the lease, so that a lost request costs one heartbeat and not the lease. */
+const DEADLINE_MS = 1_000;
+const ENDED_ROOMS_MAX = 1_000;
+
+/** What the node puts into a heartbeat; the rest is known here. */
+export type Report = Omit<Heartbeat, "sequence" | "keyIds" | "endedRooms">;
+
+export interface HeartbeatsOptions {
+  readonly client: LinkClient;
+  readonly coreAddress: string;
+  readonly keys: KeySet;
+  readonly report: () => Report;
+  readonly onWanted: (wanted: HeartbeatAnswer["wanted"]) => void;
+  /** The core knows a newer life of this node. */
+  readonly onSuperseded: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export class Heartbeats {
+  readonly endedRooms = new EndedRooms(ENDED_ROOMS_MAX);
+  readonly #options: HeartbeatsOptions;
+  readonly #outcomes: Counter<"outcome">;
+  #lease = NO_LEASE;
+  #coreTime = CORE_TIME_UNKNOWN;
+  #sequence = 0;
+  #underWay: Promise<void> | undefined;
+  #cancel: Cancel | undefined;
+  /** What was logged last, so that each change is told once. */
+  #told = "nothing";
+
+  constructor(options: HeartbeatsOptions) {
+    this.#options = options;
+    this.#outcomes = new Counter({
+      name: "meridian_region_heartbeats_total",
+      help: "Heartbeats by outcome: answered, skipped (one was under way), or the kind of failure",
+      labelNames: ["outcome"],
+      registers: [options.metrics],
+    });
+    const held = () => (this.leaseHeld ? 1 : 0);
+    new Gauge({
+      name: "meridian_region_lease_held",
+      help: "1 while the core has renewed this node's lease",
+      registers: [options.metrics],
+      collect() {
+        this.set(held());
+      },
+    });
+    const { endedRooms } = this;
+    new Gauge({
+      name: "meridian_region_ended_rooms_dropped",
+      help: "Rooms whose end could not be reported, because too many waited for the core",
+      registers: [options.metrics],
+      collect() {
+        this.set(endedRooms.dropped);
+      },
+    });
+  }
+
+  start(): void {
+    const beat = () => {
+      // A failure is counted and logged inside; the next period tries again.
+      void this.beat();
+    };
+    beat();
+    this.#cancel = this.#options.clock.every(HEARTBEAT_PERIOD_MS, beat);
+  }
+
+  /** Reports the rooms that ended last, if there are any, and falls silent. */
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    await this.#underWay;
+    if (this.endedRooms.list().length > 0) await this.beat();
+  }
+
+  /** Whether the node may grant seats. */
+  get leaseHeld(): boolean {
+    return leaseHeld(this.#lease, this.#options.clock.monotonicMs());
+  }
+
+  /** Core time in ms, or undefined before the first answer. */
+  coreNowMs(): number | undefined {
+    return coreTimeAt(this.#coreTime, this.#options.clock.monotonicMs());
+  }
+
+  /** Sends one now, unless one is under way. Never rejects. */
+  async beat(): Promise<void> {
+    if (this.#underWay) {
+      this.#outcomes.inc({ outcome: "skipped" });
+      return;
+    }
+    this.#underWay = this.#exchange();
+    await this.#underWay;
+    this.#underWay = undefined;
+  }
+
+  async #exchange(): Promise<void> {
+    const { client, coreAddress, keys, report, clock } = this.#options;
+    const ended = this.endedRooms.list();
+    const body: Heartbeat = {
+      ...report(),
+      sequence: this.#sequence++,
+      keyIds: keys.keyIds,
+      endedRooms: ended,
+    };
+    const sentAtMs = clock.monotonicMs();
+    try {
+      const answer = await client.call({
+        address: coreAddress,
+        peer: { role: "core" },
+        path: "/link/heartbeat",
+        body,
+        answer: HeartbeatAnswer,
+        deadlineMs: DEADLINE_MS,
+      });
+      this.endedRooms.acknowledged(ended);
+      this.#answered(answer, sentAtMs);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #answered(answer: HeartbeatAnswer, sentAtMs: number): void {
+    const { keys, clock, onWanted } = this.#options;
+    const { leaseMs, coreTimeMs, jwks, wanted } = answer;
+    const receivedAtMs = clock.monotonicMs();
+    this.#lease = renewLease(this.#lease, { sentAtMs, leaseMs });
+    this.#coreTime = learnCoreTime(this.#coreTime, { sentAtMs, receivedAtMs, coreTimeMs });
+    if (jwks) keys.replace(jwks);
+    this.#outcomes.inc({ outcome: "answered" });
+    this.#tell("answered", () => this.#options.log.info("the core answers: the lease is held"));
+    onWanted(wanted);
+  }
+
+  #failed(error: unknown): void {
+    const { log, onSuperseded } = this.#options;
+    const kind = isFailure(error) ? error.kind : "internal";
+    this.#outcomes.inc({ outcome: kind });
+    if (isFailure(error, "stale_incarnation")) {
+      onSuperseded(error);
+      return;
+    }
+    const state = this.leaseHeld ? "late" : "lost";
+    this.#tell(`${kind} ${state}`, () => {
+      if (state === "late") log.warn({ kind, err: error }, "a heartbeat failed");
+      else
+        log.error({ kind, err: error }, "the lease is lost: no new seats until the core answers");
+    });
+  }
+
+  #tell(what: string, write: () => void): void {
+    if (this.#told === what) return;
+    this.#told = what;
+    write();
+  }
+}

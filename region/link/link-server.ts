@@ -1,0 +1,66 @@
+/**
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `drain`. A peer whose
+ * certificate does not name the core gets nothing, not even the shape of an answer.
+ */
+import { TLSSocket } from "node:tls";
+import type { Logger } from "pino";
+import { ErrorBody, MeridianError } from "../../shared/errors.ts";
+import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
+import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import { peerOf } from "../../shared/link/peer.ts";
+import {
+  Done,
+  DrainRequest,
+  ReleaseRequest,
+  ReserveAnswer,
+  ReserveRequest,
+} from "../../shared/protocol/link.ts";
+import type { Matchmaker } from "../matchmaking/matchmaker.ts";
+
+const BODY_BYTES_MAX = 16 * 1024;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+export interface LinkServerOptions {
+  readonly credentials: LinkCredentials;
+  readonly matchmaker: Matchmaker;
+  readonly onWanted: (wanted: DrainRequest["state"]) => void;
+  readonly log: Logger;
+}
+
+export function createLinkServer(options: LinkServerOptions): HttpServer {
+  const { credentials, matchmaker, onWanted, log } = options;
+  const server = createHttpServer({
+    log,
+    bodyBytesMax: BODY_BYTES_MAX,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    mutualTls: credentials,
+  });
+  server.addHook("onRequest", async (request) => {
+    const { socket } = request.raw;
+    const peer = socket instanceof TLSSocket ? peerOf(socket) : undefined;
+    if (peer?.role !== "core") throw new MeridianError("forbidden");
+  });
+  const failures = { "4xx": ErrorBody, "5xx": ErrorBody };
+  server.post(
+    "/link/reserve",
+    { schema: { body: ReserveRequest, response: { 200: ReserveAnswer, ...failures } } },
+    (request) => matchmaker.reserve(request.body),
+  );
+  server.post(
+    "/link/release",
+    { schema: { body: ReleaseRequest, response: { 200: Done, ...failures } } },
+    async (request) => {
+      await matchmaker.release(request.body);
+      return { ok: true as const };
+    },
+  );
+  server.post(
+    "/link/drain",
+    { schema: { body: DrainRequest, response: { 200: Done, ...failures } } },
+    async (request) => {
+      onWanted(request.body.state);
+      return { ok: true as const };
+    },
+  );
+  return server;
+}

@@ -1,0 +1,129 @@
+/**
+ * For tests: the core's end of the private link, over real mTLS. It records what nodes send, answers
+ * as it is told, and calls nodes as the core would.
+ */
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { z } from "zod";
+import { type Authority, createAuthority } from "../../infra/private-link/authority.ts";
+import type { MeridianError } from "../../shared/errors.ts";
+import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
+import { RegionId } from "../../shared/ids.ts";
+import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import { LinkClient } from "../../shared/link/link-client.ts";
+import { createLog } from "../../shared/log.ts";
+import {
+  ClaimRequest,
+  Done,
+  type DrainRequest,
+  Heartbeat,
+  type HeartbeatAnswer,
+  LEASE_MS,
+  type ReleaseRequest,
+  ReserveAnswer,
+  type ReserveRequest,
+} from "../../shared/protocol/link.ts";
+import { Jwks } from "../../shared/protocol/ticket.ts";
+import { TEST_KEY_ID } from "../transport/test-tickets.ts";
+
+export const TEST_REGION = RegionId.parse("testing");
+const silent = createLog("core", "silent");
+
+export class TestCore {
+  readonly heartbeats: Heartbeat[] = [];
+  readonly claims: ClaimRequest[] = [];
+  /** When set, heartbeats are answered with it. */
+  heartbeatFailure: MeridianError | undefined;
+  /** Claims are answered with these, one each, and granted when none is left. */
+  readonly claimFailures: MeridianError[] = [];
+  wanted: HeartbeatAnswer["wanted"] = "active";
+  /** The core's clock is ahead by this. */
+  aheadMs = 0;
+  readonly signer: KeyObject;
+  readonly #jwks: Jwks;
+  readonly #authority: Authority;
+  readonly #server: HttpServer;
+  readonly #client: LinkClient;
+  readonly regionCredentials: LinkCredentials;
+
+  private constructor(authority: Authority, own: LinkCredentials, region: LinkCredentials) {
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    const jwk = publicKey.export({ format: "jwk" });
+    this.signer = privateKey;
+    this.#jwks = Jwks.parse({ keys: [{ ...jwk, kid: TEST_KEY_ID, alg: "EdDSA", use: "sig" }] });
+    this.#authority = authority;
+    this.regionCredentials = region;
+    this.#client = new LinkClient(own);
+    this.#server = createHttpServer({
+      log: silent,
+      bodyBytesMax: 65_536,
+      requestTimeoutMs: 5_000,
+      mutualTls: own,
+    });
+    this.#server.post("/link/heartbeat", { schema: { body: Heartbeat } }, async (request) => {
+      if (this.heartbeatFailure) throw this.heartbeatFailure;
+      this.heartbeats.push(request.body);
+      return this.#answer(request.body);
+    });
+    this.#server.post("/link/claim", { schema: { body: ClaimRequest } }, async (request) => {
+      this.claims.push(request.body);
+      const failure = this.claimFailures.shift();
+      if (failure) throw failure;
+      return { roomEpoch: [1, this.claims.length] };
+    });
+  }
+
+  static async start(port = 0): Promise<TestCore> {
+    const authority = await createAuthority();
+    const { caPem: ca } = authority;
+    const own = { ca, ...(await authority.issue({ role: "core" })) };
+    const region = { ca, ...(await authority.issue({ role: "region", regionId: TEST_REGION })) };
+    const core = new TestCore(authority, own, region);
+    await core.#server.listen({ host: "127.0.0.1", port });
+    return core;
+  }
+
+  async stop(): Promise<void> {
+    await this.#client.stop();
+    await this.#server.close();
+  }
+
+  get address(): string {
+    const address = this.#server.server.address();
+    if (typeof address !== "object" || address === null) throw new Error("the core is stopped");
+    return `127.0.0.1:${address.port}`;
+  }
+
+  /** Credentials of the same authority under another region's name. */
+  async credentialsOf(regionId: string): Promise<LinkCredentials> {
+    const peer = { role: "region", regionId: RegionId.parse(regionId) } as const;
+    return { ca: this.#authority.caPem, ...(await this.#authority.issue(peer)) };
+  }
+
+  reserve(address: string, body: ReserveRequest): Promise<ReserveAnswer> {
+    return this.#call(address, "/link/reserve", body, ReserveAnswer);
+  }
+
+  release(address: string, body: ReleaseRequest): Promise<Done> {
+    return this.#call(address, "/link/release", body, Done);
+  }
+
+  drain(address: string, body: DrainRequest): Promise<Done> {
+    return this.#call(address, "/link/drain", body, Done);
+  }
+
+  #call<T>(address: string, path: string, body: unknown, answer: z.ZodType<T>): Promise<T> {
+    const peer = { role: "region", regionId: TEST_REGION } as const;
+    return this.#client.call<T>({ address, peer, path, body, answer, deadlineMs: 5_000 });
+  }
+
+  #answer(heartbeat: Heartbeat): HeartbeatAnswer {
+    const known = heartbeat.keyIds.includes(TEST_KEY_ID);
+    return {
+      coreTimeMs: Date.now() + this.aheadMs,
+      leaseMs: LEASE_MS,
+      regionEpoch: [1, 1],
+      ...(!known && { jwks: this.#jwks }),
+      wanted: this.wanted,
+    };
+  }
+}

@@ -1,0 +1,59 @@
+/** A region node: reads its settings, learns which life of the node this is, and runs. */
+import { systemClock } from "../shared/clock.ts";
+import { ConfigError, readConfig } from "../shared/config.ts";
+import { RegionId } from "../shared/ids.ts";
+import { runProcess } from "../shared/lifecycle.ts";
+import { readLinkCredentials } from "../shared/link/credentials.ts";
+import { createLog } from "../shared/log.ts";
+import { createMetrics } from "../shared/metrics.ts";
+import { regionSettings } from "./config.ts";
+import { takeNodeId } from "./node/incarnation.ts";
+import { loadGames } from "./node/load-games.ts";
+import { RegionNode, SETTLE_MS } from "./node/node.ts";
+import { RegionRedis } from "./node/redis.ts";
+
+/** For everything in a stop that is not the rooms' drain. */
+const STOP_MARGIN_MS = 5_000;
+
+async function main(): Promise<void> {
+  const config = readConfig(regionSettings, process.env);
+  const clock = systemClock;
+  const regionId = RegionId.parse(config.REGION_ID);
+  const metrics = createMetrics({ region: regionId });
+  const bootLog = createLog("region", config.LOG_LEVEL, { region: regionId });
+
+  const games = await loadGames(config.GAMES);
+  const redis = new RegionRedis({ url: config.REDIS_URL, clock, log: bootLog, metrics });
+  await redis.start();
+  const nodeId = await takeNodeId(redis.redis, regionId, clock.nowMs());
+  const log = createLog("region", config.LOG_LEVEL, { region: regionId, node: nodeId });
+
+  const node = new RegionNode({
+    config,
+    nodeId,
+    games,
+    redis,
+    credentials: readLinkCredentials(config),
+    onSuperseded(error) {
+      log.fatal("the core knows a newer life of this node: this one ends");
+      clock.after(0, () => {
+        // Outside of every promise: this is how a process of ours ends itself.
+        throw error;
+      });
+    },
+    clock,
+    random: Math.random,
+    log,
+    metrics,
+  });
+  const stopDeadlineMs = config.DRAIN_DEADLINE_MS + SETTLE_MS + STOP_MARGIN_MS;
+  await runProcess({ log, parts: node.parts(), stopDeadlineMs });
+}
+
+try {
+  await main();
+} catch (error) {
+  const line = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`region: ${error instanceof ConfigError ? line : `can't start: ${line}`}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,147 @@
+/**
+ * Grants seats on this node, at the core's request, and answers for those it granted.
+ *
+ * The seat is taken in the ledger first and given back on every way out but success, so the node is
+ * never overbooked and an error leaks nothing. An answer that comes too late for its caller costs a
+ * seat only until its hold lapses.
+ */
+import { randomBytes } from "node:crypto";
+import type { Room } from "@colyseus/core";
+import type { Clock } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import { GameName, type NodeId, RoomId, SessionId } from "../../shared/ids.ts";
+import type { ReleaseRequest, ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
+import type { Rooms } from "../node/colyseus.ts";
+import { holdSeat, holdsSession, mayReturn, reholdSeat } from "../node/room-internals.ts";
+import type { SeatLedger } from "./seat-ledger.ts";
+
+const SESSION_ID_BYTES = 16;
+/** A room that looked open may fill up before the seat is taken in it: then another is tried. */
+const ROOMS_TRIED_MAX = 5;
+
+type SeatRequest = Extract<ReserveRequest, { kind: "seat" }>;
+type RenewRequest = Extract<ReserveRequest, { kind: "renew" }>;
+type ReconnectRequest = Extract<ReserveRequest, { kind: "reconnect" }>;
+
+/** Whether new seats may be granted, and else why not. */
+export type Granting = "granting" | "draining" | "no_lease";
+
+export interface MatchmakerOptions {
+  readonly nodeId: NodeId;
+  readonly rooms: Rooms;
+  readonly ledger: SeatLedger;
+  readonly granting: () => Granting;
+  readonly clock: Clock;
+}
+
+export class Matchmaker {
+  readonly #options: MatchmakerOptions;
+
+  constructor(options: MatchmakerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `room_not_found`,
+   *   `room_full`, `timeout` or `internal` for a seat; `ticket_expired` or `ticket_used` for a
+   *   renewal; `room_not_found` or `reconnect_expired` for a reconnect
+   */
+  async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
+    if (request.kind === "seat") return this.#seat(request);
+    if (request.kind === "renew") return this.#renew(request);
+    return this.#reconnect(request);
+  }
+
+  /** Gives back a seat that still waits for its player; any other is left as it is. */
+  async release({ roomId, sessionId }: ReleaseRequest): Promise<void> {
+    const { rooms, ledger } = this.#options;
+    const room = rooms.find(roomId);
+    if (room && (await reholdSeat(room, sessionId, 0))) ledger.left(sessionId);
+  }
+
+  async #seat(request: SeatRequest): Promise<ReserveAnswer> {
+    const { rooms, ledger, clock } = this.#options;
+    this.#assertGranting();
+    if (!rooms.hasGame(request.game)) throw new MeridianError("unknown_game");
+    const sessionId = SessionId.parse(randomBytes(SESSION_ID_BYTES).toString("base64url"));
+    const session = { sessionId, playerId: request.player.playerId };
+    if (!ledger.reserve(session, clock.monotonicMs())) {
+      throw new MeridianError("region_full", { message: "This region is full." });
+    }
+    try {
+      const room = await this.#place(request, sessionId);
+      const roomId = RoomId.parse(room.roomId);
+      ledger.place(sessionId, roomId, clock.monotonicMs() + request.holdMs);
+      return this.#answer(room, roomId, sessionId);
+    } catch (error) {
+      ledger.left(sessionId);
+      throw error;
+    }
+  }
+
+  #assertGranting(): void {
+    const granting = this.#options.granting();
+    if (granting === "draining") {
+      throw new MeridianError("region_full", { message: "This node is draining." });
+    }
+    if (granting === "no_lease") {
+      throw new MeridianError("unavailable", { message: "This node has no lease." });
+    }
+  }
+
+  /** Finds a room by the request's mode and takes the seat in it. */
+  async #place(request: SeatRequest, sessionId: SessionId): Promise<Room> {
+    const seat = { sessionId, options: request.options, auth: request.player };
+    for (let tried = 0; tried < ROOMS_TRIED_MAX; tried += 1) {
+      const room = await this.#roomFor(request);
+      if (await holdSeat(room, seat, request.holdMs)) return room;
+      if (request.mode === "joinById") break;
+    }
+    throw new MeridianError("room_full");
+  }
+
+  async #roomFor({ mode, game, roomId, options }: SeatRequest): Promise<Room> {
+    const { rooms } = this.#options;
+    if (mode === "joinOrCreate") return rooms.findOrCreate(game, options);
+    if (mode === "create") return rooms.create(game, options);
+    if (mode === "join") return found(await rooms.findOpen(game, options));
+    const room = found(roomId && rooms.find(roomId));
+    if (room.roomName !== game) throw new MeridianError("room_not_found");
+    if (room.locked) throw new MeridianError("room_full");
+    return room;
+  }
+
+  async #renew({ roomId, sessionId, holdMs }: RenewRequest): Promise<ReserveAnswer> {
+    const { rooms, ledger, clock } = this.#options;
+    const room = rooms.find(roomId);
+    if (!room) throw new MeridianError("ticket_expired");
+    if (!(await reholdSeat(room, sessionId, holdMs))) {
+      const here = holdsSession(room, sessionId);
+      throw new MeridianError(here ? "ticket_used" : "ticket_expired");
+    }
+    ledger.place(sessionId, roomId, clock.monotonicMs() + holdMs);
+    return this.#answer(room, roomId, sessionId);
+  }
+
+  #reconnect(request: ReconnectRequest): ReserveAnswer {
+    const { rooms, ledger } = this.#options;
+    const { roomId, sessionId, playerId, reconnectionToken } = request;
+    const room = rooms.find(roomId);
+    if (!room) throw new MeridianError("room_not_found");
+    const own = ledger.get(sessionId)?.playerId === playerId;
+    if (!own || !mayReturn(room, sessionId, reconnectionToken)) {
+      throw new MeridianError("reconnect_expired");
+    }
+    return this.#answer(room, roomId, sessionId);
+  }
+
+  #answer(room: Room, roomId: RoomId, sessionId: SessionId): ReserveAnswer {
+    const { nodeId } = this.#options;
+    return { nodeId, game: GameName.parse(room.roomName), roomId, sessionId };
+  }
+}
+
+function found(room: Room | undefined): Room {
+  if (!room) throw new MeridianError("room_not_found");
+  return room;
+}

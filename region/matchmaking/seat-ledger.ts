@@ -1,0 +1,114 @@
+/**
+ * The node's own account of its seats, by session id: the authority on how full the node is.
+ *
+ * A seat is `reserved` until its player arrives or it lapses, then `connected`, and `dropped` from a
+ * lost connection until the player is back or the room lets go. Seats are ids, never counters: an
+ * event told twice or missed can't make the count drift, and `retain` frees what no room knows.
+ *
+ * Pure apart from its own map: the time is an argument.
+ */
+import type { PlayerId, RoomId, SessionId } from "../../shared/ids.ts";
+
+export interface Seat {
+  readonly sessionId: SessionId;
+  readonly playerId: PlayerId;
+  /** Unknown while a room is being found. */
+  readonly roomId: RoomId | undefined;
+  readonly state: "reserved" | "connected" | "dropped";
+  /** A reserved seat is free again from then on. */
+  readonly lapsesAtMs: number;
+  /** When a dropped player's connection ended. */
+  readonly droppedAtMs?: number;
+}
+
+/**
+ * A room may take this long to say, in its `onDrop`, that it keeps a dropped player's seat. Until
+ * then the seat counts, and who comes back is told to try again.
+ */
+export const DROP_GRACE_MS = 5_000;
+
+export interface SeatCounts {
+  readonly connected: number;
+  /** Reserved seats and those of dropped players. */
+  readonly reserved: number;
+}
+
+type Session = Pick<Seat, "sessionId" | "playerId">;
+
+export class SeatLedger {
+  readonly #capacity: number;
+  readonly #seats = new Map<SessionId, Seat>();
+
+  /** @param capacity most seats, in whichever state */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Takes a seat, in no room yet; false when all are taken. Whoever took it places or frees it. */
+  reserve(session: Session, nowMs: number): boolean {
+    this.#lapse(nowMs);
+    if (this.#seats.size >= this.#capacity) return false;
+    const seat = {
+      ...session,
+      roomId: undefined,
+      state: "reserved",
+      lapsesAtMs: Infinity,
+    } as const;
+    this.#seats.set(session.sessionId, seat);
+    return true;
+  }
+
+  /** The seat is in that room and waits for its player until then; also to make it wait longer. */
+  place(sessionId: SessionId, roomId: RoomId, lapsesAtMs: number): void {
+    const seat = this.#seats.get(sessionId);
+    if (seat?.state === "reserved") this.#seats.set(sessionId, { ...seat, roomId, lapsesAtMs });
+  }
+
+  /** The player is there. Also one whose seat lapsed here a moment before its room let go. */
+  arrived(session: Session, roomId: RoomId): void {
+    const seat = { ...session, roomId, state: "connected", lapsesAtMs: Infinity } as const;
+    this.#seats.set(session.sessionId, seat);
+  }
+
+  dropped(sessionId: SessionId, nowMs: number): void {
+    const seat = this.#seats.get(sessionId);
+    if (seat) this.#seats.set(sessionId, { ...seat, state: "dropped", droppedAtMs: nowMs });
+  }
+
+  /** The seat is free, whatever it was. */
+  left(sessionId: SessionId): void {
+    this.#seats.delete(sessionId);
+  }
+
+  roomEnded(roomId: RoomId): void {
+    for (const seat of this.#seats.values()) {
+      if (seat.roomId === roomId) this.#seats.delete(seat.sessionId);
+    }
+  }
+
+  /** Frees dropped players' seats that their room does not hold (any more). */
+  retain(held: (seat: Seat) => boolean, nowMs: number): void {
+    for (const seat of this.#seats.values()) {
+      const { state, droppedAtMs = nowMs } = seat;
+      if (state !== "dropped" || nowMs < droppedAtMs + DROP_GRACE_MS) continue;
+      if (!held(seat)) this.#seats.delete(seat.sessionId);
+    }
+  }
+
+  get(sessionId: SessionId): Seat | undefined {
+    return this.#seats.get(sessionId);
+  }
+
+  counts(nowMs: number): SeatCounts {
+    this.#lapse(nowMs);
+    let connected = 0;
+    for (const seat of this.#seats.values()) if (seat.state === "connected") connected += 1;
+    return { connected, reserved: this.#seats.size - connected };
+  }
+
+  #lapse(nowMs: number): void {
+    for (const seat of this.#seats.values()) {
+      if (nowMs >= seat.lapsesAtMs) this.#seats.delete(seat.sessionId);
+    }
+  }
+}

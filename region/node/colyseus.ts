@@ -1,0 +1,229 @@
+/**
+ * Colyseus, contained: the one place that touches the globals of its matchmaker.
+ *
+ * Rooms are found and made here directly, in this process, under ids of ours. So of Colyseus'
+ * matchmaking the parts with known trouble never run: asking other processes for rooms (twin rooms
+ * after a timeout), health checks (they hide rooms of a live process), its HTTP routes, its signal
+ * and exception handlers, its shutdown (it can end before the rooms have).
+ *
+ * A process has one set of rooms at a time, because Colyseus does.
+ */
+import { randomBytes, randomInt } from "node:crypto";
+import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
+// biome-ignore lint/style/noRestrictedImports: this core is Colyseus' package, not our folder.
+import { setLogger } from "@colyseus/core/Logger";
+import type { Logger } from "pino";
+import { type Clock, sleep } from "../../shared/clock.ts";
+import { describeKind, MeridianError } from "../../shared/errors.ts";
+import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
+import type { JoinOptions } from "../../shared/protocol/join.ts";
+import { defineGame } from "../rooms/define-game.ts";
+import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
+import { onceGone, reholdSeat, waitingSeats } from "./room-internals.ts";
+
+/** A room's `onCreate` may take this long. */
+const CREATE_DEADLINE_MS = 5_000;
+const POLL_MS = 20;
+const ROOM_ID_BYTES = 12;
+const GOING_AWAY = describeKind("going_away").closeCode;
+
+export type Games = ReadonlyMap<string, RoomClass>;
+
+/** What the rest of the node is told about rooms. */
+export interface RoomEvents {
+  created(room: Room, roomId: RoomId, game: GameName): void;
+  /** The session is out of the room for good. */
+  left(sessionId: SessionId): void;
+  /** The room is gone: its `onDispose` has settled. */
+  ended(roomId: RoomId): void;
+  failed: ReportFailure;
+  /** A message had a wrong form; game code never saw it. */
+  invalidMessage(room: Room): void;
+}
+
+export interface RoomsOptions {
+  readonly games: Games;
+  readonly events: RoomEvents;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Rooms {
+  readonly #options: RoomsOptions;
+  /** From creation until `onDispose` has settled. */
+  readonly #alive = new Map<RoomId, Room>();
+  /** By game: while a room is being made, others who would make one wait for it. */
+  readonly #shared = new Map<GameName, Promise<Room>>();
+  /** Rooms whose `onCreate` has not settled. */
+  #making = 0;
+  #ending = false;
+
+  constructor(options: RoomsOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { games, events, clock, log } = this.#options;
+    this.#ending = false;
+    setLogger(colyseusLog(log));
+    // One process makes its own rooms: nobody else's health needs checking.
+    matchMaker.setHealthChecksEnabled(false);
+    await matchMaker.setup(new LocalPresence(), new LocalDriver());
+    await matchMaker.accept();
+    for (const [name, roomClass] of games) {
+      defineGame(name, roomClass, {
+        clock,
+        log,
+        failed: events.failed,
+        invalidMessage: events.invalidMessage,
+        seed: () => randomInt(2 ** 32),
+      });
+      guardRoomClass(roomClass, events.failed);
+      const handler = matchMaker.defineRoomType(name, roomClass as new () => Room);
+      handler.on("create", (room) => this.#created(room));
+      handler.on("leave", (_room, client) => events.left(SessionId.parse(client.sessionId)));
+    }
+  }
+
+  /** Rooms that are not gone yet. */
+  get count(): number {
+    return this.#alive.size;
+  }
+
+  hasGame(game: GameName): boolean {
+    return this.#options.games.has(game);
+  }
+
+  find(roomId: RoomId): Room | undefined {
+    return matchMaker.getLocalRoomById(roomId);
+  }
+
+  /** A public room of that game that takes players. */
+  async findOpen(game: GameName, options: JoinOptions): Promise<Room | undefined> {
+    const listing = await matchMaker.findOneRoomAvailable(game, options);
+    return listing ? matchMaker.getLocalRoomById(listing.roomId) : undefined;
+  }
+
+  /** As `findOpen`, or else a new room, which all who ask meanwhile share. */
+  async findOrCreate(game: GameName, options: JoinOptions): Promise<Room> {
+    const open = await this.findOpen(game, options);
+    if (open) return open;
+    const underWay = this.#shared.get(game);
+    if (underWay) return underWay;
+    const creating = this.create(game, options).finally(() => this.#shared.delete(game));
+    this.#shared.set(game, creating);
+    return creating;
+  }
+
+  /**
+   * Makes a room.
+   * @throws {MeridianError} `timeout` when its `onCreate` takes too long, `internal` when it fails
+   */
+  async create(game: GameName, options: JoinOptions): Promise<Room> {
+    const creating = this.#create(game, options);
+    const made = new AbortController();
+    const late = sleep(this.#options.clock, CREATE_DEADLINE_MS, made.signal);
+    try {
+      const room = await Promise.race([creating, late]);
+      if (room) return room;
+    } finally {
+      made.abort();
+    }
+    // Nobody waits for it any more. One that fails after all was discarded by Colyseus.
+    creating.then((room) => this.end(room)).catch(() => undefined);
+    throw new MeridianError("timeout", { message: `${game}: making a room took too long` });
+  }
+
+  /** No new players in any room. Rooms that override `onBeforeShutdown` are told. */
+  close(): void {
+    for (const room of this.#alive.values()) {
+      this.#attempt(room, "lock", () => room.lock());
+      if (room.onBeforeShutdown !== Room.prototype.onBeforeShutdown) {
+        this.#attempt(room, "onBeforeShutdown", () => room.onBeforeShutdown());
+      }
+    }
+  }
+
+  /** Whether no player is in a room or on the way to one. */
+  get deserted(): boolean {
+    const busy = (room: Room) => room.clients.length > 0 || waitingSeats(room).length > 0;
+    return this.#making === 0 && ![...this.#alive.values()].some(busy);
+  }
+
+  /** Whether no room is left: each was made and ended, and its `onDispose` has settled. */
+  get gone(): boolean {
+    return this.#making === 0 && this.#alive.size === 0;
+  }
+
+  /** Gives back the seats that wait for players, sends the players away to reconnect, ends the room. */
+  async end(room: Room): Promise<void> {
+    await Promise.all(waitingSeats(room).map((sessionId) => reholdSeat(room, sessionId, 0)));
+    while (waitingSeats(room).length > 0) await sleep(this.#options.clock, POLL_MS);
+    await room.disconnect(GOING_AWAY);
+  }
+
+  /** Ends all rooms, and each that is still being made as soon as it is. */
+  endAll(): void {
+    this.#ending = true;
+    for (const room of this.#alive.values()) this.#attempt(room, "end", () => this.end(room));
+  }
+
+  /** Ids of the rooms that are not gone yet. */
+  get ids(): RoomId[] {
+    return [...this.#alive.keys()];
+  }
+
+  async #create(game: GameName, options: JoinOptions): Promise<Room> {
+    const wantedId = randomBytes(ROOM_ID_BYTES).toString("base64url");
+    this.#making += 1;
+    try {
+      const { roomId } = await matchMaker.handleCreateRoom(game, options, undefined, wantedId);
+      const room = matchMaker.getLocalRoomById(roomId);
+      if (room) return room;
+    } catch (cause) {
+      throw new MeridianError("internal", { message: `${game}: a room could not be made`, cause });
+    } finally {
+      this.#making -= 1;
+    }
+    throw new MeridianError("internal", { message: `${game}: a room ended while it was made` });
+  }
+
+  #created(room: Room): void {
+    const { events } = this.#options;
+    const named = RoomId.safeParse(room.roomId);
+    if (!named.success) {
+      // A room may name itself in `onCreate`, but no ticket could carry this name.
+      events.failed(room, new Error(`not a room id: ${room.roomId}`), "onCreate");
+      this.#attempt(room, "end", () => this.end(room));
+      return;
+    }
+    const roomId = named.data;
+    this.#alive.set(roomId, room);
+    guardRoom(room, events.failed);
+    onceGone(room, () => {
+      this.#alive.delete(roomId);
+      events.ended(roomId);
+    });
+    events.created(room, roomId, GameName.parse(room.roomName));
+    if (this.#ending) this.#attempt(room, "end", () => this.end(room));
+  }
+
+  #attempt(room: Room, what: string, run: () => unknown): void {
+    const attempt = async () => run();
+    attempt().catch((error: unknown) => this.#options.events.failed(room, error, what));
+  }
+}
+
+/** What Colyseus prints goes to our log; what it only remarks, to its debug level. */
+function colyseusLog(log: Logger) {
+  const parts = (level: "debug" | "warn" | "error") => {
+    return (...args: unknown[]) => log[level]({ from: "colyseus" }, args.map(String).join(" "));
+  };
+  return {
+    trace: parts("debug"),
+    debug: parts("debug"),
+    info: parts("debug"),
+    warn: parts("warn"),
+    error: parts("error"),
+  };
+}

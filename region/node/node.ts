@@ -1,0 +1,285 @@
+/**
+ * A region node, put together: what it is made of, in the order of its start.
+ *
+ * Players' connections are taken before the first heartbeat, so that no seat is ever granted on a
+ * node that does not listen; and the last thing to go at a drain's end is the way to the core.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../../shared/clock.ts";
+import type { HttpServer } from "../../shared/http-server.ts";
+import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
+import type { Part } from "../../shared/lifecycle.ts";
+import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import { LinkClient } from "../../shared/link/link-client.ts";
+import type { Metrics } from "../../shared/metrics.ts";
+import type { Heartbeat } from "../../shared/protocol/link.ts";
+import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
+import type { RegionConfig } from "../config.ts";
+import { Claims } from "../link/claims.ts";
+import { Heartbeats, type Report } from "../link/heartbeat.ts";
+import { createLinkServer } from "../link/link-server.ts";
+import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
+import { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import { Border } from "../transport/border.ts";
+import { ConsumedTickets } from "../transport/consumed-tickets.ts";
+import { KeySet } from "../transport/key-set.ts";
+import { UwsTransport } from "../transport/transport.ts";
+import { type Games, type RoomEvents, Rooms } from "./colyseus.ts";
+import { drainRooms } from "./drain.ts";
+import { LoadMeter } from "./load.ts";
+import { NodeMetrics } from "./node-metrics.ts";
+import { createPrivatePort } from "./private-port.ts";
+import type { RegionRedis } from "./redis.ts";
+import { RoomEpochs } from "./room-epochs.ts";
+import { holdsSession } from "./room-internals.ts";
+
+/** Tickets that were used and have not expired. */
+const CONSUMED_TICKETS_MAX = 65_536;
+/** `onDispose` of all rooms may take this long after the drain's deadline. */
+export const SETTLE_MS = 10_000;
+
+export interface RegionNodeOptions {
+  readonly config: RegionConfig;
+  readonly nodeId: NodeId;
+  readonly games: Games;
+  readonly redis: Pick<RegionRedis, "state" | "stop">;
+  readonly credentials: LinkCredentials;
+  /** The core knows a newer life of this node: it must end. */
+  readonly onSuperseded: (error: unknown) => void;
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export class RegionNode {
+  readonly #options: RegionNodeOptions;
+  readonly #regionId: RegionId;
+  readonly #games: readonly GameName[];
+  readonly #ledger: SeatLedger;
+  readonly #load: LoadMeter;
+  readonly #client: LinkClient;
+  readonly #heartbeats: Heartbeats;
+  readonly #rooms: Rooms;
+  readonly #transport: UwsTransport;
+  readonly #link: HttpServer;
+  readonly #privatePort: HttpServer;
+  #stopping = false;
+  #wanted: Heartbeat["state"] = "active";
+
+  constructor(options: RegionNodeOptions) {
+    const { config, nodeId, games, credentials, clock, log, metrics } = options;
+    this.#options = options;
+    this.#regionId = RegionId.parse(config.REGION_ID);
+    this.#games = [...games.keys()].map((name) => GameName.parse(name));
+    this.#ledger = new SeatLedger(config.REGION_CAPACITY);
+    this.#load = new LoadMeter(metrics);
+    this.#client = new LinkClient(credentials, clock);
+    const keys = new KeySet();
+    const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
+    const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
+
+    this.#heartbeats = new Heartbeats({
+      ...core,
+      keys,
+      report: () => this.#report(),
+      onWanted,
+      onSuperseded: options.onSuperseded,
+      clock,
+      log,
+      metrics,
+    });
+    const claims = new Claims({ ...core, nodeId, clock, random: options.random, metrics });
+    this.#rooms = new Rooms({ games, clock, log, events: this.#roomEvents(claims) });
+    const border = new Border({
+      nodeId,
+      keys,
+      consumed: new ConsumedTickets(CONSUMED_TICKETS_MAX),
+      coreNowMs: () => this.#heartbeats.coreNowMs(),
+    });
+    this.#transport = this.#createTransport(border);
+    const matchmaker = new Matchmaker({
+      nodeId,
+      rooms: this.#rooms,
+      ledger: this.#ledger,
+      granting: () => this.#granting(),
+      clock,
+    });
+    this.#link = createLinkServer({ credentials, matchmaker, onWanted, log });
+    this.#privatePort = createPrivatePort({ obstacles: () => this.#obstacles(), metrics, log });
+  }
+
+  /** In the order of their start. */
+  parts(): Part[] {
+    const { config, redis, clock, log, metrics } = this.#options;
+    return [
+      { name: "redis", stop: () => redis.stop() },
+      { name: "load", start: () => this.#load.start(), stop: () => this.#load.stop() },
+      {
+        name: "rooms",
+        start: () => this.#rooms.start(),
+        drain: () =>
+          drainRooms({
+            rooms: this.#rooms,
+            deadlineMs: config.DRAIN_DEADLINE_MS,
+            settleMs: SETTLE_MS,
+            clock,
+            log,
+            metrics,
+          }),
+      },
+      {
+        name: "transport",
+        start: () => this.#transport.start(),
+        stop: () => this.#transport.shutdown(),
+      },
+      {
+        name: "private port",
+        start: () =>
+          listen(this.#privatePort, config.REGION_PRIVATE_HOST, config.REGION_PRIVATE_PORT),
+        stop: () => this.#privatePort.close(),
+      },
+      {
+        name: "link",
+        start: () => listen(this.#link, config.REGION_LINK_HOST, config.REGION_LINK_PORT),
+        stop: () => this.#link.close(),
+      },
+      { name: "link client", stop: () => this.#client.stop() },
+      {
+        name: "heartbeats",
+        start: () => {
+          log.info(this.addresses(), "listening");
+          this.#heartbeats.start();
+        },
+        drain: () => this.#announceStop(),
+        stop: () => this.#heartbeats.stop(),
+      },
+    ];
+  }
+
+  /** `host:port` of each of its ports; as advertised, where that is configured. */
+  addresses(): { players: string; link: string; private: string } {
+    const { config } = this.#options;
+    const { REGION_LINK_HOST: linkHost, REGION_PRIVATE_HOST: privateHost } = config;
+    return {
+      players: config.REGION_PUBLIC_ADDRESS || `${config.REGION_HOST}:${this.#transport.port}`,
+      link: config.REGION_LINK_ADDRESS || `${linkHost}:${portOf(this.#link)}`,
+      private: `${privateHost}:${portOf(this.#privatePort)}`,
+    };
+  }
+
+  #createTransport(border: Border): UwsTransport {
+    const { config, clock, log, metrics } = this.#options;
+    return new UwsTransport({
+      host: config.REGION_HOST,
+      port: config.REGION_PORT,
+      origins: config.REGION_ORIGINS,
+      limits: {
+        messagesPerSecondMax: config.MESSAGES_PER_SECOND_MAX,
+        frameBytesMax: config.FRAME_BYTES_MAX,
+        backpressureBytesMax: config.BACKPRESSURE_BYTES_MAX,
+        connectionsMax: config.CONNECTIONS_MAX,
+      },
+      border,
+      findRoom: (roomId) => this.#rooms.find(roomId),
+      sessions: {
+        arrived: (session, roomId) => this.#ledger.arrived(session, roomId),
+        dropped: (sessionId) => this.#ledger.dropped(sessionId, clock.monotonicMs()),
+        seated: (sessionId) => this.#ledger.get(sessionId) !== undefined,
+        refused: (sessionId) => this.#ledger.left(sessionId),
+      },
+      clock,
+      log,
+      metrics,
+    });
+  }
+
+  #roomEvents(claims: Claims): RoomEvents {
+    const { clock, log, metrics } = this.#options;
+    const epochs = new RoomEpochs({ claims, endRoom: (room) => this.#rooms.end(room), log });
+    const { roomFailures, invalidMessages } = new NodeMetrics(metrics, {
+      seats: () => this.#ledger.counts(clock.monotonicMs()),
+      rooms: () => this.#rooms.count,
+    });
+    return {
+      created(room, roomId, game) {
+        // Its failures are handled inside.
+        void epochs.created(room, roomId, game);
+      },
+      left: (sessionId) => this.#ledger.left(sessionId),
+      ended: (roomId) => {
+        epochs.ended(roomId);
+        this.#ledger.roomEnded(roomId);
+        this.#heartbeats.endedRooms.add(roomId);
+      },
+      failed(room, err, method) {
+        roomFailures.inc({ method });
+        log.error({ err, method, roomId: room.roomId, game: room.roomName }, "a room failed");
+      },
+      invalidMessage: (room) => invalidMessages.inc({ game: room.roomName }),
+    };
+  }
+
+  get #state(): Heartbeat["state"] {
+    return this.#stopping ? "draining" : this.#wanted;
+  }
+
+  #want(wanted: Heartbeat["state"]): void {
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#options.log.info({ wanted }, "an operator wants this node in another state");
+  }
+
+  #granting(): Granting {
+    if (this.#state === "draining") return "draining";
+    return this.#heartbeats.leaseHeld ? "granting" : "no_lease";
+  }
+
+  #obstacles(): string[] {
+    const found: string[] = [];
+    if (!this.#heartbeats.leaseHeld) found.push("no lease: the core does not answer");
+    if (this.#state === "draining") found.push("draining");
+    if (this.#options.redis.state === "down") found.push("redis is down");
+    return found;
+  }
+
+  async #announceStop(): Promise<void> {
+    this.#stopping = true;
+    await this.#heartbeats.beat();
+  }
+
+  #report(): Report {
+    const { config, nodeId, clock, redis } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#ledger.retain(({ roomId, sessionId }) => {
+      const room = roomId && this.#rooms.find(roomId);
+      return room ? holdsSession(room, sessionId) : false;
+    }, nowMs);
+    const { players, link } = this.addresses();
+    return {
+      regionId: this.#regionId,
+      nodeId,
+      protocol: PROTOCOL_VERSION,
+      build: config.BUILD,
+      publicAddress: players,
+      linkAddress: link,
+      games: [...this.#games],
+      state: this.#state,
+      capacity: config.REGION_CAPACITY,
+      ...this.#ledger.counts(nowMs),
+      rooms: this.#rooms.count,
+      load: this.#load.sample(),
+      redis: redis.state,
+    };
+  }
+}
+
+async function listen(server: HttpServer, host: string, port: number): Promise<void> {
+  await server.listen({ host, port });
+}
+
+function portOf(server: HttpServer): number {
+  const address = server.server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}

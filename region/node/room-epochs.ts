@@ -1,0 +1,55 @@
+/**
+ * Gives each new room its epoch, once the core has granted the node's claim. Without one a room ends:
+ * nobody may play in a room that the core does not know, or gave to somebody else.
+ */
+import type { Room } from "@colyseus/core";
+import type { Logger } from "pino";
+import type { Epoch } from "../../shared/epoch.ts";
+import type { GameName, RoomId } from "../../shared/ids.ts";
+import type { Claims } from "../link/claims.ts";
+
+/** A room that waits for its epoch. Plain Colyseus rooms are none and run at once. */
+export interface EpochGated {
+  grantEpoch(epoch: Epoch): void;
+}
+
+export interface RoomEpochsOptions {
+  readonly claims: Pick<Claims, "claim">;
+  readonly endRoom: (room: Room) => Promise<void>;
+  readonly log: Logger;
+}
+
+export class RoomEpochs {
+  readonly #options: RoomEpochsOptions;
+  readonly #waiting = new Map<RoomId, AbortController>();
+
+  constructor(options: RoomEpochsOptions) {
+    this.#options = options;
+  }
+
+  /** Claims the room; answers when it has its epoch or is ending for the lack of one. */
+  async created(room: Room, roomId: RoomId, game: GameName): Promise<void> {
+    const { claims, endRoom, log } = this.#options;
+    const ended = new AbortController();
+    this.#waiting.set(roomId, ended);
+    try {
+      const epoch = await claims.claim(roomId, game, ended.signal);
+      if (!ended.signal.aborted && isEpochGated(room)) room.grantEpoch(epoch);
+    } catch (err) {
+      if (ended.signal.aborted) return;
+      log.error({ err, roomId, game }, "a room got no epoch and is ended");
+      await endRoom(room);
+    } finally {
+      this.#waiting.delete(roomId);
+    }
+  }
+
+  /** The room is gone: its claim needs no further attempts. */
+  ended(roomId: RoomId): void {
+    this.#waiting.get(roomId)?.abort();
+  }
+}
+
+function isEpochGated(room: object): room is EpochGated {
+  return "grantEpoch" in room && typeof room.grantEpoch === "function";
+}

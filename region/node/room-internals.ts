@@ -1,0 +1,87 @@
+/**
+ * What we rely on inside a Colyseus room besides its public methods, named in one place. A test
+ * holds the installed version to it.
+ */
+import type { Room } from "@colyseus/core";
+
+interface RoomInternals {
+  /** By session: join options, auth, whether consumed, whether held for a dropped player. */
+  readonly _reservedSeats: Record<string, [unknown, unknown, boolean?, boolean?] | undefined>;
+  readonly _reservedSeatTimeouts: Record<string, NodeJS.Timeout | undefined>;
+  readonly _reconnections: Record<string, [sessionId: string, unknown] | undefined>;
+  readonly _listing: { clients: number };
+  readonly _events: {
+    once(event: "disconnect", listener: () => void): void;
+  };
+  _reserveSeat(
+    sessionId: string,
+    joinOptions: unknown,
+    authData: unknown,
+    seconds: number,
+  ): Promise<boolean>;
+}
+
+/** @internal for the test of this file's claims */
+export function internals(room: Room): RoomInternals {
+  return room as unknown as RoomInternals;
+}
+
+/**
+ * Reserves a seat that lapses by itself after `holdMs`.
+ * @returns false when the room is full or ending
+ */
+export async function holdSeat(
+  room: Room,
+  seat: { readonly sessionId: string; readonly options: unknown; readonly auth: unknown },
+  holdMs: number,
+): Promise<boolean> {
+  return internals(room)._reserveSeat(seat.sessionId, seat.options, seat.auth, holdMs / 1000);
+}
+
+/**
+ * Starts the hold of a seat anew; with 0 the seat is given back, by the path of one that lapsed, the
+ * only one on which Colyseus keeps its own count right.
+ * @returns false when there is no seat that waits for its player
+ */
+export async function reholdSeat(room: Room, sessionId: string, holdMs: number): Promise<boolean> {
+  const { _reservedSeats, _reservedSeatTimeouts, _listing } = internals(room);
+  const seat = _reservedSeats[sessionId];
+  const [options, auth, consumed, heldForReturn] = seat ?? [];
+  if (!seat || consumed || heldForReturn) return false;
+  clearTimeout(_reservedSeatTimeouts[sessionId]);
+  delete _reservedSeatTimeouts[sessionId];
+  delete _reservedSeats[sessionId];
+  // Reserving counts the seat a second time, so it is first taken out of the count.
+  _listing.clients -= 1;
+  return holdSeat(room, { sessionId, options, auth }, holdMs);
+}
+
+/** Sessions with a seat that waits for its player. */
+export function waitingSeats(room: Room): string[] {
+  return Object.entries(internals(room)._reservedSeats)
+    .filter(([, seat]) => seat && !seat[2] && !seat[3])
+    .map(([sessionId]) => sessionId);
+}
+
+/** Whether the session is in the room: connected, waiting for its player, or kept for a return. */
+export function holdsSession(room: Room, sessionId: string): boolean {
+  return (
+    internals(room)._reservedSeats[sessionId] !== undefined ||
+    room.clients.get(sessionId) !== undefined
+  );
+}
+
+/**
+ * Whether that token brings a player back to the session: one who dropped, or whose old connection
+ * is open still. Changes nothing, unlike Colyseus' own check, which closes the old connection.
+ */
+export function mayReturn(room: Room, sessionId: string, token: string): boolean {
+  const { _reservedSeats, _reconnections } = internals(room);
+  if (_reservedSeats[sessionId]?.[3]) return _reconnections[token]?.[0] === sessionId;
+  return room.clients.get(sessionId)?.reconnectionToken === token;
+}
+
+/** Calls back once the room's `onDispose` has settled, whichever way. */
+export function onceGone(room: Room, gone: () => void): void {
+  internals(room)._events.once("disconnect", gone);
+}

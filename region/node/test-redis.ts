@@ -1,0 +1,68 @@
+/** For tests: a real redis-server on a free port, with nothing kept. `REDIS_SERVER` may name it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export class TestRedis {
+  readonly port: number;
+  readonly #dir = mkdtempSync(join(tmpdir(), "meridian-redis-"));
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number) {
+    this.port = port;
+  }
+
+  static async start(): Promise<TestRedis> {
+    const redis = new TestRedis(await freePort());
+    await redis.start();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Also after a `kill`: on the same port, and empty. */
+  async start(): Promise<void> {
+    const server = spawn(
+      process.env.REDIS_SERVER || "redis-server",
+      ["--port", `${this.port}`, "--bind", "127.0.0.1", "--save", "", "--dir", this.#dir],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    this.#process = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("exit", (code) => reject(new Error(`redis-server ended with ${code}`)));
+      server.stdout.on("data", (chunk: Buffer) => {
+        if (chunk.includes("Ready to accept connections")) resolve();
+      });
+    });
+  }
+
+  async kill(): Promise<void> {
+    const server = this.#process;
+    if (!server || server.exitCode !== null) return;
+    this.#process = undefined;
+    server.removeAllListeners("exit");
+    const exited = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGKILL");
+    await exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true });
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}

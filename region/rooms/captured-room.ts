@@ -1,0 +1,241 @@
+/**
+ * A Colyseus room whose whole self can be captured while it runs, and go on elsewhere: state, tick,
+ * timers, randomness, entity ids, listing and players. What it does with players is `GameRoom`'s.
+ *
+ * Nothing runs before the room's epoch is granted: twins of a room must not both play on.
+ *
+ * A frame is made before each patch, also when nobody is connected. A frame that can't be made is
+ * reported, and the next one is a full one; the room itself lives on.
+ */
+import { type Client, ClientState, Room } from "@colyseus/core";
+import type { Encoder, Schema } from "@colyseus/schema";
+import type { Epoch } from "../../shared/epoch.ts";
+import { CapturingSerializer } from "./capturing-serializer.ts";
+import { FixedStep } from "./fixed-step.ts";
+import { KEEP_ALIVE_FRAME, KEEP_ALIVE_MS } from "./keep-alive.ts";
+import type { SessionRecord } from "./player.ts";
+import type { Random } from "./random.ts";
+import { RoomStateError } from "./room-error.ts";
+import { encodeFrame } from "./room-frame.ts";
+import { readListing, restoreListing } from "./room-listing.ts";
+import { type FrameSink, RoomRecorder } from "./room-recorder.ts";
+import type { Restoration } from "./room-restore.ts";
+import { defaultRoomServices, type RoomServices } from "./room-services.ts";
+import type { RoomRecord } from "./room-side.ts";
+import { Simulation } from "./simulation.ts";
+import { captureState } from "./snapshot-capture.ts";
+import { continueIds } from "./snapshot-restore.ts";
+import { type StateClass, stateTypes } from "./snapshot-schema.ts";
+import type { NewTimer, Timer, TimerData } from "./timers.ts";
+
+/** By timer name, as arrow functions, so that `this` is the room. */
+export type TimerHandlers = Readonly<Record<string, (data: TimerData | undefined) => void>>;
+
+export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ state: S }> {
+  /** The class of the state; its constructor runs without arguments. */
+  static State: StateClass;
+  /** @internal set by `defineGame` */
+  static services: RoomServices = defaultRoomServices;
+
+  /** Fixed simulated time per tick. */
+  readonly tickMs: number = 50;
+  override patchRate: number | null = 50;
+  readonly timers: TimerHandlers = {};
+
+  readonly #types = stateTypes((this.constructor as typeof CapturedRoom).State);
+  /** Under which the room runs; before it is granted no tick runs and no frame leaves. */
+  #epoch: Epoch | undefined;
+  #serializer: CapturingSerializer | undefined;
+  #recorder: RoomRecorder | undefined;
+  #simulation: Simulation | undefined;
+  #loop: FixedStep | undefined;
+  #lastSentMs = 0;
+
+  onTick?(dtMs: number): void;
+
+  /** What the room needs from its node. */
+  get services(): RoomServices {
+    return (this.constructor as typeof CapturedRoom).services;
+  }
+
+  /** This owner's epoch; undefined until the core has granted it. */
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
+  }
+
+  /** The core granted this node the room: from here on it ticks. */
+  grantEpoch(epoch: Epoch): void {
+    this.#epoch = epoch;
+    if (this.#loop) return;
+    this.#loop = new FixedStep(this.services.clock, this.tickMs, () => this.#step());
+    this.#loop.start();
+  }
+
+  /** Part of the room: draws the same numbers wherever it goes on. */
+  get random(): Random {
+    return this.#running.random;
+  }
+
+  /** Fixed steps run since the room was made. */
+  get tick(): number {
+    return this.#running.tick;
+  }
+
+  /** The room's own time: ms of ticks run since it was made. */
+  get nowMs(): number {
+    return this.#running.nowMs;
+  }
+
+  /** Unique over the room's whole life, wherever it runs. */
+  nextEntityId(): string {
+    return this.#running.nextEntityId();
+  }
+
+  /**
+   * Calls `timers[name](data)` once, in the first tick at or after that time.
+   * @param data JSON
+   * @returns an id for `cancel`
+   * @throws {RoomStateError} `limit_exceeded` past 10,000 timers
+   */
+  schedule(name: string, delayMs: number, data?: TimerData): number {
+    return this.#schedule({ name, delayMs, data });
+  }
+
+  /** As `schedule`, again and again. */
+  scheduleEvery(name: string, everyMs: number, data?: TimerData): number {
+    return this.#schedule({ name, delayMs: everyMs, everyMs, data });
+  }
+
+  /** @returns whether the timer was still to fire */
+  cancel(timerId: number): boolean {
+    return this.#running.timers.cancel(timerId);
+  }
+
+  /** Sends one standby its frames, a full one first, one per patch; to none without a sink. */
+  replicateTo(sink: FrameSink | undefined): void {
+    this.#recorder = sink && new RoomRecorder(this.#types, sink);
+  }
+
+  /** The standby needs a full frame. */
+  restartReplication(): void {
+    this.#recorder?.restart();
+  }
+
+  /** The whole room as one full frame, at any moment. */
+  snapshot(): Uint8Array {
+    if (!this.#serializer) throw new Error("a room has no state before it is made");
+    const { progress } = this.#running;
+    const record = JSON.stringify(this.#record());
+    const state = captureState(this.#types, this.#serializer.stateEncoder);
+    const schemaHash = this.#types.hash;
+    return encodeFrame({ kind: "full", schemaHash, seq: 0, progress, record, state });
+  }
+
+  /** Colyseus makes a serializer whenever the state is assigned; this one records, too. */
+  override setSerializer(): void {
+    this.#serializer = new CapturingSerializer({
+      types: this.#types,
+      beforePatch: (encoder) => this.#recordFrame(encoder),
+      afterPatch: (sent) => this.#keepAlive(sent),
+      isReturning: (client) => this.isReturning(client),
+    });
+    super.setSerializer(this.#serializer as unknown as Parameters<Room["setSerializer"]>[0]);
+  }
+
+  override onUncaughtException(error: Error, method: string): void {
+    this.services.log.error({ err: error, roomId: this.roomId, method }, "game code failed");
+    this.services.failed(this, error, method);
+  }
+
+  /** Who is in the room, for its record. */
+  protected abstract sessions(): SessionRecord[];
+  /** Whether the client kept a decoder from before, here or at a former owner. */
+  protected abstract isReturning(client: Client): boolean;
+  /** Before the game's own tick. */
+  protected abstract beforeTick(): void;
+
+  protected begin(): void {
+    this.#simulation = Simulation.fresh(this.tickMs, this.services.seed());
+    this.state = new this.#types.root() as unknown as typeof this.state;
+  }
+
+  protected async resumeFrom(restoration: Restoration): Promise<void> {
+    const { state, image, progress, record } = restoration;
+    this.#simulation = new Simulation(this.tickMs, progress, record.timers);
+    this.state = state as unknown as typeof this.state;
+    if (this.#serializer) continueIds(this.#serializer.stateEncoder, image);
+    await restoreListing(this, record);
+  }
+
+  protected halt(): void {
+    this.#loop?.stop();
+    this.#recorder = undefined;
+  }
+
+  /** Runs game code whose failure must not reach the caller. */
+  protected async call(method: string, hook: () => unknown): Promise<void> {
+    try {
+      await hook();
+    } catch (error) {
+      this.onUncaughtException(asError(error), method);
+    }
+  }
+
+  get #running(): Simulation {
+    if (!this.#simulation) throw new Error("a room does not run before it is made");
+    return this.#simulation;
+  }
+
+  #schedule(timer: NewTimer): number {
+    if (!Object.hasOwn(this.timers, timer.name)) throw new Error(`no timers.${timer.name}`);
+    return this.#running.timers.schedule(this.nowMs, timer);
+  }
+
+  #step(): void {
+    this.beforeTick();
+    this.#running.step((timer) => this.#attempt(`timers.${timer.name}`, () => this.#fire(timer)));
+    this.#attempt("onTick", () => this.onTick?.(this.tickMs));
+  }
+
+  #fire({ name, data }: Timer): void {
+    const handle = Object.hasOwn(this.timers, name) ? this.timers[name] : undefined;
+    // A restored timer may be of a build that knew more names.
+    if (!handle) throw new RoomStateError("schema_mismatch", `no timers.${name} in this build`);
+    handle(data);
+  }
+
+  #attempt(method: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.onUncaughtException(asError(error), method);
+    }
+  }
+
+  #record(): RoomRecord {
+    const timers = this.#running.timers.state;
+    return { ...readListing(this), sessions: this.sessions(), timers };
+  }
+
+  #recordFrame(encoder: Encoder): void {
+    const recorder = this.#recorder;
+    if (!recorder || !this.#epoch) return;
+    this.#attempt("replicate", () => {
+      recorder.write(encoder, this.#running.progress, JSON.stringify(this.#record()));
+    });
+  }
+
+  #keepAlive(sent: boolean): void {
+    const nowMs = this.services.clock.monotonicMs();
+    if (!sent && nowMs - this.#lastSentMs < KEEP_ALIVE_MS) return;
+    this.#lastSentMs = nowMs;
+    if (sent) return;
+    for (const client of this.clients) {
+      if (client.state === ClientState.JOINED) client.raw(KEEP_ALIVE_FRAME);
+    }
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

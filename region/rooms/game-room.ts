@@ -1,0 +1,187 @@
+/**
+ * The base class of games.
+ *
+ * Game code runs in the hooks below, one at a time, on the room's own time (`nowMs`), never on the
+ * wall clock. What it throws is reported and counted; the room lives on. Colyseus' own hooks
+ * (`onCreate`, `onJoin`, …) belong to this class; `defineGame` refuses a game that overrides them.
+ */
+import { type Client, CloseCode, type MessageContext, type Room } from "@colyseus/core";
+import type { Schema } from "@colyseus/schema";
+import { describeKind, MeridianError } from "../../shared/errors.ts";
+import type { SessionId } from "../../shared/ids.ts";
+import { CapturedRoom } from "./captured-room.ts";
+import type { MessageReceiver } from "./message-handler.ts";
+import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
+import { type Restoration, restorationIn } from "./room-restore.ts";
+import { Roster } from "./roster.ts";
+
+/** After these a client tries to reconnect; every other close is final. */
+const MAY_RETURN = new Set<number | undefined>([
+  undefined,
+  CloseCode.GOING_AWAY,
+  CloseCode.NO_STATUS_RECEIVED,
+  CloseCode.ABNORMAL_CLOSURE,
+  CloseCode.MAY_TRY_RECONNECT,
+]);
+const INVALID_MESSAGE = describeKind("invalid_message");
+const REASON_LENGTH_MAX = 200;
+
+export abstract class GameRoom<S extends Schema = Schema>
+  extends CapturedRoom<S>
+  implements MessageReceiver
+{
+  /** How long the place of a player whose connection dropped is kept. */
+  readonly reconnectGraceMs: number = 30_000;
+  override maxMessagesPerSecond = 60;
+
+  readonly #roster = new Roster();
+  readonly #returning = new WeakSet<Client>();
+  #ending = false;
+  #disposesItself = true;
+
+  /** A new room; not called when one is restored. */
+  onSetup?(options: Readonly<Record<string, unknown>>): void | Promise<void>;
+  onEnter?(player: Player): void | Promise<void>;
+  /** For good. */
+  onExit?(player: Player, reason: ExitReason): void | Promise<void>;
+  /** The connection dropped; either `onResume` or `onExit` follows. */
+  onAway?(player: Player): void | Promise<void>;
+  /** The connection is back, or the player has followed the room to here. */
+  onResume?(player: Player): void | Promise<void>;
+  /** The room ends. */
+  onEnd?(): void | Promise<void>;
+
+  get players(): ReadonlyMap<SessionId, Player> {
+    return this.#roster.players;
+  }
+
+  override async onCreate(options: Readonly<Record<string, unknown>>): Promise<void> {
+    this.onMessage("*", (client, type) => this.refuse(client, `no message ${type}`, undefined));
+    const restoration = restorationIn(options);
+    if (restoration) {
+      await this.resumeFrom(restoration);
+      this.#expectPlayers(restoration);
+    } else {
+      this.begin();
+      await this.onSetup?.(options);
+    }
+  }
+
+  /** @throws {MeridianError} `unauthorized` without a player's auth, `conflict` for a taken session */
+  override async onJoin(client: Client, options: unknown): Promise<void> {
+    const auth = RoomAuth.safeParse(client.auth);
+    if (!auth.success) throw new MeridianError("unauthorized", { cause: auth.error });
+    const known = this.#roster.find(client.sessionId);
+    if (known && (known.client || known.id !== auth.data.playerId)) {
+      throw new MeridianError("conflict", { message: "The session is in the room already." });
+    }
+    if (known) await this.#resume(known, client, auth.data);
+    else await this.#enter(client, auth.data, options);
+  }
+
+  override async onDrop(client: Client, code?: number): Promise<void> {
+    const player = this.playerOf(client);
+    if (!player || this.#ending || !MAY_RETURN.has(code)) return;
+    // Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`.
+    this.allowReconnection(client, this.reconnectGraceMs / 1000).catch(() => undefined);
+    player.detach();
+    await this.call("onAway", () => this.onAway?.(player));
+  }
+
+  override async onReconnect(client: Client): Promise<void> {
+    const player = this.#roster.find(client.sessionId);
+    if (player) await this.#resume(player, client, RoomAuth.parse(client.auth));
+  }
+
+  override async onLeave(client: Client, code?: number): Promise<void> {
+    const player = this.#roster.find(client.sessionId);
+    if (!player || (player.client && player.client !== client)) return;
+    const lost = MAY_RETURN.has(code) && !this.#ending;
+    await this.#exit(player, code === CloseCode.CONSENTED ? "left" : lost ? "lost" : "removed");
+  }
+
+  override async onDispose(): Promise<void> {
+    this.halt();
+    await this.call("onEnd", () => this.onEnd?.());
+  }
+
+  override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
+    this.#ending = true;
+    return super.disconnect(closeCode);
+  }
+
+  /** @internal */
+  playerOf(client: Client): Player | undefined {
+    const player = this.#roster.find(client.sessionId);
+    return player?.client === client ? player : undefined;
+  }
+
+  /** @internal */
+  refuse(client: Client, reason: string, request: MessageContext | undefined): unknown {
+    const message = reason.slice(0, REASON_LENGTH_MAX);
+    this.services.invalidMessage(this, client, message);
+    if (request) return request.reject({ kind: "invalid_message", message });
+    client.error(INVALID_MESSAGE.closeCode, `invalid_message: ${message}`);
+    return undefined;
+  }
+
+  protected override sessions(): SessionRecord[] {
+    return this.#roster.records;
+  }
+
+  protected override isReturning(client: Client): boolean {
+    return this.#returning.has(client);
+  }
+
+  /** Gives up the players who did not follow the room in time. */
+  protected override beforeTick(): void {
+    if (!this.#roster.expecting) return;
+    for (const player of this.#roster.overdue(this.tick)) {
+      this.#exit(player, "lost").catch((error: unknown) => {
+        this.onUncaughtException(error as Error, "onExit");
+      });
+    }
+  }
+
+  /** Until they have come, or are given up, an empty room does not end itself. */
+  #expectPlayers({ record, progress }: Restoration): void {
+    const giveUpAtTick = progress.tick + Math.ceil(this.reconnectGraceMs / this.tickMs);
+    for (const session of record.sessions) this.#roster.expect(session, giveUpAtTick);
+    if (!this.#roster.expecting) return;
+    this.#disposesItself = this.autoDispose;
+    this.autoDispose = false;
+  }
+
+  async #enter(client: Client, auth: RoomAuth, options: unknown): Promise<void> {
+    const { sessionId } = client;
+    const given = typeof options === "object" && options !== null ? options : {};
+    const record = SessionRecord.parse({ sessionId, auth, options: given });
+    const player = new Player(record, client);
+    this.#roster.add(player);
+    try {
+      await this.onEnter?.(player);
+    } catch (error) {
+      this.#roster.remove(player);
+      throw error;
+    }
+  }
+
+  async #resume(player: Player, client: Client, auth: RoomAuth): Promise<void> {
+    this.#returning.add(client);
+    this.#noLongerExpected(() => this.#roster.returned(player));
+    player.attach(client, auth);
+    await this.call("onResume", () => this.onResume?.(player));
+  }
+
+  async #exit(player: Player, reason: ExitReason): Promise<void> {
+    player.detach();
+    this.#noLongerExpected(() => this.#roster.remove(player));
+    await this.call("onExit", () => this.onExit?.(player, reason));
+  }
+
+  #noLongerExpected(change: () => void): void {
+    const expecting = this.#roster.expecting;
+    change();
+    if (expecting && !this.#roster.expecting) this.autoDispose = this.#disposesItself;
+  }
+}

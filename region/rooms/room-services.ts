@@ -1,0 +1,24 @@
+/** What a room needs from the node it runs on; everything else it has in itself. */
+import { randomInt } from "node:crypto";
+import type { Client, Room } from "@colyseus/core";
+import type { Logger } from "pino";
+import { type Clock, systemClock } from "../../shared/clock.ts";
+
+export interface RoomServices {
+  readonly clock: Clock;
+  readonly log: Pick<Logger, "error">;
+  /** Game code threw; the room goes on. */
+  failed(room: Room, error: unknown, method: string): void;
+  /** A message had a wrong form, or none such exists; its sender was told and game code was not. */
+  invalidMessage(room: Room, client: Client, reason: string): void;
+  /** Seeds a new room's randomness: a whole number from 0 to 2^32 - 1. */
+  seed(): number;
+}
+
+export const defaultRoomServices: RoomServices = {
+  clock: systemClock,
+  log: { error: console.error },
+  failed() {},
+  invalidMessage() {},
+  seed: () => randomInt(2 ** 32),
+};

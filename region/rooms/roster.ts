@@ -1,0 +1,54 @@
+/**
+ * Who is in a room: connected, away within the grace (Colyseus keeps that seat and its time), or
+ * expected back after a restore (kept here, in ticks, since no seat exists before the player comes).
+ */
+import type { SessionId } from "../../shared/ids.ts";
+import { Player, type SessionRecord } from "./player.ts";
+
+export class Roster {
+  readonly #players = new Map<SessionId, Player>();
+  readonly #giveUpAtTick = new Map<SessionId, number>();
+
+  get players(): ReadonlyMap<SessionId, Player> {
+    return this.#players;
+  }
+
+  get records(): SessionRecord[] {
+    return Array.from(this.#players.values(), (player) => player.record());
+  }
+
+  /** Whether players of the former owner are still to come. */
+  get expecting(): boolean {
+    return this.#giveUpAtTick.size > 0;
+  }
+
+  find(sessionId: string): Player | undefined {
+    return this.#players.get(sessionId as SessionId);
+  }
+
+  add(player: Player): void {
+    this.#players.set(player.sessionId, player);
+  }
+
+  remove(player: Player): void {
+    this.#players.delete(player.sessionId);
+    this.#giveUpAtTick.delete(player.sessionId);
+  }
+
+  /** A player whose connection was at the former owner. */
+  expect(record: SessionRecord, giveUpAtTick: number): void {
+    this.add(new Player(record));
+    this.#giveUpAtTick.set(record.sessionId, giveUpAtTick);
+  }
+
+  returned(player: Player): void {
+    this.#giveUpAtTick.delete(player.sessionId);
+  }
+
+  /** Those who did not come back in time. */
+  overdue(tick: number): Player[] {
+    return Array.from(this.#giveUpAtTick, ([sessionId, atTick]) => {
+      return atTick <= tick ? this.#players.get(sessionId) : undefined;
+    }).filter((player) => player !== undefined);
+  }
+}

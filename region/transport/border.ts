@@ -1,0 +1,64 @@
+/**
+ * Decides who comes in, before any room hears of them: verifies the ticket, and consumes it.
+ *
+ * A player who comes back uses the URL of the first connection again (stock clients can't do
+ * otherwise), so then a used or expired ticket is good, as long as the reconnection token is the one
+ * that it names. Whether the session still exists is for the room to say.
+ */
+import type { ErrorKind } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import type { TicketClaims } from "../../shared/protocol/ticket.ts";
+import type { ConsumedTickets } from "./consumed-tickets.ts";
+import type { KeySet } from "./key-set.ts";
+import { readTicket, ticketExpiry } from "./ticket.ts";
+import type { UpgradeRequest } from "./upgrade-request.ts";
+
+export interface BorderOptions {
+  readonly nodeId: NodeId;
+  readonly keys: KeySet;
+  readonly consumed: ConsumedTickets;
+  /** Core time in ms, or undefined before the first heartbeat was answered. */
+  readonly coreNowMs: () => number | undefined;
+}
+
+export type Admission =
+  | { readonly admitted: true; readonly claims: TicketClaims; readonly resuming: boolean }
+  | { readonly admitted: false; readonly kind: ErrorKind };
+
+export class Border {
+  readonly #options: BorderOptions;
+
+  constructor(options: BorderOptions) {
+    this.#options = options;
+  }
+
+  admit(request: UpgradeRequest): Admission {
+    const { nodeId, keys, consumed } = this.#options;
+    const coreNowMs = this.#options.coreNowMs();
+    if (coreNowMs === undefined) return refusal("unavailable");
+    if (request.processId !== nodeId) return refusal("ticket_invalid");
+
+    const { ticket, roomId, sessionId, reconnectionToken } = request;
+    const claims = readTicket({ ticket, keys, nodeId, roomId, sessionId });
+    if (!claims) return refusal("ticket_invalid");
+
+    const expiresAtMs = claims.exp * 1000;
+    if (reconnectionToken !== undefined) {
+      if (reconnectionToken !== claims.reconnectionToken) return refusal("ticket_invalid");
+      // A fresh ticket for a return is spent too; that an old one was spent before is no matter.
+      if (coreNowMs < expiresAtMs) consumed.consume(claims.jti, expiresAtMs, coreNowMs);
+      return { admitted: true, claims, resuming: true };
+    }
+
+    const expired = ticketExpiry(claims, coreNowMs);
+    if (expired) return refusal(expired);
+    const consumption = consumed.consume(claims.jti, expiresAtMs, coreNowMs);
+    if (consumption === "used_before") return refusal("ticket_used");
+    if (consumption === "full") return refusal("unavailable");
+    return { admitted: true, claims, resuming: false };
+  }
+}
+
+function refusal(kind: ErrorKind): Admission {
+  return { admitted: false, kind };
+}

@@ -1,0 +1,104 @@
+/**
+ * A player's connection as a room's code sees it: Colyseus' `Client`.
+ *
+ * Its reconnection token is the one in the player's ticket, minted by the core, for the session's
+ * whole life. Colyseus assigns a random one at each join; that assignment is ignored.
+ */
+import type { EventEmitter } from "node:events";
+import {
+  type Client,
+  type ClientPrivate,
+  ClientState,
+  enqueueClientRaw,
+  getMessageBytes,
+  type ISendOptions,
+  Protocol,
+} from "@colyseus/core";
+import type { Connection } from "./connection.ts";
+
+export interface RoomClientOptions {
+  readonly sessionId: string;
+  readonly reconnectionToken: string;
+  readonly connection: Connection;
+  /** Whether it comes back to a session that was in the room already. */
+  readonly resumed: boolean;
+}
+
+export class RoomClient implements Client, ClientPrivate {
+  /** For types only: any message may be sent. */
+  declare readonly "~messages": Record<string | number, unknown>;
+  readonly sessionId: string;
+  readonly resumed: boolean;
+  state: ClientState = ClientState.JOINING;
+  /** Held back until the client has acknowledged the join; Colyseus deletes it then. */
+  _enqueuedMessages?: unknown[] = [];
+  _joinedAt = 0;
+
+  readonly #reconnectionToken: string;
+  #connection: Connection;
+
+  constructor(options: RoomClientOptions) {
+    this.sessionId = options.sessionId;
+    this.resumed = options.resumed;
+    this.#reconnectionToken = options.reconnectionToken;
+    this.#connection = options.connection;
+  }
+
+  get ref(): EventEmitter {
+    // Colyseus uses five methods of an emitter, all of which a connection has.
+    return this.#connection as unknown as EventEmitter;
+  }
+
+  /** After a reconnect Colyseus points the former client at the new connection. */
+  set ref(ref: EventEmitter) {
+    this.#connection = ref as unknown as Connection;
+  }
+
+  get readyState(): number {
+    return this.#connection.readyState;
+  }
+
+  get reconnectionToken(): string {
+    return this.#reconnectionToken;
+  }
+
+  set reconnectionToken(_generated: string) {
+    // Ignored: see above.
+  }
+
+  /** @param type a string or a number; Colyseus' declaration of any key adds the symbols */
+  send(type: PropertyKey, message?: unknown, options?: ISendOptions): void {
+    const name = type as string | number;
+    this.enqueueRaw(getMessageBytes.raw(Protocol.ROOM_DATA, name, message), options);
+  }
+
+  sendBytes(type: string | number, bytes: Uint8Array, options?: ISendOptions): void {
+    const frame = getMessageBytes.raw(Protocol.ROOM_DATA_BYTES, type, undefined, bytes);
+    this.enqueueRaw(frame, options);
+  }
+
+  enqueueRaw(data: Uint8Array, options?: ISendOptions): void {
+    enqueueClientRaw(this, data, options);
+  }
+
+  raw(data: Uint8Array): void {
+    this.#connection.send(data);
+  }
+
+  error(code: number, message = ""): void {
+    this.raw(getMessageBytes[Protocol.ERROR](code, message));
+  }
+
+  leave(code?: number, reason?: string): void {
+    this.#connection.close(code, reason);
+  }
+
+  /** Colyseus' deprecated name of `leave`; plain rooms may still call it. */
+  close(code?: number, reason?: string): void {
+    this.leave(code, reason);
+  }
+
+  toJSON(): { sessionId: string; readyState: number } {
+    return { sessionId: this.sessionId, readyState: this.readyState };
+  }
+}

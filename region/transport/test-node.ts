@@ -1,0 +1,206 @@
+/**
+ * For tests: a node without its links. Real rooms, a real transport on a free port, real tickets
+ * signed by a key that stands for the core's.
+ */
+import { generateKeyPairSync } from "node:crypto";
+import { Client } from "@colyseus/sdk";
+import { Registry } from "prom-client";
+import { systemClock } from "../../shared/clock.ts";
+import { GameName, NodeId } from "../../shared/ids.ts";
+import { createLog } from "../../shared/log.ts";
+import type { JoinMode, SeatReservation } from "../../shared/protocol/join.ts";
+import type { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { Jwks, type TicketClaims } from "../../shared/protocol/ticket.ts";
+import { Matchmaker } from "../matchmaking/matchmaker.ts";
+import { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import { Rooms } from "../node/colyseus.ts";
+import type { RoomClass } from "../node/room-guard.ts";
+import { Border } from "./border.ts";
+import { ConsumedTickets } from "./consumed-tickets.ts";
+import { KeySet } from "./key-set.ts";
+import {
+  claimsFor,
+  newPlayerId,
+  reservationFor,
+  signTicket,
+  TEST_KEY_ID,
+  until,
+} from "./test-tickets.ts";
+import { type TransportLimits, UwsTransport } from "./transport.ts";
+
+export interface TestNodeOptions {
+  readonly games: Record<string, RoomClass>;
+  readonly limits?: Partial<TransportLimits>;
+  readonly origins?: readonly string[];
+  readonly capacity?: number;
+  readonly host?: string;
+}
+
+/** A seat together with all that leads to it. */
+export interface TestSeat {
+  readonly answer: ReserveAnswer;
+  readonly claims: TicketClaims;
+  readonly ticket: string;
+  readonly reservation: SeatReservation;
+  /** What a client opens. */
+  readonly url: string;
+}
+
+const LIMITS: TransportLimits = {
+  messagesPerSecondMax: 60,
+  frameBytesMax: 16_384,
+  backpressureBytesMax: 262_144,
+  connectionsMax: 100,
+};
+
+export class TestNode {
+  readonly nodeId = NodeId.parse("testing-1");
+  readonly metrics = new Registry();
+  readonly failures: { method: string; error: unknown }[] = [];
+  readonly ended: string[] = [];
+  readonly consumed = new ConsumedTickets(1_000);
+  readonly ledger: SeatLedger;
+  readonly rooms: Rooms;
+  readonly matchmaker: Matchmaker;
+  readonly transport: UwsTransport;
+  /** Core time is ahead by this: to let tickets expire. */
+  aheadMs = 0;
+  readonly #signer = generateKeyPairSync("ed25519");
+  readonly #host: string;
+  readonly #player = newPlayerId();
+
+  constructor(options: TestNodeOptions) {
+    const log = createLog("region", "silent");
+    const clock = systemClock;
+    this.#host = options.host ?? "127.0.0.1";
+    this.ledger = new SeatLedger(options.capacity ?? 100);
+    this.rooms = new Rooms({
+      games: new Map(Object.entries(options.games)),
+      clock,
+      log,
+      events: {
+        invalidMessage() {},
+        created() {},
+        left: (sessionId) => this.ledger.left(sessionId),
+        ended: (roomId) => {
+          this.ended.push(roomId);
+          this.ledger.roomEnded(roomId);
+        },
+        failed: (_room, error, method) => this.failures.push({ error, method }),
+      },
+    });
+    const { nodeId, rooms, ledger, metrics } = this;
+    this.matchmaker = new Matchmaker({
+      nodeId,
+      rooms,
+      ledger,
+      granting: () => "granting",
+      clock,
+    });
+    const keys = new KeySet();
+    keys.replace(this.jwks);
+    this.transport = new UwsTransport({
+      host: this.#host,
+      port: 0,
+      origins: options.origins ?? [],
+      limits: { ...LIMITS, ...options.limits },
+      border: new Border({
+        nodeId,
+        keys,
+        consumed: this.consumed,
+        coreNowMs: () => Date.now() + this.aheadMs,
+      }),
+      findRoom: (roomId) => rooms.find(roomId),
+      sessions: {
+        arrived: (session, roomId) => ledger.arrived(session, roomId),
+        dropped: (sessionId) => ledger.dropped(sessionId, clock.monotonicMs()),
+        seated: (sessionId) => ledger.get(sessionId) !== undefined,
+        refused: (sessionId) => ledger.left(sessionId),
+      },
+      clock,
+      log,
+      metrics,
+    });
+  }
+
+  get jwks(): Jwks {
+    const jwk = this.#signer.publicKey.export({ format: "jwk" });
+    return Jwks.parse({ keys: [{ ...jwk, kid: TEST_KEY_ID, alg: "EdDSA", use: "sig" }] });
+  }
+
+  get address(): string {
+    return `${this.#host}:${this.transport.port}`;
+  }
+
+  async start(): Promise<void> {
+    await this.rooms.start();
+    await this.transport.start();
+  }
+
+  /** Ends all rooms, then cuts whatever is open still. */
+  async stop(): Promise<void> {
+    this.rooms.endAll();
+    await until(() => this.rooms.gone, "the rooms' end");
+    this.transport.shutdown();
+  }
+
+  connections(): number {
+    return this.transport.connections;
+  }
+
+  bytesSent(): number {
+    return this.transport.bytesSent;
+  }
+
+  /** How often this side ended a connection for that reason. */
+  async closes(kind: string): Promise<number> {
+    const metric = await this.metrics.getSingleMetric("meridian_transport_closes_total")?.get();
+    return metric?.values.find(({ labels }) => labels.kind === kind)?.value ?? 0;
+  }
+
+  reserve(game: string, mode: JoinMode = "joinOrCreate", holdMs = 5_000): Promise<ReserveAnswer> {
+    const player = { playerId: this.#player, name: "Ada", sessionEpoch: [1, 1] as const };
+    const name = GameName.parse(game);
+    return this.matchmaker.reserve({ kind: "seat", player, game: name, mode, options: {}, holdMs });
+  }
+
+  /** A seat and the ticket for it, with whatever claims the test wants to be wrong. */
+  async seat(game: string, wrong: Partial<TicketClaims> = {}): Promise<TestSeat> {
+    return this.ticketFor(await this.reserve(game), wrong);
+  }
+
+  ticketFor(answer: ReserveAnswer, wrong: Partial<TicketClaims> = {}): TestSeat {
+    const claims = claimsFor(answer, this.#player, wrong);
+    return this.seatWith(answer, claims, this.sign(claims));
+  }
+
+  seatWith(answer: ReserveAnswer, claims: TicketClaims, ticket: string): TestSeat {
+    const reservation = reservationFor(answer, this.address, ticket);
+    const { publicAddress, processId, roomId, sessionId } = reservation;
+    const url = `ws://${publicAddress}/${processId}/${roomId}?sessionId=${sessionId}`;
+    return { answer, claims, ticket, reservation, url };
+  }
+
+  sign(claims: object, header: object = {}): string {
+    return signTicket(this.#signer.privateKey, claims, header);
+  }
+
+  /** Connects with the stock SDK. */
+  join<State = unknown>(seat: Pick<TestSeat, "reservation">, returning?: string) {
+    const client = new Client("ws://127.0.0.1:1");
+    return client.consumeSeatReservation<State>({
+      ...seat.reservation,
+      ...(returning && { reconnectionToken: returning }),
+    });
+  }
+}
+
+/** Opens a bare websocket and answers how it was closed; 1006 also when it never opened. */
+export function closeOf(url: string): Promise<{ code: number; reason: string }> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url);
+    socket.addEventListener("close", ({ code, reason }) => resolve({ code, reason }));
+    // Node's websocket has no close event after a failed upgrade.
+    socket.addEventListener("error", () => resolve({ code: 1006, reason: "" }));
+  });
+}
