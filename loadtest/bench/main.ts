@@ -6,10 +6,9 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
-import { snapshotBenchmark } from "./snapshot.ts";
 import { ticketBenchmark } from "./ticket.ts";
 
-const benchmarks: readonly Benchmark[] = [ticketBenchmark, snapshotBenchmark];
+const benchmarks: readonly Benchmark[] = [ticketBenchmark];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json]
 

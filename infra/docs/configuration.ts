@@ -1,0 +1,47 @@
+/** `docs/configuration.md`, made from the settings tables that the processes read. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { coreSettings } from "../../core/config.ts";
+import { regionSettings } from "../../region/config.ts";
+import { describeSettings } from "../../shared/config.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TARGET = "docs/configuration.md";
+
+/** The whole reference, as Markdown. */
+export function configurationPage(): string {
+  return `# Configuration
+
+<!-- Made by "npm run docs" from core/config.ts and region/config.ts: change it there. -->
+
+Every process reads its settings from environment variables, once, at its start. A wrong or missing one
+ends it with a line that names the variable. Durations are in milliseconds, sizes in bytes.
+
+A setting marked as secret may be given as a file instead: \`MASTER_KEY_FILE=/run/secrets/master-key\`.
+
+## The core
+
+${describeSettings(coreSettings)}
+
+## A region node
+
+${describeSettings(regionSettings)}
+
+## The local world
+
+\`npm start -- --help\` lists its options and the few variables it reads. It sets everything above for its
+own processes, with secrets and certificates that it makes and keeps in \`.meridian/local\`.
+`;
+}
+
+/** Whether the page in the repository is the one that the settings make. */
+export function isCurrent(): boolean {
+  return readFileSync(join(ROOT, TARGET), "utf8") === configurationPage();
+}
+
+/** Writes the page; answers where. */
+export function writeConfigurationPage(): string {
+  writeFileSync(join(ROOT, TARGET), configurationPage());
+  return TARGET;
+}

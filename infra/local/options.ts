@@ -1,0 +1,56 @@
+/** What `npm start` understands. The text of `--help` is `usage.txt`: the start-up script prints it. */
+import { parseArgs } from "node:util";
+import { CITY_NAMES, type City, findCity, PLAYER_CITY } from "./wan/cities.ts";
+
+export interface LocalOptions {
+  readonly regions: number;
+  /** The core's port; 0 takes free ones for everything. */
+  readonly portBase: number;
+  /** Delays every link as the distance does. */
+  readonly wan: boolean;
+  /** Where this machine's players are taken to be. */
+  readonly player: City;
+  readonly lan: boolean;
+  readonly fresh: boolean;
+}
+
+export const REGIONS_MAX = 5;
+const REGIONS_DEFAULT = 3;
+const PORT_BASE_DEFAULT = 7_300;
+/** The last region's ports lie this far above the base. */
+const PORT_SPAN = 200;
+
+/** @throws one clear line about the first wrong option */
+export function parseLocalOptions(args: readonly string[]): LocalOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      regions: { type: "string", default: String(REGIONS_DEFAULT) },
+      "port-base": { type: "string", default: String(PORT_BASE_DEFAULT) },
+      wan: { type: "boolean", default: false },
+      "player-city": { type: "string" },
+      lan: { type: "boolean", default: false },
+      fresh: { type: "boolean", default: false },
+    },
+  });
+  const cityName = values["player-city"];
+  if (cityName !== undefined && !values.wan) throw new Error("--player-city needs --wan");
+  const city = findCity(cityName ?? PLAYER_CITY);
+  if (!city) {
+    throw new Error(`--player-city ${cityName}: not one of ${CITY_NAMES.join(", ")}`);
+  }
+  return {
+    regions: wholeNumber("--regions", values.regions, 1, REGIONS_MAX),
+    portBase: wholeNumber("--port-base", values["port-base"], 1_024, 65_535 - PORT_SPAN),
+    wan: values.wan,
+    player: city,
+    lan: values.lan,
+    fresh: values.fresh,
+  };
+}
+
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new Error(`${name} ${text} is not a whole number from ${min} to ${max}`);
+}

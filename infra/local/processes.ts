@@ -1,0 +1,105 @@
+/** The core and the regions as supervised processes of a world. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../shared/clock.ts";
+import type { RegionId } from "../../shared/ids.ts";
+import { watchLog } from "../process/log-file.ts";
+import { PRIVATE_HOST } from "./addresses.ts";
+import type { LinkFiles } from "./link-files.ts";
+import { startNodeProcess } from "./node-process.ts";
+import {
+  coreEnvironment,
+  pageOrigins,
+  portsOf,
+  publicAddress,
+  regionEnvironment,
+  type WorldPlan,
+  worldFiles,
+} from "./settings.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { StartedTogether, WorldParts } from "./world-parts.ts";
+
+/** A process of the world, for tests and faults. */
+export interface ProcessHandle {
+  /** Undefined while it is down. */
+  readonly pid: number | undefined;
+  /** Sends a signal, as anyone could. @throws while it is down */
+  kill(signal: NodeJS.Signals): void;
+  /** Starts it anew, now; resolves when it is ready. */
+  restart(): Promise<void>;
+}
+
+export interface WorldProcess extends StartedTogether {
+  readonly handle: ProcessHandle;
+  readonly privateUrl: string;
+}
+
+export interface ProcessContext {
+  readonly plan: WorldPlan;
+  readonly link: LinkFiles;
+  readonly parts: WorldParts;
+  /** Remembers a process for the next start, in case this world is killed. */
+  readonly note: (name: string, pid: number) => void;
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export function coreProcess(context: ProcessContext): WorldProcess {
+  const { plan, link } = context;
+  return worldProcess(context, {
+    name: "core",
+    logName: "core",
+    file: "core/main.ts",
+    env: coreEnvironment(plan, link),
+    privatePort: plan.ports.core.private,
+    consequence: "rooms play on, log-in and joining wait",
+    detail: pageOrigins(plan)[0] ?? "",
+  });
+}
+
+export function regionProcess(id: RegionId, context: ProcessContext): WorldProcess {
+  const { plan, link } = context;
+  return worldProcess(context, {
+    name: `region ${id}`,
+    logName: `region-${id}`,
+    file: "region/main.ts",
+    env: regionEnvironment(plan, id, link),
+    privatePort: portsOf(plan.ports, id).private,
+    consequence: "its players are told",
+    detail: `ws://${publicAddress(plan, id)}`,
+  });
+}
+
+interface ProcessSpec {
+  readonly name: string;
+  readonly logName: string;
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly privatePort: number;
+  readonly consequence: string;
+  readonly detail: string;
+}
+
+function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec): WorldProcess {
+  const { name, consequence, detail } = spec;
+  const logFile = worldFiles(plan.dir).log(spec.logName);
+  const privateUrl = `http://${PRIVATE_HOST}:${spec.privatePort}`;
+  const supervisor = new Supervisor({
+    name,
+    consequence,
+    restartDelayMs: parts.restartDelayMs,
+    clock: systemClock,
+    report: parts.report,
+    start: (signal) =>
+      startNodeProcess({
+        file: join(ROOT, spec.file),
+        env: spec.env,
+        logFile,
+        readyUrl: `${privateUrl}/readyz`,
+        signal,
+        onSpawned: (pid) => note(name, pid),
+      }),
+  });
+  parts.onStop(watchLog(logFile));
+  return { supervisor, detail: () => detail, privateUrl, handle: supervisor };
+}

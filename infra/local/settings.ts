@@ -1,0 +1,112 @@
+/** The environments of the world's core and regions, as their configuration reference names them. */
+import { join } from "node:path";
+import type { RegionId } from "../../shared/ids.ts";
+import { type Addresses, PRIVATE_HOST } from "./addresses.ts";
+import type { LinkFiles } from "./link-files.ts";
+import type { PartPorts, PortPlan } from "./ports.ts";
+import type { City } from "./wan/cities.ts";
+import type { WanLinks } from "./wan/links.ts";
+
+/** All that the environments are made from. */
+export interface WorldPlan {
+  readonly dir: string;
+  readonly addresses: Addresses;
+  readonly ports: PortPlan;
+  readonly player: City;
+  readonly wan: WanLinks | undefined;
+  /** For every process, over what this file sets. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** Rooms get this long to end when the world stops: Ctrl-C has 5 s for everything. */
+const DRAIN_DEADLINE_MS = 300;
+/** This machine and the private ranges of RFC 1918 and RFC 4193: on no map, so they are put on one. */
+const PRIVATE_RANGES = [
+  "127.0.0.0/8",
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "::1/128",
+  "fc00::/7",
+];
+
+/** The files of a world's folder that processes are pointed to. */
+export function worldFiles(dir: string) {
+  return {
+    topology: join(dir, "topology.json"),
+    masterKey: join(dir, "master-key"),
+    operatorToken: join(dir, "operator-token"),
+    databaseUrl: join(dir, "database-url"),
+    redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
+    web: join(dir, "web"),
+    link: join(dir, "link"),
+    log: (part: string) => join(dir, "logs", `${part}.log`),
+  };
+}
+
+export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
+  const { addresses, ports, player } = plan;
+  const files = worldFiles(plan.dir);
+  const { latitude, longitude, name } = player;
+  return {
+    ...link,
+    DATABASE_URL_FILE: files.databaseUrl,
+    CORE_HOST: plan.wan ? PRIVATE_HOST : addresses.listenHost,
+    CORE_PORT: String(ports.core.listen),
+    CORE_LINK_HOST: PRIVATE_HOST,
+    CORE_LINK_PORT: String(ports.core.link),
+    CORE_PRIVATE_HOST: PRIVATE_HOST,
+    CORE_PRIVATE_PORT: String(ports.core.private),
+    TOPOLOGY_FILE: files.topology,
+    MASTER_KEY_FILE: files.masterKey,
+    OPERATOR_TOKEN_FILE: files.operatorToken,
+    PUBLIC_ORIGINS: pageOrigins(plan).join(","),
+    GEO_OVERRIDES: PRIVATE_RANGES.map((range) => `${range}=${latitude},${longitude},${name}`).join(
+      ";",
+    ),
+    WEB_DIR: files.web,
+    ...plan.env,
+  };
+}
+
+export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles): Environment {
+  const { addresses, ports, wan } = plan;
+  const own = portsOf(ports, id);
+  const linkPort = wan?.coreToRegion.get(id)?.port ?? own.link;
+  const coreLinkPort = wan?.regionToCore.get(id)?.port ?? ports.core.link;
+  return {
+    ...link,
+    REGION_ID: id,
+    REGION_HOST: wan ? PRIVATE_HOST : addresses.listenHost,
+    REGION_PORT: String(own.listen),
+    REGION_PUBLIC_ADDRESS: publicAddress(plan, id),
+    REGION_LINK_HOST: PRIVATE_HOST,
+    REGION_LINK_PORT: String(own.link),
+    REGION_LINK_ADDRESS: `${PRIVATE_HOST}:${linkPort}`,
+    REGION_PRIVATE_HOST: PRIVATE_HOST,
+    REGION_PRIVATE_PORT: String(own.private),
+    CORE_LINK_ADDRESS: `${PRIVATE_HOST}:${coreLinkPort}`,
+    REDIS_URL_FILE: worldFiles(plan.dir).redisUrl(id),
+    REGION_ORIGINS: pageOrigins(plan).join(","),
+    DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
+    ...plan.env,
+  };
+}
+
+/** `host:port` of a region, as players are told. */
+export function publicAddress({ addresses, ports }: WorldPlan, id: RegionId): string {
+  return `${addresses.publicHost}:${portsOf(ports, id).public}`;
+}
+
+/** Where the page may be opened; the first is the one to show. */
+export function pageOrigins({ addresses, ports }: WorldPlan): string[] {
+  return addresses.pageHosts.map((host) => `http://${host}:${ports.core.public}`);
+}
+
+export function portsOf(ports: PortPlan, id: RegionId): PartPorts {
+  const own = ports.regions.get(id);
+  if (!own) throw new Error(`region ${id} has no ports`);
+  return own;
+}

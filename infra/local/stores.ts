@@ -1,0 +1,179 @@
+/** The world's databases: servers of its own, or those that the user named. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { systemClock } from "../../shared/clock.ts";
+import type { RegionId } from "../../shared/ids.ts";
+import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
+import { stopLeftoverPostgres } from "../postgres/leftover.ts";
+import { watchLog } from "../process/log-file.ts";
+import { findRedisServer, REDIS_LOG, startRedis, stopLeftoverRedis } from "../redis/local.ts";
+import { reported } from "./status.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { WorldParts } from "./world-parts.ts";
+
+const DATABASE = "meridian";
+const POSTGRES_DIR = "postgres";
+const REDIS_PREFIX = "redis-";
+const PROBE_MS = 10_000;
+
+/**
+ * A database for the core.
+ * @param given the user's own, instead of one of ours
+ * @returns its URL
+ */
+export async function openDatabase(
+  dir: string,
+  given: string | undefined,
+  parts: WorldParts,
+): Promise<string> {
+  const { report } = parts;
+  if (given) {
+    const ask = () => withClient(given, (client) => client.query("select 1"));
+    await reported(report, "postgres", ask, () => "DATABASE_URL");
+    return given;
+  }
+  const dataDir = join(dir, POSTGRES_DIR);
+  let url = "";
+  let port: number | undefined;
+  const supervisor = new Supervisor({
+    name: "postgres",
+    consequence: "log-in and joining wait",
+    restartDelayMs: parts.restartDelayMs,
+    clock: systemClock,
+    report,
+    async start(signal) {
+      const log = (line: string) => report(`… ${line}`);
+      // A restart must come back where the core looks for it.
+      const fixed = port === undefined ? {} : { port };
+      const running = await startPostgres({ dataDir, ...fixed, log, signal });
+      ({ url, port } = running);
+      return running;
+    },
+  });
+  await parts.start({ supervisor, detail: () => `127.0.0.1:${port}` });
+  parts.onStop(watchLog(join(dataDir, POSTGRES_LOG)));
+  await createDatabase(url);
+  return Object.assign(new URL(url), { pathname: `/${DATABASE}` }).href;
+}
+
+/**
+ * A Redis for each region.
+ * @param given the user's own server, of which each region gets a database
+ * @returns their URLs
+ */
+export async function openRedis(
+  dir: string,
+  given: string | undefined,
+  regionIds: readonly RegionId[],
+  parts: WorldParts,
+): Promise<Map<RegionId, string>> {
+  if (given) {
+    await reported(
+      parts.report,
+      "redis",
+      () => pingRedis(given),
+      () => "REDIS_URL",
+    );
+    return new Map(regionIds.map((id, index) => [id, databaseOf(given, index)]));
+  }
+  const serverPath = findRedisServer(process.env);
+  const urls = new Map<RegionId, string>();
+  const ports = new Map<RegionId, number>();
+  const together = regionIds.map((id) => {
+    const redisDir = join(dir, `${REDIS_PREFIX}${id}`);
+    const supervisor = new Supervisor({
+      name: `redis ${id}`,
+      consequence: `region ${id} takes no new players`,
+      restartDelayMs: parts.restartDelayMs,
+      clock: systemClock,
+      report: parts.report,
+      async start(signal) {
+        const port = ports.get(id);
+        const fixed = port === undefined ? {} : { port };
+        const running = await startRedis({ dir: redisDir, serverPath, ...fixed, signal });
+        ports.set(id, running.port);
+        urls.set(id, running.url);
+        return running;
+      },
+    });
+    return { supervisor, detail: () => `127.0.0.1:${ports.get(id)}` };
+  });
+  await parts.start(...together);
+  for (const id of regionIds) {
+    parts.onStop(watchLog(join(dir, `${REDIS_PREFIX}${id}`, REDIS_LOG)));
+  }
+  return urls;
+}
+
+/** Ends servers that a killed world left in `dir`; those of `kept` regions may be adopted instead. */
+export async function endLeftovers(
+  dir: string,
+  kept: { readonly postgres: boolean; readonly redis: readonly RegionId[] },
+): Promise<void> {
+  if (!kept.postgres) await stopLeftoverPostgres(join(dir, POSTGRES_DIR));
+  if (!existsSync(dir)) return;
+  const keptNames = kept.redis.map((id) => `${REDIS_PREFIX}${id}`);
+  const others = readdirSync(dir).filter(
+    (name) => name.startsWith(REDIS_PREFIX) && !keptNames.includes(name),
+  );
+  await Promise.all(others.map((name) => stopLeftoverRedis(join(dir, name))));
+}
+
+async function createDatabase(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const sql = "select from pg_database where datname = $1";
+    const { rowCount } = await client.query(sql, [DATABASE]);
+    if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(DATABASE)}`);
+  });
+}
+
+async function withClient(
+  connectionString: string,
+  task: (client: pg.Client) => Promise<unknown>,
+): Promise<void> {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: PROBE_MS,
+    query_timeout: PROBE_MS,
+  });
+  // A connection that breaks while idle reports here; the task's own failure is what counts.
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    await task(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function pingRedis(url: string): Promise<void> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    connectTimeout: PROBE_MS,
+    commandTimeout: PROBE_MS,
+  });
+  let reason: Error | undefined;
+  client.on("error", (error: Error) => {
+    reason = error;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    throw reason ?? error;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** The `index`-th database after the one that the URL names. */
+function databaseOf(url: string, index: number): string {
+  const parsed = new URL(url);
+  const first = Number(parsed.pathname.slice(1) || "0");
+  if (!Number.isInteger(first)) throw new Error("REDIS_URL names a database that is no number");
+  parsed.pathname = `/${first + index}`;
+  return parsed.href;
+}

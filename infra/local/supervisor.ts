@@ -1,0 +1,127 @@
+/**
+ * Keeps one part of the world running: when it ends by itself it says so in one line, waits, and starts
+ * it again. The wait doubles with each end that follows soon after a start, up to `RESTART_DELAY_MAX_MS`.
+ */
+import type { Cancel, Clock } from "../../shared/clock.ts";
+import type { ServerProcess } from "../process/server-process.ts";
+
+export interface SupervisorOptions {
+  /** For people: `region beijing`. */
+  readonly name: string;
+  /** Starts the part and resolves when it is ready; gives up when the signal aborts. */
+  readonly start: (signal: AbortSignal) => Promise<ServerProcess>;
+  /** What it means when the part is gone: `players are told`. */
+  readonly consequence: string;
+  readonly restartDelayMs: number;
+  readonly clock: Clock;
+  readonly report: (line: string) => void;
+}
+
+const RESTART_DELAY_MAX_MS = 60_000;
+/** Having run this long, a part counts as healthy again. */
+const HEALTHY_MS = 30_000;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #abort = new AbortController();
+  #running: ServerProcess | undefined;
+  #starting: Promise<void> | undefined;
+  #cancelRestart: Cancel | undefined;
+  #startedMs = 0;
+  #endsInARow = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get pid(): number | undefined {
+    return this.#running?.pid;
+  }
+
+  /** The first start. @throws when the part does not become ready */
+  async start(): Promise<void> {
+    await this.#launch();
+  }
+
+  /** Sends a signal to the part's process; what follows is as if it had come from elsewhere. */
+  kill(signal: NodeJS.Signals): void {
+    const pid = this.pid;
+    if (pid === undefined) throw new Error(`${this.#options.name} does not run`);
+    process.kill(pid, signal);
+  }
+
+  /** Starts the part anew, now; resolves when it is ready. */
+  async restart(): Promise<void> {
+    this.#cancelRestart?.();
+    await this.#starting;
+    const before = this.#running;
+    this.#running = undefined;
+    await before?.stop();
+    await this.#launch();
+  }
+
+  /** Ends the part for good. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#cancelRestart?.();
+    // A start that is under way ends what it began; how it failed does not matter any more.
+    await this.#starting?.catch(() => {});
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop();
+  }
+
+  async #launch(): Promise<void> {
+    this.#starting = this.#startOnce();
+    try {
+      await this.#starting;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  async #startOnce(): Promise<void> {
+    const { clock, start } = this.#options;
+    const { signal } = this.#abort;
+    const running = await start(signal);
+    if (signal.aborted) {
+      await running.stop();
+      return;
+    }
+    this.#running = running;
+    this.#startedMs = clock.monotonicMs();
+    void running.ended.then((how) => {
+      if (this.#running !== running) return;
+      this.#running = undefined;
+      const lived = clock.monotonicMs() - this.#startedMs;
+      this.#endsInARow = lived >= HEALTHY_MS ? 1 : this.#endsInARow + 1;
+      this.#scheduleRestart(`ended (${how})`);
+    });
+  }
+
+  #scheduleRestart(what: string): void {
+    const { name, consequence, restartDelayMs, clock, report } = this.#options;
+    const delayMs = Math.min(restartDelayMs * 2 ** (this.#endsInARow - 1), RESTART_DELAY_MAX_MS);
+    report(`✗ ${name} ${what}; ${consequence}; restarting in ${(delayMs / 1000).toFixed(0)} s`);
+    this.#cancelRestart = clock.after(delayMs, () => {
+      const beganMs = clock.monotonicMs();
+      this.#launch().then(
+        () => {
+          if (this.#abort.signal.aborted) return;
+          const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(1);
+          report(`✓ ${name} runs again ${seconds} s`);
+        },
+        (error: unknown) => {
+          if (this.#abort.signal.aborted) return;
+          this.#endsInARow += 1;
+          const why = error instanceof Error ? error.message : String(error);
+          this.#scheduleRestart(`did not start: ${why}`);
+        },
+      );
+    });
+  }
+}

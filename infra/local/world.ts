@@ -1,0 +1,214 @@
+/**
+ * A whole Meridian on one machine: PostgreSQL, a Redis per region, the core and the regions, as real
+ * processes with real links between them. `npm start` runs one; tests, faults and bots run their own in
+ * a temporary folder on free ports.
+ *
+ * Parts start in the order written here and stop in the reverse; what has not stopped in time is killed.
+ * A part that ends by itself is restarted by its supervisor. When a start fails or is called off, what
+ * had started is stopped and nothing is left.
+ */
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { RegionId } from "../../shared/ids.ts";
+import type { Peer } from "../../shared/link/peer.ts";
+import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
+import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
+import { planPorts } from "./ports.ts";
+import { coreProcess, type ProcessHandle, regionProcess } from "./processes.ts";
+import { keepSecret, writeSecret } from "./secrets.ts";
+import { pageOrigins, publicAddress, type WorldPlan, worldFiles } from "./settings.ts";
+import { type Report, reported } from "./status.ts";
+import { endLeftovers, openDatabase, openRedis } from "./stores.ts";
+import { readLocalTopology } from "./topology.ts";
+import { type City, findCity, PLAYER_CITY } from "./wan/cities.ts";
+import { startWanLinks, type WanLinks } from "./wan/links.ts";
+import { buildPage } from "./web.ts";
+import { lockWorld } from "./world-lock.ts";
+import { WorldParts } from "./world-parts.ts";
+
+export interface WorldOptions {
+  /** Holds all data, certificates, secrets and logs; made when missing, kept at the stop. */
+  readonly dir: string;
+  /** How many regions of the topology file; 3 by default. */
+  readonly regions?: number;
+  /** The core's port, from which the others follow; 0, the default, takes free ones. */
+  readonly portBase?: number;
+  /** Delays every link as the distance does. */
+  readonly wan?: boolean;
+  /** Where this machine's players are; Hangzhou by default. */
+  readonly player?: City;
+  /** Lets other devices of the network in. */
+  readonly lan?: boolean;
+  /** Throws away what earlier runs left in `dir`. */
+  readonly fresh?: boolean;
+  /** A PostgreSQL to use instead of one of our own. */
+  readonly databaseUrl?: string;
+  /** A Redis to use instead of our own, one database a region. */
+  readonly redisUrl?: string;
+  /** How long a part that ended stays down, ms; 5,000 by default. */
+  readonly restartDelayMs?: number;
+  /** Settings for the core and every region, over those of the world. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Told one line for each thing that happens. */
+  readonly report?: Report;
+  /** Calls the start off, or stops the world. */
+  readonly signal?: AbortSignal;
+  /** Ends every process at once, without grace. */
+  readonly killSignal?: AbortSignal;
+}
+
+export interface LocalWorld {
+  readonly core: ProcessHandle & {
+    /** What players open: page and API. */
+    readonly url: string;
+    /** All origins under which the page may be opened. */
+    readonly origins: readonly string[];
+    /** The operators' port. */
+    readonly opsUrl: string;
+  };
+  readonly regions: ReadonlyMap<RegionId, LocalRegionHandle>;
+  readonly operatorToken: string;
+  readonly databaseUrl: string;
+  /** With `wan`: the links, to be delayed, cut and healed. */
+  readonly wan: WanLinks | undefined;
+  /** Whether there was a page to build. */
+  readonly hasPage: boolean;
+  /** Ends everything within 5 s. */
+  stop(): Promise<void>;
+}
+
+export interface LocalRegionHandle extends ProcessHandle {
+  /** `host:port` for players. */
+  readonly publicAddress: string;
+  readonly privateUrl: string;
+}
+
+const REGIONS_DEFAULT = 3;
+const RESTART_DELAY_MS = 5_000;
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TOPOLOGY = join(ROOT, "infra/topology/china.json");
+const PAGE = join(ROOT, "region/games/arena/page");
+
+/** @throws one clear line; nothing is left running then */
+export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld> {
+  const { dir, signal, killSignal, report = () => {} } = options;
+  signal?.throwIfAborted();
+  const lock = await lockWorld(dir);
+  const parts = new WorldParts(report, options.restartDelayMs ?? RESTART_DELAY_MS);
+  parts.onStop(() => lock.release());
+  // Whoever aborts also awaits the start or calls `stop`, and hears of problems there.
+  onAbort(signal, parts, () => void parts.stop().catch(() => {}));
+  onAbort(killSignal, parts, () => parts.killAll());
+  try {
+    return await build(options, parts, (name, pid) => lock.note(name, pid));
+  } catch (error) {
+    await parts.stop();
+    throw error;
+  }
+}
+
+async function build(
+  options: WorldOptions,
+  parts: WorldParts,
+  note: (name: string, pid: number) => void,
+): Promise<LocalWorld> {
+  const { dir, env = {}, lan = false, wan = false, portBase = 0 } = options;
+  const topology = readLocalTopology(TOPOLOGY, options.regions ?? REGIONS_DEFAULT);
+  const regionIds = topology.regions.map(({ id }) => id);
+  const addresses = addressesOf(lan);
+  await clear(options, regionIds);
+  const files = worldFiles(dir);
+  mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 });
+  const { listenHost } = addresses;
+  const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost });
+
+  const databaseUrl = await openDatabase(dir, options.databaseUrl, parts);
+  const redisUrls = await openRedis(dir, options.redisUrl, regionIds, parts);
+  const hasPage = await reported(
+    parts.report,
+    "page",
+    () => buildPage(PAGE, files.web),
+    (built) => (built ? "built" : "there is none to build"),
+  );
+  writeFileSync(files.topology, JSON.stringify(topology));
+  writeSecret(files.databaseUrl, databaseUrl);
+  for (const [id, url] of redisUrls) writeSecret(files.redisUrl(id), url);
+  keepSecret(files.masterKey);
+  const operatorToken = keepSecret(files.operatorToken);
+  const { corePeer, peers } = peersOf(regionIds);
+  const linkFiles = await keepLinkFiles(files.link, [corePeer, ...peers.values()], Date.now());
+
+  parts.check();
+  const player = options.player ?? findCity(PLAYER_CITY);
+  if (!player) throw new Error(`there is no city ${PLAYER_CITY}`);
+  const links = wan
+    ? await startWanLinks({ topology, ports, player, publicHost: listenHost })
+    : undefined;
+  parts.onStop(() => links?.stop());
+  const plan: WorldPlan = { dir, addresses, ports, player, wan: links, env };
+
+  const core = coreProcess({ plan, link: fileOf(linkFiles, corePeer), parts, note });
+  await parts.start(core);
+  const regions = regionIds.map((id) => {
+    const link = fileOf(linkFiles, peers.get(id));
+    return { id, part: regionProcess(id, { plan, link, parts, note }) };
+  });
+  await parts.start(...regions.map(({ part }) => part));
+  parts.check();
+
+  const [url = ""] = pageOrigins(plan);
+  return {
+    core: Object.assign(core.handle, {
+      url,
+      origins: pageOrigins(plan),
+      opsUrl: `http://${PRIVATE_HOST}:${ports.core.private}`,
+    }),
+    regions: new Map(
+      regions.map(({ id, part }) => [
+        id,
+        Object.assign(part.handle, {
+          publicAddress: publicAddress(plan, id),
+          privateUrl: part.privateUrl,
+        }),
+      ]),
+    ),
+    operatorToken,
+    databaseUrl,
+    wan: links,
+    hasPage,
+    stop: () => parts.stop(),
+  };
+}
+
+function onAbort(signal: AbortSignal | undefined, parts: WorldParts, act: () => void): void {
+  signal?.addEventListener("abort", act, { once: true });
+  parts.onStop(() => signal?.removeEventListener("abort", act));
+}
+
+/** Ends what a killed world left running and would not be adopted; with `fresh`, forgets its data. */
+async function clear(options: WorldOptions, regionIds: readonly RegionId[]): Promise<void> {
+  const { dir, fresh = false, databaseUrl, redisUrl } = options;
+  await endLeftovers(dir, {
+    postgres: !fresh && !databaseUrl,
+    redis: fresh || redisUrl ? [] : regionIds,
+  });
+  if (!fresh) return;
+  for (const name of readdirSync(dir)) {
+    if (name !== "world.json") rmSync(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+function peersOf(regionIds: readonly RegionId[]) {
+  const corePeer: Peer = { role: "core" };
+  const peers = new Map<RegionId, Peer>(
+    regionIds.map((regionId) => [regionId, { role: "region", regionId }]),
+  );
+  return { corePeer, peers };
+}
+
+function fileOf(files: ReadonlyMap<Peer, LinkFiles>, peer: Peer | undefined): LinkFiles {
+  const found = peer && files.get(peer);
+  if (!found) throw new Error("a peer without a certificate");
+  return found;
+}

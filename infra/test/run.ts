@@ -1,0 +1,157 @@
+/**
+ * `npm test`: all tests, or those whose path contains one of the words given, against one PostgreSQL
+ * that lives as long as the run. Each test file makes databases of its own in it (`TEST_DATABASE_URL`)
+ * and starts the Redis servers that it needs (`REDIS_SERVER`).
+ *
+ * The run fails also when a process that a test started is left at its end.
+ */
+import { spawn } from "node:child_process";
+import { randomInt, randomUUID } from "node:crypto";
+import { globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { sleep, systemClock } from "../../shared/clock.ts";
+import { startPostgres } from "../postgres/embedded.ts";
+import { stopLeftoverPostgres } from "../postgres/leftover.ts";
+import { isAlive, signalProcess } from "../process/pid.ts";
+import { findLeaked, MARK_NAME } from "./leaks.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const SCRATCH = join(ROOT, ".meridian/test");
+const FILES_AT_ONCE = 2;
+const TEST_MS_MAX = 120_000;
+const SOAK_TEST_MS_MAX = 3_600_000;
+/** How many cases a property test tries, by `RUNS`. */
+const SOAK_RUNS = 20_000;
+const LEAK_GRACE_MS = 3_000;
+const POLL_MS = 100;
+const SEED_MAX = 2 ** 31 - 1;
+
+const USAGE = `Usage: npm test [-- PATH…] [options]
+
+Runs every *.test.ts whose path contains one of the words given; all without one.
+
+Options:
+  --soak    the same tests with larger numbers; takes long
+  --help    this text
+
+Environment:
+  TEST_SEED seed of the property tests, to repeat a run; random by default`;
+
+const child = { current: undefined as ReturnType<typeof spawn> | undefined };
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      soak: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const files = findTests(positionals);
+  if (files.length === 0) {
+    console.error(`✗ no test file's path contains ${positionals.join(" or ")}`);
+    return 1;
+  }
+  const seed = process.env.TEST_SEED ?? String(randomInt(SEED_MAX));
+  const mark = randomUUID();
+  console.log(`${files.length} test files; TEST_SEED=${seed} repeats the random choices`);
+  await clearScratch();
+  const dir = mkdtempSync(join(SCRATCH, `${process.pid}-`));
+  try {
+    const postgres = await startPostgres({
+      dataDir: join(dir, "postgres"),
+      // The data is thrown away, so nothing needs to survive a power cut.
+      settings: { fsync: "off", max_connections: "300" },
+    });
+    let code: number;
+    try {
+      code = await runTests(files, values.soak, {
+        TEST_DATABASE_URL: postgres.url,
+        TEST_SEED: seed,
+        [MARK_NAME]: mark,
+        ...(values.soak ? { RUNS: String(SOAK_RUNS) } : {}),
+      });
+    } finally {
+      await postgres.stop();
+    }
+    return (await endLeaked(mark)) > 0 ? 1 : code;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function findTests(words: readonly string[]): string[] {
+  const exclude = (name: string) => name === "node_modules" || name.startsWith(".");
+  return globSync("**/*.test.ts", { cwd: ROOT, exclude })
+    .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+    .sort();
+}
+
+function runTests(
+  files: readonly string[],
+  soak: boolean,
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const running = spawn(
+      process.execPath,
+      [
+        "--test",
+        `--test-concurrency=${FILES_AT_ONCE}`,
+        `--test-timeout=${soak ? SOAK_TEST_MS_MAX : TEST_MS_MAX}`,
+        "--test-reporter=spec",
+        ...files,
+      ],
+      { cwd: ROOT, env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] },
+    );
+    child.current = running;
+    running.once("error", reject);
+    running.once("exit", (code) => resolve(code ?? 1));
+  });
+}
+
+/** Ends what tests left running, naming it. @returns how many there were */
+async function endLeaked(mark: string): Promise<number> {
+  const endMs = systemClock.monotonicMs() + LEAK_GRACE_MS;
+  // What was told to end at the last moment may take another.
+  while (findLeaked(mark).length > 0 && systemClock.monotonicMs() < endMs) {
+    await sleep(systemClock, POLL_MS);
+  }
+  const leaked = findLeaked(mark);
+  for (const { pid, command } of leaked) {
+    console.error(`✗ a test left process ${pid} running: ${command}`);
+    signalProcess(pid, "SIGKILL");
+  }
+  return leaked.length;
+}
+
+/** Removes what runs that were killed left behind, servers included. */
+async function clearScratch(): Promise<void> {
+  mkdirSync(SCRATCH, { recursive: true });
+  for (const name of readdirSync(SCRATCH)) {
+    if (isAlive(Number.parseInt(name, 10))) continue;
+    await stopLeftoverPostgres(join(SCRATCH, name, "postgres"));
+    rmSync(join(SCRATCH, name), { recursive: true, force: true });
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => child.current?.kill(signal));
+}
+// The start-up script is gone: nobody reads the result any more.
+process.on("disconnect", () => child.current?.kill("SIGTERM"));
+process.channel?.unref();
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(`✗ ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
