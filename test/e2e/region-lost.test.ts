@@ -1,0 +1,99 @@
+/** A region dies in mid-game: it is noticed, the players are told, and they can play elsewhere. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ArenaState } from "../../region/games/arena/arena-state.ts";
+import type { Connection } from "../../shared/client/connection.ts";
+import { Meridian } from "../../shared/client/meridian.ts";
+import type { Play } from "../../shared/client/play.ts";
+import { RegionId } from "../../shared/ids.ts";
+import { until } from "../until.ts";
+import { allRegionsActive, regionsOf, worldForTests } from "../world.ts";
+
+const world = worldForTests({ regions: 2 });
+
+/** A player and everything its connection said. */
+async function joined(name: string): Promise<{ play: Play<ArenaState>; said: Connection[] }> {
+  const said: Connection[] = [];
+  const meridian = new Meridian({ url: world().core.url });
+  await meridian.logIn({ name });
+  const play = await meridian.join<ArenaState>("arena", {
+    onConnection: (connection) => said.push(connection),
+  });
+  return { play, said };
+}
+
+function regionOf(play: Play<ArenaState>) {
+  const id = RegionId.parse(play.seat?.regionId);
+  const region = world().regions.get(id);
+  assert.ok(region, `no region ${id} in this world`);
+  return { id, region };
+}
+
+const moving = (play: Play<ArenaState>) => play.state.players.get(play.sessionId);
+
+test("a killed region is noticed, its players are told, and they play on elsewhere", async (t) => {
+  const { play, said } = await joined("Ada");
+  t.after(() => play.leave());
+  const { id, region } = regionOf(play);
+  region.kill("SIGKILL");
+
+  await until("the player is told of the break", () =>
+    said.some(({ phase }) => phase === "reconnecting"),
+  );
+  const gone = await until("the core shows the region as down", async () => {
+    const { regions } = await regionsOf(world());
+    return regions.find(({ regionId, state }) => regionId === id && state === "down");
+  });
+  assert.equal(gone.publicAddress, null);
+  const lost = await until(
+    "the player is told that the room is lost",
+    () => (play.connection.phase === "lost" ? play.connection : undefined),
+    45_000,
+  );
+  assert.equal(lost.regionId, id);
+
+  await play.rejoin();
+  assert.notEqual(play.seat?.regionId, id);
+  assert.equal(play.connection.phase, "playing");
+  await until("the player is in the new room's state", () => moving(play));
+
+  await region.restart();
+  await allRegionsActive(world());
+});
+
+test("a drained region takes nobody new, and sends its players off to try again", async (t) => {
+  const { play, said } = await joined("Bob");
+  t.after(() => play.leave());
+  const { id, region } = regionOf(play);
+  region.kill("SIGTERM");
+  await until("the process has ended by itself", () => region.pid === undefined);
+  await until("the player was told", () =>
+    said.some(({ phase }) => phase === "reconnecting" || phase === "lost"),
+  );
+
+  const other = await joined("Cid");
+  t.after(() => other.play.leave());
+  assert.notEqual(other.play.seat?.regionId, id);
+  await region.restart();
+  await allRegionsActive(world());
+});
+
+test("with the core gone the room plays on, and joining works again when it is back", async (t) => {
+  const { play, said } = await joined("Dee");
+  t.after(() => play.leave());
+  const phases = said.length;
+  world().core.kill("SIGKILL");
+  await until("the core is gone", () => world().core.pid === undefined);
+
+  const start = moving(play);
+  assert.ok(start);
+  const { x } = start;
+  play.send("move", { x: x > 0 ? -1 : 1, y: 0, input: 1 });
+  await until("the player moves without a core", () => moving(play)?.x !== x);
+  assert.equal(said.length, phases, "the connection had nothing to say");
+
+  await world().core.restart();
+  await allRegionsActive(world());
+  const late = await joined("Eve");
+  await late.play.leave();
+});

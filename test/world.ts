@@ -1,0 +1,62 @@
+/** A local world of a test's own: real processes, in a temporary folder, on free ports. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { type LocalWorld, startLocalWorld, type WorldOptions } from "../infra/local/world.ts";
+import { RegionsAnswer } from "../shared/protocol/join.ts";
+import { until } from "./until.ts";
+
+/** A killed part stays away for longer than any test lasts, unless the test restarts it. */
+const RESTART_DELAY_MS = 600_000;
+
+/**
+ * Starts a world before the tests of this file and stops it after them.
+ * @returns a function, because the world is there only once the tests run
+ */
+export function worldForTests(options: Omit<WorldOptions, "dir"> = {}): () => LocalWorld {
+  let world: LocalWorld | undefined;
+  const dir = mkdtempSync(join(tmpdir(), "meridian-world-"));
+  const lines: string[] = [];
+
+  before(async () => {
+    const report = (line: string) => lines.push(line);
+    try {
+      world = await startLocalWorld({
+        restartDelayMs: RESTART_DELAY_MS,
+        env: { LOG_LEVEL: "warn" },
+        report,
+        ...options,
+        dir,
+      });
+      await allRegionsActive(world);
+    } catch (cause) {
+      throw new Error(`the world did not start:\n${lines.join("\n")}`, { cause });
+    }
+  });
+  after(async () => {
+    await world?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return () => {
+    if (!world) throw new Error("the world is there only while the tests run");
+    return world;
+  };
+}
+
+/** What the core says of its regions. */
+export async function regionsOf(world: LocalWorld): Promise<RegionsAnswer> {
+  const response = await fetch(`${world.core.url}/v1/regions`, {
+    signal: AbortSignal.timeout(5_000),
+  });
+  return RegionsAnswer.parse(await response.json());
+}
+
+/** Waits until every region of the world takes players. */
+export async function allRegionsActive(world: LocalWorld): Promise<void> {
+  await until("every region is active", async () => {
+    const { regions } = await regionsOf(world);
+    const active = regions.filter(({ state }) => state === "active");
+    return active.length === world.regions.size;
+  });
+}
