@@ -123,6 +123,24 @@ test("a reader that never reads again is cut", { timeout: 10_000 }, async () => 
   socket.destroy();
 });
 
+test("what waits for a client that never acknowledges its join is bounded", async () => {
+  const seat = await node.seat("any");
+  const socket = new WebSocket(seat.url);
+  await new Promise((resolve) => socket.addEventListener("message", resolve, { once: true }));
+  const room = node.rooms.find(seat.answer.roomId);
+  const client = room?.clients[0];
+  assert.ok(client instanceof RoomClient);
+  const closed = closing(socket);
+  let waiting = 0;
+  for (let sent = 0; sent < 10_000; sent += 1) {
+    room?.broadcast("news", "x".repeat(100));
+    waiting = Math.max(waiting, client._enqueuedMessages?.length ?? 0);
+  }
+  assert.deepEqual(await closed, { code: 4010, reason: "resync" });
+  assert.ok(waiting > 100 && waiting * 100 < LIMITS.backpressureBytesMax, `${waiting} waited`);
+  assert.deepEqual(client._enqueuedMessages, []);
+});
+
 test("a message over the limit is told so", async () => {
   const socket = await enter();
   socket.send(new Uint8Array(LIMITS.frameBytesMax + 1));
