@@ -270,6 +270,7 @@ export class RegionNode {
       publicAddress: players,
       linkAddress: link,
       games: [...this.#games],
+      openSeats: this.#rooms.openSeats,
       state: this.#state,
       capacity: config.REGION_CAPACITY,
       ...this.#ledger.counts(nowMs),

@@ -34,6 +34,8 @@ export const Heartbeat = z.object({
   /** `host:port` on which the core reaches this node's link. */
   linkAddress: hostPort,
   games: z.array(GameName).max(64),
+  /** By game: free places in rooms that exist and take anyone, so that new players meet others. */
+  openSeats: z.record(GameName, count).default({}),
   state: z.enum(["active", "draining"]),
   /** Most players (connected and reserved) that this node takes. */
   capacity: count,
