@@ -31,6 +31,7 @@ function beat(node: string, sequence: number, change: Record<string, unknown> = 
     protocol: 1,
     build: "test",
     publicAddress: "a.test:1",
+    nodeAddress: "a.test:1",
     linkAddress: "a.test:2",
     games: ["arena"],
     state: "active",

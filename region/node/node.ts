@@ -268,6 +268,7 @@ export class RegionNode {
       protocol: PROTOCOL_VERSION,
       build: config.BUILD,
       publicAddress: players,
+      nodeAddress: `${config.REGION_HOST}:${this.#transport.port}`,
       linkAddress: link,
       games: [...this.#games],
       openSeats: this.#rooms.openSeats,

@@ -31,6 +31,8 @@ export const Heartbeat = z.object({
   build: z.string().max(64),
   /** `host:port` that players connect to. */
   publicAddress: hostPort,
+  /** `host:port` where the node itself listens for players: a proxy in front of it connects there. */
+  nodeAddress: hostPort,
   /** `host:port` on which the core reaches this node's link. */
   linkAddress: hostPort,
   games: z.array(GameName).max(64),
