@@ -10,11 +10,18 @@ import { until } from "./until.ts";
 /** A killed part stays away for longer than any test lasts, unless the test restarts it. */
 const RESTART_DELAY_MS = 600_000;
 
+type Given = Omit<WorldOptions, "dir">;
+
 /**
  * Starts a world before the tests of this file and stops it after them.
+ * @param options a function where they must be found out first
+ * @param prepare runs once the world does: hooks of one file do not wait for each other
  * @returns a function, because the world is there only once the tests run
  */
-export function worldForTests(options: Omit<WorldOptions, "dir"> = {}): () => LocalWorld {
+export function worldForTests(
+  options: Given | (() => Promise<Given>) = {},
+  prepare: () => Promise<void> = async () => {},
+): () => LocalWorld {
   let world: LocalWorld | undefined;
   const dir = mkdtempSync(join(tmpdir(), "meridian-world-"));
   const lines: string[] = [];
@@ -26,10 +33,11 @@ export function worldForTests(options: Omit<WorldOptions, "dir"> = {}): () => Lo
         restartDelayMs: RESTART_DELAY_MS,
         env: { LOG_LEVEL: "warn" },
         report,
-        ...options,
+        ...(typeof options === "function" ? await options() : options),
         dir,
       });
       await allRegionsActive(world);
+      await prepare();
     } catch (cause) {
       throw new Error(`the world did not start:\n${lines.join("\n")}`, { cause });
     }

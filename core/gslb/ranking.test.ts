@@ -59,6 +59,7 @@ function regionOf(shape: Shape): RegionRecord {
     protocol: 1,
     build: "test",
     publicAddress: "a.test:1",
+    nodeAddress: "a.test:1",
     linkAddress: "a.test:2",
     games: shape.games,
     state: shape.state,

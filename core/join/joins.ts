@@ -165,7 +165,7 @@ export class Joins {
     const { game } = join;
     if (game === undefined) throw new MeridianError("unknown_game");
     const regions = registry.regions();
-    const nodes = seatCandidates(this.#rank(address, join), regions, game);
+    const nodes = seatCandidates(this.#rank(address, join), regions, game, join.mode);
     if (nodes.length > 0) return { nodes, game };
     const asked = join.region ? regions.filter(({ spec }) => spec.id === join.region) : regions;
     throw whyNowhere(asked, game);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import type { JoinMode } from "../../shared/protocol/join.ts";
 import { GRACE_MS, Heartbeat } from "../../shared/protocol/link.ts";
 import { chooseNode, freeSeats, regionStateOf } from "./region-view.ts";
 import {
@@ -30,6 +31,7 @@ function beat(node: string, sequence: number, change: Record<string, unknown> = 
     protocol: 1,
     build: "test",
     publicAddress: "a.test:1",
+    nodeAddress: "a.test:1",
     linkAddress: "a.test:2",
     games: ["arena"],
     state: "active",
@@ -106,6 +108,35 @@ test("nodes of one region with other addresses are siblings", () => {
   ]);
   assert.deepEqual(effects, ["nodeUp", "nodeUp"]);
   assert.equal(chooseNode(region, undefined)?.nodeId, "beijing-1", "the emptier one");
+});
+
+test("nodes behind one proxy share the address for players, and are siblings all the same", () => {
+  const { effects } = run([
+    [0, heard(beat("beijing-1", 1))],
+    [0, heard(beat("beijing-2", 1, { linkAddress: "b.test:2" }))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "nodeUp"]);
+});
+
+type Change = Readonly<Record<string, unknown>>;
+
+test("new players meet others: open rooms first, then the node with the most room", () => {
+  const arena = GameName.parse("arena");
+  const chosen = (first: Change, second: Change, mode: JoinMode = "joinOrCreate") => {
+    const sibling = { linkAddress: "b.test:2", ...second };
+    const { region } = run([
+      [0, heard(beat("beijing-1", 1, first))],
+      [0, heard(beat("beijing-2", 1, sibling))],
+    ]);
+    return chooseNode(region, arena, mode)?.nodeId;
+  };
+  const open = { connected: 40, openSeats: { arena: 10 } };
+  assert.equal(chosen({}, open), "beijing-2", "where an open room is");
+  assert.equal(chosen({}, open, "create"), "beijing-1", "a room of one's own: the emptier node");
+  const busy = { load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0.9, rssBytes: 1 } };
+  assert.equal(chosen({}, { ...open, ...busy }), "beijing-1", "unless that node is busy");
+  assert.equal(chosen({ connected: 1 }, {}), "beijing-1", "a small difference does not scatter");
+  assert.equal(chosen({ connected: 60 }, {}), "beijing-2", "a large one does");
 });
 
 test("a reordered older heartbeat changes nothing", () => {

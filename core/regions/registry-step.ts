@@ -159,12 +159,12 @@ function onTick(state: RegistryState, nowMs: number): RegistryStep {
   return [next, effects];
 }
 
-/** Whether the heartbeat comes from the place where `node` was: another life of the same process. */
+/**
+ * Whether the heartbeat comes from the place where `node` was: another life of the same process. The
+ * address for players does not tell: siblings behind one proxy share it.
+ */
 function isSameSlot(node: NodeRecord, heartbeat: Heartbeat): boolean {
-  return (
-    node.heartbeat.linkAddress === heartbeat.linkAddress ||
-    node.heartbeat.publicAddress === heartbeat.publicAddress
-  );
+  return node.heartbeat.linkAddress === heartbeat.linkAddress;
 }
 
 /** Removes the longest silent dead node when the region is full; undefined when all are alive. */

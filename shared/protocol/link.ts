@@ -31,9 +31,13 @@ export const Heartbeat = z.object({
   build: z.string().max(64),
   /** `host:port` that players connect to. */
   publicAddress: hostPort,
+  /** `host:port` where the node itself listens for players: a proxy in front of it connects there. */
+  nodeAddress: hostPort,
   /** `host:port` on which the core reaches this node's link. */
   linkAddress: hostPort,
   games: z.array(GameName).max(64),
+  /** By game: free places in rooms that exist and take anyone, so that new players meet others. */
+  openSeats: z.record(GameName, count).default({}),
   state: z.enum(["active", "draining"]),
   /** Most players (connected and reserved) that this node takes. */
   capacity: count,

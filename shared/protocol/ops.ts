@@ -9,6 +9,8 @@ export type OperatorRole = z.infer<typeof OperatorRole>;
 
 export const NodeStatus = z.object({
   nodeId: NodeId,
+  /** `host:port` where it listens for players, behind whatever proxy. */
+  nodeAddress: z.string(),
   state: z.enum(["active", "draining", "down"]),
   heartbeatAgeMs: z.number(),
   connected: z.number(),
