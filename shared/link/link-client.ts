@@ -3,13 +3,14 @@
  *
  * At most `CALLS_MAX` calls to one peer are under way; past that a call is refused at once with
  * `unavailable`, so a peer that hangs can't collect callers. A breaker opens after consecutive
- * failures of the connection and lets one probe through per `openMs`; answers with an error body
- * are answers, and leave it closed.
+ * failures of the way to the peer (no connection, no answer) and lets one probe through per `openMs`.
+ * An answer of the peer closes it, whatever it says: a core whose database is away answers `unavailable`
+ * to claims, and must go on getting heartbeats.
  */
 import { Agent, request } from "undici";
 import type { z } from "zod";
 import { type Cancel, type Clock, systemClock } from "../clock.ts";
-import { failureFromBody, isFailure, MeridianError } from "../errors.ts";
+import { failureFromBody, MeridianError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { LinkCredentials } from "./credentials.ts";
 import type { LinkIdentity } from "./identity.ts";
@@ -57,20 +58,17 @@ export class LinkClient {
       throw new MeridianError("unavailable", { message: "the peer's breaker is open" });
     }
     peer.calls += 1;
+    let received: Received;
     try {
-      const answer = await exchange(peer.agent, call);
+      received = await exchange(peer.agent, call);
       peer.breaker.succeeded();
-      return answer;
     } catch (error) {
-      if (isFailure(error, "timeout") || isFailure(error, "unavailable")) {
-        peer.breaker.failed(this.#clock.monotonicMs());
-      } else {
-        peer.breaker.succeeded();
-      }
+      peer.breaker.failed(this.#clock.monotonicMs());
       throw error;
     } finally {
       peer.calls -= 1;
     }
+    return answerOf(call, received);
   }
 
   /** Forgets peers that are gone for good, closing their connections. */
@@ -134,9 +132,14 @@ function agentFor(address: string, name: string, credentials: LinkCredentials): 
   });
 }
 
-async function exchange<T>(agent: Agent, call: LinkCall<T>): Promise<T> {
-  let status: number;
-  let body: unknown;
+/** What a peer answered, whatever it says. */
+interface Received {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** @throws {MeridianError} `timeout` or `unavailable`: the peer did not answer at all */
+async function exchange(agent: Agent, call: LinkCall<unknown>): Promise<Received> {
   try {
     const response = await request(`https://${call.address}${call.path}`, {
       dispatcher: agent,
@@ -145,8 +148,7 @@ async function exchange<T>(agent: Agent, call: LinkCall<T>): Promise<T> {
       body: JSON.stringify(call.body),
       signal: AbortSignal.timeout(call.deadlineMs),
     });
-    status = response.statusCode;
-    body = await response.body.json();
+    return { status: response.statusCode, body: await response.body.json() };
   } catch (cause) {
     const late = cause instanceof Error && cause.name === "TimeoutError";
     throw new MeridianError(late ? "timeout" : "unavailable", {
@@ -154,6 +156,10 @@ async function exchange<T>(agent: Agent, call: LinkCall<T>): Promise<T> {
       cause,
     });
   }
+}
+
+/** @throws {MeridianError} the peer's own failure; `unavailable` for an answer of a wrong form */
+function answerOf<T>(call: LinkCall<T>, { status, body }: Received): T {
   if (status !== 200) throw failureFromBody(status, body);
   const parsed = call.answer.safeParse(body);
   if (parsed.success) return parsed.data;
