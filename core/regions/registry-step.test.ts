@@ -122,6 +122,17 @@ test("a reordered older heartbeat changes nothing", () => {
   assert.equal([...region.nodes.values()][0]?.heartbeat.connected, 50);
 });
 
+test("a heartbeat from before the silence does not bring a node back that is down", () => {
+  const { region, effects } = run([
+    [0, heard(beat("beijing-1", 5))],
+    [GRACE_MS, tick],
+    [GRACE_MS + 1, heard(beat("beijing-1", 4))],
+    [GRACE_MS + 2, heard(beat("beijing-1", 5))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "nodeDown"]);
+  assert.equal(regionStateOf(region), "down");
+});
+
 test("a heartbeat of someone else, of nobody, or in another protocol is refused", () => {
   const shanghai = RegionId.parse("shanghai");
   const refusals: [Heartbeat, RegionId, string][] = [

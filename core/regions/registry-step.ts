@@ -131,8 +131,9 @@ function onHeartbeat(
     return refuse(state, "stale_incarnation", `Incarnation ${newest} is at this address by now.`);
   }
   const known = region.nodes.get(heartbeat.nodeId);
-  // A reordered older heartbeat tells nothing new; it is answered all the same.
-  if (known?.alive && heartbeat.sequence <= known.heartbeat.sequence) return [state, []];
+  // A reordered older heartbeat tells nothing new, least of all that a silent node lives; it is
+  // answered all the same.
+  if (known && heartbeat.sequence <= known.heartbeat.sequence) return [state, []];
   const replaced = sameAddress.filter((node) => node.incarnation < incarnation);
   const nodes = new Map(region.nodes);
   for (const node of replaced) nodes.delete(node.nodeId);
