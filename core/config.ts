@@ -144,6 +144,13 @@ export const coreSettings = {
     description: "How long a join waits for one region's seat before it asks the next, ms.",
     default: "1500",
   },
+  RESERVES_PER_NODE_MAX: {
+    schema: limit,
+    description:
+      "Seats that are asked of one node at a time; past it a join asks the next region at once. Below " +
+      "`JOINS_UNDER_WAY_MAX`, so that one node that hangs can't stop all joins.",
+    default: "128",
+  },
   JOINS_UNDER_WAY_MAX: {
     schema: limit,
     description: "Joins, renewals and reconnections at a time; the next gets `unavailable`.",

@@ -101,16 +101,21 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const gate = new GuestGate(guestLimit(config), common);
 
-  const linkClient = new LinkClient(identity, clock);
-  const calls = new NodeCalls(linkClient);
+  const clients = {
+    reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
+    others: new LinkClient(identity, clock),
+  };
+  const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
     topology,
     database,
     endedRooms,
     ...common,
-    // Nobody waits for idle connections to close.
-    onGone: (address) => void linkClient.forget(address),
+    onGone(address) {
+      // Nobody waits for idle connections to close.
+      for (const client of Object.values(clients)) void client.forget(address);
+    },
   });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const joins = new Joins({
@@ -189,7 +194,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       endedRooms,
       registry,
       new IdentityFiles({ identity, read: readIdentity, ...common }),
-      { name: "link client", stop: () => linkClient.stop() },
+      { name: "link client of reserves", stop: () => clients.reserves.stop() },
+      { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
       linkServing,
       publicServing,

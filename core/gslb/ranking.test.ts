@@ -81,7 +81,8 @@ function regionOf(shape: Shape): RegionRecord {
     seatsSince: 0,
   };
   const spec = RegionSpec.parse({ id, name: id, latitude, longitude, weight, capacity: 100 });
-  return { spec, epoch, wanted, nodes: new Map([[node.nodeId, node]]) };
+  const nodes = new Map([[node.nodeId, node]]);
+  return { spec, epoch, wanted, nodes, unheardUntilMs: undefined };
 }
 
 function isOpen(shape: Shape): boolean {
