@@ -20,6 +20,8 @@ const open = await startTestCore({
   PUBLIC_ORIGINS: "*",
   GUESTS_PER_PREFIX_BURST: "3",
   GUESTS_PER_PREFIX_PER_SECOND: "0.1",
+  GUEST_LOG_INS_PER_PREFIX_BURST: "2",
+  GUEST_LOG_INS_PER_PREFIX_PER_SECOND: "0.1",
 });
 after(async () => {
   await core.stop();
@@ -126,18 +128,26 @@ test("nothing of operators or the link is on the public port", async () => {
   }
 });
 
-test("guest log-ins past the limit are told when to come back", async () => {
-  const make = () =>
+test("new guests past the limit are told when to come back; known ones have a limit of their own", async () => {
+  const send = (body: object) =>
     fetch(`${open.url}/v1/guests`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-forwarded-for": "198.51.100.7" },
-      body: "{}",
+      body: JSON.stringify(body),
     });
-  for (let n = 0; n < 3; n += 1) assert.equal((await make()).status, 200);
-  const limited = await make();
+  const secrets: string[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    const made = await send({});
+    assert.equal(made.status, 200);
+    secrets.push((await made.json()).secret);
+  }
+  const limited = await send({});
   assert.equal(limited.status, 429);
   assert.equal(limited.headers.get("retry-after"), "10");
   assert.equal((await limited.json()).error.kind, "too_many_requests");
+  const [secret] = secrets;
+  for (let n = 0; n < 2; n += 1) assert.equal((await send({ secret })).status, 200);
+  assert.equal((await send({ secret })).status, 429);
 });
 
 test("malformed bodies of every kind get a typed error", async () => {
