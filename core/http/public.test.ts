@@ -151,9 +151,9 @@ test("new guests past the limit are told when to come back; known ones have a li
 });
 
 test("malformed bodies of every kind get a typed error", async () => {
-  const send = async (body: string, type = "application/json") => {
+  const send = async (body: string, type = "application/json", path = "/v1/guests") => {
     const headers = { "content-type": type };
-    const response = await fetch(`${core.url}/v1/guests`, { method: "POST", headers, body });
+    const response = await fetch(core.url + path, { method: "POST", headers, body });
     const { error } = await response.json();
     assert.equal(typeof error.message, "string");
     return [response.status, error.kind];
@@ -164,11 +164,14 @@ test("malformed bodies of every kind get a typed error", async () => {
     "[]",
     '{"name":7}',
     '{"name":"\\u0000"}',
+    '{"device":"\\u0000"}',
     '{"secret":"x"}',
     "",
   ]) {
     assert.deepEqual(await send(body), [400, "bad_request"], body);
   }
+  const deep = `{"options":{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}}`;
+  assert.deepEqual(await send(deep, "application/json", "/v1/join"), [400, "bad_request"]);
   assert.deepEqual(await send("<a/>", "text/xml"), [400, "bad_request"]);
   assert.deepEqual(await send(JSON.stringify({ x: "x".repeat(70_000) })), [
     413,
