@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
+import { printableText } from "./text.ts";
 
 /** Each role may do what the one before it may. */
 export const OperatorRole = z.enum(["viewer", "operator", "admin"]);
@@ -41,7 +42,7 @@ export const StatusAnswer = z.object({
 export type StatusAnswer = z.infer<typeof StatusAnswer>;
 
 export const OperatorTokenRequest = z.object({
-  name: z.string().min(1).max(64),
+  name: printableText(64),
   role: OperatorRole,
 });
 export const OperatorTokenAnswer = z.object({
