@@ -20,11 +20,11 @@ const SETTLED_MS = 2 * HEARTBEAT_PERIOD_MS + 200;
 const SEATS_LAPSE_WITHIN_MS = 45_000;
 const DRAINS_WITHIN_MS = 15_000;
 
-/** Each of them plays, and not in `elsewhereThan`. @returns how long it took, ms */
+/** Each of them plays, and not in `elsewhereThan`. */
 export function allPlay(
   players: readonly WatchedPlayer[],
   elsewhereThan?: RegionId,
-): Promise<number> {
+): Promise<void> {
   const plays = ({ regionId }: WatchedPlayer) =>
     regionId !== undefined && regionId !== elsewhereThan;
   return waitUntil({
@@ -34,7 +34,7 @@ export function allPlay(
   });
 }
 
-export function allAtHome(players: readonly WatchedPlayer[]): Promise<number> {
+export function allAtHome(players: readonly WatchedPlayer[]): Promise<void> {
   return waitUntil({
     invariant: "plays-again",
     withinMs: PLAYS_AGAIN_WITHIN_MS,
@@ -43,7 +43,7 @@ export function allAtHome(players: readonly WatchedPlayer[]): Promise<number> {
 }
 
 /** Each of them has been told that something is wrong. */
-export function allTold(players: readonly WatchedPlayer[]): Promise<number> {
+export function allTold(players: readonly WatchedPlayer[]): Promise<void> {
   const wasTold = ({ seen }: WatchedPlayer) => [...seen].some((phase) => phase !== "playing");
   return waitUntil({
     invariant: "told",
@@ -65,7 +65,7 @@ export function coreLists(
   world: LocalWorld,
   regionId: RegionId,
   states: readonly RegionInfo["state"][],
-): Promise<number> {
+): Promise<void> {
   return waitUntil({
     invariant: "core-knows",
     withinMs: CORE_KNOWS_WITHIN_MS,
@@ -81,7 +81,7 @@ export function coreLists(
 export function sessionsSettle(
   world: LocalWorld,
   players: readonly WatchedPlayer[],
-): Promise<number> {
+): Promise<void> {
   return waitUntil({
     invariant: "one-session",
     withinMs: SESSIONS_WITHIN_MS,
@@ -91,7 +91,7 @@ export function sessionsSettle(
 }
 
 /** Nobody is in a room, and no seat waits for anybody any more. */
-export function nobodyLeft(world: LocalWorld): Promise<number> {
+export function nobodyLeft(world: LocalWorld): Promise<void> {
   return waitUntil({
     invariant: "one-session",
     withinMs: SEATS_LAPSE_WITHIN_MS,
@@ -103,7 +103,7 @@ export function nobodyLeft(world: LocalWorld): Promise<number> {
 }
 
 /** The process of a region has ended by itself. */
-export function ends(world: LocalWorld, regionId: RegionId): Promise<number> {
+export function ends(world: LocalWorld, regionId: RegionId): Promise<void> {
   return waitUntil({
     invariant: "drains",
     withinMs: DRAINS_WITHIN_MS,

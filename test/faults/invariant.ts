@@ -35,10 +35,10 @@ export interface Condition {
 }
 
 /**
- * Waits until nothing is wrong any more. @returns how long that took, ms
+ * Waits until nothing is wrong any more.
  * @throws {Violation} with what was wrong last
  */
-export async function waitUntil(condition: Condition): Promise<number> {
+export async function waitUntil(condition: Condition): Promise<void> {
   const { invariant, wrong, withinMs, forMs = 0 } = condition;
   const beganMs = systemClock.monotonicMs();
   let rightSinceMs: number | undefined;
@@ -47,7 +47,7 @@ export async function waitUntil(condition: Condition): Promise<number> {
     const nowMs = systemClock.monotonicMs();
     if (problem !== undefined) rightSinceMs = undefined;
     else rightSinceMs ??= nowMs;
-    if (rightSinceMs !== undefined && nowMs - rightSinceMs >= forMs) return rightSinceMs - beganMs;
+    if (rightSinceMs !== undefined && nowMs - rightSinceMs >= forMs) return;
     if (nowMs - beganMs > withinMs + forMs) {
       throw new Violation(invariant, `${problem ?? "it does not last"}, for ${withinMs} ms`);
     }
