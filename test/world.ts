@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { type LocalWorld, startLocalWorld, type WorldOptions } from "../infra/local/world.ts";
 import { RegionsAnswer } from "../shared/protocol/join.ts";
+import { StatusAnswer } from "../shared/protocol/ops.ts";
 import { until } from "./until.ts";
 
 /** A killed part stays away for longer than any test lasts, unless the test restarts it. */
@@ -58,6 +59,16 @@ export async function regionsOf(world: LocalWorld): Promise<RegionsAnswer> {
     signal: AbortSignal.timeout(5_000),
   });
   return RegionsAnswer.parse(await response.json());
+}
+
+/** Seats promised to players who have not come yet, or kept for players who dropped. */
+export async function seatsHeld({ core, operatorToken }: LocalWorld): Promise<number> {
+  const response = await fetch(`${core.opsUrl}/ops/status`, {
+    headers: { authorization: `Bearer ${operatorToken}` },
+    signal: AbortSignal.timeout(5_000),
+  });
+  const { regions } = StatusAnswer.parse(await response.json());
+  return regions.flatMap(({ nodes }) => nodes).reduce((sum, { reserved }) => sum + reserved, 0);
 }
 
 /** Waits until every region of the world takes players. */
