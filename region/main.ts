@@ -35,7 +35,10 @@ async function main(): Promise<void> {
     redis,
     credentials: readLinkCredentials(config),
     onSuperseded(error) {
-      log.fatal("the core knows a newer life of this node: this one ends");
+      log.fatal(
+        { runbook: "region-superseded" },
+        "the core knows a newer life of this node: this one ends",
+      );
       clock.after(0, () => {
         // Outside of every promise: this is how a process of ours ends itself.
         throw error;
