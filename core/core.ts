@@ -9,6 +9,8 @@ import type { Clock } from "../shared/clock.ts";
 import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
+import type { LinkIdentity } from "../shared/link/identity.ts";
+import { IdentityFiles } from "../shared/link/identity-files.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { Accounts } from "./accounts/accounts.ts";
@@ -52,7 +54,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface CoreDeps {
   readonly topology: Topology;
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
+  /** What the identity's files say now. */
+  readonly readIdentity: () => LinkCredentials;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -66,7 +70,7 @@ export interface Core {
 }
 
 export function createCore(config: CoreConfig, deps: CoreDeps): Core {
-  const { topology, credentials, clock, random, log } = deps;
+  const { topology, identity, readIdentity, clock, random, log } = deps;
   const metrics = createMetrics({ process: "core" });
   const master = config.MASTER_KEY;
   const common = { clock, log, metrics };
@@ -97,7 +101,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const gate = new GuestGate(guestLimit(config), common);
 
-  const linkClient = new LinkClient(credentials, clock);
+  const linkClient = new LinkClient(identity, clock);
   const calls = new NodeCalls(linkClient);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
@@ -163,7 +167,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const linkServing = new Serving({
     name: "link server",
-    server: createLinkServer({ credentials, ...common }),
+    server: createLinkServer({ identity, ...common }),
     host: config.CORE_LINK_HOST,
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
@@ -184,6 +188,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
+      new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client", stop: () => linkClient.stop() },
       new Housekeeping({ database, ...common }),
       linkServing,

@@ -2,6 +2,7 @@
  * Every HTTP server here is made by this function, so that each has the same bounds, the same error
  * bodies and the same parsing by schema: players' API, private link and private port alike.
  */
+import { Server as TlsServer } from "node:tls";
 import { type FastifyError, fastify, LogController } from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
@@ -10,8 +11,9 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
+import type { Cancel } from "./clock.ts";
 import { isFailure, MeridianError } from "./errors.ts";
-import type { LinkCredentials } from "./link/credentials.ts";
+import type { LinkIdentity } from "./link/identity.ts";
 
 export interface HttpServerOptions {
   readonly log: Logger;
@@ -20,7 +22,7 @@ export interface HttpServerOptions {
   /** A request must have arrived within this, ms. */
   readonly requestTimeoutMs: number;
   /** With these, only peers that hold a certificate of the same CA get past the TLS handshake. */
-  readonly mutualTls?: LinkCredentials;
+  readonly mutualTls?: LinkIdentity;
   /** Addresses or CIDRs whose `X-Forwarded-For` is believed; none by default. */
   readonly trustedProxies?: readonly string[];
 }
@@ -40,11 +42,15 @@ export function createHttpServer(options: HttpServerOptions) {
     maxRequestsPerSocket: 0,
     routerOptions: { maxParamLength: 256 },
     trustProxy: trustedProxies && trustedProxies.length > 0 ? [...trustedProxies] : false,
-    https: mutualTls ? { ...mutualTls, requestCert: true, rejectUnauthorized: true } : null,
+    https: mutualTls ? { ...mutualTls.current, requestCert: true, rejectUnauthorized: true } : null,
     // Connections that are idle at a stop must not hold it up.
     forceCloseConnections: true,
   }).withTypeProvider<ZodTypeProvider>();
 
+  if (mutualTls) {
+    const unfollow = followIdentity(server.server, mutualTls);
+    server.addHook("onClose", async () => unfollow());
+  }
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   server.setNotFoundHandler((_request, reply) => {
@@ -61,6 +67,13 @@ export function createHttpServer(options: HttpServerOptions) {
     return reply.status(failure.status).send(failure.toBody());
   });
   return server;
+}
+
+/** Handshakes from now on are made with the credentials of the day. */
+function followIdentity(server: unknown, identity: LinkIdentity): Cancel {
+  return identity.onReplaced((credentials) => {
+    if (server instanceof TlsServer) server.setSecureContext(credentials);
+  });
 }
 
 function toFailure(error: FastifyError): MeridianError {

@@ -5,13 +5,14 @@ import { systemClock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
-import { Database } from "./database.ts";
+import { Database, type Tx } from "./database.ts";
 import { readMigrations } from "./migrate.ts";
 import { createTestDatabase } from "./test-database.ts";
 import { startTestProxy } from "./test-proxy.ts";
 
 const created = await createTestDatabase();
 const proxy = await startTestProxy(created.url);
+const metrics = createMetrics({});
 const database = new Database({
   url: proxy.url,
   connectionsMax: 2,
@@ -19,7 +20,7 @@ const database = new Database({
   migrations: readMigrations(),
   clock: systemClock,
   log: createLog("test", "silent"),
-  metrics: createMetrics({}),
+  metrics,
 });
 await database.start();
 after(async () => {
@@ -69,6 +70,42 @@ test("a statement that takes too long is a timeout, and its connection is not us
     (error) => isFailure(error, "timeout"),
   );
   assert.notEqual(await backend(), pid);
+});
+
+/** Ends the server's side of the transaction's connection, and waits until the pool has noticed. */
+async function loseConnection(tx: Tx): Promise<void> {
+  const lost = () => countOf("connection_lost");
+  const before = await lost();
+  const [row] = await tx.rows<{ pid: number }>("select pg_backend_pid() as pid");
+  const owner = new pg.Client({ connectionString: created.url });
+  await owner.connect();
+  await owner.query("select pg_terminate_backend($1)", [row?.pid]);
+  await owner.end();
+  await until(async () => (await lost()) > before);
+}
+
+async function countOf(kind: string): Promise<number> {
+  const { values } = (await metrics.getSingleMetric("meridian_db_failures_total")?.get()) ?? {};
+  return values?.find(({ labels }) => labels.kind === kind)?.value ?? 0;
+}
+
+test("a statement on a connection that was lost before it is `unavailable`", async () => {
+  const work = database.transaction(async (tx) => {
+    await loseConnection(tx);
+    await tx.run("select 1");
+  });
+  await assert.rejects(work, (error) => isFailure(error, "unavailable"));
+});
+
+test("a transaction that can't be undone any more still tells why it failed", async () => {
+  const before = await countOf("rollback_failed");
+  const work = database.transaction(async (tx) => {
+    await loseConnection(tx);
+    throw new MeridianError("conflict");
+  });
+  await assert.rejects(work, (error) => isFailure(error, "conflict"));
+  assert.equal(await countOf("rollback_failed"), before + 1);
+  assert.equal(await database.ping(), true, "and its connection is not used again");
 });
 
 test("callers wait for a connection up to a bound, and are refused past it", async () => {

@@ -7,10 +7,14 @@
  * same group a third time, while a second one means "at once". So the child gets a group of its own, and
  * repeats within `SAME_SIGNAL_MS` count as one. The child also holds a channel to this process, and
  * ends when it closes.
+ *
+ * A signal to npm alone ends npm and its shell without a word to this process: that they are gone
+ * counts as SIGTERM.
  */
 import { spawn } from "child_process";
 
 const SAME_SIGNAL_MS = 300;
+const PARENT_CHECK_MS = 500;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** @returns {Promise<void>} never, when the program ended by a signal */
@@ -31,8 +35,10 @@ export function runProgram(node, args, env) {
     SIGNALS.forEach((signal) => {
       process.on(signal, handOn);
     });
+    const watch = watchParent(() => child.kill("SIGTERM"));
     child.on("error", reject);
     child.on("exit", (code, signal) => {
+      clearInterval(watch);
       SIGNALS.forEach((one) => {
         process.removeListener(one, handOn);
       });
@@ -43,4 +49,16 @@ export function runProgram(node, args, env) {
       }
     });
   });
+}
+
+/** Calls back once when npm, which started this process, is gone; never when it was started otherwise. */
+function watchParent(gone) {
+  const parent = process.ppid;
+  if (!process.env.npm_lifecycle_event) return undefined;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    gone();
+  }, PARENT_CHECK_MS);
+  return watch;
 }

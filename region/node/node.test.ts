@@ -77,7 +77,8 @@ class Running {
         },
         stop() {},
       },
-      credentials: core.regionCredentials,
+      identity: core.regionIdentity,
+      readIdentity: () => core.regionIdentity.current,
       onSuperseded: () => {
         this.superseded += 1;
       },

@@ -110,14 +110,9 @@ export class Connection<UserData = unknown> extends Listeners {
       return;
     }
     if (data.byteLength === 0) return;
-    try {
-      this.emit("message", frameOf(data), this.#own);
-    } catch (err) {
-      // Game code's own failures are caught in the room; what arrives here is a frame that could
-      // not be decoded.
-      this.#log.debug({ err }, "a frame could not be decoded");
-      this.refuse("invalid_message");
-    }
+    const frame = frameOf(data);
+    if (frame) this.#deliver(frame);
+    else this.refuse("invalid_message");
   }
 
   /** From the transport: some of what waited has left. */
@@ -133,6 +128,17 @@ export class Connection<UserData = unknown> extends Listeners {
     this.#goodbye = undefined;
     this.#cancelLinger?.();
     if (wasOpen) this.#emitClose(code);
+  }
+
+  #deliver(frame: Buffer): void {
+    try {
+      this.emit("message", frame, this.#own);
+    } catch (err) {
+      // Game code's own failures are caught in the room; what arrives here is a frame that Colyseus
+      // could not decode.
+      this.#log.debug({ err }, "a frame could not be decoded");
+      this.refuse("invalid_message");
+    }
   }
 
   /** Judged by size and rate alone, before anything is parsed. */

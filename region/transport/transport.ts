@@ -247,6 +247,7 @@ export class UwsTransport extends Transport {
       reconnectionToken: token,
       connection,
       resumed: resuming,
+      waitingBytesMax: this.#options.limits.backpressureBytesMax,
     });
     this.#current.set(sessionId, connection);
     sessions.arrived({ sessionId, playerId: entry.claims.sub }, roomId);

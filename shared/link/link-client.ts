@@ -8,10 +8,11 @@
  */
 import { Agent, request } from "undici";
 import type { z } from "zod";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Cancel, type Clock, systemClock } from "../clock.ts";
 import { failureFromBody, isFailure, MeridianError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { LinkCredentials } from "./credentials.ts";
+import type { LinkIdentity } from "./identity.ts";
 import { type Peer, parsePeerNames, peerName } from "./peer.ts";
 
 const CALLS_MAX = 1024;
@@ -31,13 +32,15 @@ export interface LinkCall<T> {
 }
 
 export class LinkClient {
-  readonly #credentials: LinkCredentials;
+  readonly #identity: LinkIdentity;
   readonly #clock: Clock;
-  readonly #peers = new Map<string, { agent: Agent; breaker: Breaker; calls: number }>();
+  readonly #peers = new Map<string, LinkedPeer>();
+  readonly #unfollow: Cancel;
 
-  constructor(credentials: LinkCredentials, clock: Clock = systemClock) {
-    this.#credentials = credentials;
+  constructor(identity: LinkIdentity, clock: Clock = systemClock) {
+    this.#identity = identity;
     this.#clock = clock;
+    this.#unfollow = identity.onReplaced(() => this.#renewConnections());
   }
 
   /**
@@ -78,6 +81,7 @@ export class LinkClient {
   }
 
   async stop(): Promise<void> {
+    this.#unfollow();
     const peers = [...this.#peers.values()];
     this.#peers.clear();
     await Promise.all(peers.map((peer) => peer.agent.destroy()));
@@ -88,26 +92,46 @@ export class LinkClient {
     const key = `${call.address} ${name}`;
     const known = this.#peers.get(key);
     if (known) return known;
-    const agent = new Agent({
-      connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      maxResponseSize: ANSWER_BYTES_MAX,
-      keepAliveTimeout: 10_000,
-      connect: {
-        ...this.#credentials,
-        timeout: 2_000,
-        // The name is checked as a URI: a link's address may be any host.
-        checkServerIdentity: (_host, certificate) => {
-          const found = parsePeerNames(certificate.subjectaltname ?? "");
-          if (found && peerName(found) === name) return undefined;
-          return new Error(`the certificate at ${call.address} does not name ${name}`);
-        },
-      },
-    });
-    const peer = { agent, breaker: new Breaker(), calls: 0 };
+    const newAgent = () => agentFor(call.address, name, this.#identity.current);
+    const peer = { agent: newAgent(), newAgent, breaker: new Breaker(), calls: 0 };
     this.#peers.set(key, peer);
     return peer;
   }
+
+  /** Calls under way finish on the connections they have. */
+  #renewConnections(): void {
+    for (const peer of this.#peers.values()) {
+      // Their callers hear of what fails; nobody waits for the connections themselves.
+      peer.agent.close().catch(() => undefined);
+      peer.agent = peer.newAgent();
+    }
+  }
+}
+
+interface LinkedPeer {
+  agent: Agent;
+  readonly newAgent: () => Agent;
+  readonly breaker: Breaker;
+  calls: number;
+}
+
+function agentFor(address: string, name: string, credentials: LinkCredentials): Agent {
+  return new Agent({
+    connections: CONNECTIONS_MAX,
+    pipelining: 1,
+    maxResponseSize: ANSWER_BYTES_MAX,
+    keepAliveTimeout: 10_000,
+    connect: {
+      ...credentials,
+      timeout: 2_000,
+      // The name is checked as a URI: a link's address may be any host.
+      checkServerIdentity: (_host, certificate) => {
+        const found = parsePeerNames(certificate.subjectaltname ?? "");
+        if (found && peerName(found) === name) return undefined;
+        return new Error(`the certificate at ${address} does not name ${name}`);
+      },
+    },
+  });
 }
 
 async function exchange<T>(agent: Agent, call: LinkCall<T>): Promise<T> {
