@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     readIdentity: () => readLinkCredentials(config),
     onSuperseded(error) {
       log.fatal(
-        { runbook: "region-superseded" },
+        { runbook: "region-node-superseded" },
         "the core knows a newer life of this node: this one ends",
       );
       clock.after(0, () => {
