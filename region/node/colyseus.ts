@@ -19,11 +19,13 @@ import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame } from "../rooms/define-game.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
-import { onceGone, reholdSeat, waitingSeats } from "./room-internals.ts";
+import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
 
 /** A room's `onCreate` may take this long. */
 const CREATE_DEADLINE_MS = 5_000;
 const POLL_MS = 20;
+/** A room without `maxClients` has no end of them. */
+const REPORTED_SEATS_MAX = 100_000;
 const ROOM_ID_BYTES = 12;
 const GOING_AWAY = describeKind("going_away").closeCode;
 
@@ -48,12 +50,19 @@ export interface RoomsOptions {
   readonly log: Logger;
 }
 
+interface SharedCreation {
+  readonly creating: Promise<Room>;
+  seatsLeft: number;
+}
+
 export class Rooms {
   readonly #options: RoomsOptions;
   /** From creation until `onDispose` has settled. */
   readonly #alive = new Map<RoomId, Room>();
   /** By game: while a room is being made, others who would make one wait for it. */
-  readonly #shared = new Map<GameName, Promise<Room>>();
+  readonly #shared = new Map<GameName, SharedCreation>();
+  /** By game: how many players its newest room takes. */
+  readonly #seats = new Map<GameName, number>();
   /** Rooms whose `onCreate` has not settled. */
   #making = 0;
   #ending = false;
@@ -90,6 +99,17 @@ export class Rooms {
     return this.#alive.size;
   }
 
+  /** By game: free places in rooms that take anyone; at most `REPORTED_SEATS_MAX`. */
+  get openSeats(): Record<GameName, number> {
+    const seats: Record<GameName, number> = {};
+    for (const room of this.#alive.values()) {
+      const game = GameName.parse(room.roomName);
+      const total = (seats[game] ?? 0) + openSeatsOf(room);
+      seats[game] = Math.min(total, REPORTED_SEATS_MAX);
+    }
+    return seats;
+  }
+
   hasGame(game: GameName): boolean {
     return this.#options.games.has(game);
   }
@@ -104,15 +124,26 @@ export class Rooms {
     return listing ? matchMaker.getLocalRoomById(listing.roomId) : undefined;
   }
 
-  /** As `findOpen`, or else a new room, which all who ask meanwhile share. */
+  /**
+   * As `findOpen`, or else a new room, which those who ask meanwhile share: as many as it has seats,
+   * once a room of that game was seen, because the others would find it full.
+   */
   async findOrCreate(game: GameName, options: JoinOptions): Promise<Room> {
     const open = await this.findOpen(game, options);
     if (open) return open;
     const underWay = this.#shared.get(game);
-    if (underWay) return underWay;
-    const creating = this.create(game, options).finally(() => this.#shared.delete(game));
-    this.#shared.set(game, creating);
-    return creating;
+    if (underWay && underWay.seatsLeft > 0) {
+      underWay.seatsLeft -= 1;
+      return underWay.creating;
+    }
+    const creating = this.create(game, options);
+    const shared = { creating, seatsLeft: (this.#seats.get(game) ?? Infinity) - 1 };
+    this.#shared.set(game, shared);
+    try {
+      return await creating;
+    } finally {
+      if (this.#shared.get(game) === shared) this.#shared.delete(game);
+    }
   }
 
   /**
@@ -198,13 +229,15 @@ export class Rooms {
       return;
     }
     const roomId = named.data;
+    const game = GameName.parse(room.roomName);
     this.#alive.set(roomId, room);
+    this.#seats.set(game, room.maxClients);
     guardRoom(room, events.failed);
     onceGone(room, () => {
       this.#alive.delete(roomId);
       events.ended(roomId);
     });
-    events.created(room, roomId, GameName.parse(room.roomName));
+    events.created(room, roomId, game);
     if (this.#ending) this.#attempt(room, "end", () => this.end(room));
   }
 
