@@ -59,6 +59,11 @@ function pages(): string[] {
     .map((name) => basename(name, ".md"));
 }
 
+/** Everything that is written for people. */
+function documents(): string[] {
+  return ["*.md", "docs/**/*.md"].flatMap((glob) => globSync(glob, { cwd: ROOT }));
+}
+
 const textOf = (page: string) => read(`${PAGES}/${page}.md`);
 
 /** All `runbook: "page"` of the code, each with the first text that follows in its statement or the next. */
@@ -136,10 +141,9 @@ test("every warning and error of nodes and of the shared parts names a page", ()
 
 test("every page is named by code, or by a document other than the index", () => {
   const byCode = new Set(namedPages().map(({ page }) => page));
-  const documents = ["*.md", "docs/**/*.md"].flatMap((glob) => globSync(glob, { cwd: ROOT }));
   for (const page of pages()) {
     if (byCode.has(page)) continue;
-    const others = documents.filter(
+    const others = documents().filter(
       (path) => path !== `${PAGES}/${page}.md` && path !== `${PAGES}/${INDEX}`,
     );
     const named = others.some((path) => read(path).includes(`${page}.md`));
@@ -177,11 +181,12 @@ test("every counter of failures is described by a page", () => {
   }
 });
 
-test("links between pages lead somewhere", () => {
-  for (const page of [...pages(), basename(INDEX, ".md")]) {
-    for (const [, target = ""] of textOf(page).matchAll(/\]\(([^)#]+)\)/g)) {
-      const path = join(ROOT, dirname(`${PAGES}/x`), target);
-      assert.ok(existsSync(path), `${page} links to ${target}: no such file`);
+test("links in the documents lead somewhere", () => {
+  for (const path of documents()) {
+    for (const [, target = ""] of read(path).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+      if (target.includes("://")) continue;
+      const found = existsSync(join(ROOT, dirname(path), target));
+      assert.ok(found, `${path} links to ${target}: no such file`);
     }
   }
 });
