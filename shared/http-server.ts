@@ -62,7 +62,8 @@ export function createHttpServer(options: HttpServerOptions) {
   );
   server.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = toFailure(error);
-    if (failure.kind === "internal") request.log.error({ err: error }, "a request failed");
+    if (failure.kind === "internal")
+      request.log.error({ err: error, runbook: "request-failed" }, "a request failed");
     return sendFailure(reply, failure);
   });
   return server;

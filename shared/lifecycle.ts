@@ -40,7 +40,10 @@ export async function stopAll(parts: readonly Part[], log: Logger): Promise<void
       try {
         await part[phase]?.();
       } catch (err) {
-        log.error({ err, part: part.name, phase }, "a part failed while stopping");
+        log.error(
+          { err, part: part.name, phase, runbook: "process-failed" },
+          "a part failed while stopping",
+        );
       }
     }
   }
@@ -56,13 +59,13 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
 
   function shutDown(reason: string, exitCode: number): void {
     if (stopping) {
-      log.warn({ reason }, "second signal: exiting at once");
+      log.warn({ reason, runbook: "process-failed" }, "second signal: exiting at once");
       process.exit(1);
     }
     stopping = true;
     log.info({ reason }, "stopping");
     systemClock.after(stopDeadlineMs, () => {
-      log.error({ stopDeadlineMs }, "did not stop within the deadline");
+      log.error({ stopDeadlineMs, runbook: "process-failed" }, "did not stop within the deadline");
       process.exit(1);
     });
     void stopAll(parts, log).then(() => process.exit(exitCode));
@@ -71,11 +74,11 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   process.on("SIGINT", () => shutDown("SIGINT", 0));
   process.on("SIGTERM", () => shutDown("SIGTERM", 0));
   process.on("uncaughtException", (err) => {
-    log.fatal({ err }, "uncaught exception");
+    log.fatal({ err, runbook: "process-failed" }, "uncaught exception");
     shutDown("uncaughtException", 1);
   });
   process.on("unhandledRejection", (err) => {
-    log.fatal({ err }, "unhandled rejection");
+    log.fatal({ err, runbook: "process-failed" }, "unhandled rejection");
     shutDown("unhandledRejection", 1);
   });
 
@@ -83,7 +86,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     await startAll(parts, log);
     log.info("ready");
   } catch (err) {
-    log.fatal({ err }, "could not start");
+    log.fatal({ err, runbook: "process-failed" }, "could not start");
     process.exit(1);
   }
 }

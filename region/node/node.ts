@@ -229,7 +229,10 @@ export class RegionNode {
       },
       failed(room, err, method) {
         roomFailures.inc({ method });
-        log.error({ err, method, roomId: room.roomId, game: room.roomName }, "a room failed");
+        log.error(
+          { err, method, roomId: room.roomId, game: room.roomName, runbook: "region-game-code" },
+          "a room failed",
+        );
       },
       invalidMessage: (room) => invalidMessages.inc({ game: room.roomName }),
     };

@@ -64,7 +64,8 @@ export class RegionRedis {
     });
     this.redis.on("error", (err: Error) => {
       this.#errors.inc();
-      if (this.#up) options.log.warn({ err }, "redis: the connection failed");
+      if (this.#up)
+        options.log.warn({ err, runbook: "region-redis" }, "redis: the connection failed");
     });
   }
 
@@ -84,7 +85,7 @@ export class RegionRedis {
         this.redis.disconnect();
         throw new Error(`redis did not answer within ${bootDeadlineMs} ms: is REDIS_URL right?`);
       }
-      log.warn("redis does not answer yet; trying again");
+      log.warn({ runbook: "region-redis" }, "redis does not answer yet; trying again");
       await sleep(clock, BOOT_RETRY_MS);
     }
     this.#up = true;
@@ -104,7 +105,11 @@ export class RegionRedis {
     if (up === this.#up) return;
     this.#up = up;
     if (up) this.#options.log.info("redis is back");
-    else this.#options.log.error("redis is down: rooms play on; see docs/runbooks/region-redis.md");
+    else
+      this.#options.log.error(
+        { runbook: "region-redis" },
+        "redis is down: rooms play on; see docs/runbooks/region-redis.md",
+      );
   }
 
   async #ping(): Promise<boolean> {

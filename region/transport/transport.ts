@@ -287,7 +287,10 @@ export class UwsTransport extends Transport {
     } else if (code === SEAT_EXPIRED) {
       connection.refuse(entry.resuming ? "reconnect_expired" : "ticket_expired");
     } else {
-      log.warn({ err: error, roomId, sessionId }, "a room did not take a player");
+      log.warn(
+        { err: error, roomId, sessionId, runbook: "region-game-code" },
+        "a room did not take a player",
+      );
       client.error(code ?? ROOM_FAILED, error instanceof Error ? error.message : "");
       connection.refuse(entry.resuming ? "reconnect_expired" : "internal");
     }
