@@ -259,9 +259,12 @@ export class UwsTransport extends Transport {
     try {
       await entering;
     } catch (err) {
+      const current = this.#current.get(sessionId);
+      // A later connection of the session has the seat by now, and its fate is told by that one.
+      const superseded = current !== undefined && current !== connection;
       // The room may hold a returning player's seat still; a newcomer's is gone.
-      if (resuming) sessions.dropped(sessionId);
-      else sessions.refused(sessionId);
+      if (!superseded && resuming) sessions.dropped(sessionId);
+      else if (!superseded) sessions.refused(sessionId);
       this.#refuseEntry(connection, client, entry, err);
     }
   }

@@ -117,6 +117,7 @@ test("two sockets that use one token at once: the later is in, and the player wi
   letResume?.();
   await until(() => joined(seat), "the second return");
   assert.equal(room.players.get(seat.claims.sessionId), player);
+  assert.equal(node.ledger.get(seat.answer.sessionId)?.state, "connected");
   two.close();
   await until(() => player?.client === undefined, "the drop");
 });
