@@ -16,7 +16,10 @@ import { holdSeat, holdsSession, mayReturn, reholdSeat } from "../node/room-inte
 import type { SeatLedger } from "./seat-ledger.ts";
 
 const SESSION_ID_BYTES = 16;
-/** A room that looked open may fill up before the seat is taken in it: then another is tried. */
+/**
+ * A room that looked open may fill up before the seat is taken in it: then another is tried, and at
+ * last one is made for this player alone, who would lose every such race in a storm of joins.
+ */
 const ROOMS_TRIED_MAX = 5;
 
 type SeatRequest = Extract<ReserveRequest, { kind: "seat" }>;
@@ -93,7 +96,9 @@ export class Matchmaker {
   async #place(request: SeatRequest, sessionId: SessionId): Promise<Room> {
     const seat = { sessionId, options: request.options, auth: request.player };
     for (let tried = 0; tried < ROOMS_TRIED_MAX; tried += 1) {
-      const room = await this.#roomFor(request);
+      const last = tried === ROOMS_TRIED_MAX - 1;
+      const alone = last && request.mode === "joinOrCreate";
+      const room = await this.#roomFor(alone ? { ...request, mode: "create" } : request);
       if (await holdSeat(room, seat, request.holdMs)) return room;
       if (request.mode === "joinById") break;
     }

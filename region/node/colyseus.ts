@@ -48,12 +48,19 @@ export interface RoomsOptions {
   readonly log: Logger;
 }
 
+interface SharedCreation {
+  readonly creating: Promise<Room>;
+  seatsLeft: number;
+}
+
 export class Rooms {
   readonly #options: RoomsOptions;
   /** From creation until `onDispose` has settled. */
   readonly #alive = new Map<RoomId, Room>();
   /** By game: while a room is being made, others who would make one wait for it. */
-  readonly #shared = new Map<GameName, Promise<Room>>();
+  readonly #shared = new Map<GameName, SharedCreation>();
+  /** By game: how many players its newest room takes. */
+  readonly #seats = new Map<GameName, number>();
   /** Rooms whose `onCreate` has not settled. */
   #making = 0;
   #ending = false;
@@ -104,15 +111,26 @@ export class Rooms {
     return listing ? matchMaker.getLocalRoomById(listing.roomId) : undefined;
   }
 
-  /** As `findOpen`, or else a new room, which all who ask meanwhile share. */
+  /**
+   * As `findOpen`, or else a new room, which those who ask meanwhile share: as many as it has seats,
+   * once a room of that game was seen, because the others would find it full.
+   */
   async findOrCreate(game: GameName, options: JoinOptions): Promise<Room> {
     const open = await this.findOpen(game, options);
     if (open) return open;
     const underWay = this.#shared.get(game);
-    if (underWay) return underWay;
-    const creating = this.create(game, options).finally(() => this.#shared.delete(game));
-    this.#shared.set(game, creating);
-    return creating;
+    if (underWay && underWay.seatsLeft > 0) {
+      underWay.seatsLeft -= 1;
+      return underWay.creating;
+    }
+    const creating = this.create(game, options);
+    const shared = { creating, seatsLeft: (this.#seats.get(game) ?? Infinity) - 1 };
+    this.#shared.set(game, shared);
+    try {
+      return await creating;
+    } finally {
+      if (this.#shared.get(game) === shared) this.#shared.delete(game);
+    }
   }
 
   /**
@@ -198,13 +216,15 @@ export class Rooms {
       return;
     }
     const roomId = named.data;
+    const game = GameName.parse(room.roomName);
     this.#alive.set(roomId, room);
+    this.#seats.set(game, room.maxClients);
     guardRoom(room, events.failed);
     onceGone(room, () => {
       this.#alive.delete(roomId);
       events.ended(roomId);
     });
-    events.created(room, roomId, GameName.parse(room.roomName));
+    events.created(room, roomId, game);
     if (this.#ending) this.#attempt(room, "end", () => this.end(room));
   }
 

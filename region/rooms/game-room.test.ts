@@ -173,8 +173,6 @@ test("a message reaches its handler parsed, and a wrong one does not", async () 
   client.say("explode", {});
   assert.deepEqual(failures, ["onMessage: boom"]);
   assert.equal(client.closedWith, undefined);
-  for (let i = 0; i < 70; i++) client.say("move", { x: i });
-  await settled(() => client.closedWith === CloseCode.WITH_ERROR);
   await room.disconnect();
 });
 

@@ -36,7 +36,6 @@ export abstract class GameRoom<S extends Schema = Schema>
 {
   /** How long the place of a player whose connection dropped is kept. */
   readonly reconnectGraceMs: number = 30_000;
-  override maxMessagesPerSecond = 60;
 
   readonly #roster = new Roster();
   readonly #returning = new WeakSet<Client>();

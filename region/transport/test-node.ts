@@ -3,9 +3,11 @@
  * signed by a key that stands for the core's.
  */
 import { generateKeyPairSync } from "node:crypto";
+import type { Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
+import type { Logger } from "pino";
 import { Registry } from "prom-client";
-import { systemClock } from "../../shared/clock.ts";
+import { type Clock, systemClock } from "../../shared/clock.ts";
 import { GameName, NodeId } from "../../shared/ids.ts";
 import { createLog } from "../../shared/log.ts";
 import type { JoinMode, SeatReservation } from "../../shared/protocol/join.ts";
@@ -34,6 +36,10 @@ export interface TestNodeOptions {
   readonly origins?: readonly string[];
   readonly capacity?: number;
   readonly host?: string;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  /** In place of the claim at the core: a `GameRoom` does not tick before it has an epoch. */
+  readonly created?: (room: Room) => void;
 }
 
 /** A seat together with all that leads to it. */
@@ -67,11 +73,10 @@ export class TestNode {
   aheadMs = 0;
   readonly #signer = generateKeyPairSync("ed25519");
   readonly #host: string;
-  readonly #player = newPlayerId();
+  readonly player = newPlayerId();
 
   constructor(options: TestNodeOptions) {
-    const log = createLog("region", "silent");
-    const clock = systemClock;
+    const { log = createLog("region", "silent"), clock = systemClock, created } = options;
     this.#host = options.host ?? "127.0.0.1";
     this.ledger = new SeatLedger(options.capacity ?? 100);
     this.rooms = new Rooms({
@@ -80,7 +85,7 @@ export class TestNode {
       log,
       events: {
         invalidMessage() {},
-        created() {},
+        created: (room) => created?.(room),
         left: (sessionId) => this.ledger.left(sessionId),
         ended: (roomId) => {
           this.ended.push(roomId);
@@ -159,7 +164,7 @@ export class TestNode {
   }
 
   reserve(game: string, mode: JoinMode = "joinOrCreate", holdMs = 5_000): Promise<ReserveAnswer> {
-    const player = { playerId: this.#player, name: "Ada", sessionEpoch: [1, 1] as const };
+    const player = { playerId: this.player, name: "Ada", sessionEpoch: [1, 1] as const };
     const name = GameName.parse(game);
     return this.matchmaker.reserve({ kind: "seat", player, game: name, mode, options: {}, holdMs });
   }
@@ -170,7 +175,7 @@ export class TestNode {
   }
 
   ticketFor(answer: ReserveAnswer, wrong: Partial<TicketClaims> = {}): TestSeat {
-    const claims = claimsFor(answer, this.#player, wrong);
+    const claims = claimsFor(answer, this.player, wrong);
     return this.seatWith(answer, claims, this.sign(claims));
   }
 
