@@ -7,12 +7,11 @@
  * A frame is made before each patch, also when nobody is connected. A frame that can't be made is
  * reported, and the next one is a full one; the room itself lives on.
  */
-import { type Client, ClientState, Room } from "@colyseus/core";
+import { type Client, Room } from "@colyseus/core";
 import type { Encoder, Schema } from "@colyseus/schema";
 import type { Epoch } from "../../shared/epoch.ts";
 import { CapturingSerializer } from "./capturing-serializer.ts";
 import { FixedStep } from "./fixed-step.ts";
-import { KEEP_ALIVE_FRAME, KEEP_ALIVE_MS } from "./keep-alive.ts";
 import type { SessionRecord } from "./player.ts";
 import type { Random } from "./random.ts";
 import { RoomStateError } from "./room-error.ts";
@@ -49,7 +48,6 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   #recorder: RoomRecorder | undefined;
   #simulation: Simulation | undefined;
   #loop: FixedStep | undefined;
-  #lastSentMs = 0;
 
   onTick?(dtMs: number): void;
 
@@ -136,7 +134,6 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.#serializer = new CapturingSerializer({
       types: this.#types,
       beforePatch: (encoder) => this.#recordFrame(encoder),
-      afterPatch: (sent) => this.#keepAlive(sent),
       isReturning: (client) => this.isReturning(client),
     });
     super.setSerializer(this.#serializer as unknown as Parameters<Room["setSerializer"]>[0]);
@@ -223,16 +220,6 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.#attempt("replicate", () => {
       recorder.write(encoder, this.#running.progress, JSON.stringify(this.#record()));
     });
-  }
-
-  #keepAlive(sent: boolean): void {
-    const nowMs = this.services.clock.monotonicMs();
-    if (!sent && nowMs - this.#lastSentMs < KEEP_ALIVE_MS) return;
-    this.#lastSentMs = nowMs;
-    if (sent) return;
-    for (const client of this.clients) {
-      if (client.state === ClientState.JOINED) client.raw(KEEP_ALIVE_FRAME);
-    }
   }
 }
 

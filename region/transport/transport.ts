@@ -25,6 +25,7 @@ import { Connection } from "./connection.ts";
 import { RoomClient } from "./room-client.ts";
 import { TransportMetrics } from "./transport-metrics.ts";
 import { originAllowed, parseUpgrade } from "./upgrade-request.ts";
+import { Upkeep } from "./upkeep.ts";
 import {
   createUwsApp,
   type HttpRequest,
@@ -97,6 +98,7 @@ export class UwsTransport extends Transport {
   readonly #origins: ReadonlySet<string>;
   /** The newest connection of each session. */
   readonly #current = new Map<SessionId, Connection<SocketData>>();
+  readonly #upkeep: Upkeep;
   #app: UwsApp | undefined;
   #listener: Listener | undefined;
   #connections = 0;
@@ -105,6 +107,7 @@ export class UwsTransport extends Transport {
     super();
     this.#options = options;
     this.#origins = new Set(options.origins);
+    this.#upkeep = new Upkeep(options.clock);
     this.#metrics = new TransportMetrics(options.metrics, () => this.#connections);
   }
 
@@ -148,10 +151,12 @@ export class UwsTransport extends Transport {
     });
     refuseOtherRequests(app);
     this.#listener = await listen(app, host, port);
+    this.#upkeep.start();
   }
 
   /** Cuts every connection and gives the port back. */
   override shutdown(): void {
+    this.#upkeep.stop();
     this.#listener?.close();
     this.#listener = undefined;
     this.#app?.close();
@@ -258,6 +263,7 @@ export class UwsTransport extends Transport {
     older?.refuse("session_taken_over");
     try {
       await entering;
+      this.#upkeep.entered(connection, client);
     } catch (err) {
       const current = this.#current.get(sessionId);
       // A later connection of the session has the seat by now, and its fate is told by that one.
@@ -305,6 +311,7 @@ export class UwsTransport extends Transport {
       this.#current.delete(sessionId);
       this.#options.sessions.dropped(sessionId);
     }
+    this.#upkeep.gone(connection);
     connection.closed(code);
   }
 
