@@ -57,6 +57,7 @@ const LIMITS: TransportLimits = {
   frameBytesMax: 16_384,
   backpressureBytesMax: 262_144,
   connectionsMax: 100,
+  beaconsMax: 100,
 };
 
 export class TestNode {
