@@ -28,7 +28,9 @@ import { type StateClass, stateTypes } from "./snapshot-schema.ts";
 import type { NewTimer, Timer, TimerData } from "./timers.ts";
 
 /** By timer name, as arrow functions, so that `this` is the room. */
-export type TimerHandlers = Readonly<Record<string, (data: TimerData | undefined) => void>>;
+export type TimerHandlers = Readonly<
+  Record<string, (data: TimerData | undefined) => void | Promise<void>>
+>;
 
 export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ state: S }> {
   /** The class of the state; its constructor runs without arguments. */
@@ -49,7 +51,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   #simulation: Simulation | undefined;
   #loop: FixedStep | undefined;
 
-  onTick?(dtMs: number): void;
+  onTick?(dtMs: number): void | Promise<void>;
 
   /** What the room needs from its node. */
   get services(): RoomServices {
@@ -194,18 +196,21 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.#attempt("onTick", () => this.onTick?.(this.tickMs));
   }
 
-  #fire({ name, data }: Timer): void {
+  #fire({ name, data }: Timer): unknown {
     const handle = Object.hasOwn(this.timers, name) ? this.timers[name] : undefined;
     // A restored timer may be of a build that knew more names.
     if (!handle) throw new RoomStateError("schema_mismatch", `no timers.${name} in this build`);
-    handle(data);
+    return handle(data);
   }
 
-  #attempt(method: string, run: () => void): void {
+  /** Runs game code whose failure must not reach the caller, nor, when it is async, the process. */
+  #attempt(method: string, run: () => unknown): void {
+    const failed = (error: unknown) => this.onUncaughtException(asError(error), method);
     try {
-      run();
+      const result = run();
+      if (isPromise(result)) result.then(undefined, failed);
     } catch (error) {
-      this.onUncaughtException(asError(error), method);
+      failed(error);
     }
   }
 
@@ -221,6 +226,10 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
       recorder.write(encoder, this.#running.progress, JSON.stringify(this.#record()));
     });
   }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value;
 }
 
 function asError(error: unknown): Error {
