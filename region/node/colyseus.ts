@@ -20,6 +20,7 @@ import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame } from "../rooms/define-game.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
 import { onceGone, reholdSeat, waitingSeats } from "./room-internals.ts";
+import { authenticate, type Newcomer } from "./static-auth.ts";
 
 /** A room's `onCreate` may take this long. */
 const CREATE_DEADLINE_MS = 5_000;
@@ -99,6 +100,16 @@ export class Rooms {
 
   hasGame(game: GameName): boolean {
     return this.#options.games.has(game);
+  }
+
+  /**
+   * What will be the newcomer's `client.auth` in a room of that game.
+   * @throws {MeridianError} `unknown_game`; `forbidden` or `timeout` by the game's `static onAuth`
+   */
+  async authenticate(game: GameName, newcomer: Newcomer): Promise<unknown> {
+    const roomClass = this.#options.games.get(game);
+    if (!roomClass) throw new MeridianError("unknown_game");
+    return authenticate(roomClass, newcomer, this.#options.clock);
   }
 
   find(roomId: RoomId): Room | undefined {
