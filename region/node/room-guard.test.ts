@@ -51,7 +51,6 @@ class Plain extends Room<{ state: State }> {
 
 const node = new TestNode({
   games: { game: Game, plain: Plain },
-  created: (room) => room instanceof GameRoom && room.grantEpoch([1, 1]),
 });
 const unhandled: unknown[] = [];
 const onUnhandled = (error: unknown) => unhandled.push(error);

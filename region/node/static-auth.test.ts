@@ -32,7 +32,6 @@ const clock = new FakeClock();
 const node = new TestNode({
   games: { plain: Plain, game: Game },
   clock,
-  created: (room) => room instanceof GameRoom && room.grantEpoch([1, 1]),
 });
 before(() => node.start());
 after(() => node.stop());

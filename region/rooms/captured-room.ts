@@ -2,7 +2,8 @@
  * A Colyseus room whose whole self can be captured while it runs, and go on elsewhere: state, tick,
  * timers, randomness, entity ids, listing and players. What it does with players is `GameRoom`'s.
  *
- * Nothing runs before the room's epoch is granted: twins of a room must not both play on.
+ * Nothing runs and nobody enters before the room's epoch is granted: twins of a room must not both play
+ * on.
  *
  * A frame is made before each patch, also when nobody is connected. A frame that can't be made is
  * reported, and the next one is a full one; the room itself lives on.
@@ -10,7 +11,9 @@
 import { type Client, Room } from "@colyseus/core";
 import type { Encoder, Schema } from "@colyseus/schema";
 import type { Epoch } from "../../shared/epoch.ts";
+import { isFailure } from "../../shared/errors.ts";
 import { CapturingSerializer } from "./capturing-serializer.ts";
+import { EpochGate } from "./epoch-gate.ts";
 import { FixedStep } from "./fixed-step.ts";
 import type { SessionRecord } from "./player.ts";
 import type { Random } from "./random.ts";
@@ -46,6 +49,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   readonly #types = stateTypes((this.constructor as typeof CapturedRoom).State);
   /** Under which the room runs; before it is granted no tick runs and no frame leaves. */
   #epoch: Epoch | undefined;
+  readonly #gate = new EpochGate();
   #serializer: CapturingSerializer | undefined;
   #recorder: RoomRecorder | undefined;
   #simulation: Simulation | undefined;
@@ -63,9 +67,10 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     return this.#epoch;
   }
 
-  /** The core granted this node the room: from here on it ticks. */
+  /** The core granted this node the room: from here on it ticks, and who waited is let in. */
   grantEpoch(epoch: Epoch): void {
     this.#epoch = epoch;
+    this.#gate.open();
     if (this.#loop) return;
     this.#loop = new FixedStep(this.services.clock, this.tickMs, () => this.#step());
     this.#loop.start();
@@ -142,6 +147,8 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   }
 
   override onUncaughtException(error: Error, method: string): void {
+    // A refusal, which the transport tells the player; no code failed.
+    if (method === "onJoin" && isFailure(error.cause)) return;
     this.services.log.error({ err: error, roomId: this.roomId, method }, "game code failed");
     this.services.failed(this, error, method);
   }
@@ -164,6 +171,16 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.state = state as unknown as typeof this.state;
     if (this.#serializer) continueIds(this.#serializer.stateEncoder, image);
     await restoreListing(this, record);
+  }
+
+  /** Resolves once the epoch is granted. */
+  protected get granted(): Promise<void> {
+    return this.#gate.passed;
+  }
+
+  override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
+    this.#gate.close();
+    return super.disconnect(closeCode);
   }
 
   protected halt(): void {

@@ -158,6 +158,7 @@ test("a room ticks only once its epoch is granted, at a fixed step", async () =>
 
 test("a message reaches its handler parsed, and a wrong one does not", async () => {
   const room = await makeDuel("messages");
+  room.grantEpoch([1, 1]);
   const client = await FakeClient.join(room, "s1", ada);
   client.say("move", { x: 3, cheat: true });
   assert.equal(room.state.heroes.get("s1")?.x, 3);
@@ -176,6 +177,7 @@ test("a message reaches its handler parsed, and a wrong one does not", async () 
 
 test("a dropped player is away, comes back as the same, or is lost; one who leaves is gone", async () => {
   const room = await makeDuel("drops");
+  room.grantEpoch([1, 1]);
   const client = await FakeClient.join(room, "s1", ada);
   const inRoom = () => [...room.players.values()][0];
   const player = inRoom();
@@ -193,6 +195,7 @@ test("a dropped player is away, comes back as the same, or is lost; one who leav
 
 test("a player whom the server removes is not waited for", async () => {
   const room = await makeDuel("kicks");
+  room.grantEpoch([1, 1]);
   await FakeClient.join(room, "s1", ada);
   const client = await FakeClient.join(room, "s2", bea);
   client.drop(CloseCode.WITH_ERROR);
@@ -203,6 +206,7 @@ test("a player whom the server removes is not waited for", async () => {
 
 test("a client without a player's auth is refused", async () => {
   const room = await makeDuel("auth");
+  room.grantEpoch([1, 1]);
   await assert.rejects(FakeClient.join(room, "s1", { playerId: "x" } as unknown as RoomAuth));
   assert.equal(room.players.size, 0);
   assert.deepEqual(seen, ["setup"]);

@@ -5,7 +5,13 @@
  * wall clock. What it throws is reported and counted; the room lives on. Colyseus' own hooks
  * (`onCreate`, `onJoin`, …) belong to this class; `defineGame` refuses a game that overrides them.
  */
-import { type Client, CloseCode, type MessageContext, type Room } from "@colyseus/core";
+import {
+  type Client,
+  ClientState,
+  CloseCode,
+  type MessageContext,
+  type Room,
+} from "@colyseus/core";
 import type { Schema } from "@colyseus/schema";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import type { SessionId } from "../../shared/ids.ts";
@@ -70,10 +76,17 @@ export abstract class GameRoom<S extends Schema = Schema>
     }
   }
 
-  /** @throws {MeridianError} `unauthorized` without a player's auth, `conflict` for a taken session */
+  /**
+   * Colyseus sends the join, and reads messages, only after it: so both wait for the room's epoch.
+   * @throws {MeridianError} `unauthorized` without a player's auth, `conflict` for a taken session,
+   *   `going_away` when the room ends without an epoch
+   */
   override async onJoin(client: Client, options: unknown): Promise<void> {
     const auth = RoomAuth.safeParse(client.auth);
     if (!auth.success) throw new MeridianError("unauthorized", { cause: auth.error });
+    await this.granted;
+    // Colyseus drops a client that left meanwhile.
+    if (client.state === ClientState.LEAVING) return;
     const known = this.#roster.find(client.sessionId);
     if (known && (known.client || known.id !== auth.data.playerId)) {
       throw new MeridianError("conflict", { message: "The session is in the room already." });
