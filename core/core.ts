@@ -14,7 +14,7 @@ import { IdentityFiles } from "../shared/link/identity-files.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { Accounts } from "./accounts/accounts.ts";
-import { GuestGate } from "./accounts/guest-gate.ts";
+import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import type { CoreConfig } from "./config.ts";
@@ -23,11 +23,11 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
+import { CallGate } from "./http/call-gate.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
-import { JoinGate } from "./join/join-gate.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
@@ -74,6 +74,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const metrics = createMetrics({ process: "core" });
   const master = config.MASTER_KEY;
   const common = { clock, log, metrics };
+  const callGate = (calls: string, underWayMax: number) =>
+    new CallGate({ calls, underWayMax, ...common });
 
   const database = new Database({
     url: config.DATABASE_URL,
@@ -99,18 +101,24 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     refreshGraceMs: config.REFRESH_GRACE_MS,
     ...common,
   });
-  const gate = new GuestGate(guestLimit(config), common);
+  const gate = new GuestGate(guestLimits(config), common);
+  const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
-  const linkClient = new LinkClient(identity, clock);
-  const calls = new NodeCalls(linkClient);
+  const clients = {
+    reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
+    others: new LinkClient(identity, clock),
+  };
+  const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
     topology,
     database,
     endedRooms,
     ...common,
-    // Nobody waits for idle connections to close.
-    onGone: (address) => void linkClient.forget(address),
+    onGone(address) {
+      // Nobody waits for idle connections to close.
+      for (const client of Object.values(clients)) void client.forget(address);
+    },
   });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const joins = new Joins({
@@ -121,7 +129,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     tokens,
     reconnections: new ReconnectionTokens(master),
     database,
-    gate: new JoinGate(config.JOINS_UNDER_WAY_MAX, metrics),
+    joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+    returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
     clock,
     metrics: new JoinMetrics(common),
   });
@@ -144,7 +153,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addCors(server, config.PUBLIC_ORIGINS);
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { accounts, tokens, gate });
+      addAccountRoutes(server, { accounts, tokens, gate, tokenGate });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -189,7 +198,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       endedRooms,
       registry,
       new IdentityFiles({ identity, read: readIdentity, ...common }),
-      { name: "link client", stop: () => linkClient.stop() },
+      { name: "link client of reserves", stop: () => clients.reserves.stop() },
+      { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
       linkServing,
       publicServing,
@@ -206,9 +216,18 @@ function plainServer(log: Logger, trustedProxies: readonly string[] = []): HttpS
   });
 }
 
-function guestLimit(config: CoreConfig): GuestLimit {
-  return new GuestLimit(
-    { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
-    { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
-  );
+function guestLimits(config: CoreConfig): GuestLimits {
+  return {
+    made: new GuestLimit(
+      { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
+      { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
+    ),
+    loggedIn: new GuestLimit(
+      {
+        perSecond: config.GUEST_LOG_INS_PER_PREFIX_PER_SECOND,
+        burst: config.GUEST_LOG_INS_PER_PREFIX_BURST,
+      },
+      { perSecond: config.GUEST_LOG_INS_PER_SECOND, burst: config.GUEST_LOG_INS_BURST },
+    ),
+  };
 }

@@ -121,6 +121,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       protocol: PROTOCOL_VERSION,
       build: "test",
       publicAddress: `${name}.test:${port}`,
+      nodeAddress: `127.0.0.1:${port}`,
       linkAddress: `127.0.0.1:${port}`,
       games: ["arena"],
       state: "active",

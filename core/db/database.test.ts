@@ -5,6 +5,7 @@ import { systemClock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
+import { until } from "../../test/until.ts";
 import { Database, type Tx } from "./database.ts";
 import { readMigrations } from "./migrate.ts";
 import { createTestDatabase } from "./test-database.ts";
@@ -28,11 +29,6 @@ after(async () => {
   await proxy.stop();
   await created.drop();
 });
-
-async function until(check: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 5_000;
-  while (!(await check())) assert.ok(performance.now() < endMs, "not true within 5 s");
-}
 
 async function backend(): Promise<number | undefined> {
   const rows = await database.rows<{ pid: number }>("select pg_backend_pid() as pid");
@@ -81,7 +77,7 @@ async function loseConnection(tx: Tx): Promise<void> {
   await owner.connect();
   await owner.query("select pg_terminate_backend($1)", [row?.pid]);
   await owner.end();
-  await until(async () => (await lost()) > before);
+  await until("the pool notices", async () => (await lost()) > before);
 }
 
 async function countOf(kind: string): Promise<number> {
@@ -136,7 +132,7 @@ test("while the database is away callers get `unavailable`, and it recovers by i
   // The core's own role may not see what other sessions run.
   const owner = new pg.Client({ connectionString: created.url });
   await owner.connect();
-  await until(async () => {
+  await until("the statement runs", async () => {
     const text = "select from pg_stat_activity where query = 'select pg_sleep(30)'";
     return (await owner.query(text)).rowCount === 1;
   });

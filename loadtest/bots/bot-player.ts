@@ -24,7 +24,7 @@ import { isFailure, type MeridianError } from "../../shared/errors.ts";
 const LOG_IN_BUDGET: RetryBudget = { attemptsMax: 60, totalMs: 120_000 };
 const AGAIN: Backoff = { firstMs: 1_000, mostMs: 15_000 };
 /** Having played this long, a bot was well placed: earlier failures don't delay its next search. */
-const SETTLED_MS = 10_000;
+const SETTLED_MS = 2_000;
 
 /** Is told what happens to a bot, as it happens. */
 export interface BotObserver {
@@ -71,6 +71,14 @@ export class BotPlayer {
     return this.#connection;
   }
 
+  /** The room it is in, with the names of those who are connected there, as it sees them. */
+  get room(): { readonly roomId: string; readonly present: readonly string[] } | undefined {
+    if (!this.#play) return undefined;
+    const { roomId, state } = this.#play;
+    const present = [...state.players.values()].filter(({ connected }) => connected);
+    return { roomId, present: present.map(({ name }) => name) };
+  }
+
   /** Plays until the signal, then leaves; resolves when the room has let go. Runs once. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
@@ -80,7 +88,7 @@ export class BotPlayer {
       const enteredMs = clock.monotonicMs();
       if (play) await this.#stay(play, signal);
       const settled = play && clock.monotonicMs() - enteredMs >= SETTLED_MS;
-      failures = settled ? 0 : failures + 1;
+      failures = settled || this.#leftItself ? 0 : failures + 1;
       await sleep(clock, backoffMs(Math.max(1, failures), AGAIN, random()), signal);
     }
     // It may have been between two rooms.
@@ -145,6 +153,10 @@ export class BotPlayer {
     // A new round starts from nothing.
     if (score > this.#score) observer.banked?.(score - this.#score);
     this.#score = score;
+  }
+
+  get #leftItself(): boolean {
+    return this.#connection.phase === "left" && this.#connection.reason === "asked";
   }
 
   get #self() {

@@ -36,6 +36,8 @@ export class TestCore {
   heartbeatFailure: MeridianError | undefined;
   /** Claims are answered with these, one each, and granted when none is left. */
   readonly claimFailures: MeridianError[] = [];
+  /** When set, claims are answered only once it resolves. */
+  claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
   /** The core's clock is ahead by this. */
   aheadMs = 0;
@@ -67,6 +69,7 @@ export class TestCore {
     });
     this.#server.post("/link/claim", { schema: { body: ClaimRequest } }, async (request) => {
       this.claims.push(request.body);
+      await this.claimsHeld;
       const failure = this.claimFailures.shift();
       if (failure) throw failure;
       return { roomEpoch: [1, this.claims.length] };

@@ -64,6 +64,7 @@ export class RegionNode {
   readonly #ledger: SeatLedger;
   readonly #load: LoadMeter;
   readonly #client: LinkClient;
+  readonly #heartbeatClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #rooms: Rooms;
   readonly #transport: UwsTransport;
@@ -80,12 +81,15 @@ export class RegionNode {
     this.#ledger = new SeatLedger(config.REGION_CAPACITY);
     this.#load = new LoadMeter(metrics);
     this.#client = new LinkClient(identity, clock);
+    // Connections and a breaker of their own: whatever becomes of claims, the lease must not run out.
+    this.#heartbeatClient = new LinkClient(identity, clock);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
 
     this.#heartbeats = new Heartbeats({
       ...core,
+      client: this.#heartbeatClient,
       keys,
       report: () => this.#report(),
       onWanted,
@@ -150,7 +154,12 @@ export class RegionNode {
         stop: () => this.#link.close(),
       },
       new IdentityFiles({ identity, read: readIdentity, clock, log, metrics }),
-      { name: "link client", stop: () => this.#client.stop() },
+      {
+        name: "link clients",
+        stop: async () => {
+          await Promise.all([this.#client.stop(), this.#heartbeatClient.stop()]);
+        },
+      },
       {
         name: "heartbeats",
         start: () => {
@@ -269,8 +278,10 @@ export class RegionNode {
       protocol: PROTOCOL_VERSION,
       build: config.BUILD,
       publicAddress: players,
+      nodeAddress: `${config.REGION_HOST}:${this.#transport.port}`,
       linkAddress: link,
       games: [...this.#games],
+      openSeats: this.#rooms.openSeats,
       state: this.#state,
       capacity: config.REGION_CAPACITY,
       ...this.#ledger.counts(nowMs),

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ArenaState } from "../../region/games/arena/arena-state.ts";
 import { Meridian } from "../../shared/client/meridian.ts";
-import { StatusAnswer } from "../../shared/protocol/ops.ts";
 import { until } from "../until.ts";
-import { regionsOf, worldForTests } from "../world.ts";
+import { regionsOf, seatsHeld, worldForTests } from "../world.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../loadtest/bots/main.ts");
 const BOTS = 12;
@@ -36,17 +35,6 @@ function online(players: number): Promise<unknown> {
   });
 }
 
-/** Seats promised to players who have not come, or kept for those who dropped. */
-async function seatsHeld(): Promise<number> {
-  const { core, operatorToken } = world();
-  const response = await fetch(`${core.opsUrl}/ops/status`, {
-    headers: { authorization: `Bearer ${operatorToken}` },
-    signal: AbortSignal.timeout(5_000),
-  });
-  const { regions } = StatusAnswer.parse(await response.json());
-  return regions.flatMap(({ nodes }) => nodes).reduce((sum, { reserved }) => sum + reserved, 0);
-}
-
 test("all bots play, bank coins, and leave at Ctrl-C", async (t) => {
   const { child, output } = startBots("--players", String(BOTS), "--seed", "1");
   t.after(() => child.kill("SIGKILL"));
@@ -73,7 +61,7 @@ test("all bots play, bank coins, and leave at Ctrl-C", async (t) => {
   await until("the bots are gone from the room", () => bots().length === 0);
   await play.leave();
   await online(0);
-  assert.equal(await seatsHeld(), 0, "no seat is kept for anyone");
+  assert.equal(await seatsHeld(world()), 0, "no seat is kept for anyone");
 });
 
 test("with --seconds the bots leave by themselves", async (t) => {
