@@ -11,7 +11,7 @@ import { GameRoom } from "../rooms/game-room.ts";
 import { handler } from "../rooms/message-handler.ts";
 import { closeOf, grantEpoch, TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
-import { internals } from "./room-internals.ts";
+import { holdSeat, internals } from "./room-internals.ts";
 
 const CREATE_DEADLINE_MS = 5_000;
 const EPOCH: Epoch = [1, 1];
@@ -137,6 +137,30 @@ test("a room never holds more than its maxClients, however many come at once", a
   }
   await Promise.all(joined.map((room) => room.leave()));
   assert.deepEqual(ledger.counts(clock.monotonicMs()), { connected: 0, reserved: 0 });
+});
+
+test("a room that is ended ends, however many ask for a seat in it meanwhile", async () => {
+  const { roomId } = await node.reserve("pair");
+  const room = roomOf(roomId);
+  room.maxClients = Infinity;
+  const held = { sessionId: "from-before", options: {}, auth: {} };
+  const byId = { ...seatRequest(), kind: "seat", mode: "joinById", roomId } as const;
+  let over = false;
+  const ending = rooms.end(room).then(() => {
+    over = true;
+  });
+  await holdSeat(room, held, 60_000);
+  // One question after the other, each as soon as the last is answered.
+  const granted: RoomId[] = [];
+  while (!over) {
+    granted.push((await node.reserve("pair")).roomId);
+    await assert.rejects(matchmaker.reserve(byId), { kind: "room_not_found" });
+    clock.advance(20);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await ending;
+  assert.equal(rooms.ids.includes(roomId), false);
+  assert.equal(granted.includes(roomId), false);
 });
 
 for (const game of ["counting", "plain-counting"]) {

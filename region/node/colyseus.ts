@@ -64,6 +64,8 @@ export class Rooms {
   readonly #shared = new Map<GameName, SharedCreation>();
   /** By game: how many players its newest room takes. */
   readonly #seats = new Map<GameName, number>();
+  /** Rooms that are being ended. */
+  readonly #leaving = new WeakSet<Room>();
   /** Rooms whose `onCreate` has not settled. */
   #making = 0;
   #ending = false;
@@ -125,14 +127,16 @@ export class Rooms {
     return authenticate(roomClass, newcomer, this.#options.clock);
   }
 
+  /** A room that is not ending. */
   find(roomId: RoomId): Room | undefined {
-    return matchMaker.getLocalRoomById(roomId);
+    const room = matchMaker.getLocalRoomById(roomId);
+    return room && !this.#leaving.has(room) ? room : undefined;
   }
 
   /** A public room of that game that takes players. */
   async findOpen(game: GameName, options: JoinOptions): Promise<Room | undefined> {
     const listing = await matchMaker.findOneRoomAvailable(game, options);
-    return listing ? matchMaker.getLocalRoomById(listing.roomId) : undefined;
+    return listing && this.find(RoomId.parse(listing.roomId));
   }
 
   /**
@@ -197,10 +201,18 @@ export class Rooms {
     return this.#making === 0 && this.#alive.size === 0;
   }
 
-  /** Gives back the seats that wait for players, sends the players away to reconnect, ends the room. */
+  /**
+   * Takes the room out of the search, gives back the seats that wait for players, sends the players
+   * away to reconnect, ends the room. Nobody finds it meanwhile, or it would go on for as long as
+   * somebody comes.
+   */
   async end(room: Room): Promise<void> {
-    await Promise.all(waitingSeats(room).map((sessionId) => reholdSeat(room, sessionId, 0)));
-    while (waitingSeats(room).length > 0) await sleep(this.#options.clock, POLL_MS);
+    this.#leaving.add(room);
+    await room.lock();
+    for (let seats = waitingSeats(room); seats.length > 0; seats = waitingSeats(room)) {
+      await Promise.all(seats.map((sessionId) => reholdSeat(room, sessionId, 0)));
+      await sleep(this.#options.clock, POLL_MS);
+    }
     await room.disconnect(GOING_AWAY);
   }
 
