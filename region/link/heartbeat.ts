@@ -4,7 +4,7 @@
  *
  * Never two are under way; each has a deadline. While none is answered the lease runs out, rooms play
  * on, and the next answer mends everything. Only `stale_incarnation` is final: the core knows a newer
- * life of this node, so this one must end.
+ * life of this node, so this one must end. It is told once; no heartbeat follows and no seat is granted.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -34,7 +34,7 @@ export interface HeartbeatsOptions {
   readonly keys: KeySet;
   readonly report: () => Report;
   readonly onWanted: (wanted: HeartbeatAnswer["wanted"]) => void;
-  /** The core knows a newer life of this node. */
+  /** The core knows a newer life of this node. Called once. */
   readonly onSuperseded: (error: unknown) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -50,6 +50,7 @@ export class Heartbeats {
   #sequence = 0;
   #underWay: Promise<void> | undefined;
   #cancel: Cancel | undefined;
+  #superseded = false;
   /** What was logged last, so that each change is told once. */
   #told = "nothing";
 
@@ -107,8 +108,9 @@ export class Heartbeats {
     return coreTimeAt(this.#coreTime, this.#options.clock.monotonicMs());
   }
 
-  /** Sends one now, unless one is under way. Never rejects. */
+  /** Sends one now, unless one is under way or the node is superseded. Never rejects. */
   async beat(): Promise<void> {
+    if (this.#superseded) return;
     if (this.#underWay) {
       this.#outcomes.inc({ outcome: "skipped" });
       return;
@@ -161,6 +163,9 @@ export class Heartbeats {
     const kind = isFailure(error) ? error.kind : "internal";
     this.#outcomes.inc({ outcome: kind });
     if (isFailure(error, "stale_incarnation")) {
+      this.#superseded = true;
+      this.#cancel?.();
+      this.#lease = NO_LEASE;
       onSuperseded(error);
       return;
     }

@@ -45,8 +45,8 @@ export class Matchmaker {
   }
 
   /**
-   * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `room_not_found`,
-   *   `room_full`, `timeout` or `internal` for a seat; `ticket_expired` or `ticket_used` for a
+   * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `forbidden`,
+   *   `room_not_found`, `room_full`, `timeout` or `internal` for a seat; `ticket_expired` or `ticket_used` for a
    *   renewal; `room_not_found` or `reconnect_expired` for a reconnect
    */
   async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
@@ -92,9 +92,10 @@ export class Matchmaker {
     }
   }
 
-  /** Finds a room by the request's mode and takes the seat in it. */
+  /** Asks the game whether it lets the player in, finds a room and takes the seat in it. */
   async #place(request: SeatRequest, sessionId: SessionId): Promise<Room> {
-    const seat = { sessionId, options: request.options, auth: request.player };
+    const auth = await this.#options.rooms.authenticate(request.game, request);
+    const seat = { sessionId, options: request.options, auth };
     for (let tried = 0; tried < ROOMS_TRIED_MAX; tried += 1) {
       const last = tried === ROOMS_TRIED_MAX - 1;
       const alone = last && request.mode === "joinOrCreate";

@@ -9,9 +9,9 @@ import { FakeClock } from "../../shared/fake-clock.ts";
 import { GameName, type RoomId } from "../../shared/ids.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { handler } from "../rooms/message-handler.ts";
-import { closeOf, TestNode } from "../transport/test-node.ts";
+import { closeOf, grantEpoch, TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
-import { internals } from "./room-internals.ts";
+import { holdSeat, internals } from "./room-internals.ts";
 
 const CREATE_DEADLINE_MS = 5_000;
 const EPOCH: Epoch = [1, 1];
@@ -62,7 +62,13 @@ let handlersBefore: number[] = [];
 const clock = new FakeClock();
 const games = { slow: Slow, pair: Pair, counting: Counting, "plain-counting": PlainCounting };
 const limits = { messagesPerSecondMax: 60 };
-const node = new TestNode({ games, limits, capacity: 5_000, clock });
+const node = new TestNode({
+  games,
+  limits,
+  capacity: 5_000,
+  clock,
+  created: (room) => room instanceof Slow || grantEpoch(room),
+});
 const { matchmaker, ledger, rooms } = node;
 before(() => {
   handlersBefore = handlers();
@@ -105,10 +111,13 @@ test("of twin rooms after a creation timeout the late one ends: it never ran, no
   assert.equal(late.tick, 0);
   assert.equal(late.epoch, undefined);
 
-  const room = await node.join(seat);
+  const joining = node.join(seat);
+  await until(() => kept.clients.length === 1, "the player at the door");
   clock.advance(1_000);
   assert.equal(kept.tick, 0, "nor does its twin run before it has an epoch");
+  assert.equal(kept.players.size, 0, "or let anybody in");
   kept.grantEpoch(EPOCH);
+  const room = await joining;
   clock.advance(1_000);
   assert.equal(kept.tick, 20);
   assert.equal(late.tick, 0);
@@ -128,6 +137,30 @@ test("a room never holds more than its maxClients, however many come at once", a
   }
   await Promise.all(joined.map((room) => room.leave()));
   assert.deepEqual(ledger.counts(clock.monotonicMs()), { connected: 0, reserved: 0 });
+});
+
+test("a room that is ended ends, however many ask for a seat in it meanwhile", async () => {
+  const { roomId } = await node.reserve("pair");
+  const room = roomOf(roomId);
+  room.maxClients = Infinity;
+  const held = { sessionId: "from-before", options: {}, auth: {} };
+  const byId = { ...seatRequest(), kind: "seat", mode: "joinById", roomId } as const;
+  let over = false;
+  const ending = rooms.end(room).then(() => {
+    over = true;
+  });
+  await holdSeat(room, held, 60_000);
+  // One question after the other, each as soon as the last is answered.
+  const granted: RoomId[] = [];
+  while (!over) {
+    granted.push((await node.reserve("pair")).roomId);
+    await assert.rejects(matchmaker.reserve(byId), { kind: "room_not_found" });
+    clock.advance(20);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await ending;
+  assert.equal(rooms.ids.includes(roomId), false);
+  assert.equal(granted.includes(roomId), false);
 });
 
 for (const game of ["counting", "plain-counting"]) {

@@ -20,6 +20,7 @@ import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame } from "../rooms/define-game.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
 import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
+import { authenticate, type Newcomer } from "./static-auth.ts";
 
 /** A room's `onCreate` may take this long. */
 const CREATE_DEADLINE_MS = 5_000;
@@ -63,6 +64,8 @@ export class Rooms {
   readonly #shared = new Map<GameName, SharedCreation>();
   /** By game: how many players its newest room takes. */
   readonly #seats = new Map<GameName, number>();
+  /** Rooms that are being ended. */
+  readonly #leaving = new WeakSet<Room>();
   /** Rooms whose `onCreate` has not settled. */
   #making = 0;
   #ending = false;
@@ -114,14 +117,26 @@ export class Rooms {
     return this.#options.games.has(game);
   }
 
+  /**
+   * What will be the newcomer's `client.auth` in a room of that game.
+   * @throws {MeridianError} `unknown_game`; `forbidden` or `timeout` by the game's `static onAuth`
+   */
+  async authenticate(game: GameName, newcomer: Newcomer): Promise<unknown> {
+    const roomClass = this.#options.games.get(game);
+    if (!roomClass) throw new MeridianError("unknown_game");
+    return authenticate(roomClass, newcomer, this.#options.clock);
+  }
+
+  /** A room that is not ending. */
   find(roomId: RoomId): Room | undefined {
-    return matchMaker.getLocalRoomById(roomId);
+    const room = matchMaker.getLocalRoomById(roomId);
+    return room && !this.#leaving.has(room) ? room : undefined;
   }
 
   /** A public room of that game that takes players. */
   async findOpen(game: GameName, options: JoinOptions): Promise<Room | undefined> {
     const listing = await matchMaker.findOneRoomAvailable(game, options);
-    return listing ? matchMaker.getLocalRoomById(listing.roomId) : undefined;
+    return listing && this.find(RoomId.parse(listing.roomId));
   }
 
   /**
@@ -186,10 +201,18 @@ export class Rooms {
     return this.#making === 0 && this.#alive.size === 0;
   }
 
-  /** Gives back the seats that wait for players, sends the players away to reconnect, ends the room. */
+  /**
+   * Takes the room out of the search, gives back the seats that wait for players, sends the players
+   * away to reconnect, ends the room. Nobody finds it meanwhile, or it would go on for as long as
+   * somebody comes.
+   */
   async end(room: Room): Promise<void> {
-    await Promise.all(waitingSeats(room).map((sessionId) => reholdSeat(room, sessionId, 0)));
-    while (waitingSeats(room).length > 0) await sleep(this.#options.clock, POLL_MS);
+    this.#leaving.add(room);
+    await room.lock();
+    for (let seats = waitingSeats(room); seats.length > 0; seats = waitingSeats(room)) {
+      await Promise.all(seats.map((sessionId) => reholdSeat(room, sessionId, 0)));
+      await sleep(this.#options.clock, POLL_MS);
+    }
     await room.disconnect(GOING_AWAY);
   }
 

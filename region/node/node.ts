@@ -194,6 +194,7 @@ export class RegionNode {
         frameBytesMax: config.FRAME_BYTES_MAX,
         backpressureBytesMax: config.BACKPRESSURE_BYTES_MAX,
         connectionsMax: config.CONNECTIONS_MAX,
+        beaconsMax: config.BEACONS_MAX,
       },
       border,
       findRoom: (roomId) => this.#rooms.find(roomId),

@@ -45,6 +45,8 @@ export interface ConnectionOptions<UserData> {
 export class Connection<UserData = unknown> extends Listeners {
   /** Colyseus keeps its listener here, to remove it later. */
   onleave: unknown;
+  /** Of all messages so far. */
+  bytesSent = 0;
 
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits;
@@ -77,8 +79,12 @@ export class Connection<UserData = unknown> extends Listeners {
   /** Sends, or ends the connection for a resync when that message would be lost. */
   send(data: Uint8Array): void {
     if (this.#readyState !== ReadyState.OPEN || !this.#socket) return;
-    if (this.#socket.send(data, true, false) === SEND_DROPPED) this.refuse("resync");
-    else this.#metrics.bytesSent += data.byteLength;
+    if (this.#socket.send(data, true, false) === SEND_DROPPED) {
+      this.refuse("resync");
+      return;
+    }
+    this.bytesSent += data.byteLength;
+    this.#metrics.bytesSent += data.byteLength;
   }
 
   /** Ends the connection for a failure of the catalogue: its close code, and its kind as reason. */

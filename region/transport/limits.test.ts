@@ -27,6 +27,7 @@ const LIMITS = {
   frameBytesMax: 1_024,
   backpressureBytesMax: 64 * 1_024,
   connectionsMax: 8,
+  beaconsMax: 6,
 };
 const node = new TestNode({ games: { any: AnyRoom }, limits: LIMITS });
 before(() => node.start());
@@ -237,16 +238,21 @@ test("what a room keeps of a message stays as it was", async () => {
   assert.deepEqual(packed, ["packed", { blob: Buffer.from([4, 5, 6]) }]);
 });
 
-test("more connections than the limit are refused, and their tickets stay good", async () => {
-  const sockets = await Promise.all([...Array(LIMITS.connectionsMax)].map(() => enter()));
-  const seat = await node.seat("any");
-  assert.equal((await closeOf(seat.url)).code, 1006);
-  const closed = sockets.map(closing);
-  for (const socket of sockets) socket.close();
-  await Promise.all(closed);
-  await until(() => node.connections() === 0, "room for more");
-  const socket = await enter(seat);
-  socket.close();
+test("beacons and returns are bounded, and a fresh ticket is good whatever they do", async () => {
+  const ping = `ws://${node.address}/ping`;
+  const beacons = Array.from({ length: LIMITS.beaconsMax }, () => new WebSocket(ping));
+  await until(() => node.connections() === LIMITS.beaconsMax, "the beacons");
+  assert.equal((await closeOf(ping)).code, 1006);
+
+  const seats = await Promise.all(
+    Array.from({ length: LIMITS.connectionsMax + 1 }, () => node.seat("any")),
+  );
+  const players = await Promise.all(seats.map((seat) => enter(seat)));
+  const [first] = seats;
+  assert.ok(first);
+  const returning = `${first.url}&reconnectionToken=${first.claims.reconnectionToken}`;
+  assert.equal((await closeOf(returning)).code, 1006, "past the limit nobody returns");
+  for (const socket of [...players, ...beacons]) socket.close();
 });
 
 test("a room may go on using a client whose connection is gone", async () => {

@@ -17,6 +17,7 @@ import { Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
+import { GameRoom } from "../rooms/game-room.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
 import { KeySet } from "./key-set.ts";
@@ -38,7 +39,7 @@ export interface TestNodeOptions {
   readonly host?: string;
   readonly clock?: Clock;
   readonly log?: Logger;
-  /** In place of the claim at the core: a `GameRoom` does not tick before it has an epoch. */
+  /** In place of the claim at the core, which grants a `GameRoom` its epoch at once by default. */
   readonly created?: (room: Room) => void;
 }
 
@@ -57,6 +58,7 @@ const LIMITS: TransportLimits = {
   frameBytesMax: 16_384,
   backpressureBytesMax: 262_144,
   connectionsMax: 100,
+  beaconsMax: 100,
 };
 
 export class TestNode {
@@ -76,7 +78,11 @@ export class TestNode {
   readonly player = newPlayerId();
 
   constructor(options: TestNodeOptions) {
-    const { log = createLog("region", "silent"), clock = systemClock, created } = options;
+    const {
+      log = createLog("region", "silent"),
+      clock = systemClock,
+      created = grantEpoch,
+    } = options;
     this.#host = options.host ?? "127.0.0.1";
     this.ledger = new SeatLedger(options.capacity ?? 100);
     this.rooms = new Rooms({
@@ -85,7 +91,7 @@ export class TestNode {
       log,
       events: {
         invalidMessage() {},
-        created: (room) => created?.(room),
+        created: (room) => created(room),
         left: (sessionId) => this.ledger.left(sessionId),
         ended: (roomId) => {
           this.ended.push(roomId);
@@ -198,6 +204,11 @@ export class TestNode {
       ...(returning && { reconnectionToken: returning }),
     });
   }
+}
+
+/** What the core's answer to a claim does. */
+export function grantEpoch(room: Room): void {
+  if (room instanceof GameRoom) room.grantEpoch([1, 1]);
 }
 
 /** Opens a bare websocket and answers how it was closed; 1006 also when it never opened. */
