@@ -144,30 +144,67 @@ export const coreSettings = {
     description: "How long a join waits for one region's seat before it asks the next, ms.",
     default: "1500",
   },
+  RESERVES_PER_NODE_MAX: {
+    schema: limit,
+    description:
+      "Seats that are asked of one node at a time; past it a join asks the next region at once. Below " +
+      "`JOINS_UNDER_WAY_MAX`, so that one node that hangs can't stop all joins.",
+    default: "128",
+  },
   JOINS_UNDER_WAY_MAX: {
     schema: limit,
-    description: "Joins, renewals and reconnections at a time; the next gets `unavailable`.",
+    description: "Joins at a time; the next gets `unavailable`.",
     default: "256",
+  },
+  RETURNS_UNDER_WAY_MAX: {
+    schema: limit,
+    description: "Renewals of tickets and reconnections at a time; the next gets `unavailable`.",
+    default: "256",
+  },
+  TOKEN_CALLS_UNDER_WAY_MAX: {
+    schema: limit,
+    description: "Refreshes of log-ins and log-outs at a time; the next gets `unavailable`.",
+    default: "128",
   },
   GUESTS_PER_PREFIX_PER_SECOND: {
     schema: rate,
-    description: "Guest log-ins a second from one address prefix (IPv4 /24, IPv6 /48).",
+    description: "Guests made a second from one address prefix (IPv4 /24, IPv6 /48).",
     default: "20",
   },
   GUESTS_PER_PREFIX_BURST: {
     schema: limit,
-    description: "Guest log-ins at once from one address prefix: carriers hide towns behind one.",
+    description: "Guests made at once from one address prefix: carriers hide towns behind one.",
     default: "500",
   },
   GUESTS_PER_SECOND: {
     schema: rate,
-    description: "Guest log-ins a second from everywhere.",
+    description: "Guests made a second from everywhere.",
     default: "200",
   },
   GUESTS_BURST: {
     schema: limit,
-    description: "Guest log-ins at once from everywhere.",
+    description: "Guests made at once from everywhere.",
     default: "2000",
+  },
+  GUEST_LOG_INS_PER_PREFIX_PER_SECOND: {
+    schema: rate,
+    description: "Log-ins of known guests a second from one address prefix.",
+    default: "50",
+  },
+  GUEST_LOG_INS_PER_PREFIX_BURST: {
+    schema: limit,
+    description: "Log-ins of known guests at once from one address prefix.",
+    default: "1000",
+  },
+  GUEST_LOG_INS_PER_SECOND: {
+    schema: rate,
+    description: "Log-ins of known guests a second from everywhere.",
+    default: "500",
+  },
+  GUEST_LOG_INS_BURST: {
+    schema: limit,
+    description: "Log-ins of known guests at once from everywhere.",
+    default: "5000",
   },
   LOG_LEVEL: {
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),

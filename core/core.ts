@@ -9,10 +9,12 @@ import type { Clock } from "../shared/clock.ts";
 import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
+import type { LinkIdentity } from "../shared/link/identity.ts";
+import { IdentityFiles } from "../shared/link/identity-files.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { Accounts } from "./accounts/accounts.ts";
-import { GuestGate } from "./accounts/guest-gate.ts";
+import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import type { CoreConfig } from "./config.ts";
@@ -21,11 +23,11 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
+import { CallGate } from "./http/call-gate.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
-import { JoinGate } from "./join/join-gate.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
@@ -52,7 +54,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface CoreDeps {
   readonly topology: Topology;
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
+  /** What the identity's files say now. */
+  readonly readIdentity: () => LinkCredentials;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -66,10 +70,12 @@ export interface Core {
 }
 
 export function createCore(config: CoreConfig, deps: CoreDeps): Core {
-  const { topology, credentials, clock, random, log } = deps;
+  const { topology, identity, readIdentity, clock, random, log } = deps;
   const metrics = createMetrics({ process: "core" });
   const master = config.MASTER_KEY;
   const common = { clock, log, metrics };
+  const callGate = (calls: string, underWayMax: number) =>
+    new CallGate({ calls, underWayMax, ...common });
 
   const database = new Database({
     url: config.DATABASE_URL,
@@ -95,18 +101,24 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     refreshGraceMs: config.REFRESH_GRACE_MS,
     ...common,
   });
-  const gate = new GuestGate(guestLimit(config), common);
+  const gate = new GuestGate(guestLimits(config), common);
+  const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
-  const linkClient = new LinkClient(credentials, clock);
-  const calls = new NodeCalls(linkClient);
+  const clients = {
+    reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
+    others: new LinkClient(identity, clock),
+  };
+  const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
     topology,
     database,
     endedRooms,
     ...common,
-    // Nobody waits for idle connections to close.
-    onGone: (address) => void linkClient.forget(address),
+    onGone(address) {
+      // Nobody waits for idle connections to close.
+      for (const client of Object.values(clients)) void client.forget(address);
+    },
   });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const joins = new Joins({
@@ -117,7 +129,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     tokens,
     reconnections: new ReconnectionTokens(master),
     database,
-    gate: new JoinGate(config.JOINS_UNDER_WAY_MAX, metrics),
+    joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+    returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
     clock,
     metrics: new JoinMetrics(common),
   });
@@ -140,7 +153,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addCors(server, config.PUBLIC_ORIGINS);
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { accounts, tokens, gate });
+      addAccountRoutes(server, { accounts, tokens, gate, tokenGate });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -163,7 +176,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const linkServing = new Serving({
     name: "link server",
-    server: createLinkServer({ credentials, ...common }),
+    server: createLinkServer({ identity, ...common }),
     host: config.CORE_LINK_HOST,
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
@@ -184,7 +197,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
-      { name: "link client", stop: () => linkClient.stop() },
+      new IdentityFiles({ identity, read: readIdentity, ...common }),
+      { name: "link client of reserves", stop: () => clients.reserves.stop() },
+      { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
       linkServing,
       publicServing,
@@ -201,9 +216,18 @@ function plainServer(log: Logger, trustedProxies: readonly string[] = []): HttpS
   });
 }
 
-function guestLimit(config: CoreConfig): GuestLimit {
-  return new GuestLimit(
-    { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
-    { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
-  );
+function guestLimits(config: CoreConfig): GuestLimits {
+  return {
+    made: new GuestLimit(
+      { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
+      { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
+    ),
+    loggedIn: new GuestLimit(
+      {
+        perSecond: config.GUEST_LOG_INS_PER_PREFIX_PER_SECOND,
+        burst: config.GUEST_LOG_INS_PER_PREFIX_BURST,
+      },
+      { perSecond: config.GUEST_LOG_INS_PER_SECOND, burst: config.GUEST_LOG_INS_BURST },
+    ),
+  };
 }

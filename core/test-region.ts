@@ -4,6 +4,7 @@
  */
 import { createHttpServer } from "../shared/http-server.ts";
 import { nodeIdOf, RegionId, RoomId, SessionId } from "../shared/ids.ts";
+import { LinkIdentity } from "../shared/link/identity.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createLog } from "../shared/log.ts";
 import {
@@ -21,6 +22,7 @@ import type { TestCore } from "./test-core.ts";
 export interface TestRegion {
   readonly nodeId: string;
   readonly client: LinkClient;
+  readonly identity: LinkIdentity;
   readonly asked: ReserveRequest[];
   readonly released: ReleaseRequest[];
   readonly drained: string[];
@@ -42,20 +44,22 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const regionId = RegionId.parse(name);
   const nodeId = nodeIdOf(regionId, incarnation);
   const peer = { role: "region", regionId } as const;
-  const credentials = { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+  const issued = { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+  const identity = new LinkIdentity(issued);
   const server = createHttpServer({
     log: createLog("region", "silent"),
     bodyBytesMax: 65_536,
     requestTimeoutMs: 5_000,
-    mutualTls: credentials,
+    mutualTls: identity,
   });
-  const client = new LinkClient(credentials);
+  const client = new LinkClient(identity);
   let sequence = 0;
   let seats = 0;
 
   const region: TestRegion = {
     nodeId,
     client,
+    identity,
     asked: [],
     released: [],
     drained: [],
@@ -117,6 +121,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       protocol: PROTOCOL_VERSION,
       build: "test",
       publicAddress: `${name}.test:${port}`,
+      nodeAddress: `127.0.0.1:${port}`,
       linkAddress: `127.0.0.1:${port}`,
       games: ["arena"],
       state: "active",

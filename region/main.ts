@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from "../shared/config.ts";
 import { RegionId } from "../shared/ids.ts";
 import { runProcess } from "../shared/lifecycle.ts";
 import { readLinkCredentials } from "../shared/link/credentials.ts";
+import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { regionSettings } from "./config.ts";
@@ -33,7 +34,8 @@ async function main(): Promise<void> {
     nodeId,
     games,
     redis,
-    credentials: readLinkCredentials(config),
+    identity: new LinkIdentity(readLinkCredentials(config)),
+    readIdentity: () => readLinkCredentials(config),
     onSuperseded(error) {
       log.fatal("the core knows a newer life of this node: this one ends");
       clock.after(0, () => {

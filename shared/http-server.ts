@@ -2,7 +2,10 @@
  * Every HTTP server here is made by this function, so that each has the same bounds, the same error
  * bodies and the same parsing by schema: players' API, private link and private port alike.
  */
-import { type FastifyError, fastify, LogController } from "fastify";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { type FastifyError, type FastifyReply, fastify, LogController } from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
   serializerCompiler,
@@ -10,8 +13,9 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
+import type { Cancel } from "./clock.ts";
 import { isFailure, MeridianError } from "./errors.ts";
-import type { LinkCredentials } from "./link/credentials.ts";
+import type { LinkIdentity } from "./link/identity.ts";
 
 export interface HttpServerOptions {
   readonly log: Logger;
@@ -20,7 +24,7 @@ export interface HttpServerOptions {
   /** A request must have arrived within this, ms. */
   readonly requestTimeoutMs: number;
   /** With these, only peers that hold a certificate of the same CA get past the TLS handshake. */
-  readonly mutualTls?: LinkCredentials;
+  readonly mutualTls?: LinkIdentity;
   /** Addresses or CIDRs whose `X-Forwarded-For` is believed; none by default. */
   readonly trustedProxies?: readonly string[];
 }
@@ -33,6 +37,8 @@ export function createHttpServer(options: HttpServerOptions) {
   const server = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: (error, _request, reply) => sendFailure(reply, toFailure(error)),
+    clientErrorHandler: answerClientError,
     bodyLimit: options.bodyBytesMax,
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: 60_000,
@@ -40,26 +46,62 @@ export function createHttpServer(options: HttpServerOptions) {
     maxRequestsPerSocket: 0,
     routerOptions: { maxParamLength: 256 },
     trustProxy: trustedProxies && trustedProxies.length > 0 ? [...trustedProxies] : false,
-    https: mutualTls ? { ...mutualTls, requestCert: true, rejectUnauthorized: true } : null,
+    https: mutualTls ? { ...mutualTls.current, requestCert: true, rejectUnauthorized: true } : null,
     // Connections that are idle at a stop must not hold it up.
     forceCloseConnections: true,
   }).withTypeProvider<ZodTypeProvider>();
 
+  if (mutualTls) {
+    const unfollow = followIdentity(server.server, mutualTls);
+    server.addHook("onClose", async () => unfollow());
+  }
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
-  server.setNotFoundHandler((_request, reply) => {
-    const failure = new MeridianError("not_found");
-    return reply.status(failure.status).send(failure.toBody());
-  });
+  server.setNotFoundHandler((_request, reply) =>
+    sendFailure(reply, new MeridianError("not_found")),
+  );
   server.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = toFailure(error);
     if (failure.kind === "internal") request.log.error({ err: error }, "a request failed");
-    if (failure.retryAfterMs !== undefined) {
-      void reply.header("retry-after", Math.ceil(failure.retryAfterMs / 1000));
-    }
-    return reply.status(failure.status).send(failure.toBody());
+    return sendFailure(reply, failure);
   });
   return server;
+}
+
+function sendFailure(reply: FastifyReply, failure: MeridianError): FastifyReply {
+  if (failure.retryAfterMs !== undefined) {
+    void reply.header("retry-after", Math.ceil(failure.retryAfterMs / 1_000));
+  }
+  return reply.status(failure.status).send(failure.toBody());
+}
+
+/** Answers what is no HTTP, too large a head or too slow; there is neither request nor reply for it. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code !== "ECONNRESET" && socket.writable) {
+    const failure = clientFailure(error.code);
+    const body = JSON.stringify(failure.toBody());
+    socket.write(
+      `HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}\r\n` +
+        "content-type: application/json; charset=utf-8\r\nconnection: close\r\n" +
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy();
+}
+
+function clientFailure(code: string | undefined): MeridianError {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return new MeridianError("request_timeout");
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return new MeridianError("payload_too_large", { message: "The headers are too large." });
+  }
+  return new MeridianError("bad_request", { message: "This is not HTTP." });
+}
+
+/** Handshakes from now on are made with the credentials of the day. */
+function followIdentity(server: unknown, identity: LinkIdentity): Cancel {
+  return identity.onReplaced((credentials) => {
+    if (server instanceof TlsServer) server.setSecureContext(credentials);
+  });
 }
 
 function toFailure(error: FastifyError): MeridianError {

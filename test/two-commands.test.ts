@@ -12,9 +12,9 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { isAlive } from "../infra/process/pid.ts";
-import { isPortFree } from "../infra/process/port.ts";
 import { GuestAnswer } from "../shared/protocol/accounts.ts";
 import { RegionsAnswer } from "../shared/protocol/join.ts";
+import { quietPorts } from "./quiet-ports.ts";
 import { until } from "./until.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -78,14 +78,8 @@ interface Started {
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
-/** Below the ports that systems hand out, so that nothing takes one between this look and the start. */
-async function freePortBase(): Promise<number> {
-  for (let base = 10_000 + (process.pid % 100) * 200; ; base += 200) {
-    const ports = Array.from({ length: 140 }, (_, index) => base + index);
-    const free = await Promise.all(ports.map((port) => isPortFree("127.0.0.1", port)));
-    if (free.every(Boolean)) return base;
-  }
-}
+/** A world's ports lie within this many above its base. */
+const PORT_SPAN = 140;
 
 interface NpmOptions {
   readonly uid?: number;
@@ -165,7 +159,7 @@ async function logIn(url: string, secret?: string): Promise<GuestAnswer> {
 
 test("npm start runs, is killed, runs again on its data, and Ctrl-C ends everything", async () => {
   const dir = checkout();
-  const port = await freePortBase();
+  const port = await quietPorts(PORT_SPAN);
   const first = await running(npmStart(dir, port));
   const page = await fetch(first.url);
   assert.match(await page.text(), /<title>Arena/);
@@ -186,7 +180,7 @@ test("npm start runs, is killed, runs again on its data, and Ctrl-C ends everyth
 test("as a normal user, and when npm alone is told to end", async () => {
   const dir = checkout(isRoot ? NORMAL_USER : undefined);
   const started = await running(
-    npmStart(dir, await freePortBase(), isRoot ? { uid: NORMAL_USER } : {}),
+    npmStart(dir, await quietPorts(PORT_SPAN), isRoot ? { uid: NORMAL_USER } : {}),
   );
   const pids = processesOf(dir);
   started.child.kill("SIGTERM");

@@ -147,20 +147,24 @@ export class Database implements Sql, Part {
 
   /** Commits what `work` did when it resolves, and undoes it when it throws. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#withClient(async (client) => {
+    return this.#withClient(async (client, markBroken) => {
       await client.query("begin");
       try {
         const result = await work(transactionOn(client));
         await client.query("commit");
         return result;
       } catch (error) {
-        if (!leavesConnectionBroken(error)) await client.query("rollback");
+        // A connection that can't undo is closed, which undoes as well. The caller is told why the
+        // work failed, not that the connection was then lost.
+        if (!leavesConnectionBroken(error)) await client.query("rollback").catch(markBroken);
         throw error;
       }
     });
   }
 
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #withClient<T>(
+    work: (client: pg.PoolClient, markBroken: () => void) => Promise<T>,
+  ): Promise<T> {
     if (this.#pool.waitingCount >= WAITING_MAX) {
       this.#failures.inc({ kind: "queue_full" });
       throw new MeridianError("unavailable", {
@@ -169,13 +173,18 @@ export class Database implements Sql, Part {
       });
     }
     let client: pg.PoolClient | undefined;
+    let broken = false;
+    const markBroken = () => {
+      broken = true;
+      this.#failures.inc({ kind: "rollback_failed" });
+    };
     try {
       client = await this.#pool.connect();
-      const result = await work(client);
+      const result = await work(client, markBroken);
       client.release();
       return result;
     } catch (error) {
-      client?.release(leavesConnectionBroken(error));
+      client?.release(broken || leavesConnectionBroken(error));
       throw this.#counted(databaseFailure(error), error);
     }
   }

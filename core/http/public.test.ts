@@ -20,6 +20,8 @@ const open = await startTestCore({
   PUBLIC_ORIGINS: "*",
   GUESTS_PER_PREFIX_BURST: "3",
   GUESTS_PER_PREFIX_PER_SECOND: "0.1",
+  GUEST_LOG_INS_PER_PREFIX_BURST: "2",
+  GUEST_LOG_INS_PER_PREFIX_PER_SECOND: "0.1",
 });
 after(async () => {
   await core.stop();
@@ -126,24 +128,32 @@ test("nothing of operators or the link is on the public port", async () => {
   }
 });
 
-test("guest log-ins past the limit are told when to come back", async () => {
-  const make = () =>
+test("new guests past the limit are told when to come back; known ones have a limit of their own", async () => {
+  const send = (body: object) =>
     fetch(`${open.url}/v1/guests`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-forwarded-for": "198.51.100.7" },
-      body: "{}",
+      body: JSON.stringify(body),
     });
-  for (let n = 0; n < 3; n += 1) assert.equal((await make()).status, 200);
-  const limited = await make();
+  const secrets: string[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    const made = await send({});
+    assert.equal(made.status, 200);
+    secrets.push((await made.json()).secret);
+  }
+  const limited = await send({});
   assert.equal(limited.status, 429);
   assert.equal(limited.headers.get("retry-after"), "10");
   assert.equal((await limited.json()).error.kind, "too_many_requests");
+  const [secret] = secrets;
+  for (let n = 0; n < 2; n += 1) assert.equal((await send({ secret })).status, 200);
+  assert.equal((await send({ secret })).status, 429);
 });
 
 test("malformed bodies of every kind get a typed error", async () => {
-  const send = async (body: string, type = "application/json") => {
+  const send = async (body: string, type = "application/json", path = "/v1/guests") => {
     const headers = { "content-type": type };
-    const response = await fetch(`${core.url}/v1/guests`, { method: "POST", headers, body });
+    const response = await fetch(core.url + path, { method: "POST", headers, body });
     const { error } = await response.json();
     assert.equal(typeof error.message, "string");
     return [response.status, error.kind];
@@ -154,11 +164,14 @@ test("malformed bodies of every kind get a typed error", async () => {
     "[]",
     '{"name":7}',
     '{"name":"\\u0000"}',
+    '{"device":"\\u0000"}',
     '{"secret":"x"}',
     "",
   ]) {
     assert.deepEqual(await send(body), [400, "bad_request"], body);
   }
+  const deep = `{"options":{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}}`;
+  assert.deepEqual(await send(deep, "application/json", "/v1/join"), [400, "bad_request"]);
   assert.deepEqual(await send("<a/>", "text/xml"), [400, "bad_request"]);
   assert.deepEqual(await send(JSON.stringify({ x: "x".repeat(70_000) })), [
     413,

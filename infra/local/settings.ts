@@ -95,6 +95,26 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
   };
 }
 
+/** A further node of the region, which no delay proxy stands in front of. */
+export function siblingEnvironment(
+  plan: WorldPlan,
+  id: RegionId,
+  link: LinkFiles,
+  ports: Pick<PartPorts, "listen" | "link" | "private">,
+): Environment {
+  const { listenHost, publicHost } = plan.addresses;
+  return {
+    ...regionEnvironment(plan, id, link),
+    REGION_HOST: listenHost,
+    REGION_PORT: String(ports.listen),
+    REGION_PUBLIC_ADDRESS: `${publicHost}:${ports.listen}`,
+    REGION_LINK_PORT: String(ports.link),
+    REGION_LINK_ADDRESS: `${PRIVATE_HOST}:${ports.link}`,
+    REGION_PRIVATE_PORT: String(ports.private),
+    ...plan.env,
+  };
+}
+
 /** `host:port` of a region, as players are told. */
 export function publicAddress({ addresses, ports }: WorldPlan, id: RegionId): string {
   return `${addresses.publicHost}:${portsOf(ports, id).public}`;

@@ -15,7 +15,7 @@ import type { Peer } from "../../shared/link/peer.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { planPorts } from "./ports.ts";
-import { coreProcess, type ProcessHandle, regionProcess } from "./processes.ts";
+import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
 import { keepSecret, writeSecret } from "./secrets.ts";
 import { pageOrigins, publicAddress, type WorldPlan, worldFiles } from "./settings.ts";
 import { type Report, reported } from "./status.ts";
@@ -72,6 +72,8 @@ export interface LocalWorld {
   readonly databaseUrl: string;
   /** With `wan`: the links, to be delayed, cut and healed. */
   readonly wan: WanLinks | undefined;
+  /** Starts one more node of a region; resolves when it is ready. */
+  addNode(id: RegionId): Promise<ProcessHandle>;
   /** Whether there was a page to build. */
   readonly hasPage: boolean;
   /** Ends everything within 5 s. */
@@ -157,6 +159,7 @@ async function build(
   await parts.start(...regions.map(({ part }) => part));
   parts.check();
 
+  let nodesAdded = 0;
   const [url = ""] = pageOrigins(plan);
   return {
     core: Object.assign(core.handle, {
@@ -177,6 +180,13 @@ async function build(
     databaseUrl,
     wan: links,
     hasPage,
+    async addNode(id) {
+      nodesAdded += 1;
+      const link = fileOf(linkFiles, peers.get(id));
+      const node = await siblingProcess(id, nodesAdded + 1, { plan, link, parts, note });
+      await parts.start(node);
+      return node.handle;
+    },
     stop: () => parts.stop(),
   };
 }

@@ -19,11 +19,13 @@ import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame } from "../rooms/define-game.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
-import { onceGone, reholdSeat, waitingSeats } from "./room-internals.ts";
+import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
 
 /** A room's `onCreate` may take this long. */
 const CREATE_DEADLINE_MS = 5_000;
 const POLL_MS = 20;
+/** A room without `maxClients` has no end of them. */
+const REPORTED_SEATS_MAX = 100_000;
 const ROOM_ID_BYTES = 12;
 const GOING_AWAY = describeKind("going_away").closeCode;
 
@@ -95,6 +97,17 @@ export class Rooms {
   /** Rooms that are not gone yet. */
   get count(): number {
     return this.#alive.size;
+  }
+
+  /** By game: free places in rooms that take anyone; at most `REPORTED_SEATS_MAX`. */
+  get openSeats(): Record<GameName, number> {
+    const seats: Record<GameName, number> = {};
+    for (const room of this.#alive.values()) {
+      const game = GameName.parse(room.roomName);
+      const total = (seats[game] ?? 0) + openSeatsOf(room);
+      seats[game] = Math.min(total, REPORTED_SEATS_MAX);
+    }
+    return seats;
   }
 
   hasGame(game: GameName): boolean {
