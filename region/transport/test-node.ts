@@ -66,7 +66,7 @@ export class TestNode {
   readonly metrics = new Registry();
   readonly failures: { method: string; error: unknown }[] = [];
   readonly ended: string[] = [];
-  readonly consumed = new ConsumedTickets(1_000);
+  readonly consumed = new ConsumedTickets(100_000);
   readonly ledger: SeatLedger;
   readonly rooms: Rooms;
   readonly matchmaker: Matchmaker;
