@@ -58,6 +58,11 @@ export const coreSettings = {
     default: "127.0.0.1",
   },
   CORE_PORT: { schema: as.port, description: "Port for players.", default: "7300" },
+  CORE_CONNECTIONS_MAX: {
+    schema: limit,
+    description: "Connections of players to the core at a time; the next is closed at once.",
+    default: "10000",
+  },
   CORE_LINK_HOST: {
     schema: as.text,
     description: "Address on which regions reach the core (mTLS).",

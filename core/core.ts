@@ -6,7 +6,11 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../shared/clock.ts";
-import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
+import {
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+} from "../shared/http-server.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
 import type { LinkIdentity } from "../shared/link/identity.ts";
@@ -24,6 +28,7 @@ import { readMigrations } from "./db/migrate.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
 import { CallGate } from "./http/call-gate.ts";
+import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
@@ -143,12 +148,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   const publicServing = new Serving({
     name: "public server",
-    server: plainServer(log, config.TRUSTED_PROXIES),
+    server: plainServer(log, {
+      trustedProxies: config.TRUSTED_PROXIES,
+      connectionsMax: config.CORE_CONNECTIONS_MAX,
+    }),
     host: config.CORE_HOST,
     port: config.CORE_PORT,
     portSetting: "CORE_PORT",
     clock,
     async prepare(server) {
+      watchConnections(server, common);
       addSecurityHeaders(server);
       addCors(server, config.PUBLIC_ORIGINS);
       await addOpenApi(server);
@@ -207,12 +216,15 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   };
 }
 
-function plainServer(log: Logger, trustedProxies: readonly string[] = []): HttpServer {
+function plainServer(
+  log: Logger,
+  bounds: Pick<HttpServerOptions, "trustedProxies" | "connectionsMax"> = {},
+): HttpServer {
   return createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    trustedProxies,
+    ...bounds,
   });
 }
 
