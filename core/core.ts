@@ -159,7 +159,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     async prepare(server) {
       watchConnections(server, common);
       addSecurityHeaders(server);
-      addCors(server, config.PUBLIC_ORIGINS);
+      addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
       addAccountRoutes(server, { accounts, tokens, gate, tokenGate });
