@@ -178,6 +178,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     portSetting: "CORE_PRIVATE_PORT",
     clock,
     prepare(server) {
+      addSecurityHeaders(server);
       addHealthRoutes(server, { database, players: publicServing, metrics });
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });

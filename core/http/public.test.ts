@@ -44,6 +44,27 @@ test("the page has a content security policy that lets it reach regions", async 
   await again.body.dump();
 });
 
+test("the OpenAPI page works over plain http too", async () => {
+  const page = await fetch(`${core.url}/docs/`);
+  const policy = page.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /default-src 'self'/);
+  assert.doesNotMatch(policy, /upgrade-insecure-requests/);
+  const script = /src="(\.?\/[^"]*bundle\.js)"/.exec(await page.text())?.[1] ?? "";
+  assert.equal((await fetch(new URL(script, page.url))).status, 200);
+});
+
+test("no answer with a token is kept by a cache; the public keys are, for a moment", async () => {
+  const headers = { "content-type": "application/json" };
+  for (const path of ["/v1/guests", "/v1/tokens/refresh", "/v1/join", "/matchmake/join/arena"]) {
+    const answer = await fetch(core.url + path, { method: "POST", headers, body: "{}" });
+    assert.equal(answer.headers.get("cache-control"), "no-store", path);
+  }
+  const status = await fetch(`${core.privateUrl}/ops/tokens`);
+  assert.equal(status.headers.get("cache-control"), "no-store");
+  const keys = await fetch(`${core.url}/.well-known/jwks.json`);
+  assert.equal(keys.headers.get("cache-control"), "public, max-age=5");
+});
+
 test("files with a hash in their name are kept for a year; none outside is served", async () => {
   const script = await fetch(`${core.url}/assets/main-AB12CD34.js`);
   assert.match(script.headers.get("cache-control") ?? "", /immutable/);
