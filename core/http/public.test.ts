@@ -154,6 +154,9 @@ test("wrong settings are named, each in words", () => {
     DATABASE_URL: "mysql://x",
     MASTER_KEY: "short",
     PUBLIC_ORIGINS: "https://a.example/path",
+    TRUSTED_PROXIES: "127.0.0.1,foo",
+    ACCESS_TOKEN_TTL_MS: "3600001",
+    TICKET_TTL_MS: "3600001",
     GEO_OVERRIDES: "nowhere",
     OPERATOR_TOKEN: "short",
     LOG_LEVEL: "loud",
@@ -168,4 +171,14 @@ test("wrong settings are named, each in words", () => {
       return true;
     },
   );
+});
+
+test("trusted proxies are addresses or ranges of either family", () => {
+  const { schema } = coreSettings.TRUSTED_PROXIES;
+  const taken = "127.0.0.1, 10.0.0.0/8, ::1, fd00::/8";
+  assert.deepEqual(schema.parse(taken), ["127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"]);
+  for (const wrong of ["foo", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "::1/129", "10.0/8"]) {
+    const { error } = schema.safeParse(wrong);
+    assert.match(error?.issues[0]?.message ?? "", /is neither an address nor a CIDR/, wrong);
+  }
 });
