@@ -43,12 +43,22 @@ const operatorToken = optionalText.refine(
   "20 characters at least",
 );
 
+const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://");
+
 export const coreSettings = {
   DATABASE_URL: {
-    schema: z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://"),
+    schema: databaseUrl,
     description:
-      "PostgreSQL, as `postgresql://user:password@host:port/database`. The user owns the schema " +
-      "`meridian`; all work but migrations is done as the role `meridian_core`.",
+      "PostgreSQL, as `postgresql://user:password@host:port/database`. All work but migrations is done " +
+      "as the role `meridian_core`, of which the user is a member.",
+    secret: true,
+  },
+  DATABASE_OWNER_URL: {
+    schema: databaseUrl.or(z.literal("").transform(() => undefined)),
+    description:
+      "The same database as the owner of the schema `meridian`, for migrations. Without it the user of " +
+      "`DATABASE_URL` is the owner, and a statement slipped in could get the owner's rights.",
+    default: "",
     secret: true,
   },
   DATABASE_CONNECTIONS: {

@@ -84,6 +84,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   const database = new Database({
     url: config.DATABASE_URL,
+    ownerUrl: config.DATABASE_OWNER_URL ?? config.DATABASE_URL,
     connectionsMax: config.DATABASE_CONNECTIONS,
     startDeadlineMs: config.DATABASE_WAIT_MS,
     migrations: readMigrations(),
