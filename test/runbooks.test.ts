@@ -27,7 +27,7 @@ const TRAFFIC = new Set([
 /** What a gauge of a failure is called by. */
 const FAILURE = /dropped|failed|failures|errors|refused|lost|unsettled|limited|lease_held|_up$/;
 /** Words of this form that are no metrics: roles of the database. */
-const NO_METRICS = new Set(["meridian_core"]);
+const NO_METRICS = new Set(["meridian_core_login", "meridian_core"]);
 
 interface Metric {
   readonly name: string;
