@@ -37,6 +37,7 @@ let client: LinkClient;
 let clock: FakeClock;
 let heartbeats: Heartbeats;
 const superseded: unknown[] = [];
+let state: Report["state"] = "active";
 
 before(async () => {
   core = await TestCore.start();
@@ -48,7 +49,7 @@ beforeEach(() => {
     client,
     coreAddress: core.address,
     keys: new KeySet(),
-    report: () => REPORT,
+    report: () => ({ ...REPORT, state }),
     onWanted() {},
     onSuperseded: (error) => superseded.push(error),
     clock,
@@ -62,6 +63,7 @@ afterEach(async () => {
   await client.stop();
   core.heartbeats.length = 0;
   superseded.length = 0;
+  state = "active";
 });
 after(() => core.stop());
 
@@ -77,6 +79,17 @@ test("the core's word that a newer life is known is final, and told once", async
   await heartbeats.beat();
   await heartbeats.stop();
   assert.equal(superseded.length, 1);
+});
+
+test("what is announced while a heartbeat is under way is told by the next, at once", async () => {
+  const underWay = heartbeats.beat();
+  state = "draining";
+  await heartbeats.announce();
+  await underWay;
+  assert.deepEqual(
+    core.heartbeats.map((heartbeat) => heartbeat.state),
+    ["active", "draining"],
+  );
 });
 
 test("the lease runs from the sending of an answered heartbeat, and is lost without answers", async () => {

@@ -120,6 +120,12 @@ export class Heartbeats {
     this.#underWay = undefined;
   }
 
+  /** Sends one that reports how things are now: after one that is under way. Never rejects. */
+  async announce(): Promise<void> {
+    while (this.#underWay) await this.#underWay;
+    await this.beat();
+  }
+
   async #exchange(): Promise<void> {
     const { client, coreAddress, keys, report, clock } = this.#options;
     const ended = this.endedRooms.list();

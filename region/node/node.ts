@@ -264,7 +264,7 @@ export class RegionNode {
 
   async #announceStop(): Promise<void> {
     this.#stopping = true;
-    await this.#heartbeats.beat();
+    await this.#heartbeats.announce();
   }
 
   #report(): Report {
