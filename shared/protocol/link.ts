@@ -70,9 +70,9 @@ export const HeartbeatAnswer = z.object({
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
-/** A node asks to own a room it has made. Idempotent by `claimId`. */
+/** A node asks to own a room it has made. Idempotent by `claimId`, which is never used for another. */
 export const ClaimRequest = z.object({
-  claimId: z.string().min(8).max(64),
+  claimId: z.string().regex(/^[\w-]{8,64}$/),
   roomId: RoomId,
   game: GameName,
   nodeId: NodeId,
