@@ -31,6 +31,7 @@ import { JoinGate } from "./join/join-gate.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
+import { PlayerJoins } from "./join/player-joins.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { Seats } from "./join/seats.ts";
@@ -127,6 +128,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     reconnections: new ReconnectionTokens(master),
     database,
     gate: new JoinGate(config.JOINS_UNDER_WAY_MAX, metrics),
+    players: new PlayerJoins(
+      { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
+      common,
+    ),
     clock,
     metrics: new JoinMetrics(common),
   });
