@@ -9,7 +9,6 @@ import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
-import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
 
 /** A region sends one this often, in ms. */
@@ -75,9 +74,9 @@ export const HeartbeatAnswer = z.object({
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
-/** A node asks to own a room it has made. Idempotent by `claimId`. */
+/** A node asks to own a room it has made. Idempotent by `claimId`, which is never used for another. */
 export const ClaimRequest = z.object({
-  claimId: printableText(64).min(8),
+  claimId: z.string().regex(/^[\w-]{8,64}$/),
   roomId: RoomId,
   game: GameName,
   nodeId: NodeId,
