@@ -9,6 +9,7 @@ import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
 
 /** A region sends one this often, in ms. */
@@ -76,7 +77,7 @@ export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
 /** A node asks to own a room it has made. Idempotent by `claimId`, which is never used for another. */
 export const ClaimRequest = z.object({
-  claimId: z.string().regex(/^[\w-]{8,64}$/),
+  claimId: printableText(64).min(8),
   roomId: RoomId,
   game: GameName,
   nodeId: NodeId,
