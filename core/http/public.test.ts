@@ -143,7 +143,8 @@ test("new guests past the limit are told when to come back; known ones have a li
   }
   const limited = await send({});
   assert.equal(limited.status, 429);
-  assert.equal(limited.headers.get("retry-after"), "10");
+  // Less than the whole period when the burst itself took a while.
+  assert.match(limited.headers.get("retry-after") ?? "", /^([1-9]|10)$/);
   assert.equal((await limited.json()).error.kind, "too_many_requests");
   const [secret] = secrets;
   for (let n = 0; n < 2; n += 1) assert.equal((await send({ secret })).status, 200);
