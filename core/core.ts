@@ -6,7 +6,11 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../shared/clock.ts";
-import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
+import {
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+} from "../shared/http-server.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
 import type { LinkIdentity } from "../shared/link/identity.ts";
@@ -24,6 +28,7 @@ import { readMigrations } from "./db/migrate.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
 import { CallGate } from "./http/call-gate.ts";
+import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
@@ -31,6 +36,7 @@ import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
+import { PlayerJoins } from "./join/player-joins.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { Seats } from "./join/seats.ts";
@@ -79,6 +85,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   const database = new Database({
     url: config.DATABASE_URL,
+    ownerUrl: config.DATABASE_OWNER_URL ?? config.DATABASE_URL,
     connectionsMax: config.DATABASE_CONNECTIONS,
     startDeadlineMs: config.DATABASE_WAIT_MS,
     migrations: readMigrations(),
@@ -131,6 +138,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     database,
     joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
     returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
+    players: new PlayerJoins(
+      { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
+      common,
+    ),
     clock,
     metrics: new JoinMetrics(common),
   });
@@ -143,14 +154,18 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   const publicServing = new Serving({
     name: "public server",
-    server: plainServer(log, config.TRUSTED_PROXIES),
+    server: plainServer(log, {
+      trustedProxies: config.TRUSTED_PROXIES,
+      connectionsMax: config.CORE_CONNECTIONS_MAX,
+    }),
     host: config.CORE_HOST,
     port: config.CORE_PORT,
     portSetting: "CORE_PORT",
     clock,
     async prepare(server) {
+      watchConnections(server, common);
       addSecurityHeaders(server);
-      addCors(server, config.PUBLIC_ORIGINS);
+      addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
       addAccountRoutes(server, { accounts, tokens, gate, tokenGate });
@@ -169,6 +184,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     portSetting: "CORE_PRIVATE_PORT",
     clock,
     prepare(server) {
+      addSecurityHeaders(server);
       addHealthRoutes(server, { database, players: publicServing, metrics });
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
@@ -207,12 +223,15 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   };
 }
 
-function plainServer(log: Logger, trustedProxies: readonly string[] = []): HttpServer {
+function plainServer(
+  log: Logger,
+  bounds: Pick<HttpServerOptions, "trustedProxies" | "connectionsMax"> = {},
+): HttpServer {
   return createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    trustedProxies,
+    ...bounds,
   });
 }
 

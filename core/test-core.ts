@@ -19,6 +19,7 @@ export interface TestCore {
   readonly privateUrl: string;
   /** `host:port` of the link. */
   readonly linkAddress: string;
+  /** Of the schema's owner. */
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
@@ -37,13 +38,14 @@ export const testTopology: Topology = Topology.parse({
 /** @param env settings that differ from the tests' own */
 export async function startTestCore(env: Record<string, string> = {}): Promise<TestCore> {
   const created = env.DATABASE_URL
-    ? { url: env.DATABASE_URL, drop: async () => {} }
+    ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
     : await createTestDatabase();
   const authority = await createAuthority();
   const issued = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
   const identity = new LinkIdentity(issued);
   const config = readConfig(coreSettings, {
-    DATABASE_URL: created.url,
+    DATABASE_URL: created.workingUrl,
+    DATABASE_OWNER_URL: created.url,
     DATABASE_WAIT_MS: "0",
     MASTER_KEY: randomBytes(32).toString("base64"),
     CORE_PORT: "0",

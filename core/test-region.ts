@@ -29,6 +29,7 @@ export interface TestRegion {
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
   grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
   granted(request: ReserveRequest): ReserveAnswer;
+  firstHeartbeat(): Heartbeat;
   heartbeat(change?: Partial<Heartbeat>): Promise<HeartbeatAnswer>;
   stop(): Promise<void>;
 }
@@ -63,6 +64,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     asked: [],
     released: [],
     drained: [],
+    firstHeartbeat,
     grant: async (request) => region.granted(request),
     granted(request) {
       if (request.kind !== "seat") {

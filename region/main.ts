@@ -37,7 +37,10 @@ async function main(): Promise<void> {
     identity: new LinkIdentity(readLinkCredentials(config)),
     readIdentity: () => readLinkCredentials(config),
     onSuperseded(error) {
-      log.fatal("the core knows a newer life of this node: this one ends");
+      log.fatal(
+        { runbook: "region-node-superseded" },
+        "the core knows a newer life of this node: this one ends",
+      );
       clock.after(0, () => {
         // Outside of every promise: this is how a process of ours ends itself.
         throw error;

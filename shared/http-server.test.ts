@@ -8,6 +8,8 @@ import { createHttpServer } from "./http-server.ts";
 import { createLog } from "./log.ts";
 
 const REQUEST_TIMEOUT_MS = 1_000;
+/** With time for a busy machine, and far below the 30 s at which Node looks by itself. */
+const SOON_MS = 10_000;
 const server = createHttpServer({
   log: createLog("test", "silent"),
   bodyBytesMax: 1_024,
@@ -55,4 +57,24 @@ test("headers that are too large get an error body", async () => {
 test("what is no HTTP gets an error body", async () => {
   const { answer } = await exchange("HELO example.org\r\n\r\n");
   assert.equal(kindIn(answer), "bad_request");
+});
+
+const unfinished = {
+  head: "GET / HTTP/1.1\r\nhost: x\r\n",
+  body:
+    "POST /things/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n" +
+    "content-length: 100\r\n\r\n{",
+};
+for (const [part, text] of Object.entries(unfinished)) {
+  test(`a request whose ${part} does not end is answered soon after its deadline`, async () => {
+    const { answer, tookMs } = await exchange(text);
+    assert.match(answer, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+    assert.equal(kindIn(answer), "request_timeout");
+    assert.ok(tookMs < SOON_MS, `${tookMs} ms`);
+  });
+}
+
+test("a connection that says nothing is closed", async () => {
+  const { tookMs } = await exchange("");
+  assert.ok(tookMs < SOON_MS, `${tookMs} ms`);
 });

@@ -42,7 +42,10 @@ export async function stopAll(parts: readonly Part[], log: Logger): Promise<void
       try {
         await part[phase]?.();
       } catch (err) {
-        log.error({ err, part: part.name, phase }, "a part failed while stopping");
+        log.error(
+          { err, part: part.name, phase, runbook: "process-failed" },
+          "a part failed while stopping",
+        );
       }
     }
   }
@@ -63,7 +66,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     stopping = true;
     log.info({ reason }, "stopping");
     systemClock.after(stopDeadlineMs, () => {
-      log.error({ stopDeadlineMs }, "did not stop within the deadline");
+      log.error({ stopDeadlineMs, runbook: "process-failed" }, "did not stop within the deadline");
       process.exit(1);
     });
     void stopAll(parts, log).then(() => process.exit(exitCode));
@@ -72,14 +75,14 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   function signalled(signal: "SIGINT" | "SIGTERM"): void {
     signals += 1;
     if (signals > 1) {
-      log.warn({ signal }, "second signal: exiting at once");
+      log.warn({ signal, runbook: "process-failed" }, "second signal: exiting at once");
       process.exit(1);
     }
     shutDown(signal);
   }
 
   function failed(err: unknown, reason: "uncaughtException" | "unhandledRejection"): void {
-    log.fatal({ err, reason, stopping }, "an error that nobody caught");
+    log.fatal({ err, reason, stopping, runbook: "process-failed" }, "an error that nobody caught");
     exitCode = 1;
     shutDown(reason);
   }
@@ -93,7 +96,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     await startAll(parts, log);
     log.info("ready");
   } catch (err) {
-    log.fatal({ err }, "could not start");
+    log.fatal({ err, runbook: "process-failed" }, "could not start");
     process.exit(1);
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
@@ -14,15 +14,17 @@ import { startTestProxy } from "./test-proxy.ts";
 const created = await createTestDatabase();
 const proxy = await startTestProxy(created.url);
 const metrics = createMetrics({});
-const database = new Database({
+const options = {
   url: proxy.url,
+  ownerUrl: proxy.url,
   connectionsMax: 2,
   startDeadlineMs: 0,
   migrations: readMigrations(),
   clock: systemClock,
   log: createLog("test", "silent"),
-  metrics,
-});
+  metrics: createMetrics({}),
+};
+const database = new Database({ ...options, metrics });
 await database.start();
 after(async () => {
   await database.stop();
@@ -34,6 +36,26 @@ async function backend(): Promise<number | undefined> {
   const rows = await database.rows<{ pid: number }>("select pg_backend_pid() as pid");
   return rows[0]?.pid;
 }
+
+test("a login that could become the owner is told of at the start; one that can't is not", async () => {
+  for (const [url, warnings] of [
+    [created.url, 1],
+    [created.workingUrl, 0],
+  ] as const) {
+    const log = createLog("test", "silent");
+    const warned = mock.method(log, "warn");
+    const other = new Database({
+      ...options,
+      url,
+      ownerUrl: created.url,
+      log,
+      metrics: createMetrics({}),
+    });
+    await other.start();
+    await other.stop();
+    assert.equal(warned.mock.callCount(), warnings);
+  }
+});
 
 test("a transaction commits as a whole, or not at all", async () => {
   const insert = "insert into regions (region_id, epoch_term, epoch_n) values ($1, 1, 1)";

@@ -4,8 +4,12 @@
  *
  * The pool holds `connectionsMax` connections; at most `WAITING_MAX` callers wait for one, the next is
  * refused with `unavailable` at once. A connection on which a statement timed out is closed, never
- * given back: the server may still be busy with it. All work is done as the role `meridian_core`,
- * which can't change tables; only migrations connect as the owner.
+ * given back: the server may still be busy with it.
+ *
+ * All work is done as the role `meridian_core`, which can't change tables; only migrations connect as
+ * the owner. A role is a boundary only where the login behind it has no more rights than it has: `set
+ * role none` gives those back. So work and migrations have URLs of their own, and a start whose working
+ * login could become the owner says so.
  */
 import pg from "pg";
 import type { Logger } from "pino";
@@ -38,7 +42,10 @@ export interface Tx extends Sql {
 }
 
 export interface DatabaseOptions {
+  /** For all work. */
   readonly url: string;
+  /** For migrations: as the owner of the schema. */
+  readonly ownerUrl: string;
   readonly connectionsMax: number;
   /** How long a start waits for a database that can't be reached, ms. */
   readonly startDeadlineMs: number;
@@ -90,11 +97,12 @@ export class Database implements Sql, Part {
 
   /** Waits for the database, bounded, and brings its schema up to date. */
   async start(): Promise<void> {
-    const { clock, log, startDeadlineMs, url, migrations } = this.#options;
+    const { clock, log, startDeadlineMs, ownerUrl, migrations } = this.#options;
     const startMs = clock.monotonicMs();
     for (;;) {
       try {
-        await migrate({ url, migrations, log });
+        await migrate({ url: ownerUrl, migrations, log });
+        await this.#checkLogin();
         this.#migrated = true;
         return;
       } catch (error) {
@@ -160,6 +168,18 @@ export class Database implements Sql, Part {
         throw error;
       }
     });
+  }
+
+  async #checkLogin(): Promise<void> {
+    const [row] = await this.rows<{ owns: boolean }>(
+      `select pg_has_role(session_user, nspowner, 'member') as owns
+       from pg_namespace where nspname = 'meridian'`,
+    );
+    if (!row?.owns) return;
+    this.#options.log.warn(
+      { runbook: "core-database" },
+      "the database's working login can become the owner: set DATABASE_OWNER_URL",
+    );
   }
 
   async #withClient<T>(

@@ -38,6 +38,7 @@ async function startHangingServer(answers: number) {
 function databaseAt(url: string, startDeadlineMs: number): Database {
   return new Database({
     url,
+    ownerUrl: url,
     connectionsMax: 1,
     startDeadlineMs,
     migrations: [],

@@ -39,6 +39,7 @@ export function worldFiles(dir: string) {
     masterKey: join(dir, "master-key"),
     operatorToken: join(dir, "operator-token"),
     databaseUrl: join(dir, "database-url"),
+    databaseOwnerUrl: join(dir, "database-owner-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
     web: join(dir, "web"),
     link: join(dir, "link"),
@@ -53,6 +54,7 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
   return {
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
+    DATABASE_OWNER_URL_FILE: files.databaseOwnerUrl,
     CORE_HOST: plan.wan ? PRIVATE_HOST : addresses.listenHost,
     CORE_PORT: String(ports.core.listen),
     CORE_LINK_HOST: PRIVATE_HOST,

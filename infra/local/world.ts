@@ -69,6 +69,7 @@ export interface LocalWorld {
   };
   readonly regions: ReadonlyMap<RegionId, LocalRegionHandle>;
   readonly operatorToken: string;
+  /** Of the schema's owner. */
   readonly databaseUrl: string;
   /** With `wan`: the links, to be delayed, cut and healed. */
   readonly wan: WanLinks | undefined;
@@ -125,7 +126,7 @@ async function build(
   const { listenHost } = addresses;
   const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost });
 
-  const databaseUrl = await openDatabase(dir, options.databaseUrl, parts);
+  const database = await openDatabase(dir, options.databaseUrl, parts);
   const redisUrls = await openRedis(dir, options.redisUrl, regionIds, parts);
   const hasPage = await reported(
     parts.report,
@@ -134,7 +135,8 @@ async function build(
     (built) => (built ? "built" : "there is none to build"),
   );
   writeFileSync(files.topology, JSON.stringify(topology));
-  writeSecret(files.databaseUrl, databaseUrl);
+  writeSecret(files.databaseUrl, database.working);
+  writeSecret(files.databaseOwnerUrl, database.owner);
   for (const [id, url] of redisUrls) writeSecret(files.redisUrl(id), url);
   keepSecret(files.masterKey);
   const operatorToken = keepSecret(files.operatorToken);
@@ -177,7 +179,7 @@ async function build(
       ]),
     ),
     operatorToken,
-    databaseUrl,
+    databaseUrl: database.owner,
     wan: links,
     hasPage,
     async addNode(id) {

@@ -177,9 +177,13 @@ export class Heartbeats {
     }
     const state = this.leaseHeld ? "late" : "lost";
     this.#tell(`${kind} ${state}`, () => {
-      if (state === "late") log.warn({ kind, err: error }, "a heartbeat failed");
+      if (state === "late")
+        log.warn({ kind, err: error, runbook: "region-lease" }, "a heartbeat failed");
       else
-        log.error({ kind, err: error }, "the lease is lost: no new seats until the core answers");
+        log.error(
+          { kind, err: error, runbook: "region-lease" },
+          "the lease is lost: no new seats until the core answers",
+        );
     });
   }
 

@@ -47,6 +47,7 @@ export class TestCore {
   readonly #server: HttpServer;
   readonly #client: LinkClient;
   readonly regionIdentity: LinkIdentity;
+  readonly coreIdentity: LinkIdentity;
 
   private constructor(authority: Authority, own: LinkIdentity, region: LinkIdentity) {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -55,6 +56,7 @@ export class TestCore {
     this.#jwks = Jwks.parse({ keys: [{ ...jwk, kid: TEST_KEY_ID, alg: "EdDSA", use: "sig" }] });
     this.#authority = authority;
     this.regionIdentity = region;
+    this.coreIdentity = own;
     this.#client = new LinkClient(own);
     this.#server = createHttpServer({
       log: silent,

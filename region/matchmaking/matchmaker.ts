@@ -67,7 +67,8 @@ export class Matchmaker {
     this.#assertGranting();
     if (!rooms.hasGame(request.game)) throw new MeridianError("unknown_game");
     const sessionId = SessionId.parse(randomBytes(SESSION_ID_BYTES).toString("base64url"));
-    const session = { sessionId, playerId: request.player.playerId };
+    const { playerId, sessionEpoch } = request.player;
+    const session = { sessionId, playerId, sessionEpoch };
     if (!ledger.reserve(session, clock.monotonicMs())) {
       throw new MeridianError("region_full", { message: "This region is full." });
     }

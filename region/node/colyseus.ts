@@ -273,7 +273,8 @@ export class Rooms {
 /** What Colyseus prints goes to our log; what it only remarks, to its debug level. */
 function colyseusLog(log: Logger) {
   const parts = (level: "debug" | "warn" | "error") => {
-    return (...args: unknown[]) => log[level]({ from: "colyseus" }, args.map(String).join(" "));
+    return (...args: unknown[]) =>
+      log[level]({ from: "colyseus", runbook: "region-game-code" }, args.map(String).join(" "));
   };
   return {
     trace: parts("debug"),

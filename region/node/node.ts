@@ -200,6 +200,7 @@ export class RegionNode {
       findRoom: (roomId) => this.#rooms.find(roomId),
       sessions: {
         arrived: (session, roomId) => this.#ledger.arrived(session, roomId),
+        rivals: (session, roomId) => this.#ledger.rivals(session, roomId),
         dropped: (sessionId) => this.#ledger.dropped(sessionId, clock.monotonicMs()),
         seated: (sessionId) => this.#ledger.get(sessionId) !== undefined,
         refused: (sessionId) => this.#ledger.left(sessionId),
@@ -230,7 +231,10 @@ export class RegionNode {
       },
       failed(room, err, method) {
         roomFailures.inc({ method });
-        log.error({ err, method, roomId: room.roomId, game: room.roomName }, "a room failed");
+        log.error(
+          { err, method, roomId: room.roomId, game: room.roomName, runbook: "region-game-code" },
+          "a room failed",
+        );
       },
       invalidMessage: (room) => invalidMessages.inc({ game: room.roomName }),
     };

@@ -75,7 +75,8 @@ export class RegionRedis {
     });
     this.redis.on("error", (err: Error) => {
       this.#errors.inc();
-      if (this.#up) options.log.warn({ err }, "redis: the connection failed");
+      if (this.#up)
+        options.log.warn({ err, runbook: "region-redis" }, "redis: the connection failed");
     });
   }
 
@@ -95,7 +96,7 @@ export class RegionRedis {
         this.redis.disconnect();
         throw new Error(`redis did not answer within ${bootDeadlineMs} ms: is REDIS_URL right?`);
       }
-      log.warn("redis does not answer yet; trying again");
+      log.warn({ runbook: "region-redis" }, "redis does not answer yet; trying again");
       await sleep(clock, BOOT_RETRY_MS);
     }
     this.#up = true;

@@ -149,7 +149,10 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   override onUncaughtException(error: Error, method: string): void {
     // A refusal, which the transport tells the player; no code failed.
     if (method === "onJoin" && isFailure(error.cause)) return;
-    this.services.log.error({ err: error, roomId: this.roomId, method }, "game code failed");
+    this.services.log.error(
+      { err: error, roomId: this.roomId, method, runbook: "region-game-code" },
+      "game code failed",
+    );
     this.services.failed(this, error, method);
   }
 

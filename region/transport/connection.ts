@@ -164,14 +164,20 @@ export class Connection<UserData = unknown> extends Listeners {
     try {
       this.emit("close", code, this.#own);
     } catch (err) {
-      this.#log.error({ err }, "a room failed at a connection's close");
+      this.#log.error(
+        { err, runbook: "region-game-code" },
+        "a room failed at a connection's close",
+      );
     }
   }
 
   /** Colyseus drops the promises of its listeners; their failures are logged here. */
   readonly #own = (promise: PromiseLike<unknown>): void => {
     promise.then(undefined, (err: unknown) => {
-      this.#log.error({ err }, "a room failed while handling a connection");
+      this.#log.error(
+        { err, runbook: "region-game-code" },
+        "a room failed while handling a connection",
+      );
     });
   };
 }

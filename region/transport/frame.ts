@@ -15,6 +15,9 @@ const CODE_MASK = 0x1f;
 const ROOM_DATA = 13;
 const ROOM_DATA_BYTES = 17;
 const ROOM_REQUEST = 21;
+/** Colyseus keeps the handler of all other names, and those of bytes, among the named ones. */
+const OTHER_NAMES = Buffer.from("*");
+const BYTES_PREFIX = Buffer.from("_$b");
 
 /** The frame, or undefined when it is a message of a form that no client sends. */
 export function frameOf(data: ArrayBuffer): Buffer | undefined {
@@ -41,7 +44,12 @@ function textEnd(frame: Buffer, at: number): number | undefined {
   if (textAt > frame.length) return undefined;
   const length = short ? marker & 0x1f : frame.readUIntLE(at + 1, lengthBytes);
   const end = textAt + length;
-  return end <= frame.length && isUtf8(frame.subarray(textAt, end)) ? end : undefined;
+  return end <= frame.length && isName(frame.subarray(textAt, end)) ? end : undefined;
+}
+
+/** Text, and no name by which a client would call a handler that was meant for something else. */
+function isName(name: Buffer): boolean {
+  return isUtf8(name) && !name.equals(OTHER_NAMES) && !name.subarray(0, 3).equals(BYTES_PREFIX);
 }
 
 /** Where a number of the schema's encoding ends: one byte, or a marker and up to eight. */

@@ -218,6 +218,16 @@ test("a message that would unfold to gigabytes is not unfolded", { timeout: 5_00
   assert.deepEqual(received, []);
 });
 
+test("a client can't call the handler of other names, or of bytes, by Colyseus' own name", async () => {
+  for (const name of ["*", "_$bbytes"]) {
+    const room = await node.join(await node.seat("any"));
+    const left = new Promise((resolve) => room.onLeave(resolve));
+    room.send(name, { toString: "not a function" });
+    assert.equal(await left, 4400);
+  }
+  assert.deepEqual(received, []);
+});
+
 test("a handler that throws is the room's affair: the player stays", async () => {
   const room = await node.join(await node.seat("any"));
   room.send("fail");

@@ -115,7 +115,7 @@ test("what is just within the limits passes", () => {
 
 const frame = (...bytes: number[]) => frameOf(Uint8Array.from(bytes).buffer);
 
-test("a message's name must be whole, and text that is text", () => {
+test("a message's name must be whole, text that is text, and not one of Colyseus' own", () => {
   assert.ok(frame(13, 0xa1, 0x78), "a name alone");
   assert.ok(frame(13, 0xd9, 1, 0x78, 0xc0), "a name with its length apart");
   assert.ok(frame(13, 7, 0xc0), "a number for a name");
@@ -137,6 +137,9 @@ test("a message's name must be whole, and text that is text", () => {
     [21, 0xcd],
     [21, 5],
     [21, 5, 0xa1, 0x78, 0x91],
+    [13, 0xa1, 0x2a, 0x80],
+    [21, 5, 0xa1, 0x2a, 0x80],
+    [13, 0xa4, 0x5f, 0x24, 0x62, 0x78, 0x80],
   ]) {
     assert.equal(frame(...bytes), undefined, bytes.join());
   }
