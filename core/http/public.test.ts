@@ -111,11 +111,11 @@ test("new guests past the limit are told when to come back; known ones have a li
     assert.equal(made.status, 200);
     secrets.push((await made.json()).secret);
   }
-  const limited = await send({});
-  assert.equal(limited.status, 429);
+  const refused = await send({});
+  assert.equal(refused.status, 429);
   // Less than the whole period when the burst itself took a while.
-  assert.match(limited.headers.get("retry-after") ?? "", /^([1-9]|10)$/);
-  assert.equal((await limited.json()).error.kind, "too_many_requests");
+  assert.match(refused.headers.get("retry-after") ?? "", /^([1-9]|10)$/);
+  assert.equal((await refused.json()).error.kind, "too_many_requests");
   const [secret] = secrets;
   for (let n = 0; n < 2; n += 1) assert.equal((await send({ secret })).status, 200);
   assert.equal((await send({ secret })).status, 429);
