@@ -2,9 +2,13 @@
 import type { z } from "zod";
 import { describeKind, ErrorBody, type ErrorKind } from "../../shared/errors.ts";
 
+/** In the OpenAPI document: the kinds of failure behind a status, for programs. */
+export const ERROR_KINDS = "x-error-kinds";
+
 /** Any route can be called wrongly, meet a database that is away, or meet a mistake of ours. */
 const ALWAYS: readonly ErrorKind[] = [
   "bad_request",
+  "origin_refused",
   "payload_too_large",
   "request_timeout",
   "unavailable",
@@ -20,8 +24,13 @@ export function failures(...kinds: readonly ErrorKind[]): Record<number, z.ZodTy
     byStatus.set(status, [...(byStatus.get(status) ?? []), kind]);
   }
   const entries = [...byStatus].map(([status, group]) => {
-    const lines = group.map((kind) => `\`${kind}\`: ${describeKind(kind).message}`);
-    return [status, ErrorBody.describe(lines.join(" · "))];
+    return [status, describeFailures(ErrorBody, group)];
   });
   return Object.fromEntries(entries);
+}
+
+/** The schema of an answer, saying of which kinds the failure in it may be. */
+export function describeFailures(schema: z.ZodType, kinds: readonly ErrorKind[]): z.ZodType {
+  const lines = kinds.map((kind) => `\`${kind}\`: ${describeKind(kind).message}`);
+  return schema.meta({ description: lines.join(" · "), [ERROR_KINDS]: [...kinds] });
 }

@@ -3,7 +3,8 @@
  * 526, which the client gives the game as `error.code`), `error` is the message. Our kind goes along.
  */
 import { z } from "zod";
-import type { ErrorKind, MeridianError } from "../../shared/errors.ts";
+import { type ErrorKind, errorKinds, MeridianError } from "../../shared/errors.ts";
+import { describeFailures } from "../http/failures.ts";
 
 /** Colyseus' codes, as in its `ErrorCode`. */
 export const COLYSEUS = {
@@ -42,6 +43,18 @@ const codes: Partial<Record<ErrorKind, number>> = {
   forbidden: COLYSEUS.authFailed,
   origin_refused: COLYSEUS.authFailed,
 };
+
+/** Response schemas by HTTP status, to be spread into a route's `response`. */
+export function colyseusFailures(): Record<number, z.ZodType> {
+  const entries = Object.values(COLYSEUS).map((code) => {
+    const kinds = errorKinds().filter((kind) => {
+      const failure = new MeridianError(kind);
+      return ["join", "joinById"].some((method) => colyseusCode(failure, method) === code);
+    });
+    return [code, describeFailures(ColyseusErrorBody, kinds)];
+  });
+  return Object.fromEntries(entries);
+}
 
 /**
  * @param method of the matchmaking: a `join` that finds no room asked for what is not there

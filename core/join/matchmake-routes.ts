@@ -22,7 +22,7 @@ import type { Accounts } from "../accounts/accounts.ts";
 import type { GuestGate } from "../accounts/guest-gate.ts";
 import { playerOf } from "../accounts/routes.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
-import { COLYSEUS, ColyseusErrorBody, colyseusBody } from "./colyseus-errors.ts";
+import { colyseusBody, colyseusFailures } from "./colyseus-errors.ts";
 import type { Joins } from "./joins.ts";
 
 export interface MatchmakeRouteDeps {
@@ -33,12 +33,16 @@ export interface MatchmakeRouteDeps {
 }
 
 const Params = z.object({ method: z.string().max(32), name: z.string().max(64) });
+/** What it must be depends on the method, so it is parsed after that; here it is only described. */
+const Body = z.unknown().meta({
+  type: "object",
+  description: "The game's join options, 4 KiB at most; for `reconnect`, the reconnection token.",
+  properties: { reconnectionToken: { type: "string", description: "With `reconnect` only." } },
+  additionalProperties: true,
+});
 const ReconnectBody = z.object({ reconnectionToken: ReconnectionToken });
 
 export function addMatchmakeRoutes(server: HttpServer, deps: MatchmakeRouteDeps): void {
-  const errors = Object.fromEntries(
-    Object.values(COLYSEUS).map((code) => [code, ColyseusErrorBody]),
-  );
   server.post(
     "/matchmake/:method/:name",
     {
@@ -49,8 +53,8 @@ export function addMatchmakeRoutes(server: HttpServer, deps: MatchmakeRouteDeps)
         description: "Methods: joinOrCreate, create, join, joinById, reconnect.",
         security: [{ bearer: [] }, {}],
         params: Params,
-        body: z.unknown(),
-        response: { 200: SeatReservation, ...errors },
+        body: Body,
+        response: { 200: SeatReservation, ...colyseusFailures() },
       },
     },
     (request) => matchmake(request, request.params, deps),

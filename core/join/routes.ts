@@ -38,6 +38,7 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
             "region_full",
             "no_region",
             "session_taken_over",
+            "forbidden",
           ),
         },
       },
@@ -56,7 +57,14 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
         body: RenewRequest,
         response: {
           200: JoinAnswer,
-          ...failures("ticket_invalid", "ticket_expired", "room_not_found", "session_taken_over"),
+          ...failures(
+            "ticket_invalid",
+            "ticket_expired",
+            "ticket_used",
+            "unauthorized",
+            "room_not_found",
+            "session_taken_over",
+          ),
         },
       },
     },
