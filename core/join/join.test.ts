@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { decodeJwt, decodeProtectedHeader } from "jose";
+import type { z } from "zod";
 import { MeridianError } from "../../shared/errors.ts";
-import { GameName, NodeId } from "../../shared/ids.ts";
+import { GameName, NodeId, RoomId } from "../../shared/ids.ts";
 import { JoinAnswer } from "../../shared/protocol/join.ts";
-import type { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { ClaimAnswer, ReleaseRoomsAnswer, type ReserveAnswer } from "../../shared/protocol/link.ts";
 import { TicketClaims } from "../../shared/protocol/ticket.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion, type TestRegion } from "../test-region.ts";
@@ -264,6 +265,40 @@ test("joins under way are bounded; past that players are told to come back", asy
   for (const release of waiting) release();
   for (const { status } of await Promise.all(four)) assert.equal(status, 200);
   await fresh.stop();
+});
+
+test("who comes back to a room that moves waits for it, and is led to its new owner", async () => {
+  const call = <T>(region: TestRegion, path: string, body: object, answer: z.ZodType<T>) => {
+    const peer = { role: "core" } as const;
+    return region.client.call({
+      ...{ address: core.linkAddress, peer, path, body, answer, deadlineMs: 5_000 },
+    });
+  };
+  const claim = (region: TestRegion, roomId: string) => {
+    const { nodeId } = region;
+    const body = { claimId: `claim-${nodeId}`, roomId, game: "arena", nodeId };
+    return call(region, "/link/claim", body, ClaimAnswer);
+  };
+  const moving = RoomId.parse("room-moving");
+  shanghai.grant = async (request) => ({ ...shanghai.granted(request), roomId: moving });
+  const { reconnectionToken, roomId } = claimsOf(await joined());
+  await claim(shanghai, roomId);
+  const release = { nodeId: shanghai.nodeId, roomIds: [roomId] };
+  await call(shanghai, "/link/release-rooms", release, ReleaseRoomsAnswer);
+
+  let answered = false;
+  const reconnect = { roomId, reconnectionToken, protocol: 1 };
+  const waiting = post("/v1/reconnect", reconnect).finally(() => {
+    answered = true;
+  });
+  const guest = await joined({ mode: "joinById", roomId: "room-beijing", region: "beijing" }).catch(
+    () => undefined,
+  );
+  assert.equal(guest, undefined, "others are answered meanwhile");
+  assert.equal(answered, false);
+  await claim(beijing, roomId);
+  const back = JoinAnswer.parse((await waiting).body);
+  assert.equal(claimsOf(back).aud, beijing.nodeId);
 });
 
 test("when the node is gone, its room is, and the player is told so", async () => {

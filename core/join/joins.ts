@@ -78,7 +78,8 @@ export class Joins {
    * @param address the player's, for geo-IP
    * @throws {MeridianError} of many kinds; see the OpenAPI page
    */
-  join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+  async join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+    if (join.mode === "joinById" && join.roomId) await this.#deps.directory.settled(join.roomId);
     return this.#measured(join.mode, () => this.#join(join, identify, address));
   }
 
@@ -88,7 +89,9 @@ export class Joins {
   }
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
-  reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
+  async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
+    // Outside of the gate: all players of a room that moves wait here at once.
+    await this.#deps.directory.settled(request.roomId);
     return this.#measured("reconnect", () => this.#reconnect(request, address));
   }
 

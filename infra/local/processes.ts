@@ -27,6 +27,8 @@ export interface ProcessHandle {
   kill(signal: NodeJS.Signals): void;
   /** Starts it anew, now; resolves when it is ready. */
   restart(): Promise<void>;
+  /** Starts its next life, which goes on with its rooms; resolves when that is ready. */
+  succeed(): Promise<void>;
 }
 
 export interface WorldProcess extends StartedTogether {
@@ -90,13 +92,14 @@ function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec):
     restartDelayMs: parts.restartDelayMs,
     clock: systemClock,
     report: parts.report,
-    start: (signal) =>
+    start: (signal, predecessor) =>
       startNodeProcess({
         file: join(ROOT, spec.file),
         env: spec.env,
         logFile,
         readyUrl: `${privateUrl}/readyz`,
         signal,
+        predecessor,
         onSpawned: (pid) => note(name, pid),
       }),
   });

@@ -40,6 +40,7 @@ export function worldFiles(dir: string) {
     operatorToken: join(dir, "operator-token"),
     databaseUrl: join(dir, "database-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
+    handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
     link: join(dir, "link"),
     log: (part: string) => join(dir, "logs", `${part}.log`),
@@ -91,6 +92,7 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     REDIS_URL_FILE: worldFiles(plan.dir).redisUrl(id),
     REGION_ORIGINS: pageOrigins(plan).join(","),
     DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
+    HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
     ...plan.env,
   };
 }

@@ -13,6 +13,7 @@ import { GameName, type NodeId, RoomId, SessionId } from "../../shared/ids.ts";
 import type { ReleaseRequest, ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
 import type { Rooms } from "../node/colyseus.ts";
 import { holdSeat, holdsSession, mayReturn, reholdSeat } from "../node/room-internals.ts";
+import { GameRoom } from "../rooms/game-room.ts";
 import type { SeatLedger } from "./seat-ledger.ts";
 
 const SESSION_ID_BYTES = 16;
@@ -57,6 +58,18 @@ export class Matchmaker {
     const { rooms, ledger } = this.#options;
     const room = rooms.find(roomId);
     if (room && (await reholdSeat(room, sessionId, 0))) ledger.left(sessionId);
+  }
+
+  /** Holds the seats of those who were in a restored room at its former owner. */
+  async expect(room: GameRoom, roomId: RoomId): Promise<void> {
+    const { ledger, clock } = this.#options;
+    const holdMs = room.reconnectGraceMs;
+    for (const { sessionId, id: playerId, auth, options } of room.players.values()) {
+      const nowMs = clock.monotonicMs();
+      if (!ledger.reserve({ sessionId, playerId }, nowMs)) return;
+      ledger.place(sessionId, roomId, nowMs + holdMs);
+      await holdSeat(room, { sessionId, options, auth }, holdMs);
+    }
   }
 
   async #seat(request: SeatRequest): Promise<ReserveAnswer> {
@@ -129,7 +142,9 @@ export class Matchmaker {
     const room = rooms.find(roomId);
     if (!room) throw new MeridianError("room_not_found");
     const own = ledger.get(sessionId)?.playerId === playerId;
-    if (!own || !mayReturn(room, sessionId, reconnectionToken)) {
+    // A restored room never saw the token; the core did, and it names this session.
+    const expected = room instanceof GameRoom && room.expects(sessionId);
+    if (!own || !(expected || mayReturn(room, sessionId, reconnectionToken))) {
       throw new MeridianError("reconnect_expired");
     }
     return this.#answer(room, roomId, sessionId);

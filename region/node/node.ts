@@ -18,6 +18,7 @@ import type { RegionConfig } from "../config.ts";
 import { Claims } from "../link/claims.ts";
 import { Heartbeats, type Report } from "../link/heartbeat.ts";
 import { createLinkServer } from "../link/link-server.ts";
+import { releaseRooms } from "../link/release-rooms.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Border } from "../transport/border.ts";
@@ -26,6 +27,7 @@ import { KeySet } from "../transport/key-set.ts";
 import { UwsTransport } from "../transport/transport.ts";
 import { type Games, type RoomEvents, Rooms } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
+import { HandOver } from "./hand-over.ts";
 import { LoadMeter } from "./load.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { createPrivatePort } from "./private-port.ts";
@@ -65,6 +67,7 @@ export class RegionNode {
   readonly #transport: UwsTransport;
   readonly #link: HttpServer;
   readonly #privatePort: HttpServer;
+  readonly #handOver: HandOver;
   #stopping = false;
   #wanted: Heartbeat["state"] = "active";
 
@@ -97,6 +100,7 @@ export class RegionNode {
       keys,
       consumed: new ConsumedTickets(CONSUMED_TICKETS_MAX),
       coreNowMs: () => this.#heartbeats.coreNowMs(),
+      formerLives: () => this.#handOver.formerLives,
     });
     this.#transport = this.#createTransport(border);
     const matchmaker = new Matchmaker({
@@ -107,7 +111,34 @@ export class RegionNode {
       clock,
     });
     this.#link = createLinkServer({ credentials, matchmaker, onWanted, log });
-    this.#privatePort = createPrivatePort({ obstacles: () => this.#obstacles(), metrics, log });
+    this.#handOver = new HandOver({
+      file: config.HAND_OVER_FILE,
+      nodeId,
+      rooms: this.#rooms,
+      matchmaker,
+      release: (roomIds) => releaseRooms({ ...core, nodeId }, roomIds),
+      dismissPlayers: () => this.#transport.dismissAll(),
+      clock,
+      log,
+    });
+    this.#privatePort = createPrivatePort({
+      obstacles: () => this.#obstacles(),
+      takenOver: () => this.#handOver.taken,
+      metrics,
+      log,
+    });
+  }
+
+  /**
+   * Leaves the rooms to the next life of this node; the process is to end after it.
+   * @returns false when that can't be done now, and the node plays on
+   */
+  async handOver(): Promise<boolean> {
+    if (this.#stopping) return false;
+    this.#stopping = true;
+    const given = await this.#handOver.give();
+    this.#stopping = given;
+    return given;
   }
 
   /** In the order of their start. */
@@ -146,6 +177,7 @@ export class RegionNode {
         stop: () => this.#link.close(),
       },
       { name: "link client", stop: () => this.#client.stop() },
+      { name: "rooms of the former life", start: () => this.#handOver.take() },
       {
         name: "heartbeats",
         start: () => {

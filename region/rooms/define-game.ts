@@ -48,6 +48,6 @@ export function defineGame(
   roomClass.services = services;
 }
 
-function isGameRoom(roomClass: RoomClass): roomClass is RoomClass & typeof GameRoom {
+export function isGameRoom(roomClass: RoomClass): roomClass is RoomClass & typeof GameRoom {
   return roomClass.prototype instanceof GameRoom;
 }

@@ -37,6 +37,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   readonly #roster = new Roster();
   readonly #returning = new WeakSet<Client>();
   #ending = false;
+  #handedOver = false;
   #disposesItself = true;
 
   /** A new room; not called when one is restored. */
@@ -71,6 +72,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   override async onJoin(client: Client, options: unknown): Promise<void> {
     const auth = RoomAuth.safeParse(client.auth);
     if (!auth.success) throw new MeridianError("unauthorized", { cause: auth.error });
+    if (this.#handedOver) throw new MeridianError("going_away");
     const known = this.#roster.find(client.sessionId);
     if (known && (known.client || known.id !== auth.data.playerId)) {
       throw new MeridianError("conflict", { message: "The session is in the room already." });
@@ -81,7 +83,7 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   override async onDrop(client: Client, code?: number): Promise<void> {
     const player = this.playerOf(client);
-    if (!player || this.#ending || !MAY_RETURN.has(code)) return;
+    if (!player || this.#handedOver || this.#ending || !MAY_RETURN.has(code)) return;
     // Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`.
     this.allowReconnection(client, this.reconnectGraceMs / 1000).catch(() => undefined);
     player.detach();
@@ -95,14 +97,14 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   override async onLeave(client: Client, code?: number): Promise<void> {
     const player = this.#roster.find(client.sessionId);
-    if (!player || (player.client && player.client !== client)) return;
+    if (!player || this.#handedOver || (player.client && player.client !== client)) return;
     const lost = MAY_RETURN.has(code) && !this.#ending;
     await this.#exit(player, code === CloseCode.CONSENTED ? "left" : lost ? "lost" : "removed");
   }
 
   override async onDispose(): Promise<void> {
     this.halt();
-    await this.call("onEnd", () => this.onEnd?.());
+    if (!this.#handedOver) await this.call("onEnd", () => this.onEnd?.());
   }
 
   override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
@@ -110,8 +112,25 @@ export abstract class GameRoom<S extends Schema = Schema>
     return super.disconnect(closeCode);
   }
 
+  /**
+   * @internal the room as it is, for its next owner: no game code runs here from now on, and whoever
+   * loses their connection has not left
+   */
+  handOver(): Uint8Array {
+    const snapshot = this.snapshot();
+    this.#handedOver = true;
+    this.halt();
+    return snapshot;
+  }
+
+  /** @internal whether that player of the former owner may still come */
+  expects(sessionId: string): boolean {
+    return this.#roster.expects(sessionId);
+  }
+
   /** @internal */
   playerOf(client: Client): Player | undefined {
+    if (this.#handedOver) return undefined;
     const player = this.#roster.find(client.sessionId);
     return player?.client === client ? player : undefined;
   }

@@ -150,6 +150,11 @@ export class UwsTransport extends Transport {
     this.#listener = await listen(app, host, port);
   }
 
+  /** Sends every player off, to come back. */
+  dismissAll(): void {
+    for (const connection of this.#current.values()) connection.refuse("going_away");
+  }
+
   /** Cuts every connection and gives the port back. */
   override shutdown(): void {
     this.#listener?.close();
