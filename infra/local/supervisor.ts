@@ -85,7 +85,7 @@ export class Supervisor {
     try {
       await this.#launch(before);
     } catch (error) {
-      if (left) this.#ended(before, `ended without a successor`);
+      if (left && !this.#abort.signal.aborted) this.#ended(before, "ended without a successor");
       throw error;
     } finally {
       this.#leaving = undefined;

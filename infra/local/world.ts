@@ -23,7 +23,8 @@ import { endLeftovers, openDatabase, openRedis } from "./stores.ts";
 import { readLocalTopology } from "./topology.ts";
 import { type City, findCity, PLAYER_CITY } from "./wan/cities.ts";
 import { startWanLinks, type WanLinks } from "./wan/links.ts";
-import { buildPage } from "./web.ts";
+import { watchGames } from "./watch-games.ts";
+import { buildPages } from "./web.ts";
 import { lockWorld } from "./world-lock.ts";
 import { WorldParts } from "./world-parts.ts";
 
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly databaseUrl?: string;
   /** A Redis to use instead of our own, one database a region. */
   readonly redisUrl?: string;
+  /** Brings saved code of games into the running world; not by default. */
+  readonly watch?: boolean;
   /** How long a part that ended stays down, ms; 5,000 by default. */
   readonly restartDelayMs?: number;
   /** Settings for the core and every region, over those of the world. */
@@ -72,8 +75,8 @@ export interface LocalWorld {
   readonly databaseUrl: string;
   /** With `wan`: the links, to be delayed, cut and healed. */
   readonly wan: WanLinks | undefined;
-  /** Whether there was a page to build. */
-  readonly hasPage: boolean;
+  /** Where the games' pages are, such as `/` and `/games/duel/`. */
+  readonly pages: readonly string[];
   /** Ends everything within 5 s. */
   stop(): Promise<void>;
 }
@@ -88,7 +91,7 @@ const REGIONS_DEFAULT = 3;
 const RESTART_DELAY_MS = 5_000;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TOPOLOGY = join(ROOT, "infra/topology/china.json");
-const PAGE = join(ROOT, "region/games/arena/page");
+const GAMES = join(ROOT, "region/games");
 
 /** @throws one clear line; nothing is left running then */
 export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld> {
@@ -101,14 +104,14 @@ export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld
   onAbort(signal, parts, () => void parts.stop().catch(() => {}));
   onAbort(killSignal, parts, () => parts.killAll());
   try {
-    return await build(options, parts, (name, pid) => lock.note(name, pid));
+    return await start(options, parts, (name, pid) => lock.note(name, pid));
   } catch (error) {
     await parts.stop();
     throw error;
   }
 }
 
-async function build(
+async function start(
   options: WorldOptions,
   parts: WorldParts,
   note: (name: string, pid: number) => void,
@@ -125,12 +128,9 @@ async function build(
 
   const databaseUrl = await openDatabase(dir, options.databaseUrl, parts);
   const redisUrls = await openRedis(dir, options.redisUrl, regionIds, parts);
-  const hasPage = await reported(
-    parts.report,
-    "page",
-    () => buildPage(PAGE, files.web),
-    (built) => (built ? "built" : "there is none to build"),
-  );
+  const watch = options.watch ?? false;
+  const build = () => buildPages({ gamesDir: GAMES, outDir: files.web, live: watch });
+  const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, databaseUrl);
   for (const [id, url] of redisUrls) writeSecret(files.redisUrl(id), url);
@@ -158,6 +158,7 @@ async function build(
   parts.check();
 
   const [url = ""] = pageOrigins(plan);
+  if (watch) watchGames(GAMES, { url, regions, buildPages: build, parts });
   return {
     core: Object.assign(core.handle, {
       url,
@@ -176,7 +177,7 @@ async function build(
     operatorToken,
     databaseUrl,
     wan: links,
-    hasPage,
+    pages,
     stop: () => parts.stop(),
   };
 }
