@@ -84,8 +84,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   override async onDrop(client: Client, code?: number): Promise<void> {
     const player = this.playerOf(client);
     if (!player || this.#handedOver || this.#ending || !MAY_RETURN.has(code)) return;
-    // Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`.
-    this.allowReconnection(client, this.reconnectGraceMs / 1000).catch(() => undefined);
+    this.#keepSeat(client);
     player.detach();
     await this.call("onAway", () => this.onAway?.(player));
   }
@@ -169,6 +168,15 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (!this.#roster.expecting) return;
     this.#disposesItself = this.autoDispose;
     this.autoDispose = false;
+  }
+
+  /** Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`. */
+  #keepSeat(client: Client): void {
+    const kept = this.allowReconnection(client, "manual");
+    // Refused at once when the player dropped before the join was acknowledged, or the room ends.
+    const giveUp = () => "reject" in kept && kept.reject(new MeridianError("reconnect_expired"));
+    const cancel = this.services.clock.after(this.reconnectGraceMs, giveUp);
+    kept.then(cancel, cancel);
   }
 
   async #enter(client: Client, auth: RoomAuth, options: unknown): Promise<void> {
