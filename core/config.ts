@@ -1,15 +1,24 @@
 /** Every setting of the core, as environment variables. */
+import { isIP } from "node:net";
 import { z } from "zod";
 import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
 import { parseGeoOverrides } from "./gslb/geo-locator.ts";
 import { PublicOrigin } from "./http/cors.ts";
+import { ACCEPT_MS } from "./tickets/key-schedule.ts";
 import { MASTER_KEY_BYTES } from "./tickets/master-key.ts";
 
 const optionalText = z.string().transform((text) => (text === "" ? undefined : text));
 const rate = z.coerce.number().positive();
 const limit = z.coerce.number().int().positive();
 const durationMs = z.coerce.number().int().positive();
+/** A token that outlives its key would be refused before it expires. */
+const signedTtlMs = durationMs.max(ACCEPT_MS, `${ACCEPT_MS} ms at most: keys are accepted so long`);
+
+/** An address, or a range of them as address/prefix length. */
+const addressRange = z.string().refine(isAddressRange, {
+  error: (issue) => `"${issue.input}" is neither an address nor a CIDR such as 10.0.0.0/8`,
+});
 
 /** 32 bytes, written as base64, base64url or 64 hexadecimal digits. */
 const masterKey = z.string().transform((text, context) => {
@@ -34,12 +43,22 @@ const operatorToken = optionalText.refine(
   "20 characters at least",
 );
 
+const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://");
+
 export const coreSettings = {
   DATABASE_URL: {
-    schema: z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://"),
+    schema: databaseUrl,
     description:
-      "PostgreSQL, as `postgresql://user:password@host:port/database`. The user owns the schema " +
-      "`meridian`; all work but migrations is done as the role `meridian_core`.",
+      "PostgreSQL, as `postgresql://user:password@host:port/database`. All work but migrations is done " +
+      "as the role `meridian_core`, of which the user is a member.",
+    secret: true,
+  },
+  DATABASE_OWNER_URL: {
+    schema: databaseUrl.or(z.literal("").transform(() => undefined)),
+    description:
+      "The same database as the owner of the schema `meridian`, for migrations. Without it the user of " +
+      "`DATABASE_URL` is the owner, and a statement slipped in could get the owner's rights.",
+    default: "",
     secret: true,
   },
   DATABASE_CONNECTIONS: {
@@ -58,6 +77,11 @@ export const coreSettings = {
     default: "127.0.0.1",
   },
   CORE_PORT: { schema: as.port, description: "Port for players.", default: "7300" },
+  CORE_CONNECTIONS_MAX: {
+    schema: limit,
+    description: "Connections of players to the core at a time; the next is closed at once.",
+    default: "10000",
+  },
   CORE_LINK_HOST: {
     schema: as.text,
     description: "Address on which regions reach the core (mTLS).",
@@ -103,7 +127,7 @@ export const coreSettings = {
     default: "",
   },
   TRUSTED_PROXIES: {
-    schema: as.list,
+    schema: as.list.pipe(z.array(addressRange)),
     description: "Addresses or CIDRs, comma-separated, whose `X-Forwarded-For` is believed.",
     default: "",
   },
@@ -120,8 +144,8 @@ export const coreSettings = {
     default: "",
   },
   ACCESS_TOKEN_TTL_MS: {
-    schema: durationMs,
-    description: "How long an access token is valid, ms.",
+    schema: signedTtlMs,
+    description: `How long an access token is valid, ms; ${ACCEPT_MS} at most.`,
     default: "600000",
   },
   REFRESH_TOKEN_TTL_MS: {
@@ -135,7 +159,7 @@ export const coreSettings = {
     default: "30000",
   },
   TICKET_TTL_MS: {
-    schema: durationMs,
+    schema: signedTtlMs,
     description: "How long a join ticket is valid, ms; its seat is held a little longer.",
     default: "30000",
   },
@@ -144,30 +168,67 @@ export const coreSettings = {
     description: "How long a join waits for one region's seat before it asks the next, ms.",
     default: "1500",
   },
+  RESERVES_PER_NODE_MAX: {
+    schema: limit,
+    description:
+      "Seats that are asked of one node at a time; past it a join asks the next region at once. Below " +
+      "`JOINS_UNDER_WAY_MAX`, so that one node that hangs can't stop all joins.",
+    default: "128",
+  },
   JOINS_UNDER_WAY_MAX: {
     schema: limit,
-    description: "Joins, renewals and reconnections at a time; the next gets `unavailable`.",
+    description: "Joins at a time; the next gets `unavailable`.",
     default: "256",
+  },
+  RETURNS_UNDER_WAY_MAX: {
+    schema: limit,
+    description: "Renewals of tickets and reconnections at a time; the next gets `unavailable`.",
+    default: "256",
+  },
+  TOKEN_CALLS_UNDER_WAY_MAX: {
+    schema: limit,
+    description: "Refreshes of log-ins and log-outs at a time; the next gets `unavailable`.",
+    default: "128",
   },
   GUESTS_PER_PREFIX_PER_SECOND: {
     schema: rate,
-    description: "Guest log-ins a second from one address prefix (IPv4 /24, IPv6 /48).",
+    description: "Guests made a second from one address prefix (IPv4 /24, IPv6 /48).",
     default: "20",
   },
   GUESTS_PER_PREFIX_BURST: {
     schema: limit,
-    description: "Guest log-ins at once from one address prefix: carriers hide towns behind one.",
+    description: "Guests made at once from one address prefix: carriers hide towns behind one.",
     default: "500",
   },
   GUESTS_PER_SECOND: {
     schema: rate,
-    description: "Guest log-ins a second from everywhere.",
+    description: "Guests made a second from everywhere.",
     default: "200",
   },
   GUESTS_BURST: {
     schema: limit,
-    description: "Guest log-ins at once from everywhere.",
+    description: "Guests made at once from everywhere.",
     default: "2000",
+  },
+  GUEST_LOG_INS_PER_PREFIX_PER_SECOND: {
+    schema: rate,
+    description: "Log-ins of known guests a second from one address prefix.",
+    default: "50",
+  },
+  GUEST_LOG_INS_PER_PREFIX_BURST: {
+    schema: limit,
+    description: "Log-ins of known guests at once from one address prefix.",
+    default: "1000",
+  },
+  GUEST_LOG_INS_PER_SECOND: {
+    schema: rate,
+    description: "Log-ins of known guests a second from everywhere.",
+    default: "500",
+  },
+  GUEST_LOG_INS_BURST: {
+    schema: limit,
+    description: "Log-ins of known guests at once from everywhere.",
+    default: "5000",
   },
   LOG_LEVEL: {
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
@@ -182,3 +243,11 @@ export const coreSettings = {
 } satisfies Record<string, Setting<unknown>>;
 
 export type CoreConfig = Values<typeof coreSettings>;
+
+function isAddressRange(text: string): boolean {
+  const [address = "", prefix, ...rest] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}

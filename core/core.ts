@@ -6,13 +6,19 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../shared/clock.ts";
-import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
+import {
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+} from "../shared/http-server.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
+import type { LinkIdentity } from "../shared/link/identity.ts";
+import { IdentityFiles } from "../shared/link/identity-files.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { Accounts } from "./accounts/accounts.ts";
-import { GuestGate } from "./accounts/guest-gate.ts";
+import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import type { CoreConfig } from "./config.ts";
@@ -21,11 +27,12 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
+import { CallGate } from "./http/call-gate.ts";
+import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
-import { JoinGate } from "./join/join-gate.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
@@ -52,7 +59,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface CoreDeps {
   readonly topology: Topology;
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
+  /** What the identity's files say now. */
+  readonly readIdentity: () => LinkCredentials;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -66,13 +75,16 @@ export interface Core {
 }
 
 export function createCore(config: CoreConfig, deps: CoreDeps): Core {
-  const { topology, credentials, clock, random, log } = deps;
+  const { topology, identity, readIdentity, clock, random, log } = deps;
   const metrics = createMetrics({ process: "core" });
   const master = config.MASTER_KEY;
   const common = { clock, log, metrics };
+  const callGate = (calls: string, underWayMax: number) =>
+    new CallGate({ calls, underWayMax, ...common });
 
   const database = new Database({
     url: config.DATABASE_URL,
+    ownerUrl: config.DATABASE_OWNER_URL ?? config.DATABASE_URL,
     connectionsMax: config.DATABASE_CONNECTIONS,
     startDeadlineMs: config.DATABASE_WAIT_MS,
     migrations: readMigrations(),
@@ -95,18 +107,24 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     refreshGraceMs: config.REFRESH_GRACE_MS,
     ...common,
   });
-  const gate = new GuestGate(guestLimit(config), common);
+  const gate = new GuestGate(guestLimits(config), common);
+  const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
-  const linkClient = new LinkClient(credentials, clock);
-  const calls = new NodeCalls(linkClient);
+  const clients = {
+    reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
+    others: new LinkClient(identity, clock),
+  };
+  const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
     topology,
     database,
     endedRooms,
     ...common,
-    // Nobody waits for idle connections to close.
-    onGone: (address) => void linkClient.forget(address),
+    onGone(address) {
+      // Nobody waits for idle connections to close.
+      for (const client of Object.values(clients)) void client.forget(address);
+    },
   });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const joins = new Joins({
@@ -117,7 +135,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     tokens,
     reconnections: new ReconnectionTokens(master),
     database,
-    gate: new JoinGate(config.JOINS_UNDER_WAY_MAX, metrics),
+    joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+    returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
     clock,
     metrics: new JoinMetrics(common),
   });
@@ -130,17 +149,21 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   const publicServing = new Serving({
     name: "public server",
-    server: plainServer(log, config.TRUSTED_PROXIES),
+    server: plainServer(log, {
+      trustedProxies: config.TRUSTED_PROXIES,
+      connectionsMax: config.CORE_CONNECTIONS_MAX,
+    }),
     host: config.CORE_HOST,
     port: config.CORE_PORT,
     portSetting: "CORE_PORT",
     clock,
     async prepare(server) {
+      watchConnections(server, common);
       addSecurityHeaders(server);
-      addCors(server, config.PUBLIC_ORIGINS);
+      addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { accounts, tokens, gate });
+      addAccountRoutes(server, { accounts, tokens, gate, tokenGate });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -156,6 +179,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     portSetting: "CORE_PRIVATE_PORT",
     clock,
     prepare(server) {
+      addSecurityHeaders(server);
       addHealthRoutes(server, { database, players: publicServing, metrics });
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
@@ -163,7 +187,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const linkServing = new Serving({
     name: "link server",
-    server: createLinkServer({ credentials, ...common }),
+    server: createLinkServer({ identity, ...common }),
     host: config.CORE_LINK_HOST,
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
@@ -184,7 +208,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
-      { name: "link client", stop: () => linkClient.stop() },
+      new IdentityFiles({ identity, read: readIdentity, ...common }),
+      { name: "link client of reserves", stop: () => clients.reserves.stop() },
+      { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
       linkServing,
       publicServing,
@@ -192,18 +218,30 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   };
 }
 
-function plainServer(log: Logger, trustedProxies: readonly string[] = []): HttpServer {
+function plainServer(
+  log: Logger,
+  bounds: Pick<HttpServerOptions, "trustedProxies" | "connectionsMax"> = {},
+): HttpServer {
   return createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    trustedProxies,
+    ...bounds,
   });
 }
 
-function guestLimit(config: CoreConfig): GuestLimit {
-  return new GuestLimit(
-    { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
-    { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
-  );
+function guestLimits(config: CoreConfig): GuestLimits {
+  return {
+    made: new GuestLimit(
+      { perSecond: config.GUESTS_PER_PREFIX_PER_SECOND, burst: config.GUESTS_PER_PREFIX_BURST },
+      { perSecond: config.GUESTS_PER_SECOND, burst: config.GUESTS_BURST },
+    ),
+    loggedIn: new GuestLimit(
+      {
+        perSecond: config.GUEST_LOG_INS_PER_PREFIX_PER_SECOND,
+        burst: config.GUEST_LOG_INS_PER_PREFIX_BURST,
+      },
+      { perSecond: config.GUEST_LOG_INS_PER_SECOND, burst: config.GUEST_LOG_INS_BURST },
+    ),
+  };
 }

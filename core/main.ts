@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { systemClock } from "../shared/clock.ts";
 import { ConfigError, readConfig } from "../shared/config.ts";
 import { type Part, runProcess } from "../shared/lifecycle.ts";
-import { type LinkCredentials, readLinkCredentials } from "../shared/link/credentials.ts";
+import { readLinkCredentials } from "../shared/link/credentials.ts";
+import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { type CoreConfig, coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
@@ -11,11 +12,12 @@ import { loadTopology, type Topology } from "./regions/topology.ts";
 
 const STOP_DEADLINE_MS = 4_500;
 
-const { config, topology, credentials } = readEverything();
+const { config, topology, identity } = readEverything();
 const log = createLog("core", config.LOG_LEVEL);
 const core = createCore(config, {
   topology,
-  credentials,
+  identity,
+  readIdentity: () => readLinkCredentials(config),
   clock: systemClock,
   random: randomBytes,
   log,
@@ -25,7 +27,7 @@ await runProcess({ log, parts: core.parts.map(inWords), stopDeadlineMs: STOP_DEA
 interface Given {
   readonly config: CoreConfig;
   readonly topology: Topology;
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
 }
 
 /** Everything from outside, or one clear line and the end. */
@@ -33,7 +35,7 @@ function readEverything(): Given {
   try {
     const config = readConfig(coreSettings, process.env);
     const topology = loadTopology(config.TOPOLOGY_FILE);
-    return { config, topology, credentials: readLinkCredentials(config) };
+    return { config, topology, identity: new LinkIdentity(readLinkCredentials(config)) };
   } catch (error) {
     sayWhy(error);
     process.exit(error instanceof ConfigError ? 2 : 1);

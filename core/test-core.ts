@@ -4,6 +4,7 @@ import { type Authority, createAuthority } from "../infra/private-link/authority
 import { systemClock } from "../shared/clock.ts";
 import { readConfig } from "../shared/config.ts";
 import { startAll, stopAll } from "../shared/lifecycle.ts";
+import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
@@ -18,8 +19,10 @@ export interface TestCore {
   readonly privateUrl: string;
   /** `host:port` of the link. */
   readonly linkAddress: string;
+  /** Of the schema's owner. */
   readonly databaseUrl: string;
   readonly authority: Authority;
+  readonly identity: LinkIdentity;
   stop(): Promise<void>;
 }
 
@@ -35,12 +38,14 @@ export const testTopology: Topology = Topology.parse({
 /** @param env settings that differ from the tests' own */
 export async function startTestCore(env: Record<string, string> = {}): Promise<TestCore> {
   const created = env.DATABASE_URL
-    ? { url: env.DATABASE_URL, drop: async () => {} }
+    ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
     : await createTestDatabase();
   const authority = await createAuthority();
-  const credentials = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
+  const issued = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
+  const identity = new LinkIdentity(issued);
   const config = readConfig(coreSettings, {
-    DATABASE_URL: created.url,
+    DATABASE_URL: created.workingUrl,
+    DATABASE_OWNER_URL: created.url,
     DATABASE_WAIT_MS: "0",
     MASTER_KEY: randomBytes(32).toString("base64"),
     CORE_PORT: "0",
@@ -58,7 +63,8 @@ export async function startTestCore(env: Record<string, string> = {}): Promise<T
   const log = createLog("core", config.LOG_LEVEL);
   const core = createCore(config, {
     topology: testTopology,
-    credentials,
+    identity,
+    readIdentity: () => identity.current,
     clock: systemClock,
     random: randomBytes,
     log,
@@ -75,6 +81,7 @@ export async function startTestCore(env: Record<string, string> = {}): Promise<T
     linkAddress: `127.0.0.1:${core.linkServing.port}`,
     databaseUrl: created.url,
     authority,
+    identity,
     async stop() {
       await stopAll(core.parts, log);
       await created.drop();

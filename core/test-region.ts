@@ -4,6 +4,7 @@
  */
 import { createHttpServer } from "../shared/http-server.ts";
 import { nodeIdOf, RegionId, RoomId, SessionId } from "../shared/ids.ts";
+import { LinkIdentity } from "../shared/link/identity.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createLog } from "../shared/log.ts";
 import {
@@ -21,12 +22,14 @@ import type { TestCore } from "./test-core.ts";
 export interface TestRegion {
   readonly nodeId: string;
   readonly client: LinkClient;
+  readonly identity: LinkIdentity;
   readonly asked: ReserveRequest[];
   readonly released: ReleaseRequest[];
   readonly drained: string[];
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
   grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
   granted(request: ReserveRequest): ReserveAnswer;
+  firstHeartbeat(): Heartbeat;
   heartbeat(change?: Partial<Heartbeat>): Promise<HeartbeatAnswer>;
   stop(): Promise<void>;
 }
@@ -42,23 +45,26 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const regionId = RegionId.parse(name);
   const nodeId = nodeIdOf(regionId, incarnation);
   const peer = { role: "region", regionId } as const;
-  const credentials = { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+  const issued = { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+  const identity = new LinkIdentity(issued);
   const server = createHttpServer({
     log: createLog("region", "silent"),
     bodyBytesMax: 65_536,
     requestTimeoutMs: 5_000,
-    mutualTls: credentials,
+    mutualTls: identity,
   });
-  const client = new LinkClient(credentials);
+  const client = new LinkClient(identity);
   let sequence = 0;
   let seats = 0;
 
   const region: TestRegion = {
     nodeId,
     client,
+    identity,
     asked: [],
     released: [],
     drained: [],
+    firstHeartbeat,
     grant: async (request) => region.granted(request),
     granted(request) {
       if (request.kind !== "seat") {
@@ -117,6 +123,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       protocol: PROTOCOL_VERSION,
       build: "test",
       publicAddress: `${name}.test:${port}`,
+      nodeAddress: `127.0.0.1:${port}`,
       linkAddress: `127.0.0.1:${port}`,
       games: ["arena"],
       state: "active",

@@ -91,7 +91,14 @@ export const regionSettings = {
   CONNECTIONS_MAX: {
     schema: as.wholeNumber,
     default: "4000",
-    description: "Most open websockets, beacons included. Past it: refused. Well above capacity.",
+    description:
+      "Most open websockets of players, well above capacity. Past it: who returns is refused for now; " +
+      "a fresh ticket is good always.",
+  },
+  BEACONS_MAX: {
+    schema: as.wholeNumber,
+    default: "1000",
+    description: "Most open websockets that measure round trips. Past it: refused.",
   },
   DRAIN_DEADLINE_MS: {
     schema: as.wholeNumber,

@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from "../shared/config.ts";
 import { RegionId } from "../shared/ids.ts";
 import { runProcess } from "../shared/lifecycle.ts";
 import { readLinkCredentials } from "../shared/link/credentials.ts";
+import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { regionSettings } from "./config.ts";
@@ -34,9 +35,13 @@ async function main(): Promise<void> {
     nodeId,
     games,
     redis,
-    credentials: readLinkCredentials(config),
+    identity: new LinkIdentity(readLinkCredentials(config)),
+    readIdentity: () => readLinkCredentials(config),
     onSuperseded(error) {
-      log.fatal("the core knows a newer life of this node: this one ends");
+      log.fatal(
+        { runbook: "region-node-superseded" },
+        "the core knows a newer life of this node: this one ends",
+      );
       clock.after(0, () => {
         // Outside of every promise: this is how a process of ours ends itself.
         throw error;
@@ -52,7 +57,10 @@ async function main(): Promise<void> {
     node.handOver().then(
       (given) => given && end(),
       (err: unknown) => {
-        log.error({ err }, "the hand-over failed half-way: its rooms are lost");
+        log.error(
+          { err, runbook: "region-hand-over" },
+          "the hand-over failed half-way: its rooms are lost",
+        );
         end();
       },
     );

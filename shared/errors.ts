@@ -37,6 +37,7 @@ const catalogue = {
   room_full: entry(409, 4429, true, "The room is full."),
   conflict: entry(409, 4409, false, "The same id was used with another body."),
   reconnect_expired: entry(410, 4003, false, "The seat was not kept for that long; join again."),
+  request_timeout: entry(408, 4400, true, "The request did not arrive as a whole in time."),
   payload_too_large: entry(413, 1009, false, "The message is larger than the limit."),
   invalid_message: entry(422, 4400, false, "The message has a wrong form."),
   update_required: entry(426, 4426, false, "This client is too old; update it."),

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GameName, NodeId, nodeIdOf, PlayerId, RegionId, RoomId, uuidV7 } from "./ids.ts";
+import {
+  GameName,
+  NodeId,
+  nodeIdOf,
+  PlayerId,
+  RegionId,
+  RoomId,
+  SessionId,
+  uuidV7,
+} from "./ids.ts";
 
 test("a version 7 UUID sorts by its time and is a PlayerId", () => {
   const zeros = new Uint8Array(10);
@@ -23,8 +32,9 @@ test("ids with a wrong form are refused", () => {
   for (const bad of ["", "Beijing", "a b", "9region", "x".repeat(33)]) {
     assert.equal(RegionId.safeParse(bad).success, false, bad);
   }
-  for (const bad of ["", "a:b", "../up", "x".repeat(65), "a b"]) {
+  for (const bad of ["", "a:b", "../up", "x".repeat(65), "a b", "__proto__", "constructor"]) {
     assert.equal(RoomId.safeParse(bad).success, false, bad);
+    assert.equal(SessionId.safeParse(bad).success, false, bad);
   }
   for (const bad of ["beijing", "beijing-0", "beijing-01", "-1"]) {
     assert.equal(NodeId.safeParse(bad).success, false, bad);

@@ -31,18 +31,21 @@ export const GameName = z
   .brand<"GameName">();
 export type GameName = z.infer<typeof GameName>;
 
-/** A room, for its whole life, wherever it runs. Colyseus' own alphabet, so stock clients take it. */
-export const RoomId = z
+/**
+ * Colyseus' own alphabet, so stock clients take it. It keeps rooms and seats in plain objects, where the
+ * name of something that every object has (`__proto__`, `constructor`) would find that instead.
+ */
+const keyOfColyseus = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/)
-  .brand<"RoomId">();
+  .refine((id) => !(id in Object.prototype), "a name that every object has");
+
+/** A room, for its whole life, wherever it runs. */
+export const RoomId = keyOfColyseus.brand<"RoomId">();
 export type RoomId = z.infer<typeof RoomId>;
 
 /** One player's place in one room. It survives reconnects; it is not a secret. */
-export const SessionId = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,64}$/)
-  .brand<"SessionId">();
+export const SessionId = keyOfColyseus.brand<"SessionId">();
 export type SessionId = z.infer<typeof SessionId>;
 
 /** Makes a node's id from its region and its incarnation (a whole number from 1). */

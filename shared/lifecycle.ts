@@ -1,6 +1,8 @@
 /**
  * How a process starts and ends: its parts start in the order listed and stop in the reverse, each
- * within a deadline. The first SIGINT or SIGTERM drains and stops; a second one exits at once.
+ * within a deadline. The first SIGINT or SIGTERM, or an error that nobody caught, drains and stops; a
+ * second signal exits at once. An error while stopping does not: what remains of the drain may be saving
+ * other people's games, and the deadline bounds it anyway.
  */
 import type { Logger } from "pino";
 import { systemClock } from "./clock.ts";
@@ -40,7 +42,10 @@ export async function stopAll(parts: readonly Part[], log: Logger): Promise<void
       try {
         await part[phase]?.();
       } catch (err) {
-        log.error({ err, part: part.name, phase }, "a part failed while stopping");
+        log.error(
+          { err, part: part.name, phase, runbook: "process-failed" },
+          "a part failed while stopping",
+        );
       }
     }
   }
@@ -52,38 +57,46 @@ export async function stopAll(parts: readonly Part[], log: Logger): Promise<void
  */
 export async function runProcess(options: ProcessOptions): Promise<void> {
   const { log, parts, stopDeadlineMs } = options;
+  let signals = 0;
   let stopping = false;
+  let exitCode = 0;
 
-  function shutDown(reason: string, exitCode: number): void {
-    if (stopping) {
-      log.warn({ reason }, "second signal: exiting at once");
-      process.exit(1);
-    }
+  function shutDown(reason: string): void {
+    if (stopping) return;
     stopping = true;
     log.info({ reason }, "stopping");
     systemClock.after(stopDeadlineMs, () => {
-      log.error({ stopDeadlineMs }, "did not stop within the deadline");
+      log.error({ stopDeadlineMs, runbook: "process-failed" }, "did not stop within the deadline");
       process.exit(1);
     });
     void stopAll(parts, log).then(() => process.exit(exitCode));
   }
 
-  process.on("SIGINT", () => shutDown("SIGINT", 0));
-  process.on("SIGTERM", () => shutDown("SIGTERM", 0));
-  process.on("uncaughtException", (err) => {
-    log.fatal({ err }, "uncaught exception");
-    shutDown("uncaughtException", 1);
-  });
-  process.on("unhandledRejection", (err) => {
-    log.fatal({ err }, "unhandled rejection");
-    shutDown("unhandledRejection", 1);
-  });
+  function signalled(signal: "SIGINT" | "SIGTERM"): void {
+    signals += 1;
+    if (signals > 1) {
+      log.warn({ signal, runbook: "process-failed" }, "second signal: exiting at once");
+      process.exit(1);
+    }
+    shutDown(signal);
+  }
+
+  function failed(err: unknown, reason: "uncaughtException" | "unhandledRejection"): void {
+    log.fatal({ err, reason, stopping, runbook: "process-failed" }, "an error that nobody caught");
+    exitCode = 1;
+    shutDown(reason);
+  }
+
+  process.on("SIGINT", () => signalled("SIGINT"));
+  process.on("SIGTERM", () => signalled("SIGTERM"));
+  process.on("uncaughtException", (err) => failed(err, "uncaughtException"));
+  process.on("unhandledRejection", (err) => failed(err, "unhandledRejection"));
 
   try {
     await startAll(parts, log);
     log.info("ready");
   } catch (err) {
-    log.fatal({ err }, "could not start");
+    log.fatal({ err, runbook: "process-failed" }, "could not start");
     process.exit(1);
   }
 }

@@ -4,7 +4,6 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isPortFree } from "../infra/process/port.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -23,15 +22,6 @@ export function makeCheckout(owner?: number): string {
   if (owner !== undefined) giveTo(owner, dir);
   chmodSync(dir, 0o700);
   return dir;
-}
-
-/** Below the ports that systems hand out, so that nothing takes one between this look and the start. */
-export async function freePortBase(): Promise<number> {
-  for (let base = 10_000 + (process.pid % 100) * 200; ; base += 200) {
-    const ports = Array.from({ length: 140 }, (_, index) => base + index);
-    const free = await Promise.all(ports.map((port) => isPortFree("127.0.0.1", port)));
-    if (free.every(Boolean)) return base;
-  }
 }
 
 function giveTo(owner: number, dir: string): void {

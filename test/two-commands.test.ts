@@ -12,7 +12,8 @@ import { z } from "zod";
 import { isAlive } from "../infra/process/pid.ts";
 import { GuestAnswer } from "../shared/protocol/accounts.ts";
 import { RegionsAnswer } from "../shared/protocol/join.ts";
-import { freePortBase, makeCheckout } from "./checkout.ts";
+import { makeCheckout } from "./checkout.ts";
+import { quietPorts } from "./quiet-ports.ts";
 import { until } from "./until.ts";
 
 /** What a Ctrl-C has for everything. */
@@ -41,6 +42,9 @@ interface Started {
   readonly over: () => boolean;
   readonly ended: Promise<number | NodeJS.Signals>;
 }
+
+/** A world's ports lie within this many above its base. */
+const PORT_SPAN = 140;
 
 interface NpmOptions {
   readonly uid?: number;
@@ -120,7 +124,7 @@ async function logIn(url: string, secret?: string): Promise<GuestAnswer> {
 
 test("npm start runs, is killed, runs again on its data, and Ctrl-C ends everything", async () => {
   const dir = checkout();
-  const port = await freePortBase();
+  const port = await quietPorts(PORT_SPAN);
   const first = await running(npmStart(dir, port));
   const page = await fetch(first.url);
   assert.match(await page.text(), /<title>Arena/);
@@ -141,7 +145,7 @@ test("npm start runs, is killed, runs again on its data, and Ctrl-C ends everyth
 test("as a normal user, and when npm alone is told to end", async () => {
   const dir = checkout(isRoot ? NORMAL_USER : undefined);
   const started = await running(
-    npmStart(dir, await freePortBase(), isRoot ? { uid: NORMAL_USER } : {}),
+    npmStart(dir, await quietPorts(PORT_SPAN), isRoot ? { uid: NORMAL_USER } : {}),
   );
   const pids = processesOf(dir);
   started.child.kill("SIGTERM");

@@ -5,16 +5,24 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { type LocalWorld, startLocalWorld, type WorldOptions } from "../infra/local/world.ts";
 import { RegionsAnswer } from "../shared/protocol/join.ts";
+import { StatusAnswer } from "../shared/protocol/ops.ts";
 import { until } from "./until.ts";
 
 /** A killed part stays away for longer than any test lasts, unless the test restarts it. */
 const RESTART_DELAY_MS = 600_000;
 
+type Given = Omit<WorldOptions, "dir">;
+
 /**
  * Starts a world before the tests of this file and stops it after them.
+ * @param options a function where they must be found out first
+ * @param prepare runs once the world does: hooks of one file do not wait for each other
  * @returns a function, because the world is there only once the tests run
  */
-export function worldForTests(options: Omit<WorldOptions, "dir"> = {}): () => LocalWorld {
+export function worldForTests(
+  options: Given | (() => Promise<Given>) = {},
+  prepare: () => Promise<void> = async () => {},
+): () => LocalWorld {
   let world: LocalWorld | undefined;
   const dir = mkdtempSync(join(tmpdir(), "meridian-world-"));
   const lines: string[] = [];
@@ -26,10 +34,11 @@ export function worldForTests(options: Omit<WorldOptions, "dir"> = {}): () => Lo
         restartDelayMs: RESTART_DELAY_MS,
         env: { LOG_LEVEL: "warn" },
         report,
-        ...options,
+        ...(typeof options === "function" ? await options() : options),
         dir,
       });
       await allRegionsActive(world);
+      await prepare();
     } catch (cause) {
       throw new Error(`the world did not start:\n${lines.join("\n")}`, { cause });
     }
@@ -50,6 +59,16 @@ export async function regionsOf(world: LocalWorld): Promise<RegionsAnswer> {
     signal: AbortSignal.timeout(5_000),
   });
   return RegionsAnswer.parse(await response.json());
+}
+
+/** Seats promised to players who have not come yet, or kept for players who dropped. */
+export async function seatsHeld({ core, operatorToken }: LocalWorld): Promise<number> {
+  const response = await fetch(`${core.opsUrl}/ops/status`, {
+    headers: { authorization: `Bearer ${operatorToken}` },
+    signal: AbortSignal.timeout(5_000),
+  });
+  const { regions } = StatusAnswer.parse(await response.json());
+  return regions.flatMap(({ nodes }) => nodes).reduce((sum, { reserved }) => sum + reserved, 0);
 }
 
 /** Waits until every region of the world takes players. */

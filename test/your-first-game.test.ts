@@ -9,11 +9,14 @@ import type { TemplateState } from "../region/games/template/template-state.ts";
 import type { Connection } from "../shared/client/connection.ts";
 import { Meridian } from "../shared/client/meridian.ts";
 import type { Play } from "../shared/client/play.ts";
-import { freePortBase, makeCheckout } from "./checkout.ts";
+import { makeCheckout } from "./checkout.ts";
 import { applyDiff, type Block, blocksOf, patternOf } from "./page-blocks.ts";
+import { quietPorts } from "./quiet-ports.ts";
 import { until } from "./until.ts";
 
 const PAGE = fileURLToPath(new URL("../docs/your-first-game.md", import.meta.url));
+/** A world's ports lie within this many above its base. */
+const PORT_SPAN = 140;
 const START_MS = 60_000;
 const RELOAD_MS = 45_000;
 const TEST_MS = 300_000;
@@ -92,7 +95,7 @@ async function catchStar(play: Player): Promise<number> {
 
 test("the page does what it says", { timeout: TEST_MS }, async (t) => {
   dir = makeCheckout();
-  const port = await freePortBase();
+  const port = await quietPorts(PORT_SPAN);
   const url = `http://127.0.0.1:${port}`;
   const blocks = blocksOf(readFileSync(PAGE, "utf8"));
   const take = (kind: string, file = ""): Block => {

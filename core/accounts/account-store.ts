@@ -88,16 +88,32 @@ export async function insertRefreshToken(
   );
 }
 
-/** The token and what became of its successor; other presentations of it wait. */
-export async function lockRefreshToken(tx: Tx, hash: Buffer): Promise<RefreshRow | undefined> {
+/**
+ * The family of that token; whoever else changes the family waits until `tx` ends. Undefined when the
+ * token is unknown.
+ *
+ * It must be a statement of its own, before any that reads the family: one that waits for a lock goes
+ * on with the snapshot from before, and so misses a successor that was inserted while it waited. Row
+ * locks don't do, for a row that is still to be inserted can't be locked.
+ */
+export async function lockFamily(tx: Tx, hash: Buffer): Promise<string | undefined> {
+  const rows = await tx.rows<{ family: string }>(
+    `select family, pg_advisory_xact_lock(hashtextextended(family::text, 0))
+     from refresh_tokens where token_hash = $1`,
+    [hash],
+  );
+  return rows[0]?.family;
+}
+
+/** The token and what became of its successor; its family must be locked. */
+export async function selectRefreshToken(tx: Tx, hash: Buffer): Promise<RefreshRow | undefined> {
   const rows = await tx.rows<RefreshRow>(
     `select t.family, t.player_id, t.device, t.expires_at, t.used_at, t.revoked_at,
             s.expires_at as successor_expires_at,
             coalesce(s.used_at is not null, false) as successor_used
      from refresh_tokens t
      left join refresh_tokens s on s.token_hash = t.successor_hash
-     where t.token_hash = $1
-     for update of t`,
+     where t.token_hash = $1`,
     [hash],
   );
   return rows[0];
@@ -115,18 +131,10 @@ export async function markRefreshUsed(
   );
 }
 
-export async function revokeFamily(sql: Sql, family: string, revokedAt: Date): Promise<void> {
-  await sql.run(
+/** Ends all tokens of the family, which must be locked. */
+export async function revokeFamily(tx: Tx, family: string, revokedAt: Date): Promise<void> {
+  await tx.run(
     "update refresh_tokens set revoked_at = $2 where family = $1 and revoked_at is null",
     [family, revokedAt],
-  );
-}
-
-/** Ends the family of that token, whichever of its tokens it is; 0 when it is unknown. */
-export function revokeFamilyOf(sql: Sql, hash: Buffer, revokedAt: Date): Promise<number> {
-  return sql.run(
-    `update refresh_tokens set revoked_at = coalesce(revoked_at, $2)
-     where family = (select family from refresh_tokens where token_hash = $1)`,
-    [hash, revokedAt],
   );
 }

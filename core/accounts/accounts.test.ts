@@ -188,6 +188,13 @@ test("the core's own role can neither change tables nor the audit log", async ()
   await assert.rejects(database.run("create table extra (n integer)"), denied);
   await assert.rejects(database.run("delete from audit_log"), denied);
   await assert.rejects(database.run("update audit_log set action = 'none'"), denied);
+  // Nor by giving up that role: the login behind it has no more rights.
+  const escaped = database.transaction(async (tx) => {
+    await tx.run("set local role none");
+    await tx.run("delete from meridian.audit_log");
+  });
+  await assert.rejects(escaped, denied);
+  await assert.rejects(database.run("set session authorization postgres"), denied);
 });
 
 test("what becomes of a refresh token", () => {

@@ -115,8 +115,11 @@ export class Accounts {
 
   /** Ends the token's family; an unknown token is no error, there is nothing to end. */
   async revoke(refreshToken: string): Promise<void> {
-    const now = new Date(this.#deps.clock.nowMs());
-    await store.revokeFamilyOf(this.#deps.database, hashOf(refreshToken), now);
+    const { database, clock } = this.#deps;
+    await database.transaction(async (tx) => {
+      const family = await store.lockFamily(tx, hashOf(refreshToken));
+      if (family) await store.revokeFamily(tx, family, new Date(clock.nowMs()));
+    });
   }
 
   /** @throws {MeridianError} `unauthorized` when the account is gone */
@@ -169,9 +172,10 @@ export class Accounts {
   async #rotate(token: string, successor: string, device: string): Promise<Rotation> {
     const { database, clock, refreshGraceMs } = this.#deps;
     return await database.transaction(async (tx) => {
-      const row = await store.lockRefreshToken(tx, hashOf(token));
+      const family = await store.lockFamily(tx, hashOf(token));
+      const row = family && (await store.selectRefreshToken(tx, hashOf(token)));
       const nowMs = clock.nowMs();
-      const outcome = decideRefresh(row && stateOf(row), {
+      const outcome = decideRefresh(row ? stateOf(row) : undefined, {
         device,
         nowMs,
         graceMs: refreshGraceMs,

@@ -6,6 +6,7 @@ import type { PlayerId } from "../../shared/ids.ts";
 import * as protocol from "../../shared/protocol/accounts.ts";
 import { Done } from "../../shared/protocol/link.ts";
 import { bearerOf } from "../http/bearer.ts";
+import type { CallGate } from "../http/call-gate.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { Accounts } from "./accounts.ts";
@@ -15,6 +16,8 @@ export interface AccountRouteDeps {
   readonly accounts: Accounts;
   readonly tokens: SignedTokens;
   readonly gate: GuestGate;
+  /** Of the calls with a refresh token: anybody can send an invented one. */
+  readonly tokenGate: CallGate;
 }
 
 /** The player whom the request's access token names; undefined when it brings none. */
@@ -39,7 +42,7 @@ export async function requirePlayer(
 const BEARER = [{ bearer: [] }];
 
 export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): void {
-  const { accounts, tokens, gate } = deps;
+  const { accounts, tokens, gate, tokenGate } = deps;
   server.post(
     "/v1/guests",
     {
@@ -55,10 +58,12 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
     },
     async (request) => {
       const { secret, name, device } = request.body;
+      if (secret !== undefined) {
+        gate.takeLogIn(request.ip);
+        return await accounts.logInGuest(secret, { name, device });
+      }
       gate.take(request.ip);
-      return secret === undefined
-        ? await accounts.createGuest({ name, device })
-        : await accounts.logInGuest(secret, { name, device });
+      return await accounts.createGuest({ name, device });
     },
   );
   server.post(
@@ -71,7 +76,10 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
         response: { 200: protocol.TokenPair, ...failures("unauthorized", "token_reused") },
       },
     },
-    (request) => accounts.refresh(request.body.refreshToken, request.body.device),
+    (request) => {
+      const { refreshToken, device } = request.body;
+      return tokenGate.run(() => accounts.refresh(refreshToken, device));
+    },
   );
   server.post(
     "/v1/tokens/revoke",
@@ -84,7 +92,7 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
       },
     },
     async (request) => {
-      await accounts.revoke(request.body.refreshToken);
+      await tokenGate.run(() => accounts.revoke(request.body.refreshToken));
       return { ok: true as const };
     },
   );

@@ -1,26 +1,30 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
-import { Database } from "./database.ts";
+import { until } from "../../test/until.ts";
+import { Database, type Tx } from "./database.ts";
 import { readMigrations } from "./migrate.ts";
 import { createTestDatabase } from "./test-database.ts";
 import { startTestProxy } from "./test-proxy.ts";
 
 const created = await createTestDatabase();
 const proxy = await startTestProxy(created.url);
-const database = new Database({
+const metrics = createMetrics({});
+const options = {
   url: proxy.url,
+  ownerUrl: proxy.url,
   connectionsMax: 2,
   startDeadlineMs: 0,
   migrations: readMigrations(),
   clock: systemClock,
   log: createLog("test", "silent"),
   metrics: createMetrics({}),
-});
+};
+const database = new Database({ ...options, metrics });
 await database.start();
 after(async () => {
   await database.stop();
@@ -28,15 +32,30 @@ after(async () => {
   await created.drop();
 });
 
-async function until(check: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 5_000;
-  while (!(await check())) assert.ok(performance.now() < endMs, "not true within 5 s");
-}
-
 async function backend(): Promise<number | undefined> {
   const rows = await database.rows<{ pid: number }>("select pg_backend_pid() as pid");
   return rows[0]?.pid;
 }
+
+test("a login that could become the owner is told of at the start; one that can't is not", async () => {
+  for (const [url, warnings] of [
+    [created.url, 1],
+    [created.workingUrl, 0],
+  ] as const) {
+    const log = createLog("test", "silent");
+    const warned = mock.method(log, "warn");
+    const other = new Database({
+      ...options,
+      url,
+      ownerUrl: created.url,
+      log,
+      metrics: createMetrics({}),
+    });
+    await other.start();
+    await other.stop();
+    assert.equal(warned.mock.callCount(), warnings);
+  }
+});
 
 test("a transaction commits as a whole, or not at all", async () => {
   const insert = "insert into regions (region_id, epoch_term, epoch_n) values ($1, 1, 1)";
@@ -71,6 +90,42 @@ test("a statement that takes too long is a timeout, and its connection is not us
   assert.notEqual(await backend(), pid);
 });
 
+/** Ends the server's side of the transaction's connection, and waits until the pool has noticed. */
+async function loseConnection(tx: Tx): Promise<void> {
+  const lost = () => countOf("connection_lost");
+  const before = await lost();
+  const [row] = await tx.rows<{ pid: number }>("select pg_backend_pid() as pid");
+  const owner = new pg.Client({ connectionString: created.url });
+  await owner.connect();
+  await owner.query("select pg_terminate_backend($1)", [row?.pid]);
+  await owner.end();
+  await until("the pool notices", async () => (await lost()) > before);
+}
+
+async function countOf(kind: string): Promise<number> {
+  const { values } = (await metrics.getSingleMetric("meridian_db_failures_total")?.get()) ?? {};
+  return values?.find(({ labels }) => labels.kind === kind)?.value ?? 0;
+}
+
+test("a statement on a connection that was lost before it is `unavailable`", async () => {
+  const work = database.transaction(async (tx) => {
+    await loseConnection(tx);
+    await tx.run("select 1");
+  });
+  await assert.rejects(work, (error) => isFailure(error, "unavailable"));
+});
+
+test("a transaction that can't be undone any more still tells why it failed", async () => {
+  const before = await countOf("rollback_failed");
+  const work = database.transaction(async (tx) => {
+    await loseConnection(tx);
+    throw new MeridianError("conflict");
+  });
+  await assert.rejects(work, (error) => isFailure(error, "conflict"));
+  assert.equal(await countOf("rollback_failed"), before + 1);
+  assert.equal(await database.ping(), true, "and its connection is not used again");
+});
+
 test("callers wait for a connection up to a bound, and are refused past it", async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -99,7 +154,7 @@ test("while the database is away callers get `unavailable`, and it recovers by i
   // The core's own role may not see what other sessions run.
   const owner = new pg.Client({ connectionString: created.url });
   await owner.connect();
-  await until(async () => {
+  await until("the statement runs", async () => {
     const text = "select from pg_stat_activity where query = 'select pg_sleep(30)'";
     return (await owner.query(text)).rowCount === 1;
   });

@@ -4,8 +4,12 @@
  *
  * The pool holds `connectionsMax` connections; at most `WAITING_MAX` callers wait for one, the next is
  * refused with `unavailable` at once. A connection on which a statement timed out is closed, never
- * given back: the server may still be busy with it. All work is done as the role `meridian_core`,
- * which can't change tables; only migrations connect as the owner.
+ * given back: the server may still be busy with it.
+ *
+ * All work is done as the role `meridian_core`, which can't change tables; only migrations connect as
+ * the owner. A role is a boundary only where the login behind it has no more rights than it has: `set
+ * role none` gives those back. So work and migrations have URLs of their own, and a start whose working
+ * login could become the owner says so.
  */
 import pg from "pg";
 import type { Logger } from "pino";
@@ -38,7 +42,10 @@ export interface Tx extends Sql {
 }
 
 export interface DatabaseOptions {
+  /** For all work. */
   readonly url: string;
+  /** For migrations: as the owner of the schema. */
+  readonly ownerUrl: string;
   readonly connectionsMax: number;
   /** How long a start waits for a database that can't be reached, ms. */
   readonly startDeadlineMs: number;
@@ -90,11 +97,12 @@ export class Database implements Sql, Part {
 
   /** Waits for the database, bounded, and brings its schema up to date. */
   async start(): Promise<void> {
-    const { clock, log, startDeadlineMs, url, migrations } = this.#options;
+    const { clock, log, startDeadlineMs, ownerUrl, migrations } = this.#options;
     const startMs = clock.monotonicMs();
     for (;;) {
       try {
-        await migrate({ url, migrations, log });
+        await migrate({ url: ownerUrl, migrations, log });
+        await this.#checkLogin();
         this.#migrated = true;
         return;
       } catch (error) {
@@ -147,20 +155,36 @@ export class Database implements Sql, Part {
 
   /** Commits what `work` did when it resolves, and undoes it when it throws. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#withClient(async (client) => {
+    return this.#withClient(async (client, markBroken) => {
       await client.query("begin");
       try {
         const result = await work(transactionOn(client));
         await client.query("commit");
         return result;
       } catch (error) {
-        if (!leavesConnectionBroken(error)) await client.query("rollback");
+        // A connection that can't undo is closed, which undoes as well. The caller is told why the
+        // work failed, not that the connection was then lost.
+        if (!leavesConnectionBroken(error)) await client.query("rollback").catch(markBroken);
         throw error;
       }
     });
   }
 
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #checkLogin(): Promise<void> {
+    const [row] = await this.rows<{ owns: boolean }>(
+      `select pg_has_role(session_user, nspowner, 'member') as owns
+       from pg_namespace where nspname = 'meridian'`,
+    );
+    if (!row?.owns) return;
+    this.#options.log.warn(
+      { runbook: "core-database" },
+      "the database's working login can become the owner: set DATABASE_OWNER_URL",
+    );
+  }
+
+  async #withClient<T>(
+    work: (client: pg.PoolClient, markBroken: () => void) => Promise<T>,
+  ): Promise<T> {
     if (this.#pool.waitingCount >= WAITING_MAX) {
       this.#failures.inc({ kind: "queue_full" });
       throw new MeridianError("unavailable", {
@@ -169,13 +193,18 @@ export class Database implements Sql, Part {
       });
     }
     let client: pg.PoolClient | undefined;
+    let broken = false;
+    const markBroken = () => {
+      broken = true;
+      this.#failures.inc({ kind: "rollback_failed" });
+    };
     try {
       client = await this.#pool.connect();
-      const result = await work(client);
+      const result = await work(client, markBroken);
       client.release();
       return result;
     } catch (error) {
-      client?.release(leavesConnectionBroken(error));
+      client?.release(broken || leavesConnectionBroken(error));
       throw this.#counted(databaseFailure(error), error);
     }
   }

@@ -14,6 +14,9 @@ const NETWORK_CODES = new Set([
   "ENOTFOUND",
   "EAI_AGAIN",
 ]);
+/** What `pg` itself says of a connection that is lost or was never made: these have no code. */
+const LOST_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired$)|not queryable$/;
 const RETRY_AFTER_MS = 1_000;
 
 /**
@@ -26,8 +29,8 @@ export function databaseFailure(error: unknown): unknown {
   if (code === STATEMENT_TIMEOUT || error.message === "Query read timeout") {
     return new MeridianError("timeout", { message: "The database did not answer.", cause: error });
   }
-  const lost = /^(Connection terminated|timeout exceeded when trying to connect)/;
-  const passing = PASSING_STATES.test(code) || NETWORK_CODES.has(code) || lost.test(error.message);
+  const lost = LOST_MESSAGES.test(error.message);
+  const passing = PASSING_STATES.test(code) || NETWORK_CODES.has(code) || lost;
   if (!passing && !isRefusedEverywhere(error)) return error;
   return new MeridianError("unavailable", {
     message: "The database can't be reached.",

@@ -12,6 +12,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import type { Logger } from "pino";
+import { isFailure } from "../../shared/errors.ts";
+import { databaseFailure } from "./failures.ts";
 
 export interface Migration {
   /** From 1, without gaps. */
@@ -33,8 +35,13 @@ export class SchemaError extends Error {
 }
 
 const LOCK_KEY = 7_300_001;
+const CONNECT_TIMEOUT_MS = 2_000;
 const LOCK_TIMEOUT_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 120_000;
+/** For our own small statements; the lock and the migrations may take longer. */
+const QUERY_TIMEOUT_MS = 5_000;
+/** A server that lives ends a statement itself; this much later it is taken for gone. */
+const GONE_MARGIN_MS = 1_000;
 const MIGRATIONS_DIR = join(import.meta.dirname, "migrations");
 
 /** Reads the migrations this binary knows, in order. */
@@ -91,15 +98,19 @@ export async function migrate(options: {
   const client = new pg.Client({
     connectionString: url,
     application_name: "meridian-migrate",
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
   });
   // A connection that breaks between statements is reported by the next statement.
   client.on("error", (err) => log.warn({ err }, "the connection for migrations was lost"));
   try {
     await client.connect();
-    await client.query("select pg_advisory_lock($1)", [LOCK_KEY]);
+    // A server that hangs is found out by this, and not only at the end of the long wait for the lock.
+    await client.query("select 1");
+    await queryPatiently(client, "select pg_advisory_lock($1)", LOCK_TIMEOUT_MS, [LOCK_KEY]);
     const missing = planMigrations(migrations, await readApplied(client));
     for (const migration of missing) {
       await apply(client, migration);
@@ -128,10 +139,11 @@ async function readApplied(client: pg.Client): Promise<Applied[]> {
   return result.rows;
 }
 
+/** One that fails is undone when the caller ends the session. */
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
   await client.query("begin");
   try {
-    await client.query(migration.sql);
+    await queryPatiently(client, migration.sql, STATEMENT_TIMEOUT_MS);
     await client.query(
       `insert into schema_migrations (version, name, checksum, compatible_from)
        values ($1, $2, $3, $4)`,
@@ -139,10 +151,26 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
     );
     await client.query("commit");
   } catch (cause) {
-    await client.query("rollback");
+    // The database went away: no fault of the migration, and tried again.
+    if (isFailure(databaseFailure(cause), "unavailable")) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SchemaError(`migration ${migration.name} failed: ${why}`, { cause });
   }
+}
+
+/** A statement that the server itself ends after `timeoutMs`. */
+async function queryPatiently(
+  client: pg.Client,
+  text: string,
+  timeoutMs: number,
+  values?: unknown[],
+): Promise<void> {
+  // `query_timeout` of one statement is known to `pg`, but not to its types.
+  const query: pg.QueryConfig & { query_timeout: number } = {
+    text,
+    query_timeout: timeoutMs + GONE_MARGIN_MS,
+  };
+  await client.query(values ? { ...query, values } : query);
 }
 
 function checksumOf(migration: Migration): string {

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type RunningPostgres, startPostgres } from "../../infra/postgres/embedded.ts";
+import { ensureWorkingLogin, urlOfLogin } from "../../infra/postgres/working-login.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
@@ -17,7 +18,10 @@ import { Database } from "./database.ts";
 import { readMigrations } from "./migrate.ts";
 
 export interface TestDatabase {
+  /** As its owner. */
   readonly url: string;
+  /** As a core works with it. */
+  readonly workingUrl: string;
   drop(): Promise<void>;
 }
 
@@ -37,7 +41,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export async function startTestDatabase(): Promise<TestDatabase & { readonly database: Database }> {
   const created = await createTestDatabase();
   const database = new Database({
-    url: created.url,
+    url: created.workingUrl,
+    ownerUrl: created.url,
     connectionsMax: 6,
     startDeadlineMs: 0,
     migrations: readMigrations(),
@@ -47,7 +52,7 @@ export async function startTestDatabase(): Promise<TestDatabase & { readonly dat
   });
   await database.start();
   return {
-    url: created.url,
+    ...created,
     database,
     async drop() {
       await database.stop();
@@ -58,23 +63,34 @@ export async function startTestDatabase(): Promise<TestDatabase & { readonly dat
 
 async function createIn(clusterUrl: string, end: () => Promise<void>): Promise<TestDatabase> {
   const name = `core_test_${randomBytes(6).toString("hex")}`;
-  await runOn(clusterUrl, `create database ${name}`);
-  const url = new URL(clusterUrl);
-  url.pathname = `/${name}`;
+  // Logins belong to the cluster, in which other tests run at the same time.
+  const login = { name: `${name}_login`, password: randomBytes(16).toString("hex") };
+  await runOn(clusterUrl, async (client) => {
+    await client.query(`create database ${name}`);
+    await ensureWorkingLogin(client, login);
+  });
+  const { href } = Object.assign(new URL(clusterUrl), { pathname: `/${name}` });
   return {
-    url: url.href,
+    url: href,
+    workingUrl: urlOfLogin(href, login),
     async drop() {
-      await runOn(clusterUrl, `drop database ${name} with (force)`);
+      await runOn(clusterUrl, async (client) => {
+        await client.query(`drop database ${name} with (force)`);
+        await client.query(`drop role ${login.name}`);
+      });
       await end();
     },
   };
 }
 
-async function runOn(connectionString: string, statement: string): Promise<void> {
+async function runOn(
+  connectionString: string,
+  task: (client: pg.Client) => Promise<void>,
+): Promise<void> {
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
-    await client.query(statement);
+    await task(client);
   } finally {
     await client.end();
   }

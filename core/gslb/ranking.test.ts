@@ -59,6 +59,7 @@ function regionOf(shape: Shape): RegionRecord {
     protocol: 1,
     build: "test",
     publicAddress: "a.test:1",
+    nodeAddress: "a.test:1",
     linkAddress: "a.test:2",
     games: shape.games,
     state: shape.state,
@@ -80,7 +81,8 @@ function regionOf(shape: Shape): RegionRecord {
     seatsSince: 0,
   };
   const spec = RegionSpec.parse({ id, name: id, latitude, longitude, weight, capacity: 100 });
-  return { spec, epoch, wanted, nodes: new Map([[node.nodeId, node]]) };
+  const nodes = new Map([[node.nodeId, node]]);
+  return { spec, epoch, wanted, nodes, unheardUntilMs: undefined };
 }
 
 function isOpen(shape: Shape): boolean {

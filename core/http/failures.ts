@@ -6,6 +6,7 @@ import { describeKind, ErrorBody, type ErrorKind } from "../../shared/errors.ts"
 const ALWAYS: readonly ErrorKind[] = [
   "bad_request",
   "payload_too_large",
+  "request_timeout",
   "unavailable",
   "timeout",
   "internal",

@@ -5,6 +5,17 @@ import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
 
+/** The plugin's own policy turns http into https, which a world of one machine (`--lan`) does not speak. */
+const DOCS_SECURITY_POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data:",
+  "style-src 'self' 'unsafe-inline'",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
 /** Must come before the routes that it is to describe. */
 export async function addOpenApi(server: HttpServer): Promise<void> {
   await server.register(swagger, {
@@ -26,5 +37,5 @@ export async function addOpenApi(server: HttpServer): Promise<void> {
     },
     transform: jsonSchemaTransform,
   });
-  await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
+  await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: DOCS_SECURITY_POLICY });
 }

@@ -1,4 +1,4 @@
-/** What the public port does besides its routes: CORS, headers, documents, the page, limits. */
+/** What the public port does besides its routes: headers, documents, the page, limits. */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,66 +14,17 @@ writeFileSync(join(webDir, "index.html"), "<!doctype html><title>Arena</title>")
 mkdirSync(join(webDir, "assets"));
 writeFileSync(join(webDir, "assets/main-AB12CD34.js"), "export {};");
 
-const ORIGIN = "https://play.example.org";
-const core = await startTestCore({ PUBLIC_ORIGINS: ORIGIN, WEB_DIR: webDir });
-const open = await startTestCore({
-  PUBLIC_ORIGINS: "*",
+const core = await startTestCore({ WEB_DIR: webDir });
+const limited = await startTestCore({
   GUESTS_PER_PREFIX_BURST: "3",
   GUESTS_PER_PREFIX_PER_SECOND: "0.1",
+  GUEST_LOG_INS_PER_PREFIX_BURST: "2",
+  GUEST_LOG_INS_PER_PREFIX_PER_SECOND: "0.1",
 });
 after(async () => {
   await core.stop();
-  await open.stop();
+  await limited.stop();
   rmSync(webDir, { recursive: true });
-});
-
-function preflight(url: string, origin: string): Promise<Response> {
-  return fetch(`${url}/matchmake/joinOrCreate/arena`, {
-    method: "OPTIONS",
-    headers: {
-      origin,
-      "access-control-request-method": "POST",
-      "access-control-request-headers": "content-type,authorization",
-    },
-  });
-}
-
-test("a listed origin may call, with credentials as stock Colyseus clients send them", async () => {
-  const asked = await preflight(core.url, ORIGIN);
-  assert.equal(asked.status, 204);
-  assert.equal(asked.headers.get("access-control-allow-origin"), ORIGIN);
-  assert.equal(asked.headers.get("access-control-allow-credentials"), "true");
-  assert.match(asked.headers.get("access-control-allow-methods") ?? "", /POST/);
-  assert.match(asked.headers.get("access-control-allow-headers") ?? "", /authorization/);
-  assert.equal(asked.headers.get("vary"), "origin");
-  const answer = await fetch(`${core.url}/v1/regions`, { headers: { origin: ORIGIN } });
-  assert.equal(answer.headers.get("access-control-allow-origin"), ORIGIN);
-  assert.match(answer.headers.get("access-control-expose-headers") ?? "", /retry-after/);
-  const failed = await fetch(`${core.url}/v1/me`, { headers: { origin: ORIGIN } });
-  assert.equal(failed.status, 401);
-  assert.equal(failed.headers.get("access-control-allow-origin"), ORIGIN, "failures as well");
-});
-
-test("an origin that is not listed is never echoed", async () => {
-  for (const origin of ["https://evil.example", `${ORIGIN}.evil.example`, "null"]) {
-    const asked = await preflight(core.url, origin);
-    assert.equal(asked.status, 403);
-    assert.equal((await asked.json()).error.kind, "origin_refused");
-    assert.equal(asked.headers.get("access-control-allow-origin"), null);
-    const answer = await fetch(`${core.url}/v1/regions`, { headers: { origin } });
-    assert.equal(answer.headers.get("access-control-allow-origin"), null);
-  }
-});
-
-test("the core's own page needs no listing", async () => {
-  assert.equal((await preflight(core.url, core.url)).status, 204);
-});
-
-test("`*` lets everyone in, without credentials", async () => {
-  const asked = await preflight(open.url, "https://anyone.example");
-  assert.equal(asked.status, 204);
-  assert.equal(asked.headers.get("access-control-allow-origin"), "*");
-  assert.equal(asked.headers.get("access-control-allow-credentials"), null);
 });
 
 test("the page has a content security policy that lets it reach regions", async () => {
@@ -91,6 +42,27 @@ test("the page has a content security policy that lets it reach regions", async 
   const again = await request(`${core.url}/`, { headers: { "if-none-match": etag } });
   assert.equal(again.statusCode, 304);
   await again.body.dump();
+});
+
+test("the OpenAPI page works over plain http too", async () => {
+  const page = await fetch(`${core.url}/docs/`);
+  const policy = page.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /default-src 'self'/);
+  assert.doesNotMatch(policy, /upgrade-insecure-requests/);
+  const script = /src="(\.?\/[^"]*bundle\.js)"/.exec(await page.text())?.[1] ?? "";
+  assert.equal((await fetch(new URL(script, page.url))).status, 200);
+});
+
+test("no answer with a token is kept by a cache; the public keys are, for a moment", async () => {
+  const headers = { "content-type": "application/json" };
+  for (const path of ["/v1/guests", "/v1/tokens/refresh", "/v1/join", "/matchmake/join/arena"]) {
+    const answer = await fetch(core.url + path, { method: "POST", headers, body: "{}" });
+    assert.equal(answer.headers.get("cache-control"), "no-store", path);
+  }
+  const status = await fetch(`${core.privateUrl}/ops/tokens`);
+  assert.equal(status.headers.get("cache-control"), "no-store");
+  const keys = await fetch(`${core.url}/.well-known/jwks.json`);
+  assert.equal(keys.headers.get("cache-control"), "public, max-age=5");
 });
 
 test("files with a hash in their name are kept for a year; none outside is served", async () => {
@@ -126,24 +98,32 @@ test("nothing of operators or the link is on the public port", async () => {
   }
 });
 
-test("guest log-ins past the limit are told when to come back", async () => {
-  const make = () =>
-    fetch(`${open.url}/v1/guests`, {
+test("new guests past the limit are told when to come back; known ones have a limit of their own", async () => {
+  const send = (body: object) =>
+    fetch(`${limited.url}/v1/guests`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-forwarded-for": "198.51.100.7" },
-      body: "{}",
+      body: JSON.stringify(body),
     });
-  for (let n = 0; n < 3; n += 1) assert.equal((await make()).status, 200);
-  const limited = await make();
-  assert.equal(limited.status, 429);
-  assert.equal(limited.headers.get("retry-after"), "10");
-  assert.equal((await limited.json()).error.kind, "too_many_requests");
+  const secrets: string[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    const made = await send({});
+    assert.equal(made.status, 200);
+    secrets.push((await made.json()).secret);
+  }
+  const refused = await send({});
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get("retry-after"), "10");
+  assert.equal((await refused.json()).error.kind, "too_many_requests");
+  const [secret] = secrets;
+  for (let n = 0; n < 2; n += 1) assert.equal((await send({ secret })).status, 200);
+  assert.equal((await send({ secret })).status, 429);
 });
 
 test("malformed bodies of every kind get a typed error", async () => {
-  const send = async (body: string, type = "application/json") => {
+  const send = async (body: string, type = "application/json", path = "/v1/guests") => {
     const headers = { "content-type": type };
-    const response = await fetch(`${core.url}/v1/guests`, { method: "POST", headers, body });
+    const response = await fetch(core.url + path, { method: "POST", headers, body });
     const { error } = await response.json();
     assert.equal(typeof error.message, "string");
     return [response.status, error.kind];
@@ -154,11 +134,14 @@ test("malformed bodies of every kind get a typed error", async () => {
     "[]",
     '{"name":7}',
     '{"name":"\\u0000"}',
+    '{"device":"\\u0000"}',
     '{"secret":"x"}',
     "",
   ]) {
     assert.deepEqual(await send(body), [400, "bad_request"], body);
   }
+  const deep = `{"options":{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}}`;
+  assert.deepEqual(await send(deep, "application/json", "/v1/join"), [400, "bad_request"]);
   assert.deepEqual(await send("<a/>", "text/xml"), [400, "bad_request"]);
   assert.deepEqual(await send(JSON.stringify({ x: "x".repeat(70_000) })), [
     413,
@@ -171,6 +154,9 @@ test("wrong settings are named, each in words", () => {
     DATABASE_URL: "mysql://x",
     MASTER_KEY: "short",
     PUBLIC_ORIGINS: "https://a.example/path",
+    TRUSTED_PROXIES: "127.0.0.1,foo",
+    ACCESS_TOKEN_TTL_MS: "3600001",
+    TICKET_TTL_MS: "3600001",
     GEO_OVERRIDES: "nowhere",
     OPERATOR_TOKEN: "short",
     LOG_LEVEL: "loud",
@@ -185,4 +171,14 @@ test("wrong settings are named, each in words", () => {
       return true;
     },
   );
+});
+
+test("trusted proxies are addresses or ranges of either family", () => {
+  const { schema } = coreSettings.TRUSTED_PROXIES;
+  const taken = "127.0.0.1, 10.0.0.0/8, ::1, fd00::/8";
+  assert.deepEqual(schema.parse(taken), ["127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"]);
+  for (const wrong of ["foo", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "::1/129", "10.0/8"]) {
+    const { error } = schema.safeParse(wrong);
+    assert.match(error?.issues[0]?.message ?? "", /is neither an address nor a CIDR/, wrong);
+  }
 });

@@ -1,5 +1,5 @@
 /**
- * The page, from a folder of built files, and the headers that every answer to a browser carries.
+ * The page, from a folder of built files, and the headers that every answer carries.
  *
  * Files whose name holds a content hash never change and are cached for a year; everything else is
  * asked for again each time and answered with 304 when it is the same.
@@ -25,6 +25,8 @@ export function addSecurityHeaders(server: HttpServer): void {
   server.addHook("onSend", async (_request, reply) => {
     void reply.header("x-content-type-options", "nosniff");
     void reply.header("referrer-policy", "no-referrer");
+    // Most answers hold tokens or tickets; a route whose answer may be kept says so itself.
+    if (!reply.hasHeader("cache-control")) void reply.header("cache-control", "no-store");
     const type = String(reply.getHeader("content-type") ?? "");
     if (!type.startsWith("text/html") || reply.hasHeader("content-security-policy")) return;
     void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);

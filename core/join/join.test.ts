@@ -12,8 +12,10 @@ import { startTestCore } from "../test-core.ts";
 import { startTestRegion, type TestRegion } from "../test-region.ts";
 
 const RESERVE_DEADLINE_MS = 300;
+const RESERVES_PER_NODE_MAX = 3;
 const core = await startTestCore({
   RESERVE_DEADLINE_MS: String(RESERVE_DEADLINE_MS),
+  RESERVES_PER_NODE_MAX: String(RESERVES_PER_NODE_MAX),
   JOINS_UNDER_WAY_MAX: "4",
 });
 const beijing = await startTestRegion({ core, name: "beijing" });
@@ -62,6 +64,14 @@ async function joined(change: Record<string, unknown> = {}, token?: string): Pro
 
 function claimsOf(answer: JoinAnswer): TicketClaims {
   return TicketClaims.parse(decodeJwt(answer.ticket));
+}
+
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 5_000;
+  while (!(await done())) {
+    assert.ok(performance.now() < endMs, "the condition did not come true within 5 s");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 function refuse(region: TestRegion, kind: ConstructorParameters<typeof MeridianError>[0]): void {
@@ -134,11 +144,48 @@ test("a region that hangs is left for the next, and its late seat is given back"
   assert.ok(performance.now() - startMs >= RESERVE_DEADLINE_MS);
   assert.equal(shanghai.released.length, 0);
   answerLate?.();
-  const endMs = performance.now() + 5_000;
-  while (shanghai.released.length === 0 && performance.now() < endMs) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await until(() => shanghai.released.length > 0);
   assert.match(shanghai.released[0]?.sessionId ?? "", /^seat-shanghai-/);
+});
+
+test("a region that hangs on and on holds up few joins, and hears little of them later", async () => {
+  const holding: (() => void)[] = [];
+  shanghai.grant = (request) =>
+    new Promise<ReserveAnswer>((resolve) => {
+      holding.push(() => resolve(shanghai.granted(request)));
+    });
+  const startMs = performance.now();
+  let players = 0;
+  for (; players < 20; players += 1) {
+    await Promise.all([shanghai.heartbeat(), beijing.heartbeat()]);
+    assert.equal((await joined()).regionId, "beijing");
+  }
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < (players / 2) * RESERVE_DEADLINE_MS, `${players} joins took ${tookMs} ms`);
+  assert.ok(shanghai.asked.length < players / 2, `asked ${shanghai.asked.length} times`);
+  const asked = shanghai.asked.length;
+  for (const answer of holding) answer();
+  await until(() => shanghai.released.length === asked);
+  assert.equal(shanghai.asked.length, asked, "nothing had piled up");
+  shanghai.grant = async (request) => shanghai.granted(request);
+  await until(async () => {
+    await Promise.all([shanghai.heartbeat(), beijing.heartbeat()]);
+    return (await joined()).regionId === "shanghai";
+  });
+});
+
+test("past the bound of seats asked of one node, the next region is asked at once", async () => {
+  const holding: (() => void)[] = [];
+  shanghai.grant = (request) =>
+    new Promise<ReserveAnswer>((resolve) => {
+      holding.push(() => resolve(shanghai.granted(request)));
+    });
+  const waiting = Array.from({ length: RESERVES_PER_NODE_MAX }, () => joined());
+  await until(() => holding.length === RESERVES_PER_NODE_MAX);
+  assert.equal((await joined()).regionId, "beijing");
+  assert.equal(shanghai.asked.length, RESERVES_PER_NODE_MAX);
+  for (const answer of holding) answer();
+  await Promise.all(waiting);
 });
 
 test("a refusal that no other region can mend is passed on", async () => {
@@ -245,26 +292,21 @@ test("a newer session of the player ends the older one's claims; a failed join d
 
 test("joins under way are bounded; past that players are told to come back", async () => {
   const waiting: (() => void)[] = [];
-  const fresh = await startTestRegion({ core, name: "beijing", incarnation: 7 });
-  fresh.grant = (request) =>
-    new Promise((resolve) => {
-      waiting.push(() => resolve(fresh.granted(request)));
-    });
-  await fresh.heartbeat();
-  await beijing.heartbeat({ state: "draining" });
-  const { accessToken } = await newGuest();
-  const only = { region: "beijing" };
-  const four = Array.from({ length: 4 }, async () => join(only, (await newGuest()).accessToken));
-  const endMs = performance.now() + 5_000;
-  while (waiting.length < 4 && performance.now() < endMs) {
-    await new Promise((resolve) => setImmediate(resolve));
+  for (const region of [beijing, shanghai]) {
+    region.grant = (request) =>
+      new Promise((resolve) => {
+        waiting.push(() => resolve(region.granted(request)));
+      });
   }
-  const fifth = await join(only, accessToken);
+  const { accessToken } = await newGuest();
+  const asked = ["beijing", "beijing", "shanghai", "shanghai"];
+  const four = asked.map(async (region) => join({ region }, (await newGuest()).accessToken));
+  await until(() => waiting.length === 4);
+  const fifth = await join({}, accessToken);
   assert.deepEqual([fifth.status, fifth.body.error.kind], [503, "unavailable"]);
   assert.equal(fifth.headers.get("retry-after"), "1");
   for (const release of waiting) release();
   for (const { status } of await Promise.all(four)) assert.equal(status, 200);
-  await fresh.stop();
 });
 
 test("who comes back to a room that moves waits for it, and is led to its new owner", async () => {
@@ -291,11 +333,8 @@ test("who comes back to a room that moves waits for it, and is led to its new ow
   const waiting = post("/v1/reconnect", reconnect).finally(() => {
     answered = true;
   });
-  const guest = await joined({ mode: "joinById", roomId: "room-beijing", region: "beijing" }).catch(
-    () => undefined,
-  );
-  assert.equal(guest, undefined, "others are answered meanwhile");
-  assert.equal(answered, false);
+  await joined({ region: "beijing" });
+  assert.equal(answered, false, "others are answered meanwhile");
   await claim(beijing, roomId);
   const back = JoinAnswer.parse((await waiting).body);
   assert.equal(claimsOf(back).aud, beijing.nodeId);

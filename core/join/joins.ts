@@ -18,11 +18,11 @@ import { speaks } from "../../shared/protocol/version.ts";
 import type { Database } from "../db/database.ts";
 import type { GeoLocator } from "../gslb/geo-locator.ts";
 import { rankRegions } from "../gslb/ranking.ts";
+import type { CallGate } from "../http/call-gate.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
 import type { ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
-import type { JoinGate } from "./join-gate.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { RoomDirectory } from "./room-directory.ts";
 import { seatCandidates, whyNowhere } from "./seat-search.ts";
@@ -47,7 +47,9 @@ export interface JoinsDeps {
   readonly tokens: SignedTokens;
   readonly reconnections: ReconnectionTokens;
   readonly database: Database;
-  readonly gate: JoinGate;
+  readonly joinGate: CallGate;
+  /** Of renewals and reconnections, which bring no access token. */
+  readonly returnGate: CallGate;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
 }
@@ -80,19 +82,22 @@ export class Joins {
    */
   async join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
     if (join.mode === "joinById" && join.roomId) await this.#deps.directory.settled(join.roomId);
-    return this.#measured(join.mode, () => this.#join(join, identify, address));
+    return this.#measured(join.mode, this.#deps.joinGate, () =>
+      this.#join(join, identify, address),
+    );
   }
 
   /** The same seat for longer. @throws {MeridianError} `ticket_*`, `room_not_found`, … */
   renew(ticket: string, address: string): Promise<JoinAnswer> {
-    return this.#measured("renew", () => this.#renew(ticket, address));
+    return this.#measured("renew", this.#deps.returnGate, () => this.#renew(ticket, address));
   }
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
   async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
+    const { returnGate, directory } = this.#deps;
     // Outside of the gate: all players of a room that moves wait here at once.
-    await this.#deps.directory.settled(request.roomId);
-    return this.#measured("reconnect", () => this.#reconnect(request, address));
+    await directory.settled(request.roomId);
+    return this.#measured("reconnect", returnGate, () => this.#reconnect(request, address));
   }
 
   async #join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
@@ -168,7 +173,7 @@ export class Joins {
     const { game } = join;
     if (game === undefined) throw new MeridianError("unknown_game");
     const regions = registry.regions();
-    const nodes = seatCandidates(this.#rank(address, join), regions, game);
+    const nodes = seatCandidates(this.#rank(address, join), regions, game, join.mode);
     if (nodes.length > 0) return { nodes, game };
     const asked = join.region ? regions.filter(({ spec }) => spec.id === join.region) : regions;
     throw whyNowhere(asked, game);
@@ -257,8 +262,12 @@ export class Joins {
     return this.#deps.tokens.ticketTtlMs + HOLD_MARGIN_MS;
   }
 
-  async #measured(what: string, work: () => Promise<JoinAnswer>): Promise<JoinAnswer> {
-    const { gate, clock, metrics } = this.#deps;
+  async #measured(
+    what: string,
+    gate: CallGate,
+    work: () => Promise<JoinAnswer>,
+  ): Promise<JoinAnswer> {
+    const { clock, metrics } = this.#deps;
     const startMs = clock.monotonicMs();
     try {
       const answer = await gate.run(work);

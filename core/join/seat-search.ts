@@ -19,13 +19,14 @@ export function seatCandidates(
   ranking: readonly RankedRegion[],
   regions: readonly RegionRecord[],
   game: GameName,
+  mode: JoinMode,
 ): NodeRecord[] {
   const byId = new Map(regions.map((region) => [region.spec.id, region]));
   const nodes: NodeRecord[] = [];
   for (const { regionId, eligible } of ranking) {
     if (!eligible || nodes.length === REGIONS_TRIED_MAX) break;
     const region = byId.get(regionId);
-    const node = region && chooseNode(region, game);
+    const node = region && chooseNode(region, game, mode);
     if (node) nodes.push(node);
   }
   return nodes;

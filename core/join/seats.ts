@@ -1,6 +1,7 @@
 /**
- * Asks nodes for seats. A node that does not answer in time is left for the next; if its answer comes
- * after all, the seat is given back. A seat whose answer never comes lapses at the node by itself.
+ * Asks nodes for seats. A node that does not answer in time is left for the next, and one that misses
+ * several deadlines in a row is asked no more than once a second. If a late answer comes after all, the
+ * seat is given back; one whose answer never comes lapses at the node by itself.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
@@ -13,10 +14,9 @@ import { LogPace } from "../http/log-pace.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import type { Registry } from "../regions/registry.ts";
 import { type NodeRecord, partsOf } from "../regions/registry-step.ts";
-import { withDeadline } from "./deadline.ts";
 import { triesNext } from "./seat-search.ts";
 
-/** A seat that is granted later than this is not given back but lapses. */
+/** A seat that is granted so long after its deadline is not given back but lapses. */
 const LATE_MS = 10_000;
 
 export interface SeatsDeps {
@@ -71,15 +71,16 @@ export class Seats {
 
   /** @throws {MeridianError} the node's refusal; `timeout`; `unavailable` */
   async ask(node: NodeRecord, request: ReserveRequest): Promise<ReserveAnswer> {
-    const { calls, clock, registry, reserveDeadlineMs } = this.#deps;
+    const { calls, registry, reserveDeadlineMs: deadlineMs } = this.#deps;
     const region = partsOf(node.nodeId).region;
+    const take = (late: ReserveAnswer): void => {
+      this.#reserves.inc({ region, outcome: "late" });
+      // A reconnection's seat was the player's before: only a new one goes back.
+      if (request.kind === "seat") this.giveBack(node, late);
+    };
     try {
-      const asked = calls.reserve(node, request, LATE_MS);
-      const answer = await withDeadline(clock, reserveDeadlineMs, asked, (late) => {
-        this.#reserves.inc({ region, outcome: "late" });
-        // A reconnection's seat was the player's before: only a new one goes back.
-        if (request.kind === "seat") this.giveBack(node, late);
-      });
+      const late = { waitMs: LATE_MS, take };
+      const answer = await calls.reserve(node, request, { deadlineMs, late });
       if (answer.nodeId !== node.nodeId) {
         throw new MeridianError("unavailable", { message: "Another life of the node answered." });
       }

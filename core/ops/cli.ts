@@ -1,17 +1,15 @@
 /** `npm run ops -- COMMAND`: what operators do, over the core's private port. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { Done } from "../../shared/protocol/link.ts";
 import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
+import { readOpsAccess } from "./access.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
 const WATCH_PERIOD_MS = 1_000;
 const CLEAR_SCREEN = "\u001b[2J\u001b[H";
-const TOKEN_FILE = join(import.meta.dirname, "../../.meridian/local/operator-token");
 
 /** The command line has a wrong form; shown with a hint at `--help`. */
 class UsageError extends Error {}
@@ -123,21 +121,7 @@ async function rotateKeys(): Promise<void> {
 }
 
 function call<T>(request: OpsCall<T>): Promise<T> {
-  const url = process.env.MERIDIAN_OPS_URL || "http://127.0.0.1:7302";
-  if (!URL.canParse(url)) throw new UsageError(`MERIDIAN_OPS_URL is not a URL: ${url}`);
-  return callOps({ url, token: readToken() }, request);
-}
-
-function readToken(): string {
-  const given = process.env.MERIDIAN_OPERATOR_TOKEN;
-  if (given) return given.trim();
-  const file = process.env.MERIDIAN_OPERATOR_TOKEN_FILE || TOKEN_FILE;
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new Error(`no operator token: set MERIDIAN_OPERATOR_TOKEN (${file}: ${why})`, { cause });
-  }
+  return callOps(readOpsAccess(process.env), request);
 }
 
 function messageOf(error: unknown): string {

@@ -33,6 +33,7 @@ function nodeStatus(
   const open = heartbeat.state === "active" && region.wanted === "active";
   return {
     nodeId: node.nodeId,
+    nodeAddress: heartbeat.nodeAddress,
     state: node.alive ? (open ? "active" : "draining") : "down",
     heartbeatAgeMs: Math.round(nowMs - node.receivedMs),
     connected: heartbeat.connected,

@@ -7,22 +7,25 @@
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
-import type { NodeId, RoomId } from "../../shared/ids.ts";
+import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { Database } from "../db/database.ts";
 import { LogPace } from "../http/log-pace.ts";
-import { endRooms, endRoomsOf } from "./region-store.ts";
+import { endOrphans, endRooms } from "./region-store.ts";
 
 const PENDING_MAX = 50_000;
 const BATCH_MAX = 1_000;
 const FLUSH_PERIOD_MS = 250;
 
-interface Ended {
-  readonly nodeId: NodeId;
-  /** Undefined: every room of that node. */
-  readonly roomId: RoomId | undefined;
-}
+type Ended =
+  | { readonly what: "room"; readonly nodeId: NodeId; readonly roomId: RoomId }
+  | {
+      readonly what: "orphans";
+      readonly regionId: RegionId;
+      readonly knownNodeIds: readonly NodeId[];
+      readonly claimedBefore: Date;
+    };
 
 export interface EndedRoomsDeps {
   readonly database: Database;
@@ -35,6 +38,7 @@ export class EndedRooms implements Part {
   readonly name = "ended rooms";
   readonly #deps: EndedRoomsDeps;
   readonly #dropped: Counter;
+  readonly #orphans: Counter<"region">;
   readonly #pace = new LogPace();
   #pending: Ended[] = [];
   #flushing: Promise<void> | undefined;
@@ -45,6 +49,12 @@ export class EndedRooms implements Part {
     this.#dropped = new Counter({
       name: "meridian_ended_rooms_dropped_total",
       help: "Ends of rooms that were never written because too many waited for the database.",
+      registers: [deps.metrics],
+    });
+    this.#orphans = new Counter({
+      name: "meridian_orphan_rooms_ended_total",
+      help: "Rooms ended because their node is gone and can't tell of it.",
+      labelNames: ["region"],
       registers: [deps.metrics],
     });
   }
@@ -64,12 +74,17 @@ export class EndedRooms implements Part {
   }
 
   add(nodeId: NodeId, roomIds: readonly RoomId[]): void {
-    for (const roomId of roomIds) this.#pending.push({ nodeId, roomId });
+    for (const roomId of roomIds) this.#pending.push({ what: "room", nodeId, roomId });
     this.#trim();
   }
 
-  addAllOf(nodeId: NodeId): void {
-    this.#pending.push({ nodeId, roomId: undefined });
+  /**
+   * Ends the region's rooms that are elsewhere than at these nodes. However late that is written, it
+   * is as of now: what a node claims that is heard only after this is left alone.
+   */
+  addOrphans(regionId: RegionId, knownNodeIds: readonly NodeId[]): void {
+    const claimedBefore = new Date(this.#deps.clock.nowMs());
+    this.#pending.push({ what: "orphans", regionId, knownNodeIds, claimedBefore });
     this.#trim();
   }
 
@@ -94,11 +109,16 @@ export class EndedRooms implements Part {
   async #write(batch: readonly Ended[]): Promise<boolean> {
     const { database, clock, log } = this.#deps;
     const endedAt = new Date(clock.nowMs());
-    const rooms = batch.flatMap(({ nodeId, roomId }) => (roomId ? [{ nodeId, roomId }] : []));
-    const nodes = batch.filter((ended) => ended.roomId === undefined);
+    const rooms = batch.filter((ended) => ended.what === "room");
+    const orphans = batch.filter((ended) => ended.what === "orphans");
     try {
       if (rooms.length > 0) await endRooms(database, rooms, endedAt);
-      for (const { nodeId } of nodes) await endRoomsOf(database, nodeId, endedAt);
+      for (const each of orphans) {
+        const count = await endOrphans(database, each, endedAt);
+        if (count === 0) continue;
+        this.#orphans.inc({ region: each.regionId }, count);
+        log.info({ regionId: each.regionId, count }, "rooms of nodes that are gone were ended");
+      }
       return true;
     } catch (err) {
       const held = this.#pace.permit(clock.monotonicMs());

@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
-import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { LogPace } from "../http/log-pace.ts";
 
@@ -10,17 +10,17 @@ const BODY_BYTES_MAX = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 export function createLinkServer(deps: {
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
 }): HttpServer {
-  const { credentials, clock, log, metrics } = deps;
+  const { identity, clock, log, metrics } = deps;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    mutualTls: credentials,
+    mutualTls: identity,
   });
   const refused = new Counter({
     name: "meridian_link_handshakes_refused_total",

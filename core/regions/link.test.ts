@@ -7,6 +7,7 @@ import { createAuthority } from "../../infra/private-link/authority.ts";
 import { isFailure } from "../../shared/errors.ts";
 import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Peer } from "../../shared/link/peer.ts";
 import { ClaimAnswer, HeartbeatAnswer, ReleaseRoomsAnswer } from "../../shared/protocol/link.ts";
@@ -25,7 +26,7 @@ type Credentials = { readonly ca: string; readonly cert?: string; readonly key?:
 
 /** Posts to the link's heartbeat as whoever these credentials say. */
 async function heartbeatAs(credentials: LinkCredentials, body: unknown): Promise<unknown> {
-  const client = new LinkClient(credentials);
+  const client = new LinkClient(new LinkIdentity(credentials));
   try {
     return await client.call({
       address: core.linkAddress,

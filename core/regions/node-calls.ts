@@ -1,7 +1,9 @@
-/** The core's calls to nodes: reserve, release, drain. */
-
+/**
+ * The core's calls to nodes: reserve, release, drain. Reserves have a client of their own, so that a
+ * node which hangs in them still hears the other two.
+ */
 import { RegionId } from "../../shared/ids.ts";
-import type { LinkClient } from "../../shared/link/link-client.ts";
+import type { LateAnswer, LinkClient } from "../../shared/link/link-client.ts";
 import {
   Done,
   type DrainRequest,
@@ -14,29 +16,39 @@ import { type NodeRecord, partsOf } from "./registry-step.ts";
 const RELEASE_DEADLINE_MS = 2_000;
 const DRAIN_DEADLINE_MS = 2_000;
 
-export class NodeCalls {
-  readonly #client: LinkClient;
+export interface Clients {
+  readonly reserves: LinkClient;
+  readonly others: LinkClient;
+}
 
-  constructor(client: LinkClient) {
-    this.#client = client;
+export interface Patience {
+  readonly deadlineMs: number;
+  readonly late: LateAnswer<ReserveAnswer>;
+}
+
+export class NodeCalls {
+  readonly #clients: Clients;
+
+  constructor(clients: Clients) {
+    this.#clients = clients;
   }
 
   /** @throws {MeridianError} the node's refusal; `timeout`, `unavailable` */
-  reserve(node: NodeRecord, body: ReserveRequest, deadlineMs: number): Promise<ReserveAnswer> {
-    const path = "/link/reserve";
-    return this.#client.call({ ...target(node), path, body, answer: ReserveAnswer, deadlineMs });
+  reserve(node: NodeRecord, body: ReserveRequest, patience: Patience): Promise<ReserveAnswer> {
+    const call = { ...target(node), path: "/link/reserve", body, answer: ReserveAnswer };
+    return this.#clients.reserves.call({ ...call, ...patience });
   }
 
   async release(node: NodeRecord, body: ReleaseRequest): Promise<void> {
     const deadlineMs = RELEASE_DEADLINE_MS;
     const path = "/link/release";
-    await this.#client.call({ ...target(node), path, body, answer: Done, deadlineMs });
+    await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
   }
 
   async drain(node: NodeRecord, body: DrainRequest): Promise<void> {
     const deadlineMs = DRAIN_DEADLINE_MS;
     const path = "/link/drain";
-    await this.#client.call({ ...target(node), path, body, answer: Done, deadlineMs });
+    await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
   }
 }
 

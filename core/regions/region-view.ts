@@ -1,6 +1,12 @@
 /** What can be read off the registry's state: who lives, who takes players, how full they are. Pure. */
 import type { GameName } from "../../shared/ids.ts";
+import type { JoinMode } from "../../shared/protocol/join.ts";
 import type { NodeRecord, RegionRecord } from "./registry-step.ts";
+
+/** Past this an event loop takes players only where there is no other. */
+const BUSY_UTILISATION = 0.8;
+/** Differences in room below an eighth don't count. */
+const ROOM_STEPS = 8;
 
 export type RegionState = "active" | "draining" | "down" | "unknown";
 
@@ -33,20 +39,37 @@ export function freeSeats(node: NodeRecord): number {
   return Math.max(0, capacity - connected - reserved - node.seatsSince);
 }
 
-/** The node of a region that new players of `game` go to: the one with the largest free share. */
-export function chooseNode(region: RegionRecord, game: GameName | undefined) {
-  let best: NodeRecord | undefined;
-  for (const node of region.nodes.values()) {
-    if (!takesPlayers(node) || !runsGame(node, game) || freeSeats(node) === 0) continue;
-    if (!best || compareRoom(node, best) < 0) best = node;
-  }
-  return best;
+/**
+ * The node of a region that new players of `game` go to. Where they may join others, one whose rooms
+ * have open seats comes first, unless its event loop is busy; else the one with the most room.
+ */
+export function chooseNode(
+  region: RegionRecord,
+  game: GameName | undefined,
+  mode: JoinMode = "joinOrCreate",
+): NodeRecord | undefined {
+  const open = liveNodes(region).filter(
+    (node) => takesPlayers(node) && runsGame(node, game) && freeSeats(node) > 0,
+  );
+  const meeting = mode === "create" ? [] : open.filter((node) => hasOpenSeats(node, game));
+  const candidates = meeting.length > 0 ? meeting : open;
+  return candidates.toSorted(compareRoom)[0];
 }
 
-/** Negative when `a` is the better place: by free share, less what its event loop is busy. */
+function hasOpenSeats(node: NodeRecord, game: GameName | undefined): boolean {
+  const { openSeats, load } = node.heartbeat;
+  if (game === undefined || load.eventLoopUtilisation >= BUSY_UTILISATION) return false;
+  return (openSeats[game] ?? 0) > node.seatsSince;
+}
+
+/**
+ * Negative when `a` is the better place: by free share, less what its event loop is busy. Nodes of
+ * about the same room are taken in a fixed order, so that the first few players land together.
+ */
 function compareRoom(a: NodeRecord, b: NodeRecord): number {
-  const room = (node: NodeRecord) =>
-    freeSeats(node) / Math.max(1, node.heartbeat.capacity) -
-    node.heartbeat.load.eventLoopUtilisation / 2;
+  const room = (node: NodeRecord) => {
+    const share = freeSeats(node) / Math.max(1, node.heartbeat.capacity);
+    return Math.round((share - node.heartbeat.load.eventLoopUtilisation / 2) * ROOM_STEPS);
+  };
   return room(b) - room(a) || a.incarnation - b.incarnation;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import type { JoinMode } from "../../shared/protocol/join.ts";
 import { GRACE_MS, Heartbeat } from "../../shared/protocol/link.ts";
 import { chooseNode, freeSeats, regionStateOf } from "./region-view.ts";
 import {
@@ -30,6 +31,7 @@ function beat(node: string, sequence: number, change: Record<string, unknown> = 
     protocol: 1,
     build: "test",
     publicAddress: "a.test:1",
+    nodeAddress: "a.test:1",
     linkAddress: "a.test:2",
     games: ["arena"],
     state: "active",
@@ -49,20 +51,25 @@ function heard(heartbeat: Heartbeat, from = beijing): RegistryEvent {
   return { type: "heartbeat", from, heartbeat };
 }
 
-/** Runs events at their times; gives the last state and every effect, each as `type` or its kind. */
+/**
+ * Runs events at their times; gives the last state and every effect, each as `type` or its kind, and
+ * apart from them which nodes were known when rooms of others were to end.
+ */
 function run(events: readonly (readonly [number, RegistryEvent])[]) {
-  let state: RegistryState = initialRegistry([spec]);
+  let state: RegistryState = initialRegistry([spec], 0);
   const effects: string[] = [];
+  const known: string[][] = [];
   for (const [nowMs, event] of events) {
     const [next, happened] = registryStep(state, event, nowMs);
     state = next;
     for (const effect of happened) {
-      effects.push(effect.type === "refuse" ? effect.kind : effect.type);
+      if (effect.type === "nodesKnown") known.push([...effect.nodeIds]);
+      else effects.push(effect.type === "refuse" ? effect.kind : effect.type);
     }
   }
   const region = state.get(beijing);
   assert.ok(region);
-  return { state, region, effects };
+  return { state, region, effects, known };
 }
 
 const tick: RegistryEvent = { type: "tick" };
@@ -108,6 +115,35 @@ test("nodes of one region with other addresses are siblings", () => {
   assert.equal(chooseNode(region, undefined)?.nodeId, "beijing-1", "the emptier one");
 });
 
+test("nodes behind one proxy share the address for players, and are siblings all the same", () => {
+  const { effects } = run([
+    [0, heard(beat("beijing-1", 1))],
+    [0, heard(beat("beijing-2", 1, { linkAddress: "b.test:2" }))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "nodeUp"]);
+});
+
+type Change = Readonly<Record<string, unknown>>;
+
+test("new players meet others: open rooms first, then the node with the most room", () => {
+  const arena = GameName.parse("arena");
+  const chosen = (first: Change, second: Change, mode: JoinMode = "joinOrCreate") => {
+    const sibling = { linkAddress: "b.test:2", ...second };
+    const { region } = run([
+      [0, heard(beat("beijing-1", 1, first))],
+      [0, heard(beat("beijing-2", 1, sibling))],
+    ]);
+    return chooseNode(region, arena, mode)?.nodeId;
+  };
+  const open = { connected: 40, openSeats: { arena: 10 } };
+  assert.equal(chosen({}, open), "beijing-2", "where an open room is");
+  assert.equal(chosen({}, open, "create"), "beijing-1", "a room of one's own: the emptier node");
+  const busy = { load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0.9, rssBytes: 1 } };
+  assert.equal(chosen({}, { ...open, ...busy }), "beijing-1", "unless that node is busy");
+  assert.equal(chosen({ connected: 1 }, {}), "beijing-1", "a small difference does not scatter");
+  assert.equal(chosen({ connected: 60 }, {}), "beijing-2", "a large one does");
+});
+
 test("a reordered older heartbeat changes nothing", () => {
   const { region, effects } = run([
     [0, heard(beat("beijing-1", 5, { connected: 50 }))],
@@ -115,6 +151,17 @@ test("a reordered older heartbeat changes nothing", () => {
   ]);
   assert.deepEqual(effects, ["nodeUp"]);
   assert.equal([...region.nodes.values()][0]?.heartbeat.connected, 50);
+});
+
+test("a heartbeat from before the silence does not bring a node back that is down", () => {
+  const { region, effects } = run([
+    [0, heard(beat("beijing-1", 5))],
+    [GRACE_MS, tick],
+    [GRACE_MS + 1, heard(beat("beijing-1", 4))],
+    [GRACE_MS + 2, heard(beat("beijing-1", 5))],
+  ]);
+  assert.deepEqual(effects, ["nodeUp", "nodeDown"]);
+  assert.equal(regionStateOf(region), "down");
 });
 
 test("a heartbeat of someone else, of nobody, or in another protocol is refused", () => {
@@ -179,4 +226,35 @@ test("dead nodes are forgotten in time, and earlier to make room; living ones ne
   assert.equal(roomy.region.nodes.size, NODES_PER_REGION_MAX);
   const empty = run([...filled, [GRACE_MS, tick], [FORGET_MS, tick]]);
   assert.equal(empty.region.nodes.size, 0);
+});
+
+test("rooms of nodes that are not known end: from one grace after a start on, at each change", () => {
+  const other = { publicAddress: "b.test:1", linkAddress: "b.test:2" };
+  const first: [number, RegistryEvent][] = [
+    [0, tick],
+    [1, heard(beat("beijing-1", 1))],
+    [GRACE_MS - 1, heard(beat("beijing-2", 1))],
+    [GRACE_MS - 1, tick],
+  ];
+  assert.deepEqual(run(first).known, [], "a node that lives may not have been heard yet");
+  const settled: [number, RegistryEvent][] = [...first, [GRACE_MS, tick], [GRACE_MS + 1, tick]];
+  assert.deepEqual(run(settled).known, [["beijing-2"]], "once, without the life that was replaced");
+  const more: [number, RegistryEvent][] = [
+    ...settled,
+    [GRACE_MS + 2, heard(beat("beijing-3", 1, other))],
+    [GRACE_MS + 3, heard(beat("beijing-3", 2, other))],
+    [GRACE_MS + 4, heard(beat("beijing-4", 1, other))],
+  ];
+  const [, ...changes] = run(more).known;
+  assert.deepEqual(changes, [
+    ["beijing-2", "beijing-3"],
+    ["beijing-2", "beijing-4"],
+  ]);
+  const silent: [number, RegistryEvent][] = [
+    ...settled,
+    [2 * GRACE_MS, tick],
+    [2 * FORGET_MS, tick],
+  ];
+  assert.deepEqual(run(silent).known, [["beijing-2"], []], "down is not forgotten");
+  assert.deepEqual(run([[GRACE_MS, tick]]).known, [[]], "nobody was heard at all");
 });

@@ -5,6 +5,10 @@
  * A node is registered by its first heartbeat, is down when none came for `GRACE_MS`, and is up again
  * with the next. A newer incarnation at the same address replaces the older one at once, which from
  * then on gets `stale_incarnation`. Siblings of one region have addresses of their own.
+ *
+ * A room whose node is not known has nobody who could tell of its end. So whenever the nodes of a region
+ * change, its open rooms elsewhere than at known nodes end: not before one grace after a start, by when
+ * every living node has been heard.
  */
 import { EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
 import type { ErrorKind } from "../../shared/errors.ts";
@@ -36,6 +40,8 @@ export interface RegionRecord {
   readonly epoch: Epoch;
   readonly wanted: Wanted;
   readonly nodes: ReadonlyMap<NodeId, NodeRecord>;
+  /** Until when a node that was not heard may still live, monotonic ms; undefined once it is past. */
+  readonly unheardUntilMs: number | undefined;
 }
 
 export type RegistryState = ReadonlyMap<RegionId, RegionRecord>;
@@ -53,6 +59,12 @@ export type RegistryEffect =
   | { readonly type: "nodeDown"; readonly node: NodeRecord }
   | { readonly type: "nodeReplaced"; readonly node: NodeRecord; readonly by: NodeId }
   | { readonly type: "nodeForgotten"; readonly node: NodeRecord }
+  /** Rooms of that region that are at none of these nodes have lost theirs. */
+  | {
+      readonly type: "nodesKnown";
+      readonly regionId: RegionId;
+      readonly nodeIds: readonly NodeId[];
+    }
   | {
       readonly type: "roomsEnded";
       readonly nodeId: NodeId;
@@ -61,11 +73,18 @@ export type RegistryEffect =
 
 export type RegistryStep = readonly [RegistryState, readonly RegistryEffect[]];
 
-/** The state before anything was heard, for the regions of a topology. */
-export function initialRegistry(specs: readonly RegionSpec[]): RegistryState {
-  return new Map(
-    specs.map((spec) => [spec.id, { spec, epoch: EPOCH_NONE, wanted: "active", nodes: new Map() }]),
-  );
+/**
+ * The state before anything was heard, for the regions of a topology.
+ * @param nowMs monotonic
+ */
+export function initialRegistry(specs: readonly RegionSpec[], nowMs: number): RegistryState {
+  const fresh = {
+    epoch: EPOCH_NONE,
+    wanted: "active",
+    nodes: new Map(),
+    unheardUntilMs: nowMs + GRACE_MS,
+  } as const;
+  return new Map(specs.map((spec) => [spec.id, { spec, ...fresh }]));
 }
 
 /** @param nowMs monotonic */
@@ -112,8 +131,9 @@ function onHeartbeat(
     return refuse(state, "stale_incarnation", `Incarnation ${newest} is at this address by now.`);
   }
   const known = region.nodes.get(heartbeat.nodeId);
-  // A reordered older heartbeat tells nothing new; it is answered all the same.
-  if (known?.alive && heartbeat.sequence <= known.heartbeat.sequence) return [state, []];
+  // A reordered older heartbeat tells nothing new, least of all that a silent node lives; it is
+  // answered all the same.
+  if (known && heartbeat.sequence <= known.heartbeat.sequence) return [state, []];
   const replaced = sameAddress.filter((node) => node.incarnation < incarnation);
   const nodes = new Map(region.nodes);
   for (const node of replaced) nodes.delete(node.nodeId);
@@ -133,6 +153,7 @@ function onHeartbeat(
     ...evicted.map((old) => ({ type: "nodeForgotten", node: old }) as const),
   ];
   if (!known?.alive) effects.push({ type: "nodeUp", node });
+  if (!known && region.unheardUntilMs === undefined) effects.push(nodesKnown(region, nodes));
   if (heartbeat.endedRooms.length > 0) {
     effects.push({ type: "roomsEnded", nodeId: node.nodeId, roomIds: heartbeat.endedRooms });
   }
@@ -143,28 +164,46 @@ function onTick(state: RegistryState, nowMs: number): RegistryStep {
   const effects: RegistryEffect[] = [];
   let next = state;
   for (const region of state.values()) {
-    const nodes = new Map(region.nodes);
-    for (const node of region.nodes.values()) {
-      const silentMs = nowMs - node.receivedMs;
-      if (node.alive && silentMs >= GRACE_MS) {
-        nodes.set(node.nodeId, { ...node, alive: false });
-        effects.push({ type: "nodeDown", node });
-      } else if (!node.alive && silentMs >= FORGET_MS) {
-        nodes.delete(node.nodeId);
-        effects.push({ type: "nodeForgotten", node });
-      } else continue;
-      next = withRegion(next, { ...region, nodes });
-    }
+    const [changed, happened] = onRegionTick(region, nowMs);
+    if (changed !== region) next = withRegion(next, changed);
+    effects.push(...happened);
   }
   return [next, effects];
 }
 
-/** Whether the heartbeat comes from the place where `node` was: another life of the same process. */
+function onRegionTick(
+  region: RegionRecord,
+  nowMs: number,
+): readonly [RegionRecord, readonly RegistryEffect[]] {
+  const effects: RegistryEffect[] = [];
+  const nodes = new Map(region.nodes);
+  for (const node of region.nodes.values()) {
+    const silentMs = nowMs - node.receivedMs;
+    if (node.alive && silentMs >= GRACE_MS) {
+      nodes.set(node.nodeId, { ...node, alive: false });
+      effects.push({ type: "nodeDown", node });
+    } else if (!node.alive && silentMs >= FORGET_MS) {
+      nodes.delete(node.nodeId);
+      effects.push({ type: "nodeForgotten", node });
+    }
+  }
+  const { unheardUntilMs } = region;
+  const heardAll = unheardUntilMs !== undefined && nowMs >= unheardUntilMs;
+  if (heardAll || nodes.size < region.nodes.size) effects.push(nodesKnown(region, nodes));
+  if (effects.length === 0) return [region, effects];
+  return [{ ...region, nodes, unheardUntilMs: heardAll ? undefined : unheardUntilMs }, effects];
+}
+
+function nodesKnown(region: RegionRecord, nodes: ReadonlyMap<NodeId, unknown>): RegistryEffect {
+  return { type: "nodesKnown", regionId: region.spec.id, nodeIds: [...nodes.keys()] };
+}
+
+/**
+ * Whether the heartbeat comes from the place where `node` was: another life of the same process. The
+ * address for players does not tell: siblings behind one proxy share it.
+ */
 function isSameSlot(node: NodeRecord, heartbeat: Heartbeat): boolean {
-  return (
-    node.heartbeat.linkAddress === heartbeat.linkAddress ||
-    node.heartbeat.publicAddress === heartbeat.publicAddress
-  );
+  return node.heartbeat.linkAddress === heartbeat.linkAddress;
 }
 
 /** Removes the longest silent dead node when the region is full; undefined when all are alive. */

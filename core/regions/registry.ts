@@ -57,12 +57,14 @@ export class Registry implements Part {
 
   constructor(deps: RegistryDeps) {
     this.#deps = deps;
-    this.#state = initialRegistry(deps.topology.regions);
+    this.#state = initialRegistry(deps.topology.regions, deps.clock.monotonicMs());
     this.#metrics = new RegistryMetrics(deps.metrics, () => this.regions());
   }
 
   async start(): Promise<void> {
-    const { database, clock } = this.#deps;
+    const { topology, database, clock } = this.#deps;
+    // Anew: how long nodes may stay unheard counts from now, however long the start has waited.
+    this.#state = initialRegistry(topology.regions, clock.monotonicMs());
     this.#coreTerm = await store.selectCoreTerm(database);
     for (const row of await store.selectRegions(database)) {
       const regionId = row.region_id;
@@ -172,6 +174,10 @@ export class Registry implements Part {
       endedRooms.add(effect.nodeId, effect.roomIds);
       return;
     }
+    if (effect.type === "nodesKnown") {
+      endedRooms.addOrphans(effect.regionId, effect.nodeIds);
+      return;
+    }
     const { node } = effect;
     const about = { nodeId: node.nodeId, linkAddress: node.heartbeat.linkAddress };
     this.#metrics.change(effect.type);
@@ -182,8 +188,6 @@ export class Registry implements Part {
       log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
-      // That process is gone, and its rooms with it.
-      endedRooms.addAllOf(node.nodeId);
     } else {
       log.info(about, "a node that was down for long is forgotten");
       onGone(node.heartbeat.linkAddress);

@@ -7,7 +7,7 @@
 
 /** Twenty heartbeats. */
 export const PUBLISH_MS = 10_000;
-/** Longer than any access token lives. */
+/** Access tokens and tickets live no longer than this; the configuration sees to it. */
 export const ACCEPT_MS = 3_600_000;
 
 interface Made {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { RegionId } from "../../shared/ids.ts";
-import { freePort } from "../process/port.ts";
+import { quietPorts } from "../../test/quiet-ports.ts";
 import { type PartPorts, planPorts } from "./ports.ts";
 
 const beijing = RegionId.parse("beijing");
@@ -41,7 +41,7 @@ test("from base 0 all ports are free and different", async () => {
 });
 
 test("a port in use is named, with whose it is and what to do", async () => {
-  const portBase = (await freePort()) - 111;
+  const portBase = await quietPorts(140);
   const squatter = createServer().listen(portBase + 111, host);
   await new Promise((resolve) => squatter.once("listening", resolve));
   try {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { watchLog } from "../process/log-file.ts";
+import { freePorts } from "../process/port.ts";
 import { PRIVATE_HOST } from "./addresses.ts";
 import type { LinkFiles } from "./link-files.ts";
 import { startNodeProcess } from "./node-process.ts";
@@ -13,6 +14,7 @@ import {
   portsOf,
   publicAddress,
   regionEnvironment,
+  siblingEnvironment,
   type WorldPlan,
   worldFiles,
 } from "./settings.ts";
@@ -69,6 +71,26 @@ export function regionProcess(id: RegionId, context: ProcessContext): WorldProce
     privatePort: portsOf(plan.ports, id).private,
     consequence: "its players are told",
     detail: `ws://${publicAddress(plan, id)}`,
+  });
+}
+
+/** One more node of a region, on ports of its own: siblings share the region's Redis and its load. */
+export async function siblingProcess(
+  id: RegionId,
+  serial: number,
+  context: ProcessContext,
+): Promise<WorldProcess> {
+  const { plan, link } = context;
+  const [listen = 0, linkPort = 0, privatePort = 0] = await freePorts(3);
+  const name = `region ${id} #${serial}`;
+  return worldProcess(context, {
+    name,
+    logName: `region-${id}-${serial}`,
+    file: "region/main.ts",
+    env: siblingEnvironment(plan, id, link, { listen, link: linkPort, private: privatePort }),
+    privatePort,
+    consequence: "its players are told",
+    detail: `ws://127.0.0.1:${listen}`,
   });
 }
 

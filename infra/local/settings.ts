@@ -39,6 +39,7 @@ export function worldFiles(dir: string) {
     masterKey: join(dir, "master-key"),
     operatorToken: join(dir, "operator-token"),
     databaseUrl: join(dir, "database-url"),
+    databaseOwnerUrl: join(dir, "database-owner-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
     handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
@@ -54,6 +55,7 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
   return {
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
+    DATABASE_OWNER_URL_FILE: files.databaseOwnerUrl,
     CORE_HOST: plan.wan ? PRIVATE_HOST : addresses.listenHost,
     CORE_PORT: String(ports.core.listen),
     CORE_LINK_HOST: PRIVATE_HOST,
@@ -93,6 +95,27 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     REGION_ORIGINS: pageOrigins(plan).join(","),
     DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
     HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
+    ...plan.env,
+  };
+}
+
+/** A further node of the region, which no delay proxy stands in front of. */
+export function siblingEnvironment(
+  plan: WorldPlan,
+  id: RegionId,
+  link: LinkFiles,
+  ports: Pick<PartPorts, "listen" | "link" | "private">,
+): Environment {
+  const { listenHost, publicHost } = plan.addresses;
+  return {
+    ...regionEnvironment(plan, id, link),
+    REGION_HOST: listenHost,
+    REGION_PORT: String(ports.listen),
+    REGION_PUBLIC_ADDRESS: `${publicHost}:${ports.listen}`,
+    REGION_LINK_PORT: String(ports.link),
+    REGION_LINK_ADDRESS: `${PRIVATE_HOST}:${ports.link}`,
+    REGION_PRIVATE_PORT: String(ports.private),
+    HAND_OVER_FILE: `${worldFiles(plan.dir).handOver(id)}-${ports.listen}`,
     ...plan.env,
   };
 }

@@ -7,32 +7,41 @@ import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
+import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
 import { watchLog } from "../process/log-file.ts";
 import { findRedisServer, REDIS_LOG, startRedis, stopLeftoverRedis } from "../redis/local.ts";
+import { keepSecret } from "./secrets.ts";
 import { reported } from "./status.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { WorldParts } from "./world-parts.ts";
 
 const DATABASE = "meridian";
 const POSTGRES_DIR = "postgres";
+const WORKING_LOGIN = "meridian_core_login";
+const WORKING_PASSWORD_FILE = "database-password";
 const REDIS_PREFIX = "redis-";
 const PROBE_MS = 10_000;
+
+/** One database, entered in two ways; the same one when the user gave it. */
+export interface DatabaseUrls {
+  readonly working: string;
+  readonly owner: string;
+}
 
 /**
  * A database for the core.
  * @param given the user's own, instead of one of ours
- * @returns its URL
  */
 export async function openDatabase(
   dir: string,
   given: string | undefined,
   parts: WorldParts,
-): Promise<string> {
+): Promise<DatabaseUrls> {
   const { report } = parts;
   if (given) {
     const ask = () => withClient(given, (client) => client.query("select 1"));
     await reported(report, "postgres", ask, () => "DATABASE_URL");
-    return given;
+    return { working: given, owner: given };
   }
   const dataDir = join(dir, POSTGRES_DIR);
   let url = "";
@@ -54,8 +63,16 @@ export async function openDatabase(
   });
   await parts.start({ supervisor, detail: () => `127.0.0.1:${port}` });
   parts.onStop(watchLog(join(dataDir, POSTGRES_LOG)));
-  await createDatabase(url);
-  return Object.assign(new URL(url), { pathname: `/${DATABASE}` }).href;
+  const login = {
+    name: WORKING_LOGIN,
+    password: keepSecret(join(dir, WORKING_PASSWORD_FILE)),
+  };
+  await withClient(url, async (client) => {
+    await createDatabase(client);
+    await ensureWorkingLogin(client, login);
+  });
+  const owner = Object.assign(new URL(url), { pathname: `/${DATABASE}` }).href;
+  return { working: urlOfLogin(owner, login), owner };
 }
 
 /**
@@ -121,12 +138,10 @@ export async function endLeftovers(
   await Promise.all(others.map((name) => stopLeftoverRedis(join(dir, name))));
 }
 
-async function createDatabase(url: string): Promise<void> {
-  await withClient(url, async (client) => {
-    const sql = "select from pg_database where datname = $1";
-    const { rowCount } = await client.query(sql, [DATABASE]);
-    if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(DATABASE)}`);
-  });
+async function createDatabase(client: pg.Client): Promise<void> {
+  const sql = "select from pg_database where datname = $1";
+  const { rowCount } = await client.query(sql, [DATABASE]);
+  if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(DATABASE)}`);
 }
 
 async function withClient(

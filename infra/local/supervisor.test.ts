@@ -6,7 +6,7 @@ import type { ServerProcess } from "../process/server-process.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /** A supervised part made of promises: what is tested is when it is started and stopped. */
-function supervise() {
+function supervise(restartDelayMs = 5_000) {
   const clock = new FakeClock();
   const lines: string[] = [];
   const runs: { end(how: string): void; stopped: boolean }[] = [];
@@ -14,7 +14,7 @@ function supervise() {
   const supervisor = new Supervisor({
     name: "region beijing",
     consequence: "its players are told",
-    restartDelayMs: 5_000,
+    restartDelayMs,
     clock,
     report: (line) => lines.push(line),
     async start(): Promise<ServerProcess> {
@@ -74,6 +74,19 @@ test("ends that follow each other wait longer, up to a minute; a healthy while r
   assert.deepEqual(waits, [5, 10, 20, 40, 60, 60]);
   clock.advance(30_000);
   assert.equal(await endAndRestart(), 5);
+});
+
+test("a part that is meant to stay away stays away for as long as was asked", async () => {
+  const { clock, runs, supervisor } = supervise(600_000);
+  await supervisor.start();
+  runs[0]?.end("SIGKILL");
+  await settle();
+  clock.advance(599_999);
+  await settle();
+  assert.equal(runs.length, 1);
+  clock.advance(1);
+  await settle();
+  assert.equal(runs.length, 2);
 });
 
 test("a restart that fails is tried again, each time after a longer wait", async () => {

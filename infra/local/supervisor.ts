@@ -1,6 +1,7 @@
 /**
  * Keeps one part of the world running: when it ends by itself it says so in one line, waits, and starts
- * it again. The wait doubles with each end that follows soon after a start, up to `RESTART_DELAY_MAX_MS`.
+ * it again. The wait doubles with each end that follows soon after a start, up to `RESTART_DELAY_MAX_MS`,
+ * and is never shorter than asked for: a test that wants a part to stay away asks for longer.
  */
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import type { ServerProcess } from "../process/server-process.ts";
@@ -137,7 +138,8 @@ export class Supervisor {
 
   #scheduleRestart(what: string): void {
     const { name, consequence, restartDelayMs, clock, report } = this.#options;
-    const delayMs = Math.min(restartDelayMs * 2 ** (this.#endsInARow - 1), RESTART_DELAY_MAX_MS);
+    const mostMs = Math.max(restartDelayMs, RESTART_DELAY_MAX_MS);
+    const delayMs = Math.min(restartDelayMs * 2 ** (this.#endsInARow - 1), mostMs);
     report(`✗ ${name} ${what}; ${consequence}; restarting in ${(delayMs / 1000).toFixed(0)} s`);
     this.#cancelRestart = clock.after(delayMs, () => {
       const beganMs = clock.monotonicMs();

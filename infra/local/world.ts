@@ -15,7 +15,7 @@ import type { Peer } from "../../shared/link/peer.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { planPorts } from "./ports.ts";
-import { coreProcess, type ProcessHandle, regionProcess } from "./processes.ts";
+import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
 import { keepSecret, writeSecret } from "./secrets.ts";
 import { pageOrigins, publicAddress, type WorldPlan, worldFiles } from "./settings.ts";
 import { type Report, reported } from "./status.ts";
@@ -72,9 +72,12 @@ export interface LocalWorld {
   };
   readonly regions: ReadonlyMap<RegionId, LocalRegionHandle>;
   readonly operatorToken: string;
+  /** Of the schema's owner. */
   readonly databaseUrl: string;
   /** With `wan`: the links, to be delayed, cut and healed. */
   readonly wan: WanLinks | undefined;
+  /** Starts one more node of a region; resolves when it is ready. */
+  addNode(id: RegionId): Promise<ProcessHandle>;
   /** Where the games' pages are, such as `/` and `/games/duel/`. */
   readonly pages: readonly string[];
   /** Ends everything within 5 s. */
@@ -126,13 +129,14 @@ async function start(
   const { listenHost } = addresses;
   const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost });
 
-  const databaseUrl = await openDatabase(dir, options.databaseUrl, parts);
+  const database = await openDatabase(dir, options.databaseUrl, parts);
   const redisUrls = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   const build = () => buildPages({ gamesDir: GAMES, outDir: files.web, live: watch });
   const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
-  writeSecret(files.databaseUrl, databaseUrl);
+  writeSecret(files.databaseUrl, database.working);
+  writeSecret(files.databaseOwnerUrl, database.owner);
   for (const [id, url] of redisUrls) writeSecret(files.redisUrl(id), url);
   keepSecret(files.masterKey);
   const operatorToken = keepSecret(files.operatorToken);
@@ -157,6 +161,7 @@ async function start(
   await parts.start(...regions.map(({ part }) => part));
   parts.check();
 
+  let nodesAdded = 0;
   const [url = ""] = pageOrigins(plan);
   if (watch) watchGames(GAMES, { url, regions, buildPages: build, parts });
   return {
@@ -175,9 +180,16 @@ async function start(
       ]),
     ),
     operatorToken,
-    databaseUrl,
+    databaseUrl: database.owner,
     wan: links,
     pages,
+    async addNode(id) {
+      nodesAdded += 1;
+      const link = fileOf(linkFiles, peers.get(id));
+      const node = await siblingProcess(id, nodesAdded + 1, { plan, link, parts, note });
+      await parts.start(node);
+      return node.handle;
+    },
     stop: () => parts.stop(),
   };
 }

@@ -114,7 +114,7 @@ test("a server that still runs but hangs is ended, and another started", async (
   process.kill(first.pid, "SIGSTOP");
   const lines: string[] = [];
   const log = (line: string) => lines.push(line);
-  const second = await startPostgres({ dataDir, startDeadlineMs: 1_000, log });
+  const second = await startPostgres({ dataDir, startDeadlineMs: 5_000, log });
   assert.match(lines.join(), /does not answer/);
   assert.equal(isAlive(first.pid), false);
   assert.deepEqual(await query(second, "select number from kept"), [7]);

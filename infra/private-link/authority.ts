@@ -7,7 +7,7 @@
  */
 import "./reflect.ts";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
@@ -15,7 +15,10 @@ import { type Peer, peerName } from "../../shared/link/peer.ts";
 import { hasCode } from "../process/pid.ts";
 
 export interface Authority {
-  /** The authority's certificate, PEM; every process on the link trusts exactly this. */
+  /**
+   * What every process on the link trusts, PEM: the authority's certificate, and while it takes over
+   * from a former one that one's too.
+   */
   readonly caPem: string;
   /** Its private key, PEM (PKCS #8). Only `saveAuthority` has a use for it. */
   readonly caKeyPem: string;
@@ -82,6 +85,35 @@ export function saveAuthority(dir: string, authority: Authority): void {
   writeFileSync(join(dir, CERTIFICATE_FILE), authority.caPem);
 }
 
+/**
+ * Begins to replace the authority of `dir`: a new one signs from now on, and `ca.pem` holds both
+ * certificates. Only when every process has that `ca.pem` may certificates of the new one be used.
+ * @throws when there is no authority, or one is being replaced already
+ */
+export async function rotateAuthority(dir: string): Promise<void> {
+  const former = await loadAuthority(dir);
+  if (certificatesIn(former.caPem).length > 1) {
+    throw new Error(`the authority in ${dir} is being replaced already: retire the former first`);
+  }
+  const next = await createAuthority();
+  // The bundle first: cut off here, it trusts one certificate too many, and `rotate` can be repeated.
+  replaceFile(dir, CERTIFICATE_FILE, next.caPem + former.caPem);
+  replaceFile(dir, KEY_FILE, next.caKeyPem, 0o600);
+}
+
+/**
+ * Ends a replacement: `ca.pem` holds the new certificate alone. To be done once every process has a
+ * certificate of the new authority; those of the former one are refused from then on.
+ * @throws when nothing is being replaced
+ */
+export function retireFormer(dir: string): void {
+  const [current, former] = certificatesIn(readPart(dir, CERTIFICATE_FILE));
+  if (current === undefined || former === undefined) {
+    throw new Error(`${dir} holds one authority only: there is no former one to retire`);
+  }
+  replaceFile(dir, CERTIFICATE_FILE, current);
+}
+
 /** @throws one clear line when `dir` holds no authority, or a damaged or expired one */
 export async function loadAuthority(dir: string): Promise<Authority> {
   const certificate = readPart(dir, CERTIFICATE_FILE);
@@ -89,7 +121,7 @@ export async function loadAuthority(dir: string): Promise<Authority> {
   let ca: x509.X509Certificate;
   let key: CryptoKey;
   try {
-    ca = new x509.X509Certificate(certificate);
+    ca = new x509.X509Certificate(certificatesIn(certificate)[0] ?? "");
     const der = x509.PemConverter.decodeFirst(keyText);
     key = await crypto.subtle.importKey("pkcs8", der, KEY_ALGORITHM, true, ["sign"]);
   } catch (cause) {
@@ -98,7 +130,7 @@ export async function loadAuthority(dir: string): Promise<Authority> {
   if (ca.notAfter.getTime() <= Date.now()) {
     throw new Error(`the authority in ${dir} expired on ${ca.notAfter.toISOString().slice(0, 10)}`);
   }
-  return await authorityOf(ca, key);
+  return { ...(await authorityOf(ca, key)), caPem: certificate };
 }
 
 /** Writes a certificate and its key (readable by this user alone) as `<name>.pem`, `<name>.key`. */
@@ -181,6 +213,17 @@ function serialNumber(): string {
 function validity(days: number): { notBefore: Date; notAfter: Date } {
   const nowMs = Date.now();
   return { notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + days * DAY_MS) };
+}
+
+function certificatesIn(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
+}
+
+/** Whole or not at all, for processes that read it meanwhile. */
+function replaceFile(dir: string, file: string, content: string, mode = 0o644): void {
+  const next = join(dir, `${file}.next`);
+  writeFileSync(next, content, { mode });
+  renameSync(next, join(dir, file));
 }
 
 function readPart(dir: string, file: string): string {

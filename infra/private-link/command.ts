@@ -6,6 +6,8 @@ import {
   createAuthority,
   loadAuthority,
   peerFileName,
+  retireFormer,
+  rotateAuthority,
   saveAuthority,
   saveIssued,
 } from "./authority.ts";
@@ -18,6 +20,9 @@ Commands:
   init                make an authority: DIR/ca.pem and DIR/ca.key (keep the key to yourself)
   issue core          make DIR/core.pem and DIR/core.key
   issue region ID     make DIR/region-ID.pem and DIR/region-ID.key
+  rotate              begin to replace the authority: DIR/ca.pem then trusts both; give it to every
+                      process, issue new certificates to all, then retire
+  retire              end that: DIR/ca.pem trusts the new one alone
 
 Options:
   --dir DIR           the authority's folder
@@ -44,13 +49,19 @@ export async function runAuthority(args: readonly string[]): Promise<string> {
   const { values, positionals } = parse(args);
   if (values.help) return USAGE;
   const [command, ...words] = positionals;
-  if (command === undefined) throw new UsageError("say what to do: init or issue");
+  if (command === undefined) throw new UsageError("say what to do: init, issue, rotate or retire");
   const dir = values.dir;
   if (!dir) throw new UsageError("--dir DIR is missing");
   if (command === "init") {
     if (words.length > 0) throw new UsageError(`init takes no "${words.join(" ")}"`);
     saveAuthority(dir, await createAuthority());
     return `made ${dir}/ca.pem and ${dir}/ca.key`;
+  }
+  if (command === "rotate" || command === "retire") {
+    if (words.length > 0) throw new UsageError(`${command} takes no "${words.join(" ")}"`);
+    if (command === "rotate") await rotateAuthority(dir);
+    else retireFormer(dir);
+    return `changed ${dir}/ca.pem: give it to every process`;
   }
   if (command !== "issue") throw new UsageError(`there is no command "${command}"`);
   const peer = parsePeer(words);

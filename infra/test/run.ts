@@ -22,7 +22,7 @@ const SCRATCH = join(ROOT, ".meridian/test");
 const FILES_AT_ONCE = 2;
 const TEST_MS_MAX = 120_000;
 const SOAK_TEST_MS_MAX = 3_600_000;
-/** How many cases a property test tries, by `RUNS`. */
+/** How many cases a property test tries, by `RUNS`; tests with numbers of their own look at `SOAK`. */
 const SOAK_RUNS = 20_000;
 const LEAK_GRACE_MS = 3_000;
 const POLL_MS = 100;
@@ -76,7 +76,7 @@ async function main(args: readonly string[]): Promise<number> {
         TEST_DATABASE_URL: postgres.url,
         TEST_SEED: seed,
         [MARK_NAME]: mark,
-        ...(values.soak ? { RUNS: String(SOAK_RUNS) } : {}),
+        ...(values.soak ? { SOAK: "1", RUNS: String(SOAK_RUNS) } : {}),
       });
     } finally {
       await postgres.stop();

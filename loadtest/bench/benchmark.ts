@@ -5,6 +5,8 @@ export interface BenchmarkOptions {
   readonly quick: boolean;
   /** Shows progress and results to a person. */
   readonly say: (line: string) => void;
+  /** Which of several the benchmark is to be run against, for those that let one choose. */
+  readonly target?: string;
 }
 
 export interface Benchmark {
@@ -51,6 +53,12 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+/** The value that so many per cent of the values don't exceed, by nearest rank; NaN of none. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? Number.NaN;
 }
 
 /** Two decimals are as much as these figures are worth. */

@@ -6,14 +6,17 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { logInTargets } from "./log-in-targets.ts";
+import { stuffingBenchmark } from "./stuffing.ts";
 import { ticketBenchmark } from "./ticket.ts";
 
-const benchmarks: readonly Benchmark[] = [ticketBenchmark];
+const benchmarks: readonly Benchmark[] = [ticketBenchmark, stuffingBenchmark];
 
-const usage = `Usage: npm run bench -- NAME [--quick] [--json]
+const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 
   --quick   a shorter run, within 50 s
   --json    end with one line of JSON that holds every figure
+  --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 
 Benchmarks:
 ${benchmarks.map(({ name, description }) => `  ${name.padEnd(10)}${description}`).join("\n")}`;
@@ -24,6 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       json: { type: "boolean", default: false },
+      target: { type: "string" },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -39,7 +43,9 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   console.log(`${benchmark.name}: ${benchmark.description}`);
-  const figures = await benchmark.run({ quick: values.quick, say: (line) => console.log(line) });
+  const { quick, target } = values;
+  const say = (line: string) => console.log(line);
+  const figures = await benchmark.run({ quick, say, ...(target !== undefined && { target }) });
   if (values.json) console.log(JSON.stringify({ benchmark: name, ...figures }));
   return 0;
 }

@@ -4,7 +4,7 @@
  *
  * Never two are under way; each has a deadline. While none is answered the lease runs out, rooms play
  * on, and the next answer mends everything. Only `stale_incarnation` is final: the core knows a newer
- * life of this node, so this one must end.
+ * life of this node, so this one must end. It is told once; no heartbeat follows and no seat is granted.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -34,7 +34,7 @@ export interface HeartbeatsOptions {
   readonly keys: KeySet;
   readonly report: () => Report;
   readonly onWanted: (wanted: HeartbeatAnswer["wanted"]) => void;
-  /** The core knows a newer life of this node. */
+  /** The core knows a newer life of this node. Called once. */
   readonly onSuperseded: (error: unknown) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -50,6 +50,7 @@ export class Heartbeats {
   #sequence = 0;
   #underWay: Promise<void> | undefined;
   #cancel: Cancel | undefined;
+  #superseded = false;
   /** What was logged last, so that each change is told once. */
   #told = "nothing";
 
@@ -107,8 +108,9 @@ export class Heartbeats {
     return coreTimeAt(this.#coreTime, this.#options.clock.monotonicMs());
   }
 
-  /** Sends one now, unless one is under way. Never rejects. */
+  /** Sends one now, unless one is under way or the node is superseded. Never rejects. */
   async beat(): Promise<void> {
+    if (this.#superseded) return;
     if (this.#underWay) {
       this.#outcomes.inc({ outcome: "skipped" });
       return;
@@ -116,6 +118,12 @@ export class Heartbeats {
     this.#underWay = this.#exchange();
     await this.#underWay;
     this.#underWay = undefined;
+  }
+
+  /** Sends one that reports how things are now: after one that is under way. Never rejects. */
+  async announce(): Promise<void> {
+    while (this.#underWay) await this.#underWay;
+    await this.beat();
   }
 
   async #exchange(): Promise<void> {
@@ -161,14 +169,21 @@ export class Heartbeats {
     const kind = isFailure(error) ? error.kind : "internal";
     this.#outcomes.inc({ outcome: kind });
     if (isFailure(error, "stale_incarnation")) {
+      this.#superseded = true;
+      this.#cancel?.();
+      this.#lease = NO_LEASE;
       onSuperseded(error);
       return;
     }
     const state = this.leaseHeld ? "late" : "lost";
     this.#tell(`${kind} ${state}`, () => {
-      if (state === "late") log.warn({ kind, err: error }, "a heartbeat failed");
+      if (state === "late")
+        log.warn({ kind, err: error, runbook: "region-lease" }, "a heartbeat failed");
       else
-        log.error({ kind, err: error }, "the lease is lost: no new seats until the core answers");
+        log.error(
+          { kind, err: error, runbook: "region-lease" },
+          "the lease is lost: no new seats until the core answers",
+        );
     });
   }
 

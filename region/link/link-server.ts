@@ -6,7 +6,7 @@ import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
 import { ErrorBody, MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
-import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { peerOf } from "../../shared/link/peer.ts";
 import {
   Done,
@@ -21,19 +21,19 @@ const BODY_BYTES_MAX = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 export interface LinkServerOptions {
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
   readonly matchmaker: Matchmaker;
   readonly onWanted: (wanted: DrainRequest["state"]) => void;
   readonly log: Logger;
 }
 
 export function createLinkServer(options: LinkServerOptions): HttpServer {
-  const { credentials, matchmaker, onWanted, log } = options;
+  const { identity, matchmaker, onWanted, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    mutualTls: credentials,
+    mutualTls: identity,
   });
   server.addHook("onRequest", async (request) => {
     const { socket } = request.raw;

@@ -9,6 +9,7 @@ import type { MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
 import { RegionId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
 import {
@@ -35,6 +36,8 @@ export class TestCore {
   heartbeatFailure: MeridianError | undefined;
   /** Claims are answered with these, one each, and granted when none is left. */
   readonly claimFailures: MeridianError[] = [];
+  /** When set, claims are answered only once it resolves. */
+  claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
   /** The core's clock is ahead by this. */
   aheadMs = 0;
@@ -43,15 +46,17 @@ export class TestCore {
   readonly #authority: Authority;
   readonly #server: HttpServer;
   readonly #client: LinkClient;
-  readonly regionCredentials: LinkCredentials;
+  readonly regionIdentity: LinkIdentity;
+  readonly coreIdentity: LinkIdentity;
 
-  private constructor(authority: Authority, own: LinkCredentials, region: LinkCredentials) {
+  private constructor(authority: Authority, own: LinkIdentity, region: LinkIdentity) {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const jwk = publicKey.export({ format: "jwk" });
     this.signer = privateKey;
     this.#jwks = Jwks.parse({ keys: [{ ...jwk, kid: TEST_KEY_ID, alg: "EdDSA", use: "sig" }] });
     this.#authority = authority;
-    this.regionCredentials = region;
+    this.regionIdentity = region;
+    this.coreIdentity = own;
     this.#client = new LinkClient(own);
     this.#server = createHttpServer({
       log: silent,
@@ -66,6 +71,7 @@ export class TestCore {
     });
     this.#server.post("/link/claim", { schema: { body: ClaimRequest } }, async (request) => {
       this.claims.push(request.body);
+      await this.claimsHeld;
       const failure = this.claimFailures.shift();
       if (failure) throw failure;
       return { roomEpoch: [1, this.claims.length] };
@@ -77,7 +83,7 @@ export class TestCore {
     const { caPem: ca } = authority;
     const own = { ca, ...(await authority.issue({ role: "core" })) };
     const region = { ca, ...(await authority.issue({ role: "region", regionId: TEST_REGION })) };
-    const core = new TestCore(authority, own, region);
+    const core = new TestCore(authority, new LinkIdentity(own), new LinkIdentity(region));
     await core.#server.listen({ host: "127.0.0.1", port });
     return core;
   }

@@ -17,7 +17,10 @@ import { GameRoom } from "../rooms/game-room.ts";
 import type { SeatLedger } from "./seat-ledger.ts";
 
 const SESSION_ID_BYTES = 16;
-/** A room that looked open may fill up before the seat is taken in it: then another is tried. */
+/**
+ * A room that looked open may fill up before the seat is taken in it: then another is tried, and at
+ * last one is made for this player alone, who would lose every such race in a storm of joins.
+ */
 const ROOMS_TRIED_MAX = 5;
 
 type SeatRequest = Extract<ReserveRequest, { kind: "seat" }>;
@@ -43,8 +46,8 @@ export class Matchmaker {
   }
 
   /**
-   * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `room_not_found`,
-   *   `room_full`, `timeout` or `internal` for a seat; `ticket_expired` or `ticket_used` for a
+   * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `forbidden`,
+   *   `room_not_found`, `room_full`, `timeout` or `internal` for a seat; `ticket_expired` or `ticket_used` for a
    *   renewal; `room_not_found` or `reconnect_expired` for a reconnect
    */
   async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
@@ -102,11 +105,14 @@ export class Matchmaker {
     }
   }
 
-  /** Finds a room by the request's mode and takes the seat in it. */
+  /** Asks the game whether it lets the player in, finds a room and takes the seat in it. */
   async #place(request: SeatRequest, sessionId: SessionId): Promise<Room> {
-    const seat = { sessionId, options: request.options, auth: request.player };
+    const auth = await this.#options.rooms.authenticate(request.game, request);
+    const seat = { sessionId, options: request.options, auth };
     for (let tried = 0; tried < ROOMS_TRIED_MAX; tried += 1) {
-      const room = await this.#roomFor(request);
+      const last = tried === ROOMS_TRIED_MAX - 1;
+      const alone = last && request.mode === "joinOrCreate";
+      const room = await this.#roomFor(alone ? { ...request, mode: "create" } : request);
       if (await holdSeat(room, seat, request.holdMs)) return room;
       if (request.mode === "joinById") break;
     }

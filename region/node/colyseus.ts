@@ -22,11 +22,14 @@ import { GameRoom } from "../rooms/game-room.ts";
 import { restoreRoom } from "../rooms/restore-room.ts";
 import type { HandedRoom } from "./hand-over-file.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
-import { onceGone, reholdSeat, waitingSeats } from "./room-internals.ts";
+import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
+import { authenticate, type Newcomer } from "./static-auth.ts";
 
 /** A room's `onCreate` may take this long. */
 const CREATE_DEADLINE_MS = 5_000;
 const POLL_MS = 20;
+/** A room without `maxClients` has no end of them. */
+const REPORTED_SEATS_MAX = 100_000;
 const ROOM_ID_BYTES = 12;
 const GOING_AWAY = describeKind("going_away").closeCode;
 
@@ -51,12 +54,21 @@ export interface RoomsOptions {
   readonly log: Logger;
 }
 
+interface SharedCreation {
+  readonly creating: Promise<Room>;
+  seatsLeft: number;
+}
+
 export class Rooms {
   readonly #options: RoomsOptions;
   /** From creation until `onDispose` has settled. */
   readonly #alive = new Map<RoomId, Room>();
   /** By game: while a room is being made, others who would make one wait for it. */
-  readonly #shared = new Map<GameName, Promise<Room>>();
+  readonly #shared = new Map<GameName, SharedCreation>();
+  /** By game: how many players its newest room takes. */
+  readonly #seats = new Map<GameName, number>();
+  /** Rooms that are being ended. */
+  readonly #leaving = new WeakSet<Room>();
   /** Rooms whose `onCreate` has not settled. */
   #making = 0;
   #ending = false;
@@ -93,29 +105,63 @@ export class Rooms {
     return this.#alive.size;
   }
 
+  /** By game: free places in rooms that take anyone; at most `REPORTED_SEATS_MAX`. */
+  get openSeats(): Record<GameName, number> {
+    const seats: Record<GameName, number> = {};
+    for (const room of this.#alive.values()) {
+      const game = GameName.parse(room.roomName);
+      const total = (seats[game] ?? 0) + openSeatsOf(room);
+      seats[game] = Math.min(total, REPORTED_SEATS_MAX);
+    }
+    return seats;
+  }
+
   hasGame(game: GameName): boolean {
     return this.#options.games.has(game);
   }
 
+  /**
+   * What will be the newcomer's `client.auth` in a room of that game.
+   * @throws {MeridianError} `unknown_game`; `forbidden` or `timeout` by the game's `static onAuth`
+   */
+  async authenticate(game: GameName, newcomer: Newcomer): Promise<unknown> {
+    const roomClass = this.#options.games.get(game);
+    if (!roomClass) throw new MeridianError("unknown_game");
+    return authenticate(roomClass, newcomer, this.#options.clock);
+  }
+
+  /** A room that is not ending. */
   find(roomId: RoomId): Room | undefined {
-    return matchMaker.getLocalRoomById(roomId);
+    const room = matchMaker.getLocalRoomById(roomId);
+    return room && !this.#leaving.has(room) ? room : undefined;
   }
 
   /** A public room of that game that takes players. */
   async findOpen(game: GameName, options: JoinOptions): Promise<Room | undefined> {
     const listing = await matchMaker.findOneRoomAvailable(game, options);
-    return listing ? matchMaker.getLocalRoomById(listing.roomId) : undefined;
+    return listing && this.find(RoomId.parse(listing.roomId));
   }
 
-  /** As `findOpen`, or else a new room, which all who ask meanwhile share. */
+  /**
+   * As `findOpen`, or else a new room, which those who ask meanwhile share: as many as it has seats,
+   * once a room of that game was seen, because the others would find it full.
+   */
   async findOrCreate(game: GameName, options: JoinOptions): Promise<Room> {
     const open = await this.findOpen(game, options);
     if (open) return open;
     const underWay = this.#shared.get(game);
-    if (underWay) return underWay;
-    const creating = this.create(game, options).finally(() => this.#shared.delete(game));
-    this.#shared.set(game, creating);
-    return creating;
+    if (underWay && underWay.seatsLeft > 0) {
+      underWay.seatsLeft -= 1;
+      return underWay.creating;
+    }
+    const creating = this.create(game, options);
+    const shared = { creating, seatsLeft: (this.#seats.get(game) ?? Infinity) - 1 };
+    this.#shared.set(game, shared);
+    try {
+      return await creating;
+    } finally {
+      if (this.#shared.get(game) === shared) this.#shared.delete(game);
+    }
   }
 
   /**
@@ -196,10 +242,18 @@ export class Rooms {
     return this.#making === 0 && this.#alive.size === 0;
   }
 
-  /** Gives back the seats that wait for players, sends the players away to reconnect, ends the room. */
+  /**
+   * Takes the room out of the search, gives back the seats that wait for players, sends the players
+   * away to reconnect, ends the room. Nobody finds it meanwhile, or it would go on for as long as
+   * somebody comes.
+   */
   async end(room: Room): Promise<void> {
-    await Promise.all(waitingSeats(room).map((sessionId) => reholdSeat(room, sessionId, 0)));
-    while (waitingSeats(room).length > 0) await sleep(this.#options.clock, POLL_MS);
+    this.#leaving.add(room);
+    await room.lock();
+    for (let seats = waitingSeats(room); seats.length > 0; seats = waitingSeats(room)) {
+      await Promise.all(seats.map((sessionId) => reholdSeat(room, sessionId, 0)));
+      await sleep(this.#options.clock, POLL_MS);
+    }
     await room.disconnect(GOING_AWAY);
   }
 
@@ -239,13 +293,15 @@ export class Rooms {
       return;
     }
     const roomId = named.data;
+    const game = GameName.parse(room.roomName);
     this.#alive.set(roomId, room);
+    this.#seats.set(game, room.maxClients);
     guardRoom(room, events.failed);
     onceGone(room, () => {
       this.#alive.delete(roomId);
       events.ended(roomId);
     });
-    events.created(room, roomId, GameName.parse(room.roomName));
+    events.created(room, roomId, game);
     if (this.#ending) this.#attempt(room, "end", () => this.end(room));
   }
 
@@ -258,7 +314,8 @@ export class Rooms {
 /** What Colyseus prints goes to our log; what it only remarks, to its debug level. */
 function colyseusLog(log: Logger) {
   const parts = (level: "debug" | "warn" | "error") => {
-    return (...args: unknown[]) => log[level]({ from: "colyseus" }, args.map(String).join(" "));
+    return (...args: unknown[]) =>
+      log[level]({ from: "colyseus", runbook: "region-game-code" }, args.map(String).join(" "));
   };
   return {
     trace: parts("debug"),

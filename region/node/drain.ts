@@ -37,7 +37,10 @@ export async function drainRooms(options: DrainOptions): Promise<void> {
     return;
   }
   unsettled.inc(rooms.count);
-  log.error({ roomIds: rooms.ids }, "gave up on rooms whose onDispose did not settle");
+  log.error(
+    { roomIds: rooms.ids, runbook: "region-drain" },
+    "gave up on rooms whose onDispose did not settle",
+  );
 }
 
 async function until(done: () => boolean, deadlineMs: number, clock: Clock): Promise<boolean> {

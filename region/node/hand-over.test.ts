@@ -82,7 +82,6 @@ async function formerLife() {
   player.reconnection.enabled = false;
   const { roomId } = seat.answer;
   const room = roomOf(roomId);
-  room.grantEpoch([1, 1]);
   room.state.score = 7;
   const released: RoomId[] = [];
   const closed = new Promise<number>((resolve) => player.onLeave.once(resolve));
@@ -108,7 +107,6 @@ test("the next life goes on with the room, and the player comes back to the same
   assert.equal(existsSync(file), false, "what was taken is gone");
   const room = roomOf(roomId);
   assert.equal(room.state.score, 7);
-  assert.equal(room.epoch, undefined, "it waits for its own epoch");
   assert.deepEqual(node.ledger.counts(systemClock.monotonicMs()), { connected: 0, reserved: 1 });
 
   const { sessionId } = seat.answer;
@@ -164,7 +162,6 @@ test("without the core nothing is given, and the room plays on", async () => {
   await node.start();
   const room = await node.rooms.create(GameName.parse("count"), {});
   assert.ok(room instanceof Count);
-  room.grantEpoch([1, 1]);
   const handOver = handOverOf(node, [], new MeridianError("unavailable"));
   assert.equal(await handOver.give(), false);
   assert.equal(existsSync(file), false);

@@ -66,14 +66,17 @@ export class HandOver {
   async give(): Promise<boolean> {
     const { file, nodeId, rooms, release, dismissPlayers, clock, log } = this.#options;
     if (file === "") {
-      log.warn("can't hand over: HAND_OVER_FILE is not set");
+      log.warn({ runbook: "region-hand-over" }, "can't hand over: HAND_OVER_FILE is not set");
       return false;
     }
     try {
       const roomIds = rooms.movable;
       if (roomIds.length > 0) await release(roomIds);
     } catch (err) {
-      log.error({ err }, "can't hand over without the core: the rooms play on here");
+      log.error(
+        { err, runbook: "region-hand-over" },
+        "can't hand over without the core: the rooms play on here",
+      );
       return false;
     }
     const handed = rooms.handOver();
@@ -99,7 +102,10 @@ export class HandOver {
         else afresh.push({ roomId, game, why: outcome });
       }
     } catch (err) {
-      log.error({ err, file }, "what the former life left can't be read: its rooms are lost");
+      log.error(
+        { err, file, runbook: "region-hand-over" },
+        "what the former life left can't be read: its rooms are lost",
+      );
     }
     this.#taken = { restored, afresh };
   }
@@ -114,9 +120,12 @@ export class HandOver {
       return room instanceof GameRoom ? room.players.size : 0;
     } catch (err) {
       const why = reasonOf(err);
-      log.warn({ err, roomId, game }, `a room starts afresh: ${why}`);
+      log.warn({ err, roomId, game, why, runbook: "region-hand-over" }, "a room starts afresh");
       await rooms.createAs(game, roomId).catch((err: unknown) => {
-        log.error({ err, roomId, game }, "a room could not be made afresh");
+        log.error(
+          { err, roomId, game, runbook: "region-hand-over" },
+          "a room could not be made afresh",
+        );
       });
       return why;
     }

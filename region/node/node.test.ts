@@ -77,7 +77,8 @@ class Running {
         },
         stop() {},
       },
-      credentials: core.regionCredentials,
+      identity: core.regionIdentity,
+      readIdentity: () => core.regionIdentity.current,
       onSuperseded: () => {
         this.superseded += 1;
       },
@@ -153,4 +154,25 @@ test("a seat over the link, a player in the room, an epoch for it, and both in t
   assert.equal(core.claims.at(-1)?.roomId, answer.roomId);
   assert.equal(epochs.length, core.claims.length);
   await room.leave();
+});
+
+test("claims that hang, all together, hold up no heartbeat", async () => {
+  const { link, metrics } = await start({ REGION_CAPACITY: "30" });
+  let release = (): void => {};
+  core.claimsHeld = new Promise((resolve) => {
+    release = resolve;
+  });
+  const before = core.claims.length;
+  const create = { ...seat, mode: "create", game: gated } as const;
+  await Promise.all(Array.from({ length: 20 }, () => core.reserve(link, create)));
+  await until(() => core.claims.length >= before + 16, "as many claims as there are connections");
+  const beats = core.heartbeats.length;
+  await until(() => core.heartbeats.length >= beats + 6, "heartbeats meanwhile");
+  core.claimsHeld = undefined;
+  release();
+  const outcomes = await metrics.getSingleMetric("meridian_region_heartbeats_total")?.get();
+  assert.deepEqual(
+    outcomes?.values.map(({ labels }) => labels.outcome),
+    ["answered"],
+  );
 });

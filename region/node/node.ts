@@ -10,6 +10,8 @@ import type { HttpServer } from "../../shared/http-server.ts";
 import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
+import type { LinkIdentity } from "../../shared/link/identity.ts";
+import { IdentityFiles } from "../../shared/link/identity-files.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
@@ -45,7 +47,9 @@ export interface RegionNodeOptions {
   readonly nodeId: NodeId;
   readonly games: Games;
   readonly redis: Pick<RegionRedis, "state" | "stop">;
-  readonly credentials: LinkCredentials;
+  readonly identity: LinkIdentity;
+  /** What the identity's files say now. */
+  readonly readIdentity: () => LinkCredentials;
   /** The core knows a newer life of this node: it must end. */
   readonly onSuperseded: (error: unknown) => void;
   readonly clock: Clock;
@@ -62,6 +66,7 @@ export class RegionNode {
   readonly #ledger: SeatLedger;
   readonly #load: LoadMeter;
   readonly #client: LinkClient;
+  readonly #heartbeatClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #rooms: Rooms;
   readonly #transport: UwsTransport;
@@ -72,19 +77,22 @@ export class RegionNode {
   #wanted: Heartbeat["state"] = "active";
 
   constructor(options: RegionNodeOptions) {
-    const { config, nodeId, games, credentials, clock, log, metrics } = options;
+    const { config, nodeId, games, identity, clock, log, metrics } = options;
     this.#options = options;
     this.#regionId = RegionId.parse(config.REGION_ID);
     this.#games = [...games.keys()].map((name) => GameName.parse(name));
     this.#ledger = new SeatLedger(config.REGION_CAPACITY);
     this.#load = new LoadMeter(metrics);
-    this.#client = new LinkClient(credentials, clock);
+    this.#client = new LinkClient(identity, clock);
+    // Connections and a breaker of their own: whatever becomes of claims, the lease must not run out.
+    this.#heartbeatClient = new LinkClient(identity, clock);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
 
     this.#heartbeats = new Heartbeats({
       ...core,
+      client: this.#heartbeatClient,
       keys,
       report: () => this.#report(),
       onWanted,
@@ -110,7 +118,7 @@ export class RegionNode {
       granting: () => this.#granting(),
       clock,
     });
-    this.#link = createLinkServer({ credentials, matchmaker, onWanted, log });
+    this.#link = createLinkServer({ identity, matchmaker, onWanted, log });
     this.#handOver = new HandOver({
       file: config.HAND_OVER_FILE,
       nodeId,
@@ -143,7 +151,7 @@ export class RegionNode {
 
   /** In the order of their start. */
   parts(): Part[] {
-    const { config, redis, clock, log, metrics } = this.#options;
+    const { config, redis, identity, readIdentity, clock, log, metrics } = this.#options;
     return [
       { name: "redis", stop: () => redis.stop() },
       { name: "load", start: () => this.#load.start(), stop: () => this.#load.stop() },
@@ -176,7 +184,13 @@ export class RegionNode {
         start: () => listen(this.#link, config.REGION_LINK_HOST, config.REGION_LINK_PORT),
         stop: () => this.#link.close(),
       },
-      { name: "link client", stop: () => this.#client.stop() },
+      new IdentityFiles({ identity, read: readIdentity, clock, log, metrics }),
+      {
+        name: "link clients",
+        stop: async () => {
+          await Promise.all([this.#client.stop(), this.#heartbeatClient.stop()]);
+        },
+      },
       { name: "rooms of the former life", start: () => this.#handOver.take() },
       {
         name: "heartbeats",
@@ -212,6 +226,7 @@ export class RegionNode {
         frameBytesMax: config.FRAME_BYTES_MAX,
         backpressureBytesMax: config.BACKPRESSURE_BYTES_MAX,
         connectionsMax: config.CONNECTIONS_MAX,
+        beaconsMax: config.BEACONS_MAX,
       },
       border,
       findRoom: (roomId) => this.#rooms.find(roomId),
@@ -247,7 +262,10 @@ export class RegionNode {
       },
       failed(room, err, method) {
         roomFailures.inc({ method });
-        log.error({ err, method, roomId: room.roomId, game: room.roomName }, "a room failed");
+        log.error(
+          { err, method, roomId: room.roomId, game: room.roomName, runbook: "region-game-code" },
+          "a room failed",
+        );
       },
       invalidMessage: (room) => invalidMessages.inc({ game: room.roomName }),
     };
@@ -278,7 +296,7 @@ export class RegionNode {
 
   async #announceStop(): Promise<void> {
     this.#stopping = true;
-    await this.#heartbeats.beat();
+    await this.#heartbeats.announce();
   }
 
   #report(): Report {
@@ -295,8 +313,10 @@ export class RegionNode {
       protocol: PROTOCOL_VERSION,
       build: config.BUILD,
       publicAddress: players,
+      nodeAddress: `${config.REGION_HOST}:${this.#transport.port}`,
       linkAddress: link,
       games: [...this.#games],
+      openSeats: this.#rooms.openSeats,
       state: this.#state,
       capacity: config.REGION_CAPACITY,
       ...this.#ledger.counts(nowMs),

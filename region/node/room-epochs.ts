@@ -37,7 +37,10 @@ export class RoomEpochs {
       if (!ended.signal.aborted && isEpochGated(room)) room.grantEpoch(epoch);
     } catch (err) {
       if (ended.signal.aborted) return;
-      log.error({ err, roomId, game }, "a room got no epoch and is ended");
+      log.error(
+        { err, roomId, game, runbook: "region-rooms-without-epoch" },
+        "a room got no epoch and is ended",
+      );
       await endRoom(room);
     } finally {
       this.#waiting.delete(roomId);

@@ -6,7 +6,10 @@
  * - a throwing `onLeave` after a drop, whose promise nobody holds: it is made to report instead;
  * - `allowReconnection` refusing (the player dropped before the join was acknowledged, or the room is
  *   ending): the usual `onDrop` ignores its promise, so the refusal is marked as handled;
- * - a throwing `onBeforePatch` or encoder, which run in a bare interval.
+ * - a throwing `onBeforePatch` or encoder, which run in a bare interval, or an `onBeforePatch` that
+ *   rejects, whose promise nobody holds: each is made to report;
+ * - a schema of `onMessage` whose check throws: zod then answers with a promise, which Colyseus refuses
+ *   and lets go of.
  *
  * What game code starts and lets go of by itself (a bare `setTimeout`, a promise of its own) can't be
  * told apart from our own mistakes, and ends the process like those.
@@ -30,19 +33,27 @@ export function guardRoomClass(roomClass: RoomClass, report: ReportFailure): voi
   };
   guardReconnection(prototype);
   guardPatch(prototype, report);
+  guardSchemas(prototype, report);
 }
 
 /** Guards one room that was just made, whether its handlers are methods, fields or a plugin's. */
 export function guardRoom(room: Room, report: ReportFailure): void {
-  const { onLeave } = room;
-  if (!onLeave) return;
-  room.onLeave = async (client, code) => {
-    try {
-      await onLeave.call(room, client, code);
-    } catch (error) {
-      report(room, error, "onLeave");
-    }
-  };
+  const { onLeave, onBeforePatch } = room;
+  if (onLeave) {
+    room.onLeave = async (client, code) => {
+      try {
+        await onLeave.call(room, client, code);
+      } catch (error) {
+        report(room, error, "onLeave");
+      }
+    };
+  }
+  if (onBeforePatch) {
+    room.onBeforePatch = (state) => {
+      const done: unknown = onBeforePatch.call(room, state);
+      Promise.resolve(done).catch((error: unknown) => report(room, error, "onBeforePatch"));
+    };
+  }
 }
 
 function guardReconnection(prototype: Room): void {
@@ -71,4 +82,32 @@ function guardPatch(prototype: Room, report: ReportFailure): void {
       return false;
     }
   };
+}
+
+/** What `onMessage(type, schema, callback)` takes, as the Standard Schema has it. */
+interface MessageSchema {
+  readonly "~standard": { validate(value: unknown): unknown };
+}
+
+function guardSchemas(prototype: Room, report: ReportFailure): void {
+  for (const method of ["onMessage", "onMessageBytes"] as const) {
+    const register = prototype[method] as (...args: unknown[]) => unknown;
+    const guardedRegister = function (this: Room, type: unknown, ...rest: unknown[]) {
+      const [schema, callback] = rest;
+      if (typeof callback !== "function") return register.call(this, type, ...rest);
+      const failed = (error: unknown) => report(this, error, method);
+      return register.call(this, type, guardSchema(schema as MessageSchema, failed), callback);
+    };
+    Object.assign(prototype, { [method]: guardedRegister });
+  }
+}
+
+function guardSchema(schema: MessageSchema, failed: (error: unknown) => void): MessageSchema {
+  const standard = schema["~standard"];
+  const validate = (value: unknown) => {
+    const result = standard.validate(value);
+    if (result instanceof Promise) result.catch(failed);
+    return result;
+  };
+  return { "~standard": { ...standard, validate } };
 }

@@ -9,7 +9,13 @@ interface RoomInternals {
   readonly _reservedSeats: Record<string, [unknown, unknown, boolean?, boolean?] | undefined>;
   readonly _reservedSeatTimeouts: Record<string, NodeJS.Timeout | undefined>;
   readonly _reconnections: Record<string, [sessionId: string, unknown] | undefined>;
-  readonly _listing: { clients: number };
+  readonly _listing: {
+    /** Connected ones and reserved seats. */
+    clients: number;
+    readonly locked?: boolean;
+    readonly private?: boolean;
+    readonly unlisted?: boolean;
+  };
   readonly _events: {
     once(event: "disconnect", listener: () => void): void;
   };
@@ -54,6 +60,13 @@ export async function reholdSeat(room: Room, sessionId: string, holdMs: number):
   // Reserving counts the seat a second time, so it is first taken out of the count.
   _listing.clients -= 1;
   return holdSeat(room, { sessionId, options, auth }, holdMs);
+}
+
+/** Free places in a room that anyone may be sent to; 0 in a locked, private or ending one. */
+export function openSeatsOf(room: Room): number {
+  const { locked, private: hidden, unlisted, clients } = internals(room)._listing;
+  if (locked || hidden || unlisted) return 0;
+  return Math.max(0, room.maxClients - clients);
 }
 
 /** Sessions with a seat that waits for its player. */

@@ -40,6 +40,15 @@ export class TestRedis {
     });
   }
 
+  /** Takes connections still, and answers nothing. */
+  pause(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
   async kill(): Promise<void> {
     const server = this.#process;
     if (!server || server.exitCode !== null) return;

@@ -2,17 +2,19 @@
  * A Colyseus room whose whole self can be captured while it runs, and go on elsewhere: state, tick,
  * timers, randomness, entity ids, listing and players. What it does with players is `GameRoom`'s.
  *
- * Nothing runs before the room's epoch is granted: twins of a room must not both play on.
+ * Nothing runs and nobody enters before the room's epoch is granted: twins of a room must not both play
+ * on.
  *
  * A frame is made before each patch, also when nobody is connected. A frame that can't be made is
  * reported, and the next one is a full one; the room itself lives on.
  */
-import { type Client, ClientState, Room } from "@colyseus/core";
+import { type Client, Room } from "@colyseus/core";
 import type { Encoder, Schema } from "@colyseus/schema";
 import type { Epoch } from "../../shared/epoch.ts";
+import { isFailure } from "../../shared/errors.ts";
 import { CapturingSerializer } from "./capturing-serializer.ts";
+import { EpochGate } from "./epoch-gate.ts";
 import { FixedStep } from "./fixed-step.ts";
-import { KEEP_ALIVE_FRAME, KEEP_ALIVE_MS } from "./keep-alive.ts";
 import type { SessionRecord } from "./player.ts";
 import type { Random } from "./random.ts";
 import { RoomStateError } from "./room-error.ts";
@@ -29,7 +31,9 @@ import { type StateClass, stateTypes } from "./snapshot-schema.ts";
 import type { NewTimer, Timer, TimerData } from "./timers.ts";
 
 /** By timer name, as arrow functions, so that `this` is the room. */
-export type TimerHandlers = Readonly<Record<string, (data: TimerData | undefined) => void>>;
+export type TimerHandlers = Readonly<
+  Record<string, (data: TimerData | undefined) => void | Promise<void>>
+>;
 
 export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ state: S }> {
   /** The class of the state; its constructor runs without arguments. */
@@ -45,13 +49,13 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   readonly #types = stateTypes((this.constructor as typeof CapturedRoom).State);
   /** Under which the room runs; before it is granted no tick runs and no frame leaves. */
   #epoch: Epoch | undefined;
+  readonly #gate = new EpochGate();
   #serializer: CapturingSerializer | undefined;
   #recorder: RoomRecorder | undefined;
   #simulation: Simulation | undefined;
   #loop: FixedStep | undefined;
-  #lastSentMs = 0;
 
-  onTick?(dtMs: number): void;
+  onTick?(dtMs: number): void | Promise<void>;
 
   /** What the room needs from its node. */
   get services(): RoomServices {
@@ -63,9 +67,10 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     return this.#epoch;
   }
 
-  /** The core granted this node the room: from here on it ticks. */
+  /** The core granted this node the room: from here on it ticks, and who waited is let in. */
   grantEpoch(epoch: Epoch): void {
     this.#epoch = epoch;
+    this.#gate.open();
     if (this.#loop) return;
     this.#loop = new FixedStep(this.services.clock, this.tickMs, () => this.#step());
     this.#loop.start();
@@ -136,14 +141,18 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.#serializer = new CapturingSerializer({
       types: this.#types,
       beforePatch: (encoder) => this.#recordFrame(encoder),
-      afterPatch: (sent) => this.#keepAlive(sent),
       isReturning: (client) => this.isReturning(client),
     });
     super.setSerializer(this.#serializer as unknown as Parameters<Room["setSerializer"]>[0]);
   }
 
   override onUncaughtException(error: Error, method: string): void {
-    this.services.log.error({ err: error, roomId: this.roomId, method }, "game code failed");
+    // A refusal, which the transport tells the player; no code failed.
+    if (method === "onJoin" && isFailure(error.cause)) return;
+    this.services.log.error(
+      { err: error, roomId: this.roomId, method, runbook: "region-game-code" },
+      "game code failed",
+    );
     this.services.failed(this, error, method);
   }
 
@@ -165,6 +174,16 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.state = state as unknown as typeof this.state;
     if (this.#serializer) continueIds(this.#serializer.stateEncoder, image);
     await restoreListing(this, record);
+  }
+
+  /** Resolves once the epoch is granted. */
+  protected get granted(): Promise<void> {
+    return this.#gate.passed;
+  }
+
+  override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
+    this.#gate.close();
+    return super.disconnect(closeCode);
   }
 
   protected halt(): void {
@@ -197,18 +216,21 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     this.#attempt("onTick", () => this.onTick?.(this.tickMs));
   }
 
-  #fire({ name, data }: Timer): void {
+  #fire({ name, data }: Timer): unknown {
     const handle = Object.hasOwn(this.timers, name) ? this.timers[name] : undefined;
     // A restored timer may be of a build that knew more names.
     if (!handle) throw new RoomStateError("schema_mismatch", `no timers.${name} in this build`);
-    handle(data);
+    return handle(data);
   }
 
-  #attempt(method: string, run: () => void): void {
+  /** Runs game code whose failure must not reach the caller, nor, when it is async, the process. */
+  #attempt(method: string, run: () => unknown): void {
+    const failed = (error: unknown) => this.onUncaughtException(asError(error), method);
     try {
-      run();
+      const result = run();
+      if (isPromise(result)) result.then(undefined, failed);
     } catch (error) {
-      this.onUncaughtException(asError(error), method);
+      failed(error);
     }
   }
 
@@ -224,16 +246,10 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
       recorder.write(encoder, this.#running.progress, JSON.stringify(this.#record()));
     });
   }
+}
 
-  #keepAlive(sent: boolean): void {
-    const nowMs = this.services.clock.monotonicMs();
-    if (!sent && nowMs - this.#lastSentMs < KEEP_ALIVE_MS) return;
-    this.#lastSentMs = nowMs;
-    if (sent) return;
-    for (const client of this.clients) {
-      if (client.state === ClientState.JOINED) client.raw(KEEP_ALIVE_FRAME);
-    }
-  }
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value;
 }
 
 function asError(error: unknown): Error {

@@ -12,8 +12,6 @@ export interface SerializerHooks {
   readonly types: StateTypes;
   /** The changes since the last patch are still listed. */
   beforePatch(encoder: Encoder): void;
-  /** @param sent whether every client was sent something */
-  afterPatch(sent: boolean): void;
   /** Whether the client kept a decoder from before, here or at a former owner. */
   isReturning(client: Client): boolean;
 }
@@ -33,9 +31,7 @@ export class CapturingSerializer extends SchemaSerializer<Schema> {
 
   override applyPatches(...args: Parameters<SchemaSerializer<Schema>["applyPatches"]>): boolean {
     this.#hooks.beforePatch(this.encoder);
-    const sent = super.applyPatches(...args);
-    this.#hooks.afterPatch(sent);
-    return sent;
+    return super.applyPatches(...args);
   }
 
   override getFullState(...args: Parameters<SchemaSerializer<Schema>["getFullState"]>): Uint8Array {

@@ -5,7 +5,13 @@
  * wall clock. What it throws is reported and counted; the room lives on. Colyseus' own hooks
  * (`onCreate`, `onJoin`, …) belong to this class; `defineGame` refuses a game that overrides them.
  */
-import { type Client, CloseCode, type MessageContext, type Room } from "@colyseus/core";
+import {
+  type Client,
+  ClientState,
+  CloseCode,
+  type MessageContext,
+  type Room,
+} from "@colyseus/core";
 import type { Schema } from "@colyseus/schema";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import type { SessionId } from "../../shared/ids.ts";
@@ -15,13 +21,17 @@ import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
 import { type Restoration, restorationIn } from "./room-restore.ts";
 import { Roster } from "./roster.ts";
 
-/** After these a client tries to reconnect; every other close is final. */
+/**
+ * After these the player comes back, on this connection's successor or by another attempt; every other
+ * close is final. One that was taken over is final for the old socket alone: the new one is at the door.
+ */
 const MAY_RETURN = new Set<number | undefined>([
   undefined,
   CloseCode.GOING_AWAY,
   CloseCode.NO_STATUS_RECEIVED,
   CloseCode.ABNORMAL_CLOSURE,
   CloseCode.MAY_TRY_RECONNECT,
+  describeKind("session_taken_over").closeCode,
 ]);
 const INVALID_MESSAGE = describeKind("invalid_message");
 const REASON_LENGTH_MAX = 200;
@@ -32,7 +42,6 @@ export abstract class GameRoom<S extends Schema = Schema>
 {
   /** How long the place of a player whose connection dropped is kept. */
   readonly reconnectGraceMs: number = 30_000;
-  override maxMessagesPerSecond = 60;
 
   readonly #roster = new Roster();
   readonly #returning = new WeakSet<Client>();
@@ -68,10 +77,17 @@ export abstract class GameRoom<S extends Schema = Schema>
     }
   }
 
-  /** @throws {MeridianError} `unauthorized` without a player's auth, `conflict` for a taken session */
+  /**
+   * Colyseus sends the join, and reads messages, only after it: so both wait for the room's epoch.
+   * @throws {MeridianError} `unauthorized` without a player's auth, `conflict` for a taken session,
+   *   `going_away` when the room ends without an epoch
+   */
   override async onJoin(client: Client, options: unknown): Promise<void> {
     const auth = RoomAuth.safeParse(client.auth);
     if (!auth.success) throw new MeridianError("unauthorized", { cause: auth.error });
+    await this.granted;
+    // Colyseus drops a client that left meanwhile.
+    if (client.state === ClientState.LEAVING) return;
     if (this.#handedOver) throw new MeridianError("going_away");
     const known = this.#roster.find(client.sessionId);
     if (known && (known.client || known.id !== auth.data.playerId)) {
@@ -83,7 +99,7 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   override async onDrop(client: Client, code?: number): Promise<void> {
     const player = this.playerOf(client);
-    if (!player || this.#handedOver || this.#ending || !MAY_RETURN.has(code)) return;
+    if (!player || this.#handedOver || this.#ending || !this.#mayReturn(client, code)) return;
     this.#keepSeat(client);
     player.detach();
     await this.call("onAway", () => this.onAway?.(player));
@@ -97,7 +113,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   override async onLeave(client: Client, code?: number): Promise<void> {
     const player = this.#roster.find(client.sessionId);
     if (!player || this.#handedOver || (player.client && player.client !== client)) return;
-    const lost = MAY_RETURN.has(code) && !this.#ending;
+    const lost = this.#mayReturn(client, code) && !this.#ending;
     await this.#exit(player, code === CloseCode.CONSENTED ? "left" : lost ? "lost" : "removed");
   }
 
@@ -198,6 +214,12 @@ export abstract class GameRoom<S extends Schema = Schema>
     this.#noLongerExpected(() => this.#roster.returned(player));
     player.attach(client, auth);
     await this.call("onResume", () => this.onResume?.(player));
+  }
+
+  #mayReturn(client: Client, code: number | undefined): boolean {
+    // Colyseus' code for a return whose connection ended, or was taken over, while `onResume` ran.
+    const brokenOff = code === CloseCode.FAILED_TO_RECONNECT && this.#returning.has(client);
+    return brokenOff || MAY_RETURN.has(code);
   }
 
   async #exit(player: Player, reason: ExitReason): Promise<void> {

@@ -32,7 +32,6 @@ export class RoomHost {
     this.#serializer = new CapturingSerializer({
       types: this.types,
       beforePatch: () => this.#makeFrame(),
-      afterPatch: () => {},
       isReturning: (client) => this.#returning.has(client),
     });
     this.state = image ? restoreState(this.types, image) : new root();

@@ -45,6 +45,8 @@ export interface ConnectionOptions<UserData> {
 export class Connection<UserData = unknown> extends Listeners {
   /** Colyseus keeps its listener here, to remove it later. */
   onleave: unknown;
+  /** Of all messages so far. */
+  bytesSent = 0;
 
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits;
@@ -77,8 +79,12 @@ export class Connection<UserData = unknown> extends Listeners {
   /** Sends, or ends the connection for a resync when that message would be lost. */
   send(data: Uint8Array): void {
     if (this.#readyState !== ReadyState.OPEN || !this.#socket) return;
-    if (this.#socket.send(data, true, false) === SEND_DROPPED) this.refuse("resync");
-    else this.#metrics.bytesSent += data.byteLength;
+    if (this.#socket.send(data, true, false) === SEND_DROPPED) {
+      this.refuse("resync");
+      return;
+    }
+    this.bytesSent += data.byteLength;
+    this.#metrics.bytesSent += data.byteLength;
   }
 
   /** Ends the connection for a failure of the catalogue: its close code, and its kind as reason. */
@@ -110,14 +116,9 @@ export class Connection<UserData = unknown> extends Listeners {
       return;
     }
     if (data.byteLength === 0) return;
-    try {
-      this.emit("message", frameOf(data), this.#own);
-    } catch (err) {
-      // Game code's own failures are caught in the room; what arrives here is a frame that could
-      // not be decoded.
-      this.#log.debug({ err }, "a frame could not be decoded");
-      this.refuse("invalid_message");
-    }
+    const frame = frameOf(data);
+    if (frame) this.#deliver(frame);
+    else this.refuse("invalid_message");
   }
 
   /** From the transport: some of what waited has left. */
@@ -133,6 +134,17 @@ export class Connection<UserData = unknown> extends Listeners {
     this.#goodbye = undefined;
     this.#cancelLinger?.();
     if (wasOpen) this.#emitClose(code);
+  }
+
+  #deliver(frame: Buffer): void {
+    try {
+      this.emit("message", frame, this.#own);
+    } catch (err) {
+      // Game code's own failures are caught in the room; what arrives here is a frame that Colyseus
+      // could not decode.
+      this.#log.debug({ err }, "a frame could not be decoded");
+      this.refuse("invalid_message");
+    }
   }
 
   /** Judged by size and rate alone, before anything is parsed. */
@@ -152,14 +164,20 @@ export class Connection<UserData = unknown> extends Listeners {
     try {
       this.emit("close", code, this.#own);
     } catch (err) {
-      this.#log.error({ err }, "a room failed at a connection's close");
+      this.#log.error(
+        { err, runbook: "region-game-code" },
+        "a room failed at a connection's close",
+      );
     }
   }
 
   /** Colyseus drops the promises of its listeners; their failures are logged here. */
   readonly #own = (promise: PromiseLike<unknown>): void => {
     promise.then(undefined, (err: unknown) => {
-      this.#log.error({ err }, "a room failed while handling a connection");
+      this.#log.error(
+        { err, runbook: "region-game-code" },
+        "a room failed while handling a connection",
+      );
     });
   };
 }

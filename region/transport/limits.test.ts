@@ -27,6 +27,7 @@ const LIMITS = {
   frameBytesMax: 1_024,
   backpressureBytesMax: 64 * 1_024,
   connectionsMax: 8,
+  beaconsMax: 6,
 };
 const node = new TestNode({ games: { any: AnyRoom }, limits: LIMITS });
 before(() => node.start());
@@ -39,6 +40,7 @@ after(() => node.stop());
 
 const JOIN_ROOM = 10;
 const ROOM_DATA = 13;
+const ROOM_REQUEST = 21;
 const PONG_FRAME = Uint8Array.of(18);
 
 /** A bare websocket that has joined: the join frame is acknowledged. */
@@ -122,6 +124,24 @@ test("a reader that never reads again is cut", { timeout: 10_000 }, async () => 
   socket.destroy();
 });
 
+test("what waits for a client that never acknowledges its join is bounded", async () => {
+  const seat = await node.seat("any");
+  const socket = new WebSocket(seat.url);
+  await new Promise((resolve) => socket.addEventListener("message", resolve, { once: true }));
+  const room = node.rooms.find(seat.answer.roomId);
+  const client = room?.clients[0];
+  assert.ok(client instanceof RoomClient);
+  const closed = closing(socket);
+  let waiting = 0;
+  for (let sent = 0; sent < 10_000; sent += 1) {
+    room?.broadcast("news", "x".repeat(100));
+    waiting = Math.max(waiting, client._enqueuedMessages?.length ?? 0);
+  }
+  assert.deepEqual(await closed, { code: 4010, reason: "resync" });
+  assert.ok(waiting > 100 && waiting * 100 < LIMITS.backpressureBytesMax, `${waiting} waited`);
+  assert.deepEqual(client._enqueuedMessages, []);
+});
+
 test("a message over the limit is told so", async () => {
   const socket = await enter();
   socket.send(new Uint8Array(LIMITS.frameBytesMax + 1));
@@ -178,7 +198,34 @@ test("a truncated message ends only its sender", async () => {
   const socket = await enter();
   // Type "x", then a map of two entries that are not there.
   socket.send(Uint8Array.of(ROOM_DATA, 0xa1, 0x78, 0x82));
-  assert.equal((await closing(socket)).code, 4002);
+  assert.deepEqual(await closing(socket), { code: 4400, reason: "invalid_message" });
+});
+
+test("a message that would unfold to gigabytes is not unfolded", { timeout: 5_000 }, async () => {
+  const reference = (id: number) => [0xd6, 0x70, 0, 0, 0, id];
+  const levels = Array.from({ length: 40 }, (_, level) => {
+    return [0xd6, 0x69, 0, 0, 0, level + 1, 0x92, ...reference(level), ...reference(level)];
+  });
+  const payload = [0xdc, 0, 41, 0xd6, 0x69, 0, 0, 0, 0, 0x91, 1, ...levels.flat(), 0xc0];
+  for (const head of [
+    [ROOM_DATA, 0xa1, 0x78],
+    [ROOM_REQUEST, 1, 0xa1, 0x78],
+  ]) {
+    const socket = await enter();
+    socket.send(Uint8Array.from([...head, ...payload]));
+    assert.deepEqual(await closing(socket), { code: 4400, reason: "invalid_message" });
+  }
+  assert.deepEqual(received, []);
+});
+
+test("a client can't call the handler of other names, or of bytes, by Colyseus' own name", async () => {
+  for (const name of ["*", "_$bbytes"]) {
+    const room = await node.join(await node.seat("any"));
+    const left = new Promise((resolve) => room.onLeave(resolve));
+    room.send(name, { toString: "not a function" });
+    assert.equal(await left, 4400);
+  }
+  assert.deepEqual(received, []);
 });
 
 test("a handler that throws is the room's affair: the player stays", async () => {
@@ -201,16 +248,21 @@ test("what a room keeps of a message stays as it was", async () => {
   assert.deepEqual(packed, ["packed", { blob: Buffer.from([4, 5, 6]) }]);
 });
 
-test("more connections than the limit are refused, and their tickets stay good", async () => {
-  const sockets = await Promise.all([...Array(LIMITS.connectionsMax)].map(() => enter()));
-  const seat = await node.seat("any");
-  assert.equal((await closeOf(seat.url)).code, 1006);
-  const closed = sockets.map(closing);
-  for (const socket of sockets) socket.close();
-  await Promise.all(closed);
-  await until(() => node.connections() === 0, "room for more");
-  const socket = await enter(seat);
-  socket.close();
+test("beacons and returns are bounded, and a fresh ticket is good whatever they do", async () => {
+  const ping = `ws://${node.address}/ping`;
+  const beacons = Array.from({ length: LIMITS.beaconsMax }, () => new WebSocket(ping));
+  await until(() => node.connections() === LIMITS.beaconsMax, "the beacons");
+  assert.equal((await closeOf(ping)).code, 1006);
+
+  const seats = await Promise.all(
+    Array.from({ length: LIMITS.connectionsMax + 1 }, () => node.seat("any")),
+  );
+  const players = await Promise.all(seats.map((seat) => enter(seat)));
+  const [first] = seats;
+  assert.ok(first);
+  const returning = `${first.url}&reconnectionToken=${first.claims.reconnectionToken}`;
+  assert.equal((await closeOf(returning)).code, 1006, "past the limit nobody returns");
+  for (const socket of [...players, ...beacons]) socket.close();
 });
 
 test("a room may go on using a client whose connection is gone", async () => {

@@ -14,7 +14,10 @@ import {
   type ISendOptions,
   Protocol,
 } from "@colyseus/core";
-import type { Connection } from "./connection.ts";
+import { type Connection, ReadyState } from "./connection.ts";
+
+/** What a small message that waits costs besides its bytes, about. */
+const MESSAGE_OVERHEAD_BYTES = 128;
 
 export interface RoomClientOptions {
   readonly sessionId: string;
@@ -22,6 +25,8 @@ export interface RoomClientOptions {
   readonly connection: Connection;
   /** Whether it comes back to a session that was in the room already. */
   readonly resumed: boolean;
+  /** What may wait for the client to acknowledge its join; one more message ends the connection. */
+  readonly waitingBytesMax: number;
 }
 
 export class RoomClient implements Client, ClientPrivate {
@@ -35,12 +40,15 @@ export class RoomClient implements Client, ClientPrivate {
   _joinedAt = 0;
 
   readonly #reconnectionToken: string;
+  readonly #waitingBytesMax: number;
+  #waitingBytes = 0;
   #connection: Connection;
 
   constructor(options: RoomClientOptions) {
     this.sessionId = options.sessionId;
     this.resumed = options.resumed;
     this.#reconnectionToken = options.reconnectionToken;
+    this.#waitingBytesMax = options.waitingBytesMax;
     this.#connection = options.connection;
   }
 
@@ -77,7 +85,9 @@ export class RoomClient implements Client, ClientPrivate {
     this.enqueueRaw(frame, options);
   }
 
+  /** Sends, or keeps for later while the join is not acknowledged: a client may never do that. */
   enqueueRaw(data: Uint8Array, options?: ISendOptions): void {
+    if (this._enqueuedMessages && !this.#mayWait(data)) return;
     enqueueClientRaw(this, data, options);
   }
 
@@ -96,6 +106,18 @@ export class RoomClient implements Client, ClientPrivate {
   /** Colyseus' deprecated name of `leave`; plain rooms may still call it. */
   close(code?: number, reason?: string): void {
     this.leave(code, reason);
+  }
+
+  /** Ends the connection when too much waits; a message to one that has ended is dropped. */
+  #mayWait(data: Uint8Array): boolean {
+    if (this.readyState !== ReadyState.OPEN) return false;
+    if (this.#waitingBytes > this.#waitingBytesMax) {
+      this.#connection.refuse("resync");
+      this._enqueuedMessages = [];
+      return false;
+    }
+    this.#waitingBytes += data.byteLength + MESSAGE_OVERHEAD_BYTES;
+    return true;
   }
 
   toJSON(): { sessionId: string; readyState: number } {

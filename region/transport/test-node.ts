@@ -3,9 +3,11 @@
  * signed by a key that stands for the core's.
  */
 import { generateKeyPairSync } from "node:crypto";
+import type { Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
+import type { Logger } from "pino";
 import { Registry } from "prom-client";
-import { systemClock } from "../../shared/clock.ts";
+import { type Clock, systemClock } from "../../shared/clock.ts";
 import { GameName, NodeId } from "../../shared/ids.ts";
 import { createLog } from "../../shared/log.ts";
 import type { JoinMode, SeatReservation } from "../../shared/protocol/join.ts";
@@ -15,6 +17,7 @@ import { Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
+import { GameRoom } from "../rooms/game-room.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
 import { KeySet } from "./key-set.ts";
@@ -34,6 +37,10 @@ export interface TestNodeOptions {
   readonly origins?: readonly string[];
   readonly capacity?: number;
   readonly host?: string;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  /** In place of the claim at the core, which grants a `GameRoom` its epoch at once by default. */
+  readonly created?: (room: Room) => void;
 }
 
 /** A seat together with all that leads to it. */
@@ -51,6 +58,7 @@ const LIMITS: TransportLimits = {
   frameBytesMax: 16_384,
   backpressureBytesMax: 262_144,
   connectionsMax: 100,
+  beaconsMax: 100,
 };
 
 export class TestNode {
@@ -58,7 +66,7 @@ export class TestNode {
   readonly metrics = new Registry();
   readonly failures: { method: string; error: unknown }[] = [];
   readonly ended: string[] = [];
-  readonly consumed = new ConsumedTickets(1_000);
+  readonly consumed = new ConsumedTickets(100_000);
   readonly formerLives = new Set<NodeId>();
   readonly ledger: SeatLedger;
   readonly rooms: Rooms;
@@ -68,11 +76,14 @@ export class TestNode {
   aheadMs = 0;
   readonly #signer = generateKeyPairSync("ed25519");
   readonly #host: string;
-  readonly #player = newPlayerId();
+  readonly player = newPlayerId();
 
   constructor(options: TestNodeOptions) {
-    const log = createLog("region", "silent");
-    const clock = systemClock;
+    const {
+      log = createLog("region", "silent"),
+      clock = systemClock,
+      created = grantEpoch,
+    } = options;
     this.#host = options.host ?? "127.0.0.1";
     this.ledger = new SeatLedger(options.capacity ?? 100);
     this.rooms = new Rooms({
@@ -81,7 +92,7 @@ export class TestNode {
       log,
       events: {
         invalidMessage() {},
-        created() {},
+        created: (room) => created(room),
         left: (sessionId) => this.ledger.left(sessionId),
         ended: (roomId) => {
           this.ended.push(roomId);
@@ -161,7 +172,7 @@ export class TestNode {
   }
 
   reserve(game: string, mode: JoinMode = "joinOrCreate", holdMs = 5_000): Promise<ReserveAnswer> {
-    const player = { playerId: this.#player, name: "Ada", sessionEpoch: [1, 1] as const };
+    const player = { playerId: this.player, name: "Ada", sessionEpoch: [1, 1] as const };
     const name = GameName.parse(game);
     return this.matchmaker.reserve({ kind: "seat", player, game: name, mode, options: {}, holdMs });
   }
@@ -172,7 +183,7 @@ export class TestNode {
   }
 
   ticketFor(answer: ReserveAnswer, wrong: Partial<TicketClaims> = {}): TestSeat {
-    const claims = claimsFor(answer, this.#player, wrong);
+    const claims = claimsFor(answer, this.player, wrong);
     return this.seatWith(answer, claims, this.sign(claims));
   }
 
@@ -195,6 +206,11 @@ export class TestNode {
       ...(returning && { reconnectionToken: returning }),
     });
   }
+}
+
+/** What the core's answer to a claim does. */
+export function grantEpoch(room: Room): void {
+  if (room instanceof GameRoom) room.grantEpoch([1, 1]);
 }
 
 /** Opens a bare websocket and answers how it was closed; 1006 also when it never opened. */

@@ -19,12 +19,15 @@ import type { PlayerId, RoomId, SessionId } from "../../shared/ids.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
 import { holdsSession } from "../node/room-internals.ts";
+import { authContext } from "./auth-context.ts";
 import { answerFailure, refuseOtherRequests, serveBeacon } from "./beacon.ts";
 import type { Border } from "./border.ts";
 import { Connection } from "./connection.ts";
+import { OpenSockets } from "./open-sockets.ts";
 import { RoomClient } from "./room-client.ts";
 import { TransportMetrics } from "./transport-metrics.ts";
-import { originAllowed, parseUpgrade } from "./upgrade-request.ts";
+import { originAllowed, parseUpgrade, type UpgradeRequest } from "./upgrade-request.ts";
+import { Upkeep } from "./upkeep.ts";
 import {
   createUwsApp,
   type HttpRequest,
@@ -48,7 +51,10 @@ export interface TransportLimits {
   readonly frameBytesMax: number;
   /** What may wait to be sent to one player; one more message ends the connection for a resync. */
   readonly backpressureBytesMax: number;
+  /** Players' open websockets. Past it who returns is told to try again; a fresh ticket never is. */
   readonly connectionsMax: number;
+  /** Open websockets that measure round trips; one more is refused. */
+  readonly beaconsMax: number;
 }
 
 /** Who is told where a session stands; the seats are counted by it. */
@@ -79,11 +85,16 @@ export interface TransportOptions {
 
 /** What uWebSockets.js keeps with each socket. */
 interface SocketData {
-  readonly entry: Entry | { readonly refused: ErrorKind };
+  readonly entry: Entry | Refusal;
   connection?: Connection<SocketData>;
 }
 
+interface Refusal {
+  readonly refused: ErrorKind;
+}
+
 interface Entry {
+  readonly room: Room;
   readonly claims: TicketClaims;
   readonly resuming: boolean;
   readonly reconnectionToken: string | undefined;
@@ -97,15 +108,18 @@ export class UwsTransport extends Transport {
   readonly #origins: ReadonlySet<string>;
   /** The newest connection of each session. */
   readonly #current = new Map<SessionId, Connection<SocketData>>();
+  readonly #upkeep: Upkeep;
+  readonly #sockets: OpenSockets;
   #app: UwsApp | undefined;
   #listener: Listener | undefined;
-  #connections = 0;
 
   constructor(options: TransportOptions) {
     super();
     this.#options = options;
     this.#origins = new Set(options.origins);
-    this.#metrics = new TransportMetrics(options.metrics, () => this.#connections);
+    this.#upkeep = new Upkeep(options.clock);
+    this.#sockets = new OpenSockets(options.limits);
+    this.#metrics = new TransportMetrics(options.metrics, () => this.#sockets.count);
   }
 
   /** The port that it listens on. */
@@ -116,7 +130,7 @@ export class UwsTransport extends Transport {
 
   /** Open websockets. */
   get connections(): number {
-    return this.#connections;
+    return this.#sockets.count;
   }
 
   /** Bytes of all messages sent so far. */
@@ -129,7 +143,10 @@ export class UwsTransport extends Transport {
     const { host, port, limits } = this.#options;
     const app = createUwsApp();
     this.#app = app;
-    serveBeacon(app, { opened: () => this.#opened("ping"), closed: () => this.#closed() });
+    serveBeacon(app, {
+      opened: () => this.#beaconOpened(),
+      closed: () => this.#sockets.beaconClosed(),
+    });
     app.ws<SocketData>("/*", {
       // Up to twice the limit is received, so that the sender can be told what it did wrong.
       maxPayloadLength: limits.frameBytesMax * 2,
@@ -148,6 +165,7 @@ export class UwsTransport extends Transport {
     });
     refuseOtherRequests(app);
     this.#listener = await listen(app, host, port);
+    this.#upkeep.start();
   }
 
   /** Sends every player off, to come back. */
@@ -157,6 +175,7 @@ export class UwsTransport extends Transport {
 
   /** Cuts every connection and gives the port back. */
   override shutdown(): void {
+    this.#upkeep.stop();
     this.#listener?.close();
     this.#listener = undefined;
     this.#app?.close();
@@ -184,31 +203,43 @@ export class UwsTransport extends Transport {
       this.#refuseHttp(res, "bad_request");
       return;
     }
-    if (this.#connections >= this.#options.limits.connectionsMax) {
-      // Before the ticket is looked at: it stays good for another try.
-      this.#refuseHttp(res, "unavailable");
-      return;
+    const entry = this.#entryFor(request, authContext(res, req));
+    if (!("refused" in entry)) {
+      const { sessionId } = entry.claims;
+      if (entry.resuming && !this.#sockets.mayReturn(sessionId)) {
+        this.#refuseHttp(res, "unavailable");
+        return;
+      }
+      this.#sockets.playerOpened(sessionId);
     }
-    const admission = this.#options.border.admit(request);
-    this.#opened(admission.admitted ? "accepted" : admission.kind);
-    const data: SocketData = admission.admitted
-      ? {
-          entry: {
-            claims: admission.claims,
-            resuming: admission.resuming,
-            reconnectionToken: request.reconnectionToken,
-            skipHandshake: request.skipHandshake,
-            context: authContext(res, req),
-          },
-        }
-      : { entry: { refused: admission.kind } };
-    res.upgrade(
-      data,
+    this.#metrics.upgrades.inc({ outcome: "refused" in entry ? entry.refused : "accepted" });
+    res.upgrade<SocketData>(
+      { entry },
       req.getHeader("sec-websocket-key"),
       req.getHeader("sec-websocket-protocol"),
       req.getHeader("sec-websocket-extensions"),
       context,
     );
+  }
+
+  /** The way in, for who has a seat in a room; for everyone else, why there is none. */
+  #entryFor(request: UpgradeRequest, context: AuthContext): Entry | Refusal {
+    const { border, findRoom } = this.#options;
+    const admission = border.admit(request);
+    if (!admission.admitted) return { refused: admission.kind };
+    const { claims, resuming } = admission;
+    const { reconnectionToken, skipHandshake } = request;
+    const room = findRoom(claims.roomId);
+    if (!room?.hasReservedSeat(claims.sessionId, reconnectionToken)) {
+      return { refused: this.#missing(room, claims, resuming) };
+    }
+    return { room, claims, resuming, reconnectionToken, skipHandshake, context };
+  }
+
+  #beaconOpened(): boolean {
+    const opened = this.#sockets.beaconOpened();
+    this.#metrics.upgrades.inc({ outcome: opened ? "ping" : "unavailable" });
+    return opened;
   }
 
   #refuseHttp(res: HttpResponse, kind: ErrorKind): void {
@@ -238,20 +269,16 @@ export class UwsTransport extends Transport {
   }
 
   async #enter(connection: Connection<SocketData>, entry: Entry): Promise<void> {
-    const { sessions, findRoom } = this.#options;
+    const { sessions } = this.#options;
+    const { room, resuming } = entry;
     const { roomId, sessionId, reconnectionToken: token } = entry.claims;
-    const room = findRoom(roomId);
     const older = this.#current.get(sessionId);
-    if (!room?.hasReservedSeat(sessionId, entry.reconnectionToken)) {
-      connection.refuse(this.#missing(room, entry));
-      return;
-    }
-    const { resuming } = entry;
     const client = new RoomClient({
       sessionId,
       reconnectionToken: token,
       connection,
       resumed: resuming,
+      waitingBytesMax: this.#options.limits.backpressureBytesMax,
     });
     this.#current.set(sessionId, connection);
     sessions.arrived({ sessionId, playerId: entry.claims.sub }, roomId);
@@ -262,10 +289,14 @@ export class UwsTransport extends Transport {
     older?.refuse("session_taken_over");
     try {
       await entering;
+      this.#upkeep.entered(connection, client);
     } catch (err) {
+      const current = this.#current.get(sessionId);
+      // A later connection of the session has the seat by now, and its fate is told by that one.
+      const superseded = current !== undefined && current !== connection;
       // The room may hold a returning player's seat still; a newcomer's is gone.
-      if (resuming) sessions.dropped(sessionId);
-      else sessions.refused(sessionId);
+      if (!superseded && resuming) sessions.dropped(sessionId);
+      else if (!superseded) sessions.refused(sessionId);
       this.#refuseEntry(connection, client, entry, err);
     }
   }
@@ -274,11 +305,10 @@ export class UwsTransport extends Transport {
    * Why the room has no place for the player. One who comes back while the room still deals with the
    * drop, or with another attempt of the same player, is told to try again.
    */
-  #missing(room: Room | undefined, { resuming, claims }: Entry): ErrorKind {
+  #missing(room: Room | undefined, { sessionId }: TicketClaims, resuming: boolean): ErrorKind {
     if (!room) return "room_not_found";
     if (!resuming) return "ticket_expired";
-    const inBetween =
-      this.#options.sessions.seated(claims.sessionId) && !holdsSession(room, claims.sessionId);
+    const inBetween = this.#options.sessions.seated(sessionId) && !holdsSession(room, sessionId);
     return inBetween ? "resync" : "reconnect_expired";
   }
 
@@ -291,44 +321,27 @@ export class UwsTransport extends Transport {
     } else if (code === SEAT_EXPIRED) {
       connection.refuse(entry.resuming ? "reconnect_expired" : "ticket_expired");
     } else {
-      log.warn({ err: error, roomId, sessionId }, "a room did not take a player");
+      log.warn(
+        { err: error, roomId, sessionId, runbook: "region-game-code" },
+        "a room did not take a player",
+      );
       client.error(code ?? ROOM_FAILED, error instanceof Error ? error.message : "");
       connection.refuse(entry.resuming ? "reconnect_expired" : "internal");
     }
   }
 
-  #socketClosed(data: SocketData, code: number): void {
-    this.#closed();
-    const { connection, entry } = data;
-    if (!connection || "refused" in entry) return;
+  #socketClosed({ connection, entry }: SocketData, code: number): void {
+    if ("refused" in entry) return;
     const { sessionId } = entry.claims;
+    this.#sockets.playerClosed(sessionId);
+    if (!connection) return;
     if (this.#current.get(sessionId) === connection) {
       this.#current.delete(sessionId);
       this.#options.sessions.dropped(sessionId);
     }
+    this.#upkeep.gone(connection);
     connection.closed(code);
   }
-
-  #opened(outcome: string): boolean {
-    if (this.#connections >= this.#options.limits.connectionsMax) return false;
-    this.#connections += 1;
-    this.#metrics.upgrades.inc({ outcome });
-    return true;
-  }
-
-  #closed(): void {
-    this.#connections -= 1;
-  }
-}
-
-/** What a room's `onAuth` may want to know of the request; no proxy's word is taken for the address. */
-function authContext(res: HttpResponse, req: HttpRequest): AuthContext {
-  const headers = new Headers();
-  for (const name of ["origin", "user-agent", "accept-language"]) {
-    const value = req.getHeader(name);
-    if (value !== "") headers.set(name, value);
-  }
-  return { headers, ip: Buffer.from(res.getRemoteAddressAsText()).toString() };
 }
 
 function codeOf(error: unknown): number | undefined {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { isFailure, MeridianError } from "../errors.ts";
 import { FakeClock } from "../fake-clock.ts";
 import type { Connection } from "./connection.ts";
@@ -119,6 +120,30 @@ test("a room that is gone is lost, and rejoined when the app says so", async () 
   world.say("hello");
   await until("a message from the new room", () => heard.length === 1);
   await play.leave();
+});
+
+test("leaving a room that does not answer takes a second, for all who wait for it", async () => {
+  const clock = new FakeClock();
+  const play = await client({ clock }).join("arena");
+  world.ignoresLeaving = true;
+  let left = 0;
+  const leave = () => play.leave().then(() => (left += 1));
+  const first = leave();
+  clock.advance(999);
+  await setImmediate();
+  assert.equal(left, 0, "the room may still answer");
+  clock.advance(1);
+  await first;
+  await leave();
+  assert.equal(left, 2);
+  await until("the connection is closed", () => world.connected.size === 0);
+});
+
+test("leaving twice at once resolves both", async () => {
+  const play = await client().join("arena");
+  world.ignoresLeaving = true;
+  await Promise.all([play.leave(), play.leave()]);
+  assert.equal(play.connection.phase, "left");
 });
 
 test("a takeover is final and says why", async () => {

@@ -126,8 +126,13 @@ export class Play<State> {
 
   /** Leaves for good. Resolves when the room has let go, after a second at most. */
   async leave(): Promise<void> {
+    const leaving = this.#gone;
     const gone = new Promise<void>((resolve) => {
-      this.#gone = resolve;
+      this.#gone = () => {
+        this.#gone = undefined;
+        leaving?.();
+        resolve();
+      };
     });
     this.#dispatch({ type: "leave" });
     await gone;
@@ -227,17 +232,14 @@ export class Play<State> {
 
   #sayLeave(): void {
     this.#room?.sayLeave();
+    const leaving = this.#gone;
     const letGo = () => {
       cancel();
       this.#room?.retire();
-    };
-    const cancel = this.#options.clock.after(LEAVE_DEADLINE_MS, letGo);
-    const leaving = this.#gone;
-    this.#gone = () => {
-      this.#gone = undefined;
-      letGo();
       leaving?.();
     };
+    const cancel = this.#options.clock.after(LEAVE_DEADLINE_MS, letGo);
+    this.#gone = letGo;
   }
 
   #sendKept(): void {

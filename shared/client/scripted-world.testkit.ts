@@ -44,6 +44,8 @@ export class ScriptedWorld {
   readonly received: string[] = [];
   script: Script = () => undefined;
   accessExpiresInMs = 600_000;
+  /** Whether the room takes no notice of players who leave, as a stopped process does. */
+  ignoresLeaving = false;
   #accessTokens = 0;
   // A failed answer breaks the test that waits for it.
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -108,10 +110,14 @@ export class ScriptedWorld {
 
   #received(socket: Socket, { opcode, payload }: Frame): void {
     if (opcode === CLOSE) socket.end(frameOf(CLOSE, payload));
-    else if (payload[0] === LEAVE_ROOM) socket.end(closeFrame(CONSENTED, ""));
+    else if (payload[0] === LEAVE_ROOM) this.#letGo(socket);
     else if (payload[0] === ROOM_DATA) {
       this.received.push(payload.subarray(2, 2 + ((payload[1] ?? 0) & 0x1f)).toString());
     }
+  }
+
+  #letGo(socket: Socket): void {
+    if (!this.ignoresLeaving) socket.end(closeFrame(CONSENTED, ""));
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,17 +1,20 @@
 /**
  * Calls to the other end of a private link: mTLS, keep-alive, JSON, a deadline on each.
  *
- * At most `CALLS_MAX` calls to one peer are under way; past that a call is refused at once with
+ * At most `callsMax` calls to one peer are under way; past that a call is refused at once with
  * `unavailable`, so a peer that hangs can't collect callers. A breaker opens after consecutive
- * failures of the connection and lets one probe through per `openMs`; answers with an error body
- * are answers, and leave it closed.
+ * failures of the way to the peer (no connection, no answer) and lets one probe through per `openMs`.
+ * An answer of the peer closes it, whatever it says: a core whose database is away answers `unavailable`
+ * to claims, and must go on getting heartbeats.
  */
-import { Agent, request } from "undici";
+import { Agent } from "undici";
 import type { z } from "zod";
-import { type Clock, systemClock } from "../clock.ts";
-import { failureFromBody, isFailure, MeridianError } from "../errors.ts";
+import { type Cancel, type Clock, systemClock } from "../clock.ts";
+import { failureFromBody, MeridianError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { LinkCredentials } from "./credentials.ts";
+import { exchange, type Received } from "./exchange.ts";
+import type { LinkIdentity } from "./identity.ts";
 import { type Peer, parsePeerNames, peerName } from "./peer.ts";
 
 const CALLS_MAX = 1024;
@@ -28,16 +31,30 @@ export interface LinkCall<T> {
   readonly body: unknown;
   readonly answer: z.ZodType<T>;
   readonly deadlineMs: number;
+  /** For a call whose effect at the peer must not go unheard. */
+  readonly late?: LateAnswer<T>;
+}
+
+/** What becomes of the answer to a call that was sent, and had none by its deadline. */
+export interface LateAnswer<T> {
+  /** How long past the deadline it is waited for, ms. */
+  readonly waitMs: number;
+  readonly take: (answer: T) => void;
 }
 
 export class LinkClient {
-  readonly #credentials: LinkCredentials;
+  readonly #identity: LinkIdentity;
   readonly #clock: Clock;
-  readonly #peers = new Map<string, { agent: Agent; breaker: Breaker; calls: number }>();
+  readonly #callsMax: number;
+  readonly #peers = new Map<string, LinkedPeer>();
+  readonly #unfollow: Cancel;
 
-  constructor(credentials: LinkCredentials, clock: Clock = systemClock) {
-    this.#credentials = credentials;
+  /** @param callsMax most calls to one peer that are under way, late ones included */
+  constructor(identity: LinkIdentity, clock: Clock = systemClock, callsMax = CALLS_MAX) {
+    this.#identity = identity;
     this.#clock = clock;
+    this.#callsMax = callsMax;
+    this.#unfollow = identity.onReplaced(() => this.#renewConnections());
   }
 
   /**
@@ -47,27 +64,21 @@ export class LinkClient {
    */
   async call<T>(call: LinkCall<T>): Promise<T> {
     const peer = this.#peer(call);
-    if (peer.calls >= CALLS_MAX) {
+    if (peer.calls >= this.#callsMax) {
       throw new MeridianError("unavailable", { message: "too many calls to one peer" });
     }
     if (!peer.breaker.permits(this.#clock.monotonicMs())) {
       throw new MeridianError("unavailable", { message: "the peer's breaker is open" });
     }
-    peer.calls += 1;
+    let received: Received;
     try {
-      const answer = await exchange(peer.agent, call);
+      received = await this.#exchange(peer, call);
       peer.breaker.succeeded();
-      return answer;
     } catch (error) {
-      if (isFailure(error, "timeout") || isFailure(error, "unavailable")) {
-        peer.breaker.failed(this.#clock.monotonicMs());
-      } else {
-        peer.breaker.succeeded();
-      }
+      peer.breaker.failed(this.#clock.monotonicMs());
       throw error;
-    } finally {
-      peer.calls -= 1;
     }
+    return answerOf(call, received);
   }
 
   /** Forgets peers that are gone for good, closing their connections. */
@@ -78,9 +89,31 @@ export class LinkClient {
   }
 
   async stop(): Promise<void> {
+    this.#unfollow();
     const peers = [...this.#peers.values()];
     this.#peers.clear();
     await Promise.all(peers.map((peer) => peer.agent.destroy()));
+  }
+
+  #exchange<T>(peer: LinkedPeer, call: LinkCall<T>): Promise<Received> {
+    const { address, path, body, deadlineMs, late } = call;
+    peer.calls += 1;
+    return exchange({
+      agent: peer.agent,
+      clock: this.#clock,
+      address,
+      path,
+      body,
+      deadlineMs,
+      lateMs: late?.waitMs ?? 0,
+      onLate: (received) => {
+        const answer = call.answer.safeParse(received.body);
+        if (received.status === 200 && answer.success) late?.take(answer.data);
+      },
+      onEnded: () => {
+        peer.calls -= 1;
+      },
+    });
   }
 
   #peer(call: { readonly address: string; readonly peer: Peer }) {
@@ -88,48 +121,50 @@ export class LinkClient {
     const key = `${call.address} ${name}`;
     const known = this.#peers.get(key);
     if (known) return known;
-    const agent = new Agent({
-      connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      maxResponseSize: ANSWER_BYTES_MAX,
-      keepAliveTimeout: 10_000,
-      connect: {
-        ...this.#credentials,
-        timeout: 2_000,
-        // The name is checked as a URI: a link's address may be any host.
-        checkServerIdentity: (_host, certificate) => {
-          const found = parsePeerNames(certificate.subjectaltname ?? "");
-          if (found && peerName(found) === name) return undefined;
-          return new Error(`the certificate at ${call.address} does not name ${name}`);
-        },
-      },
-    });
-    const peer = { agent, breaker: new Breaker(), calls: 0 };
+    const newAgent = () => agentFor(call.address, name, this.#identity.current);
+    const peer = { agent: newAgent(), newAgent, breaker: new Breaker(), calls: 0 };
     this.#peers.set(key, peer);
     return peer;
   }
+
+  /** Calls under way finish on the connections they have. */
+  #renewConnections(): void {
+    for (const peer of this.#peers.values()) {
+      // Their callers hear of what fails; nobody waits for the connections themselves.
+      peer.agent.close().catch(() => undefined);
+      peer.agent = peer.newAgent();
+    }
+  }
 }
 
-async function exchange<T>(agent: Agent, call: LinkCall<T>): Promise<T> {
-  let status: number;
-  let body: unknown;
-  try {
-    const response = await request(`https://${call.address}${call.path}`, {
-      dispatcher: agent,
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(call.body),
-      signal: AbortSignal.timeout(call.deadlineMs),
-    });
-    status = response.statusCode;
-    body = await response.body.json();
-  } catch (cause) {
-    const late = cause instanceof Error && cause.name === "TimeoutError";
-    throw new MeridianError(late ? "timeout" : "unavailable", {
-      message: `${call.path} at ${call.address} did not answer`,
-      cause,
-    });
-  }
+interface LinkedPeer {
+  agent: Agent;
+  readonly newAgent: () => Agent;
+  readonly breaker: Breaker;
+  calls: number;
+}
+
+function agentFor(address: string, name: string, credentials: LinkCredentials): Agent {
+  return new Agent({
+    connections: CONNECTIONS_MAX,
+    pipelining: 1,
+    maxResponseSize: ANSWER_BYTES_MAX,
+    keepAliveTimeout: 10_000,
+    connect: {
+      ...credentials,
+      timeout: 2_000,
+      // The name is checked as a URI: a link's address may be any host.
+      checkServerIdentity: (_host, certificate) => {
+        const found = parsePeerNames(certificate.subjectaltname ?? "");
+        if (found && peerName(found) === name) return undefined;
+        return new Error(`the certificate at ${address} does not name ${name}`);
+      },
+    },
+  });
+}
+
+/** @throws {MeridianError} the peer's own failure; `unavailable` for an answer of a wrong form */
+function answerOf<T>(call: LinkCall<T>, { status, body }: Received): T {
   if (status !== 200) throw failureFromBody(status, body);
   const parsed = call.answer.safeParse(body);
   if (parsed.success) return parsed.data;

@@ -1,14 +1,13 @@
 /** Log-in: `POST /v1/guests`, `POST /v1/tokens/refresh`, `POST /v1/tokens/revoke`, `GET /v1/me`. */
 import { z } from "zod";
 import { PlayerId } from "../ids.ts";
+import { printableText } from "./text.ts";
 
-/** A shown name: 1 to 24 characters once trimmed, none of them a control character. */
-export const PlayerName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(24)
-  .regex(/^[^\p{C}]+$/u, "no control characters");
+/** A shown name: 1 to 24 printable characters once trimmed. */
+export const PlayerName = z.string().trim().pipe(printableText(24));
+
+/** Any stable text that tells this device from the player's others. */
+export const Device = printableText(64);
 
 /**
  * `POST /v1/guests`. Without a secret a new guest is made; with the one an earlier answer held, the
@@ -17,8 +16,7 @@ export const PlayerName = z
 export const GuestRequest = z.object({
   secret: z.string().min(20).max(128).optional(),
   name: PlayerName.optional(),
-  /** Any stable text that tells this device from the player's others. */
-  device: z.string().min(1).max(64).default("unknown"),
+  device: Device.default("unknown"),
 });
 export type GuestRequest = z.input<typeof GuestRequest>;
 
@@ -40,7 +38,7 @@ export type GuestAnswer = z.infer<typeof GuestAnswer>;
 
 export const RefreshRequest = z.object({
   refreshToken: z.string().min(20).max(256),
-  device: z.string().min(1).max(64).default("unknown"),
+  device: Device.default("unknown"),
 });
 export type RefreshRequest = z.input<typeof RefreshRequest>;
 

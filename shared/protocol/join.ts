@@ -7,10 +7,19 @@
 import { z } from "zod";
 import { GameName, NodeId, RegionId, RoomId, SessionId } from "../ids.ts";
 
+const OPTIONS_BYTES_MAX = 4_096;
+/** Above what games pass, and far below what overflows the stack of a program that walks them. */
+const OPTIONS_DEPTH_MAX = 32;
+
 /** What the game's own code receives as join options; bounded, and never trusted. */
 export const JoinOptions = z
   .record(z.string().max(64), z.unknown())
-  .refine((options) => JSON.stringify(options).length <= 4096, "4 KiB of options at most");
+  // First, and with `abort`: `JSON.stringify` recurses, and overflows at some 5,000 levels.
+  .refine((options) => !isDeeperThan(options, OPTIONS_DEPTH_MAX), {
+    error: `options are nested ${OPTIONS_DEPTH_MAX} levels at most`,
+    abort: true,
+  })
+  .refine((options) => jsonBytes(options) <= OPTIONS_BYTES_MAX, "4 KiB of options at most");
 export type JoinOptions = z.infer<typeof JoinOptions>;
 
 /** Round trip times that the client measured, in ms, by region. */
@@ -111,3 +120,22 @@ export const RegionsAnswer = z.object({
   playersOnline: z.number().int().nonnegative(),
 });
 export type RegionsAnswer = z.infer<typeof RegionsAnswer>;
+
+/** Level by level instead of by recursion, so that the depth costs no stack. */
+function isDeeperThan(value: object, depthMax: number): boolean {
+  let level = [value];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > depthMax) return true;
+    level = level.flatMap((part) => Object.values(part)).filter(isObject);
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** In UTF-8, as it is sent. Not by `Buffer`: this file also runs in browsers. */
+function jsonBytes(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
+}

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
 
 /** A region sends one this often, in ms. */
@@ -31,9 +32,13 @@ export const Heartbeat = z.object({
   build: z.string().max(64),
   /** `host:port` that players connect to. */
   publicAddress: hostPort,
+  /** `host:port` where the node itself listens for players: a proxy in front of it connects there. */
+  nodeAddress: hostPort,
   /** `host:port` on which the core reaches this node's link. */
   linkAddress: hostPort,
   games: z.array(GameName).max(64),
+  /** By game: free places in rooms that exist and take anyone, so that new players meet others. */
+  openSeats: z.record(GameName, count).default({}),
   state: z.enum(["active", "draining"]),
   /** Most players (connected and reserved) that this node takes. */
   capacity: count,
@@ -72,7 +77,7 @@ export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
 /** A node asks to own a room it has made. Idempotent by `claimId`. */
 export const ClaimRequest = z.object({
-  claimId: z.string().min(8).max(64),
+  claimId: printableText(64).min(8),
   roomId: RoomId,
   game: GameName,
   nodeId: NodeId,

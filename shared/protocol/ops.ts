@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
+import { printableText } from "./text.ts";
 
 /** Each role may do what the one before it may. */
 export const OperatorRole = z.enum(["viewer", "operator", "admin"]);
@@ -9,6 +10,8 @@ export type OperatorRole = z.infer<typeof OperatorRole>;
 
 export const NodeStatus = z.object({
   nodeId: NodeId,
+  /** `host:port` where it listens for players, behind whatever proxy. */
+  nodeAddress: z.string(),
   state: z.enum(["active", "draining", "down"]),
   heartbeatAgeMs: z.number(),
   connected: z.number(),
@@ -39,7 +42,7 @@ export const StatusAnswer = z.object({
 export type StatusAnswer = z.infer<typeof StatusAnswer>;
 
 export const OperatorTokenRequest = z.object({
-  name: z.string().min(1).max(64),
+  name: printableText(64),
   role: OperatorRole,
 });
 export const OperatorTokenAnswer = z.object({

@@ -1,0 +1,64 @@
+/** A database that takes connections and then does not answer, as one does whose machine swaps. */
+import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
+import { after, test } from "node:test";
+import { systemClock } from "../../shared/clock.ts";
+import { createLog } from "../../shared/log.ts";
+import { createMetrics } from "../../shared/metrics.ts";
+import { until } from "../../test/until.ts";
+import { Database } from "./database.ts";
+
+/** AuthenticationOk and ReadyForQuery: PostgreSQL's answer to a start-up message. */
+const WELCOME = Buffer.from("5200000008000000005a0000000549", "hex");
+
+/** @param answers how many messages of a connection are answered, with `WELCOME` */
+async function startHangingServer(answers: number) {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    let left = answers;
+    socket.on("error", () => {
+      // The client gave up, which is what the test waits for.
+    });
+    socket.on("data", () => {
+      if (left > 0) socket.write(WELCOME);
+      left -= 1;
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(typeof address === "object" && address);
+  return { url: `postgresql://nobody@127.0.0.1:${address.port}/none`, sockets };
+}
+
+function databaseAt(url: string, startDeadlineMs: number): Database {
+  return new Database({
+    url,
+    ownerUrl: url,
+    connectionsMax: 1,
+    startDeadlineMs,
+    migrations: [],
+    clock: systemClock,
+    log: createLog("test", "silent"),
+    metrics: createMetrics({}),
+  });
+}
+
+test("one that hangs before the log-in is tried again until the deadline, and named", async () => {
+  const { url, sockets } = await startHangingServer(0);
+  const started = databaseAt(url, 2_500).start();
+  await Promise.all([
+    assert.rejects(started, /^Error: no database within 2500 ms \(DATABASE_URL\): /),
+    until("a second try", () => sockets.length === 2),
+  ]);
+});
+
+test("one that hangs after the log-in does not hold up a start for ever", async () => {
+  const { url } = await startHangingServer(1);
+  const started = databaseAt(url, 0).start();
+  await assert.rejects(started, /^Error: no database within 0 ms \(DATABASE_URL\): /);
+});

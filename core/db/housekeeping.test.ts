@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { systemClock } from "../../shared/clock.ts";
+import { createLog } from "../../shared/log.ts";
+import { createMetrics } from "../../shared/metrics.ts";
+import { Housekeeping, type HousekeepingLimits } from "./housekeeping.ts";
+import { startTestDatabase } from "./test-database.ts";
+
+const created = await startTestDatabase();
+after(() => created.drop());
+const { database } = created;
+
+function housekeeping(limits?: HousekeepingLimits) {
+  const metrics = createMetrics({});
+  const log = createLog("test", "silent");
+  const deps = { database, clock: systemClock, log, metrics };
+  return { metrics, part: new Housekeeping(limits ? { ...deps, limits } : deps) };
+}
+
+async function makeOld(players: number): Promise<void> {
+  await database.run(
+    `insert into players (id, name, ephemeral, created_at)
+     select gen_random_uuid(), 'Old', true, now() - interval '30 days'
+     from generate_series(1, $1)`,
+    [players],
+  );
+}
+
+async function left(): Promise<number> {
+  const [row] = await database.rows<{ left: number }>('select count(*) as "left" from players');
+  return row?.left ?? -1;
+}
+
+test("one round deletes all there is, however many batches that takes", async () => {
+  await makeOld(12_000);
+  await housekeeping().part.run();
+  assert.equal(await left(), 0);
+});
+
+test("a round is bounded, says when it leaves rows, and the next goes on", async () => {
+  await makeOld(7);
+  const { part, metrics } = housekeeping({ batchRowsMax: 2, batchesMax: 2, restMs: 1 });
+  await part.run();
+  assert.equal(await left(), 3);
+  const text = await metrics.metrics();
+  assert.match(text, /meridian_housekeeping_behind_total\{what="ephemeral_players"\} 1/);
+  await part.run();
+  assert.equal(await left(), 0);
+});

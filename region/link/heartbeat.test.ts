@@ -1,0 +1,135 @@
+/** Heartbeats over a real link to a core that answers as it is told; the node's time stands still. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { MeridianError } from "../../shared/errors.ts";
+import { FakeClock } from "../../shared/fake-clock.ts";
+import { NodeId, RoomId } from "../../shared/ids.ts";
+import { LinkClient } from "../../shared/link/link-client.ts";
+import { createLog } from "../../shared/log.ts";
+import { createMetrics } from "../../shared/metrics.ts";
+import { LEASE_MS } from "../../shared/protocol/link.ts";
+import { KeySet } from "../transport/key-set.ts";
+import { until } from "../transport/test-tickets.ts";
+import { Heartbeats, type Report } from "./heartbeat.ts";
+import { TEST_REGION, TestCore } from "./test-core.ts";
+
+const REPORT: Report = {
+  regionId: TEST_REGION,
+  nodeId: NodeId.parse("testing-1"),
+  protocol: 1,
+  build: "test",
+  publicAddress: "127.0.0.1:1",
+  linkAddress: "127.0.0.1:2",
+  nodeAddress: "127.0.0.1:1",
+  games: [],
+  state: "active",
+  capacity: 1,
+  connected: 0,
+  reserved: 0,
+  rooms: 0,
+  openSeats: {},
+  load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0, rssBytes: 1 },
+  redis: "up",
+};
+
+let core: TestCore;
+let client: LinkClient;
+let clock: FakeClock;
+let heartbeats: Heartbeats;
+const superseded: unknown[] = [];
+let state: Report["state"] = "active";
+
+before(async () => {
+  core = await TestCore.start();
+});
+beforeEach(() => {
+  client = new LinkClient(core.regionIdentity);
+  clock = new FakeClock();
+  heartbeats = new Heartbeats({
+    client,
+    coreAddress: core.address,
+    keys: new KeySet(),
+    report: () => ({ ...REPORT, state }),
+    onWanted() {},
+    onSuperseded: (error) => superseded.push(error),
+    clock,
+    log: createLog("region", "silent"),
+    metrics: createMetrics({}),
+  });
+});
+afterEach(async () => {
+  core.heartbeatFailure = undefined;
+  await heartbeats.stop();
+  await client.stop();
+  core.heartbeats.length = 0;
+  superseded.length = 0;
+  state = "active";
+});
+after(() => core.stop());
+
+test("the core's word that a newer life is known is final, and told once", async () => {
+  heartbeats.start();
+  await until(() => heartbeats.leaseHeld, "the lease");
+  core.heartbeatFailure = new MeridianError("stale_incarnation");
+  clock.advance(500);
+  await until(() => superseded.length > 0, "the refusal");
+  assert.equal(heartbeats.leaseHeld, false, "no seat is granted any more");
+  assert.equal(clock.pending, 0, "no heartbeat follows");
+  heartbeats.endedRooms.add(RoomId.parse("room"));
+  await heartbeats.beat();
+  await heartbeats.stop();
+  assert.equal(superseded.length, 1);
+});
+
+test("what is announced while a heartbeat is under way is told by the next, at once", async () => {
+  const underWay = heartbeats.beat();
+  state = "draining";
+  await heartbeats.announce();
+  await underWay;
+  assert.deepEqual(
+    core.heartbeats.map((heartbeat) => heartbeat.state),
+    ["active", "draining"],
+  );
+});
+
+test("the lease runs from the sending of an answered heartbeat, and is lost without answers", async () => {
+  const sending = heartbeats.beat();
+  clock.advance(100);
+  await sending;
+  clock.advance(LEASE_MS - 101);
+  assert.equal(heartbeats.leaseHeld, true);
+  core.heartbeatFailure = new MeridianError("unavailable");
+  await heartbeats.beat();
+  assert.equal(heartbeats.leaseHeld, true);
+  clock.advance(1);
+  assert.equal(heartbeats.leaseHeld, false);
+  core.heartbeatFailure = undefined;
+  await heartbeats.beat();
+  assert.equal(heartbeats.leaseHeld, true);
+});
+
+test("core time is the core's, whatever the clock here says, and goes on without answers", async () => {
+  assert.equal(heartbeats.coreNowMs(), undefined);
+  core.aheadMs = 3_600_000;
+  await heartbeats.beat();
+  core.aheadMs = 0;
+  const ahead = (heartbeats.coreNowMs() ?? 0) - Date.now();
+  assert.ok(ahead > 3_590_000 && ahead <= 3_600_000, `${ahead}`);
+  const earlier = heartbeats.coreNowMs() ?? 0;
+  clock.advance(5_000);
+  assert.equal(heartbeats.coreNowMs(), earlier + 5_000);
+});
+
+test("rooms that ended are reported until the core has heard of them, also at the stop", async () => {
+  const reported = () => core.heartbeats.map(({ endedRooms }) => endedRooms.join());
+  heartbeats.endedRooms.add(RoomId.parse("one"));
+  core.heartbeatFailure = new MeridianError("unavailable");
+  await heartbeats.beat();
+  core.heartbeatFailure = undefined;
+  await heartbeats.beat();
+  await heartbeats.beat();
+  heartbeats.endedRooms.add(RoomId.parse("two"));
+  await heartbeats.stop();
+  await heartbeats.stop();
+  assert.deepEqual(reported(), ["one", "", "two"]);
+});

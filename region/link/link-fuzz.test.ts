@@ -1,0 +1,88 @@
+/** Mutated bodies from the core's side of the private link, over real mTLS, to a node with real rooms. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Room } from "@colyseus/core";
+import { Chance, cases, testSeed } from "../../shared/chance.testkit.ts";
+import { assertTyped, mutatedJson } from "../../shared/json-fuzzer.testkit.ts";
+import { RawLink } from "../../shared/link/raw-link.testkit.ts";
+import { createLog } from "../../shared/log.ts";
+import { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { TestNode } from "../transport/test-node.ts";
+import { until } from "../transport/test-tickets.ts";
+import { createLinkServer } from "./link-server.ts";
+import { TestCore } from "./test-core.ts";
+
+const BODIES = cases(600, 50_000);
+const AT_ONCE = 8;
+
+class AnyRoom extends Room {}
+
+const node = new TestNode({ games: { any: AnyRoom }, capacity: 1_000_000 });
+let core: TestCore;
+let link: RawLink;
+let server: ReturnType<typeof createLinkServer>;
+
+before(async () => {
+  core = await TestCore.start();
+  await node.start();
+  server = createLinkServer({
+    identity: core.regionIdentity,
+    matchmaker: node.matchmaker,
+    onWanted() {},
+    log: createLog("region", "silent"),
+  });
+  await server.listen({ host: "127.0.0.1", port: 0 });
+  const address = server.server.address();
+  assert.ok(typeof address === "object" && address);
+  link = new RawLink(`127.0.0.1:${address.port}`, core.coreIdentity.current);
+});
+after(async () => {
+  link.close();
+  await server.close();
+  await core.stop();
+  await node.stop();
+});
+
+const player = { playerId: node.player, name: "Ada", sessionEpoch: [1, 1] };
+const seat = {
+  kind: "seat",
+  player,
+  game: "any",
+  mode: "joinOrCreate",
+  options: { team: "red", size: 2 },
+  holdMs: 100,
+};
+const held = { roomId: "room0123456789ab", sessionId: "session0123456789abcd" };
+const bodies: readonly (readonly [path: string, body: unknown])[] = [
+  ["/link/reserve", seat],
+  ["/link/reserve", { ...seat, mode: "joinById", roomId: held.roomId }],
+  ["/link/reserve", { kind: "renew", holdMs: 100, ...held }],
+  [
+    "/link/reserve",
+    { kind: "reconnect", playerId: node.player, reconnectionToken: "x".repeat(32), ...held },
+  ],
+  ["/link/release", held],
+  ["/link/drain", { state: "active" }],
+];
+
+test(`${BODIES} mutated bodies of each kind get typed answers`, {
+  timeout: 3_600_000,
+}, async (t) => {
+  const seed = testSeed();
+  t.diagnostic(`seed ${seed}`);
+  const chance = new Chance(seed);
+  for (const [path, body] of bodies) {
+    for (let count = 0; count < BODIES; count += AT_ONCE) {
+      const texts = Array.from({ length: AT_ONCE }, () => mutatedJson(body, chance));
+      const answers = await Promise.all(texts.map((text) => link.post(path, text)));
+      for (const [index, answer] of answers.entries()) {
+        assertTyped(answer.status, answer.body, `${path} ${texts[index]}`);
+      }
+    }
+  }
+  const answer = await link.post("/link/reserve", JSON.stringify(seat));
+  const { roomId, sessionId } = ReserveAnswer.parse(answer.body);
+  await node.matchmaker.release({ roomId, sessionId });
+  assert.deepEqual(node.failures, []);
+  await until(() => node.ledger.counts(performance.now()).reserved === 0, "the lapse of all seats");
+});

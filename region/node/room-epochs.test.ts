@@ -1,0 +1,115 @@
+/** Rooms whose claim is under way, refused or late: nobody plays in one before its epoch is granted. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import type { Client, Room } from "@colyseus/core";
+import { schema, t } from "@colyseus/schema";
+import { z } from "zod";
+import type { Epoch } from "../../shared/epoch.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import { GameName, RoomId } from "../../shared/ids.ts";
+import { createLog } from "../../shared/log.ts";
+import { GameRoom } from "../rooms/game-room.ts";
+import { handler } from "../rooms/message-handler.ts";
+import { closeOf, TestNode } from "../transport/test-node.ts";
+import { until } from "../transport/test-tickets.ts";
+import { RoomEpochs } from "./room-epochs.ts";
+
+const State = schema({ banked: t.number().default(0) }, "GatedState");
+type State = InstanceType<typeof State>;
+
+class Gated extends GameRoom<State> {
+  static override State = State;
+  override messages = {
+    bank: handler(z.undefined(), () => {
+      this.state.banked += 1;
+    }),
+  };
+}
+
+interface Claim {
+  readonly signal: AbortSignal;
+  grant(epoch: Epoch): void;
+  refuse(error: MeridianError): void;
+}
+const claims: Claim[] = [];
+
+const epochs = new RoomEpochs({
+  claims: {
+    claim: (_roomId, _game, signal) => {
+      return new Promise((grant, refuse) => claims.push({ signal, grant, refuse }));
+    },
+  },
+  endRoom: (room) => node.rooms.end(room),
+  log: createLog("region", "silent"),
+});
+const node: TestNode = new TestNode({
+  games: { gated: Gated },
+  created(room: Room) {
+    void epochs.created(room, RoomId.parse(room.roomId), GameName.parse(room.roomName));
+  },
+});
+before(() => node.start());
+afterEach(async () => {
+  claims.length = 0;
+  await until(() => node.rooms.gone, "the rooms' end");
+  assert.deepEqual(node.ledger.counts(performance.now()), { connected: 0, reserved: 0 });
+  assert.deepEqual(node.failures, []);
+});
+after(() => node.stop());
+
+/** A player at the door of a room without an epoch. */
+async function atTheDoor() {
+  const seat = await node.seat("gated");
+  const room = node.rooms.find(seat.answer.roomId);
+  const [claim] = claims;
+  assert.ok(room instanceof Gated && claim);
+  return { seat, room, claim };
+}
+
+function clientIn(room: Room): Client | undefined {
+  return room.clients[0];
+}
+
+test("the join is sent, and messages are read, once the epoch is granted", async () => {
+  const { seat, room, claim } = await atTheDoor();
+  const socket = new WebSocket(seat.url);
+  let received = 0;
+  socket.addEventListener("message", () => {
+    received += 1;
+  });
+  await until(() => socket.readyState === WebSocket.OPEN, "the upgrade");
+  assert.ok(clientIn(room));
+  // An acknowledgement and a message, as from one who takes the join for granted.
+  socket.send(Uint8Array.of(10));
+  socket.send(Uint8Array.of(13, 0xa4, ...Buffer.from("bank")));
+  const { metrics } = node;
+  const heard = async () => (await metrics.metrics()).match(/messages_received_total (\d+)/)?.[1];
+  while ((await heard()) !== "2") await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([received, room.players.size, room.state.banked, room.tick], [0, 0, 0, 0]);
+  claim.grant([1, 1]);
+  await until(() => received > 0 && room.players.size === 1, "the join");
+  socket.send(Uint8Array.of(10));
+  socket.send(Uint8Array.of(13, 0xa4, ...Buffer.from("bank")));
+  await until(() => room.state.banked === 1, "the message");
+  socket.close(1000);
+});
+
+test("a claim that is refused ends the room, and sends who waited away to try again", async () => {
+  const { seat, room, claim } = await atTheDoor();
+  const closed = closeOf(seat.url);
+  await until(() => clientIn(room) !== undefined, "the player at the door");
+  claim.refuse(new MeridianError("fenced"));
+  assert.equal((await closed).code, 1001);
+});
+
+test("one who goes while the claim is under way never was in the room", async () => {
+  const { seat, room, claim } = await atTheDoor();
+  const socket = new WebSocket(seat.url);
+  await until(() => socket.readyState === WebSocket.OPEN, "the upgrade");
+  assert.ok(clientIn(room));
+  socket.close();
+  await until(() => node.connections() === 0, "the close");
+  claim.grant([1, 1]);
+  await until(() => clientIn(room) === undefined, "the client's end");
+  assert.equal(room.players.size, 0);
+});

@@ -1,0 +1,103 @@
+/**
+ * One request to a peer: sent, answered within its deadline, or given up.
+ *
+ * A request that still waits for a connection at its deadline is never sent. One that was sent may have
+ * done something at the peer: where the caller must hear of that, its late answer is waited for.
+ */
+import { Readable } from "node:stream";
+import { type Agent, request } from "undici";
+import type { Clock } from "../clock.ts";
+import { MeridianError } from "../errors.ts";
+
+export interface ExchangeOptions {
+  readonly agent: Agent;
+  readonly clock: Clock;
+  /** `host:port` of the peer's link. */
+  readonly address: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly deadlineMs: number;
+  /** How long the answer to a request that was sent is waited for past its deadline, ms. */
+  readonly lateMs: number;
+  /** Takes that late answer. */
+  readonly onLate: (received: Received) => void;
+  /** The request is over, in whichever way: nothing more comes of it. */
+  readonly onEnded: () => void;
+}
+
+/** What a peer answered, whatever it says. */
+export interface Received {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** @throws {MeridianError} `timeout` past the deadline; `unavailable`: the peer can't be reached */
+export function exchange(options: ExchangeOptions): Promise<Received> {
+  const { clock, deadlineMs, lateMs, onLate, onEnded } = options;
+  const posting = post(options);
+  return new Promise((resolve, reject) => {
+    let late = false;
+    let cancel = clock.after(deadlineMs, () => {
+      late = true;
+      reject(unanswered("timeout", options));
+      if (posting.sent() && lateMs > 0) cancel = clock.after(lateMs, posting.abort);
+      else posting.abort();
+    });
+    const ended = (): void => {
+      cancel();
+      onEnded();
+    };
+    posting.received.then(
+      (received) => {
+        ended();
+        if (late) onLate(received);
+        else resolve(received);
+      },
+      (cause: unknown) => {
+        ended();
+        // Past the deadline the caller has had its `timeout`: rejecting again has no effect.
+        reject(unanswered("unavailable", options, cause));
+      },
+    );
+  });
+}
+
+interface Posting {
+  readonly received: Promise<Received>;
+  /** Whether it is on the wire, or was. */
+  readonly sent: () => boolean;
+  readonly abort: () => void;
+}
+
+function post({ agent, address, path, body }: ExchangeOptions): Posting {
+  const aborter = new AbortController();
+  const text = Buffer.from(JSON.stringify(body));
+  let sent = false;
+  // undici reads the body when it has a connection and writes the request: not before.
+  const bodyWhenSent = new Readable({
+    read() {
+      sent = true;
+      this.push(text);
+      this.push(null);
+    },
+  });
+  const receive = async (): Promise<Received> => {
+    const response = await request(`https://${address}${path}`, {
+      dispatcher: agent,
+      method: "POST",
+      headers: { "content-type": "application/json", "content-length": `${text.length}` },
+      body: bodyWhenSent,
+      signal: aborter.signal,
+    });
+    return { status: response.statusCode, body: await response.body.json() };
+  };
+  return { received: receive(), sent: () => sent, abort: () => aborter.abort() };
+}
+
+function unanswered(
+  kind: "timeout" | "unavailable",
+  { path, address }: ExchangeOptions,
+  cause?: unknown,
+): MeridianError {
+  return new MeridianError(kind, { message: `${path} at ${address} did not answer`, cause });
+}

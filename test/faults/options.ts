@@ -1,0 +1,58 @@
+/** What `npm run faults` understands. */
+import { parseArgs } from "node:util";
+import { REGIONS_MAX } from "../../infra/local/options.ts";
+import { FAULT_KINDS } from "./fault.ts";
+
+export interface FaultsOptions {
+  readonly help: boolean;
+  readonly kills: number;
+  readonly regions: number;
+  /** Undefined: one is drawn. */
+  readonly seed: number | undefined;
+}
+
+const KILLS_MAX = 100_000;
+/** Those who lose their region need another. */
+const REGIONS_MIN = 2;
+export const SEED_MAX = 2 ** 32 - 1;
+
+export const USAGE = `Usage: npm run faults -- [options]
+
+Starts a world of its own, with players in it, and lets one part after another fail. After each fault
+the invariants are checked; the first that does not hold ends the run. About 8 s a fault.
+
+Faults: ${FAULT_KINDS.join(", ")}
+
+Options:
+  --kills N    how many faults, 1 to ${KILLS_MAX} (10)
+  --seed N     repeats a run's faults: kinds, regions and durations
+  --regions N  regions of the world, ${REGIONS_MIN} to ${REGIONS_MAX} (3)
+  --help       this text
+
+Exit code: 0, or 1 when an invariant did not hold, 2 for a wrong option.`;
+
+/** @throws one clear line about the first wrong option */
+export function parseFaultsOptions(args: readonly string[]): FaultsOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      kills: { type: "string", default: "10" },
+      seed: { type: "string" },
+      regions: { type: "string", default: "3" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const { help, kills, regions, seed } = values;
+  return {
+    help,
+    kills: wholeNumber("--kills", kills, 1, KILLS_MAX),
+    regions: wholeNumber("--regions", regions, REGIONS_MIN, REGIONS_MAX),
+    seed: seed === undefined ? undefined : wholeNumber("--seed", seed, 0, SEED_MAX),
+  };
+}
+
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new Error(`${name} ${text} is not a whole number from ${min} to ${max}`);
+}
