@@ -138,6 +138,9 @@ test("the page does what it says", { timeout: TEST_MS }, async (t) => {
   assert.equal(said.length, events, "nobody has noticed");
   applyDiff(dir, take("diff", rules));
   await until("the right code runs", () => /✓ reloaded/.test(output.slice(since)), RELOAD_MS);
+  await until("Ada is back", () => ada.connection.phase === "playing");
+  ada.send("catch", { x: "far", y: 0 });
+  await worldSays(take("text"), since);
 
   since = output.length;
   applyDiff(dir, take("diff", "star-catch-state.ts"));

@@ -218,7 +218,9 @@ test("a draining region, or one whose Redis is down, gets no new players", async
 });
 
 test("an unknown game and an old client are told so", async () => {
-  assert.equal((await join({ game: "chess" })).body.error.kind, "unknown_game");
+  const { kind, message } = (await join({ game: "chess" })).body.error;
+  assert.equal(kind, "unknown_game");
+  assert.match(message, /^No region runs a game "chess" \(they run: arena\): correct the name, or/);
   await shanghai.heartbeat({ games: [GameName.parse("chess")] });
   assert.equal((await joined({ game: "chess" })).regionId, "shanghai");
   const old = await join({ protocol: 99 });

@@ -36,6 +36,7 @@ export interface ProcessHandle {
 export interface WorldProcess extends StartedTogether {
   readonly handle: ProcessHandle;
   readonly privateUrl: string;
+  readonly logFile: string;
 }
 
 export interface ProcessContext {
@@ -126,5 +127,5 @@ function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec):
       }),
   });
   parts.onStop(watchLog(logFile));
-  return { supervisor, detail: () => detail, privateUrl, handle: supervisor };
+  return { supervisor, detail: () => detail, privateUrl, logFile, handle: supervisor };
 }

@@ -1,12 +1,17 @@
-/** Watches the games' folder for a world that runs, and reloads what is saved there. */
+/**
+ * Watches the games of a world that runs: reloads what is saved, and shows what goes wrong in game code.
+ */
+import { fileURLToPath } from "node:url";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { RegionsAnswer } from "../../shared/protocol/join.ts";
 import { watchFiles } from "./file-watch.ts";
+import { GameLog } from "./game-log.ts";
 import type { WorldProcess } from "./processes.ts";
 import { Reloader } from "./reloader.ts";
 import type { WorldParts } from "./world-parts.ts";
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ASK_MS = 1_000;
 
 export interface WatchedWorld {
@@ -19,6 +24,9 @@ export interface WatchedWorld {
 
 export function watchGames(gamesDir: string, world: WatchedWorld): void {
   const { parts } = world;
+  const report = (line: string) => {
+    if (!parts.stopping) parts.report(line);
+  };
   const reloader = new Reloader({
     regions: world.regions.map(({ id, part }) => ({
       id,
@@ -31,13 +39,15 @@ export function watchGames(gamesDir: string, world: WatchedWorld): void {
     players: () => playersByRegion(world.url),
     buildPages: world.buildPages,
     clock: systemClock,
-    report: (line) => {
-      if (!parts.stopping) parts.report(line);
-    },
+    report,
   });
+  const logs = world.regions.map(({ part }) => new GameLog(part.logFile, ROOT, report));
+  for (const log of logs) parts.onStop(log.follow(systemClock));
   const cancel = watchFiles(gamesDir, systemClock, (paths) => {
+    if (parts.stopping) return;
+    for (const log of logs) log.forget();
     // Whatever goes wrong in it is reported there.
-    if (!parts.stopping) void reloader.changed(paths);
+    void reloader.changed(paths);
   });
   parts.onStop(cancel);
 }

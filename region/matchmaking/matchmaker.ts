@@ -116,7 +116,7 @@ export class Matchmaker {
       if (await holdSeat(room, seat, request.holdMs)) return room;
       if (request.mode === "joinById") break;
     }
-    throw new MeridianError("room_full");
+    throw new MeridianError("room_full", { message: "The room is full, or was while you came." });
   }
 
   async #roomFor({ mode, game, roomId, options }: SeatRequest): Promise<Room> {
@@ -126,7 +126,7 @@ export class Matchmaker {
     if (mode === "join") return found(await rooms.findOpen(game, options));
     const room = found(roomId && rooms.find(roomId));
     if (room.roomName !== game) throw new MeridianError("room_not_found");
-    if (room.locked) throw new MeridianError("room_full");
+    if (room.locked) throw roomFull(room);
     return room;
   }
 
@@ -165,4 +165,11 @@ export class Matchmaker {
 function found(room: Room | undefined): Room {
   if (!room) throw new MeridianError("room_not_found");
   return room;
+}
+
+/** Colyseus locks a room that is full, and games lock theirs. */
+function roomFull({ maxClients, roomName }: Room): MeridianError {
+  const limit = Number.isFinite(maxClients) ? `its maxClients is ${maxClients}` : "it has no limit";
+  const message = `The room of ${roomName} is full or locked (${limit}): join another one.`;
+  return new MeridianError("room_full", { message });
 }

@@ -44,7 +44,7 @@ export interface RoomEvents {
   ended(roomId: RoomId): void;
   failed: ReportFailure;
   /** A message had a wrong form; game code never saw it. */
-  invalidMessage(room: Room): void;
+  invalidMessage(room: Room, reason: string): void;
 }
 
 export interface RoomsOptions {
@@ -90,7 +90,7 @@ export class Rooms {
         clock,
         log,
         failed: events.failed,
-        invalidMessage: events.invalidMessage,
+        invalidMessage: (room, _client, reason) => events.invalidMessage(room, reason),
         seed: () => randomInt(2 ** 32),
       });
       guardRoomClass(roomClass, events.failed);

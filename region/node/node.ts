@@ -39,6 +39,8 @@ import { holdsSession } from "./room-internals.ts";
 
 /** Tickets that were used and have not expired. */
 const CONSUMED_TICKETS_MAX = 65_536;
+/** Reasons for which messages were refused, in the log of one life. */
+const REFUSALS_LOGGED_MAX = 100;
 /** `onDispose` of all rooms may take this long after the drain's deadline. */
 export const SETTLE_MS = 10_000;
 
@@ -249,6 +251,7 @@ export class RegionNode {
       seats: () => this.#ledger.counts(clock.monotonicMs()),
       rooms: () => this.#rooms.count,
     });
+    const refusals = new Set<string>();
     return {
       created(room, roomId, game) {
         // Its failures are handled inside.
@@ -267,7 +270,14 @@ export class RegionNode {
           "a room failed",
         );
       },
-      invalidMessage: (room) => invalidMessages.inc({ game: room.roomName }),
+      invalidMessage: (room, reason) => {
+        invalidMessages.inc({ game: room.roomName });
+        const about = `${room.roomName}: ${reason}`;
+        // Each reason once: what clients send must not fill the log.
+        if (refusals.size >= REFUSALS_LOGGED_MAX || refusals.has(about)) return;
+        refusals.add(about);
+        log.info({ game: room.roomName, reason }, "a message was refused");
+      },
     };
   }
 

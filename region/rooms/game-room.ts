@@ -35,6 +35,8 @@ const MAY_RETURN = new Set<number | undefined>([
 ]);
 const INVALID_MESSAGE = describeKind("invalid_message");
 const REASON_LENGTH_MAX = 200;
+/** Of what a client named, in what it is told. */
+const TYPE_LENGTH_MAX = 32;
 
 export abstract class GameRoom<S extends Schema = Schema>
   extends CapturedRoom<S>
@@ -66,7 +68,9 @@ export abstract class GameRoom<S extends Schema = Schema>
   }
 
   override async onCreate(options: Readonly<Record<string, unknown>>): Promise<void> {
-    this.onMessage("*", (client, type) => this.refuse(client, `no message ${type}`, undefined));
+    this.onMessage("*", (client, type) => {
+      this.refuse(client, this.#unknownMessage(String(type)), undefined);
+    });
     const restoration = restorationIn(options);
     if (restoration) {
       await this.resumeFrom(restoration);
@@ -184,6 +188,14 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (!this.#roster.expecting) return;
     this.#disposesItself = this.autoDispose;
     this.autoDispose = false;
+  }
+
+  #unknownMessage(type: string): string {
+    const known = Object.keys(this.messages ?? {}).join(", ") || "none";
+    return (
+      `${this.constructor.name}.messages has no "${type.slice(0, TYPE_LENGTH_MAX)}" (it has: ${known}): ` +
+      "add it there, or correct the client"
+    );
   }
 
   /** Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`. */

@@ -3,17 +3,16 @@ import { CloseCode, Protocol } from "@colyseus/core";
 import { decode } from "@colyseus/schema";
 import { unpack } from "msgpackr";
 import { MeridianError } from "../../shared/errors.ts";
-import type { RegionId } from "../../shared/ids.ts";
+import { authOf, turn } from "./colyseus.testkit.ts";
 import { FakeClient } from "./fake-client.testkit.ts";
 import type { GameRoom } from "./game-room.ts";
-import { RoomAuth } from "./player.ts";
+import type { RoomAuth } from "./player.ts";
 
 export interface TestPlayerOptions {
   readonly name: string;
   readonly number: number;
   /** What they join with. */
   readonly options: object;
-  readonly region: RegionId;
   readonly room: () => GameRoom;
   /** Throws what game code threw. */
   readonly settle: () => void;
@@ -40,9 +39,7 @@ export class TestPlayer {
     this.#options = options;
     this.name = options.name;
     this.sessionId = `session-${options.number}`;
-    const playerId = `0190b6f8-7c3e-7000-8000-${String(options.number).padStart(12, "0")}`;
-    const { name, region } = options;
-    this.#auth = RoomAuth.parse({ playerId, name, sessionEpoch: [1, 1], region });
+    this.#auth = authOf(options.name, options.number);
     this.#client = new FakeClient(this.sessionId);
   }
 
@@ -131,9 +128,4 @@ export class TestPlayer {
     await turn();
     this.#options.settle();
   }
-}
-
-/** One turn of the event loop: promises that need no more than each other have settled by then. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

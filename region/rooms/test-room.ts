@@ -13,14 +13,14 @@
  */
 import { randomUUID } from "node:crypto";
 import { after } from "node:test";
-import { LocalDriver, LocalPresence, matchMaker, type Room } from "@colyseus/core";
+import { matchMaker, type Room } from "@colyseus/core";
 import { FakeClock } from "../../shared/fake-clock.ts";
-import { RegionId } from "../../shared/ids.ts";
+import { startColyseus, turn } from "./colyseus.testkit.ts";
 import { defineGame } from "./define-game.ts";
 import type { GameRoom } from "./game-room.ts";
 import { restoreRoom } from "./restore-room.ts";
 import type { RoomServices } from "./room-services.ts";
-import { TestPlayer, turn } from "./test-player.ts";
+import { TestPlayer } from "./test-player.ts";
 
 export interface TestRoomOptions {
   /** Names of those who are in from the start, or how many. */
@@ -109,7 +109,6 @@ export class TestRoom<R extends GameRoom> {
       name,
       number: this.#joined,
       options,
-      region: RegionId.parse("testing"),
       room: () => this.room,
       settle: () => this.#check(),
       left: (gone) => {
@@ -198,19 +197,6 @@ export class TestRoom<R extends GameRoom> {
 
 const PATCH_MS = 50;
 const NAMES = ["Ada", "Bea", "Cid", "Dee", "Eve", "Fay", "Gus", "Hal"];
-let started: Promise<void> | undefined;
-
-/** Colyseus has one matchmaker a process; it is started for the first room and needs no end. */
-function startColyseus(): Promise<void> {
-  const start = async () => {
-    matchMaker.setHealthChecksEnabled(false);
-    await matchMaker.setup(new LocalPresence(), new LocalDriver());
-    await matchMaker.accept();
-  };
-  started ??= start();
-  return started;
-}
-
 /** Colyseus wraps what a handler threw. */
 function thrownBy(error: unknown): Error {
   const { cause } = error as Error;
