@@ -190,6 +190,16 @@ export const coreSettings = {
     description: "Refreshes of log-ins and log-outs at a time; the next gets `unavailable`.",
     default: "128",
   },
+  JOINS_PER_PLAYER_PER_SECOND: {
+    schema: rate,
+    description: "Joins a second of one player; renewals and reconnections don't count.",
+    default: "0.5",
+  },
+  JOINS_PER_PLAYER_BURST: {
+    schema: limit,
+    description: "Joins of one player at once, one after the other: as many as a client retries.",
+    default: "10",
+  },
   GUESTS_PER_PREFIX_PER_SECOND: {
     schema: rate,
     description: "Guests made a second from one address prefix (IPv4 /24, IPv6 /48).",

@@ -36,6 +36,7 @@ import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
+import { PlayerJoins } from "./join/player-joins.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { Seats } from "./join/seats.ts";
@@ -137,6 +138,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     database,
     joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
     returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
+    players: new PlayerJoins(
+      { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
+      common,
+    ),
     clock,
     metrics: new JoinMetrics(common),
   });

@@ -292,6 +292,39 @@ test("a newer session of the player ends the older one's claims; a failed join d
   assert.equal(renewed.body.error.kind, "session_taken_over");
 });
 
+test("a new join gives back the seat of the one before, wherever that is", async () => {
+  const { accessToken } = await newGuest();
+  const first = await joined({ region: "beijing" }, accessToken);
+  const second = await joined({}, accessToken);
+  await until(() => beijing.released.length === 1);
+  const { roomId, sessionId } = first.reservation;
+  assert.deepEqual(beijing.released, [{ roomId, sessionId }]);
+  await joined({}, accessToken);
+  await until(() => shanghai.released.length === 1);
+  assert.equal(shanghai.released[0]?.sessionId, second.reservation.sessionId);
+});
+
+test("a player joins once at a time, and no faster than the limit", async () => {
+  const { accessToken } = await newGuest();
+  let answer = (): void => {};
+  shanghai.grant = (request) =>
+    new Promise((resolve) => {
+      answer = () => resolve(shanghai.granted(request));
+    });
+  const first = join({}, accessToken);
+  await until(() => shanghai.asked.length === 1);
+  const second = await join({}, accessToken);
+  assert.deepEqual([second.status, second.body.error.kind], [429, "too_many_requests"]);
+  assert.equal(second.body.error.retryable, true);
+  answer();
+  assert.equal((await first).status, 200);
+  shanghai.grant = async (request) => shanghai.granted(request);
+  const results = [];
+  for (let n = 0; n < 20; n += 1) results.push((await join({}, accessToken)).status);
+  assert.equal(results.at(-1), 429);
+  assert.equal((await join()).status, 200, "others are not held up");
+});
+
 test("joins under way are bounded; past that players are told to come back", async () => {
   const waiting: (() => void)[] = [];
   for (const region of [beijing, shanghai]) {

@@ -24,6 +24,7 @@ import type { NodeRecord } from "../regions/registry-step.ts";
 import type { ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
+import type { PlayerJoins } from "./player-joins.ts";
 import type { RoomDirectory } from "./room-directory.ts";
 import { seatCandidates, whyNowhere } from "./seat-search.ts";
 import type { Seats, TakenSeat } from "./seats.ts";
@@ -50,6 +51,7 @@ export interface JoinsDeps {
   readonly joinGate: CallGate;
   /** Of renewals and reconnections, which bring no access token. */
   readonly returnGate: CallGate;
+  readonly players: PlayerJoins;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
 }
@@ -101,17 +103,27 @@ export class Joins {
   }
 
   async #join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
-    const { registry, seats, directory, database, reconnections, clock } = this.#deps;
     requireSpoken(join.protocol);
-    const { nodes, game } = await this.#candidates(join, address);
+    const candidates = await this.#candidates(join, address);
     const playerId = await identify();
+    const { players } = this.#deps;
+    return await players.run(playerId, () => this.#seat(join, candidates, playerId, address));
+  }
+
+  async #seat(
+    join: Join,
+    { nodes, game }: Candidates,
+    playerId: PlayerId,
+    address: string,
+  ): Promise<JoinAnswer> {
+    const { registry, seats, directory, database, reconnections, clock } = this.#deps;
     const now = new Date(clock.nowMs());
     const granted = await store.grantSessionEpoch(database, playerId, registry.coreTerm, now);
     if (!granted) throw new MeridianError("unauthorized", { message: "The account is gone." });
     const player = { playerId, name: granted.name, sessionEpoch: granted.epoch };
     const taken = await seats.takeFirst(nodes, this.#seatRequest(join, game, player), join.mode);
     try {
-      await this.#place(taken, player);
+      this.#giveUp(await this.#place(taken, player));
       const { roomId, sessionId } = taken.seat;
       directory.note(roomId, { nodeId: taken.node.nodeId, game: taken.seat.game });
       const claim = { playerId, roomId, sessionId, sessionEpoch: granted.epoch };
@@ -195,9 +207,9 @@ export class Joins {
     return roomId === undefined ? request : { ...request, roomId };
   }
 
-  async #place({ node, seat }: TakenSeat, player: PlayerAuth): Promise<void> {
+  async #place({ node, seat }: TakenSeat, player: PlayerAuth): Promise<store.FormerSeat> {
     const { database, clock } = this.#deps;
-    const placed = await store.placeSession(
+    const former = await store.placeSession(
       database,
       {
         playerId: player.playerId,
@@ -210,7 +222,14 @@ export class Joins {
       },
       new Date(clock.nowMs()),
     );
-    if (!placed) throw new MeridianError("session_taken_over");
+    if (!former) throw new MeridianError("session_taken_over");
+    return former;
+  }
+
+  /** The seat that the player was promised before. Its node leaves it alone if the player is there. */
+  #giveUp({ node_id: nodeId, room_id: roomId, session_id: sessionId }: store.FormerSeat): void {
+    const node = nodeId ? this.#deps.registry.node(nodeId)?.node : undefined;
+    if (node?.alive && roomId && sessionId) this.#deps.seats.giveBack(node, { roomId, sessionId });
   }
 
   async #answer({ node, seat }: TakenSeat, placing: Placing, join?: Join): Promise<JoinAnswer> {

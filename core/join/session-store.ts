@@ -35,7 +35,17 @@ export async function grantSessionEpoch(
   return row && { name: row.name, epoch: [row.epoch_term, row.epoch_n] };
 }
 
-/** Notes where the session got its seat; false when a newer session of the player has one. */
+/** The seat that the player's session before this one got; all null when there was none. */
+export interface FormerSeat {
+  readonly node_id: NodeId | null;
+  readonly room_id: RoomId | null;
+  readonly session_id: SessionId | null;
+}
+
+/**
+ * Notes where the session got its seat.
+ * @returns the seat before; undefined when a newer session of the player has one
+ */
 export async function placeSession(
   sql: Sql,
   session: {
@@ -48,11 +58,16 @@ export async function placeSession(
     readonly game: string;
   },
   now: Date,
-): Promise<boolean> {
-  const touched = await sql.run(
-    `update sessions set placed_term = $2, placed_n = $3, region_id = $4, node_id = $5,
+): Promise<FormerSeat | undefined> {
+  const rows = await sql.rows<FormerSeat>(
+    `with former as (
+       select player_id, node_id, room_id, session_id from sessions
+       where player_id = $1 and (placed_term, placed_n) < ($2, $3)
+       for update)
+     update sessions s set placed_term = $2, placed_n = $3, region_id = $4, node_id = $5,
        room_id = $6, session_id = $7, game = $8, updated_at = $9
-     where player_id = $1 and (placed_term, placed_n) < ($2, $3)`,
+     from former where s.player_id = former.player_id
+     returning former.node_id, former.room_id, former.session_id`,
     [
       session.playerId,
       session.epoch[0],
@@ -65,7 +80,7 @@ export async function placeSession(
       now,
     ],
   );
-  return touched === 1;
+  return rows[0];
 }
 
 /** The player's newest session that got a seat. */

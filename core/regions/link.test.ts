@@ -163,6 +163,33 @@ test("a room is granted once, and again for the same claim", async () => {
   await assert.rejects(ask(unknown), (e) => isFailure(e, "unavailable"));
 });
 
+test("a claim id stands for one claim with its whole body", async () => {
+  const granted = await ask(claim("room-5", "claim-0006"));
+  const conflict = (error: unknown) => isFailure(error, "conflict");
+  await assert.rejects(ask(claim("room-6", "claim-0006")), conflict);
+  await assert.rejects(ask({ ...claim("room-5", "claim-0006"), game: "chess" }), conflict);
+  assert.deepEqual(await ask(claim("room-5", "claim-0006")), granted);
+  assert.deepEqual(await query("select room_id from meridian.rooms where room_id = 'room-6'"), []);
+  const unfit = (error: unknown) => isFailure(error, "bad_request");
+  await assert.rejects(ask(claim("room-6", "claim-\u0000001")), unfit);
+});
+
+test("one claim id for many rooms at the same moment gets one of them", async () => {
+  const rooms = Array.from({ length: 10 }, (_, n) => ask(claim(`room-7-${n}`, "claim-0007")));
+  const results = await Promise.allSettled(rooms);
+  assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+  for (const result of results) {
+    if (result.status === "rejected") assert.ok(isFailure(result.reason, "conflict"));
+  }
+  const made = await query("select room_id from meridian.rooms where room_id like 'room-7-%'");
+  assert.equal(made.length, 1);
+});
+
+test("the same claim many times at once is granted once, with one answer", async () => {
+  const same = Array.from({ length: 10 }, () => ask(claim("room-8", "claim-0008")));
+  for (const { roomEpoch } of await Promise.all(same)) assert.deepEqual(roomEpoch, [1, 1]);
+});
+
 test("of twins that claim one room at the same moment, one gets it", async () => {
   const twins = Array.from({ length: 10 }, (_, n) => ask(claim("room-2", `claim-twin-${n}`)));
   const results = await Promise.allSettled(twins);
@@ -172,19 +199,23 @@ test("of twins that claim one room at the same moment, one gets it", async () =>
   }
 });
 
-test("a room that ended can be claimed again, under the next epoch", async () => {
-  await ask(claim("room-3", "claim-0003"));
-  await region.heartbeat({ endedRooms: [RoomId.parse("room-3")] });
+async function end(roomId: string): Promise<void> {
+  await region.heartbeat({ endedRooms: [RoomId.parse(roomId)] });
   await until(async () => {
-    const rows = await query("select ended_at from meridian.rooms where room_id = 'room-3'");
+    const rows = await query("select ended_at from meridian.rooms where room_id = $1", [roomId]);
     return rows[0]?.ended_at !== null;
   });
+}
+
+test("a room that ended can be claimed again, under the next epoch", async () => {
+  await ask(claim("room-3", "claim-0003"));
+  await end("room-3");
   assert.deepEqual((await ask(claim("room-3", "claim-0004"))).roomEpoch, [1, 2]);
 });
 
 test("a released room is its next owner's to claim; nobody can release another's", async () => {
-  const roomId = RoomId.parse("room-5");
-  await ask(claim(roomId, "claim-0006"));
+  const roomId = RoomId.parse("room-released");
+  await ask(claim(roomId, "claim-0016"));
   const release = (nodeId: string) =>
     region.client.call({
       address: core.linkAddress,
@@ -197,9 +228,22 @@ test("a released room is its next owner's to claim; nobody can release another's
   await assert.rejects(release("shanghai-1"), (error) => isFailure(error, "forbidden"));
   assert.deepEqual(await release(region.nodeId), { released: 1 });
   assert.deepEqual(await release(region.nodeId), { released: 0 }, "it is released already");
-  assert.deepEqual((await ask(claim(roomId, "claim-0007"))).roomEpoch, [1, 2]);
-  const row = "select released_at, ended_at from meridian.rooms where room_id = 'room-5'";
+  assert.deepEqual((await ask(claim(roomId, "claim-0017"))).roomEpoch, [1, 2]);
+  const row = "select released_at, ended_at from meridian.rooms where room_id = 'room-released'";
   assert.deepEqual(await query(row), [{ released_at: null, ended_at: null }]);
+});
+
+test("a claim sent again after its room ended is refused, and revives nothing", async () => {
+  const fenced = (error: unknown) => isFailure(error, "fenced");
+  await ask(claim("room-9", "claim-0009"));
+  await end("room-9");
+  await assert.rejects(ask(claim("room-9", "claim-0009")), fenced);
+  assert.deepEqual((await ask(claim("room-9", "claim-0010"))).roomEpoch, [1, 2]);
+  await assert.rejects(ask(claim("room-9", "claim-0009")), fenced, "while another holds it");
+  await end("room-9");
+  await assert.rejects(ask(claim("room-9", "claim-0009")), fenced, "and after that one's life");
+  const rows = await query("select ended_at from meridian.rooms where room_id = 'room-9'");
+  assert.notEqual(rows[0]?.ended_at, null);
 });
 
 test("the next life of a node ends its rooms, and the old life is stale", async () => {

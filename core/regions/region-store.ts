@@ -25,6 +25,18 @@ export interface RoomRow extends EpochColumns {
   readonly released_at: Date | null;
 }
 
+/** A claim as a region of ours makes it. */
+export type RegionClaim = ClaimRequest & { readonly regionId: RegionId };
+
+/** A claim that was granted, with its room's epoch as of now. */
+export interface ClaimRow extends EpochColumns {
+  readonly room_id: RoomId;
+  readonly game: GameName;
+  readonly node_id: NodeId;
+  /** Whether the room is still open under this claim. */
+  readonly holds: boolean;
+}
+
 export function epochOf(row: EpochColumns): Epoch {
   return [row.epoch_term, row.epoch_n];
 }
@@ -71,7 +83,7 @@ export async function setWanted(sql: Sql, id: RegionId, wanted: Wanted): Promise
 /** Makes the room's row, or takes over one that has ended; undefined when someone holds it. */
 export async function claimRoom(
   sql: Sql,
-  claim: ClaimRequest & { readonly regionId: RegionId },
+  claim: RegionClaim,
   coreTerm: number,
   claimedAt: Date,
 ): Promise<Epoch | undefined> {
@@ -84,11 +96,31 @@ export async function claimRoom(
        epoch_term = greatest(r.epoch_term, excluded.epoch_term), epoch_n = r.epoch_n + 1,
        claim_id = excluded.claim_id, claimed_at = excluded.claimed_at, ended_at = null,
        released_at = null
-     where r.ended_at is not null and r.claim_id <> excluded.claim_id
+     where r.ended_at is not null
      returning epoch_term, epoch_n`,
     [claim.roomId, claim.game, claim.regionId, claim.nodeId, coreTerm, claim.claimId, claimedAt],
   );
   return rows[0] && epochOf(rows[0]);
+}
+
+/** False when the id was used before. */
+export async function insertClaim(sql: Sql, claim: ClaimRequest): Promise<boolean> {
+  const inserted = await sql.run(
+    `insert into claims (claim_id, room_id, game, node_id) values ($1, $2, $3, $4)
+     on conflict do nothing`,
+    [claim.claimId, claim.roomId, claim.game, claim.nodeId],
+  );
+  return inserted === 1;
+}
+
+export async function selectClaim(sql: Sql, claimId: string): Promise<ClaimRow | undefined> {
+  const rows = await sql.rows<ClaimRow>(
+    `select c.room_id, c.game, c.node_id, r.epoch_term, r.epoch_n,
+       r.claim_id = c.claim_id and r.ended_at is null as holds
+     from claims c join rooms r using (room_id) where c.claim_id = $1`,
+    [claimId],
+  );
+  return rows[0];
 }
 
 export async function selectRoom(sql: Sql, roomId: RoomId): Promise<RoomRow | undefined> {

@@ -17,6 +17,7 @@ import {
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
+import { grantClaim } from "./claims.ts";
 import type { EndedRooms } from "./ended-rooms.ts";
 import * as store from "./region-store.ts";
 import { RegistryMetrics } from "./registry-metrics.ts";
@@ -116,21 +117,15 @@ export class Registry implements Part {
   /**
    * Grants a node the room it has made. Idempotent by claim id.
    * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet; `conflict`
-   *   for a claim id that was used otherwise; `fenced` when the room has another owner
+   *   for a claim id that was used otherwise; `fenced` when the room has another owner, or ended
+   *   under this claim
    */
   async claim(from: RegionId, claim: ClaimRequest): Promise<Epoch> {
     this.#requireCurrent(from, claim.nodeId);
     const { database, clock } = this.#deps;
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
-    const granted = await store.claimRoom(database, ours, this.#coreTerm, now);
-    if (granted) return granted;
-    const room = await store.selectRoom(database, claim.roomId);
-    if (room?.claim_id !== claim.claimId) {
-      throw new MeridianError("fenced", { message: "The room has another owner." });
-    }
-    if (room.node_id !== claim.nodeId) throw new MeridianError("conflict");
-    return store.epochOf(room);
+    return await database.transaction((tx) => grantClaim(tx, ours, this.#coreTerm, now));
   }
 
   /**

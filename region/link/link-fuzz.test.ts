@@ -8,7 +8,7 @@ import { RawLink } from "../../shared/link/raw-link.testkit.ts";
 import { createLog } from "../../shared/log.ts";
 import { ReserveAnswer } from "../../shared/protocol/link.ts";
 import { TestNode } from "../transport/test-node.ts";
-import { until } from "../transport/test-tickets.ts";
+import { newPlayerId, until } from "../transport/test-tickets.ts";
 import { createLinkServer } from "./link-server.ts";
 import { TestCore } from "./test-core.ts";
 
@@ -43,7 +43,7 @@ after(async () => {
   await node.stop();
 });
 
-const player = { playerId: node.player, name: "Ada", sessionEpoch: [1, 1] };
+const player = { playerId: newPlayerId(), name: "Ada", sessionEpoch: [1, 1] };
 const seat = {
   kind: "seat",
   player,
@@ -59,7 +59,7 @@ const bodies: readonly (readonly [path: string, body: unknown])[] = [
   ["/link/reserve", { kind: "renew", holdMs: 100, ...held }],
   [
     "/link/reserve",
-    { kind: "reconnect", playerId: node.player, reconnectionToken: "x".repeat(32), ...held },
+    { kind: "reconnect", playerId: newPlayerId(), reconnectionToken: "x".repeat(32), ...held },
   ],
   ["/link/release", held],
   ["/link/drain", { state: "active" }],

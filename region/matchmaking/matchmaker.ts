@@ -69,7 +69,8 @@ export class Matchmaker {
     const holdMs = room.reconnectGraceMs;
     for (const { sessionId, id: playerId, auth, options } of room.players.values()) {
       const nowMs = clock.monotonicMs();
-      if (!ledger.reserve({ sessionId, playerId }, nowMs)) return;
+      const { sessionEpoch } = auth;
+      if (!ledger.reserve({ sessionId, playerId, sessionEpoch }, nowMs)) return;
       ledger.place(sessionId, roomId, nowMs + holdMs);
       await holdSeat(room, { sessionId, options, auth }, holdMs);
     }
@@ -80,7 +81,8 @@ export class Matchmaker {
     this.#assertGranting();
     if (!rooms.hasGame(request.game)) throw new MeridianError("unknown_game");
     const sessionId = SessionId.parse(randomBytes(SESSION_ID_BYTES).toString("base64url"));
-    const session = { sessionId, playerId: request.player.playerId };
+    const { playerId, sessionEpoch } = request.player;
+    const session = { sessionId, playerId, sessionEpoch };
     if (!ledger.reserve(session, clock.monotonicMs())) {
       throw new MeridianError("region_full", { message: "This region is full." });
     }

@@ -5,7 +5,11 @@ import { DROP_GRACE_MS, SeatLedger } from "./seat-ledger.ts";
 
 const playerId = PlayerId.parse("018f2f3c-0000-7000-8000-000000000000");
 const roomId = RoomId.parse("room");
-const session = (name: string) => ({ sessionId: SessionId.parse(name), playerId });
+const session = (name: string) => ({
+  sessionId: SessionId.parse(name),
+  playerId,
+  sessionEpoch: [1, 1] as const,
+});
 const [a, b, c] = [session("a"), session("b"), session("c")];
 
 test("a node takes as many as it has seats, in whichever state they are", () => {

@@ -7,11 +7,13 @@
  *
  * Pure apart from its own map: the time is an argument.
  */
+import type { Epoch } from "../../shared/epoch.ts";
 import type { PlayerId, RoomId, SessionId } from "../../shared/ids.ts";
 
 export interface Seat {
   readonly sessionId: SessionId;
   readonly playerId: PlayerId;
+  readonly sessionEpoch: Epoch;
   /** Unknown while a room is being found. */
   readonly roomId: RoomId | undefined;
   readonly state: "reserved" | "connected" | "dropped";
@@ -33,7 +35,7 @@ export interface SeatCounts {
   readonly reserved: number;
 }
 
-type Session = Pick<Seat, "sessionId" | "playerId">;
+export type Session = Pick<Seat, "sessionId" | "playerId" | "sessionEpoch">;
 
 export class SeatLedger {
   readonly #capacity: number;
@@ -97,6 +99,17 @@ export class SeatLedger {
 
   get(sessionId: SessionId): Seat | undefined {
     return this.#seats.get(sessionId);
+  }
+
+  /** Other sessions of the same player that were in that room and have not left it. */
+  rivals({ sessionId, playerId }: Session, roomId: RoomId): Seat[] {
+    return [...this.#seats.values()].filter(
+      (seat) =>
+        seat.playerId === playerId &&
+        seat.roomId === roomId &&
+        seat.sessionId !== sessionId &&
+        seat.state !== "reserved",
+    );
   }
 
   counts(nowMs: number): SeatCounts {

@@ -10,7 +10,7 @@ import { GameName, type RoomId } from "../../shared/ids.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { handler } from "../rooms/message-handler.ts";
 import { closeOf, grantEpoch, TestNode } from "../transport/test-node.ts";
-import { until } from "../transport/test-tickets.ts";
+import { newPlayerId, until } from "../transport/test-tickets.ts";
 import { holdSeat, internals } from "./room-internals.ts";
 
 const CREATE_DEADLINE_MS = 5_000;
@@ -178,7 +178,7 @@ for (const game of ["counting", "plain-counting"]) {
 }
 
 function seatRequest() {
-  const player = { playerId: node.player, name: "Ada", sessionEpoch: [1, 1] as const };
+  const player = { playerId: newPlayerId(), name: "Ada", sessionEpoch: [1, 1] as const };
   return { player, game: GameName.parse("pair"), options: {}, holdMs: 5_000 };
 }
 

@@ -6,7 +6,7 @@ import { FakeClock } from "../../shared/fake-clock.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { TestNode } from "../transport/test-node.ts";
-import { until } from "../transport/test-tickets.ts";
+import { newPlayerId, until } from "../transport/test-tickets.ts";
 import { drainRooms } from "./drain.ts";
 
 let settle: (() => void)[] = [];
@@ -35,7 +35,7 @@ async function drainingNode() {
   await node.matchmaker.reserve({
     kind: "seat",
     mode: "create",
-    player: { playerId: node.player, name: "Ada", sessionEpoch: [1, 1] },
+    player: { playerId: newPlayerId(), name: "Ada", sessionEpoch: [1, 1] },
     game: (await node.reserve("saving")).game,
     options: {},
     holdMs: 60_000,

@@ -34,13 +34,12 @@ import { LoadMeter } from "./load.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { createPrivatePort } from "./private-port.ts";
 import type { RegionRedis } from "./redis.ts";
+import { RefusalLog } from "./refusal-log.ts";
 import { RoomEpochs } from "./room-epochs.ts";
 import { holdsSession } from "./room-internals.ts";
 
 /** Tickets that were used and have not expired. */
 const CONSUMED_TICKETS_MAX = 65_536;
-/** Reasons for which messages were refused, in the log of one life. */
-const REFUSALS_LOGGED_MAX = 100;
 /** `onDispose` of all rooms may take this long after the drain's deadline. */
 export const SETTLE_MS = 10_000;
 
@@ -234,6 +233,7 @@ export class RegionNode {
       findRoom: (roomId) => this.#rooms.find(roomId),
       sessions: {
         arrived: (session, roomId) => this.#ledger.arrived(session, roomId),
+        rivals: (session, roomId) => this.#ledger.rivals(session, roomId),
         dropped: (sessionId) => this.#ledger.dropped(sessionId, clock.monotonicMs()),
         seated: (sessionId) => this.#ledger.get(sessionId) !== undefined,
         refused: (sessionId) => this.#ledger.left(sessionId),
@@ -251,7 +251,7 @@ export class RegionNode {
       seats: () => this.#ledger.counts(clock.monotonicMs()),
       rooms: () => this.#rooms.count,
     });
-    const refusals = new Set<string>();
+    const refusals = new RefusalLog(log);
     return {
       created(room, roomId, game) {
         // Its failures are handled inside.
@@ -272,11 +272,7 @@ export class RegionNode {
       },
       invalidMessage: (room, reason) => {
         invalidMessages.inc({ game: room.roomName });
-        const about = `${room.roomName}: ${reason}`;
-        // Each reason once: what clients send must not fill the log.
-        if (refusals.size >= REFUSALS_LOGGED_MAX || refusals.has(about)) return;
-        refusals.add(about);
-        log.info({ game: room.roomName, reason }, "a message was refused");
+        refusals.note(room.roomName, reason);
       },
     };
   }

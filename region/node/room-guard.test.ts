@@ -80,6 +80,7 @@ for (const [game, hook] of [
       node.failures.map(({ method }) => method),
       [hook],
     );
+    await until(() => room.state?.beats !== undefined, "the first state");
     const beats = room.state.beats;
     await until(() => room.state.beats > beats + 2, "more patches");
     await room.leave();

@@ -4,11 +4,16 @@
  */
 import type { Room } from "@colyseus/core";
 
+/** Colyseus' `Deferred`, as far as it matters here. */
+interface Reconnection {
+  reject(reason: unknown): void;
+}
+
 interface RoomInternals {
   /** By session: join options, auth, whether consumed, whether held for a dropped player. */
   readonly _reservedSeats: Record<string, [unknown, unknown, boolean?, boolean?] | undefined>;
   readonly _reservedSeatTimeouts: Record<string, NodeJS.Timeout | undefined>;
-  readonly _reconnections: Record<string, [sessionId: string, unknown] | undefined>;
+  readonly _reconnections: Record<string, [sessionId: string, Reconnection] | undefined>;
   readonly _listing: {
     /** Connected ones and reserved seats. */
     clients: number;
@@ -92,6 +97,13 @@ export function mayReturn(room: Room, sessionId: string, token: string): boolean
   const { _reservedSeats, _reconnections } = internals(room);
   if (_reservedSeats[sessionId]?.[3]) return _reconnections[token]?.[0] === sessionId;
   return room.clients.get(sessionId)?.reconnectionToken === token;
+}
+
+/** Gives up the seat that is kept for a dropped player, if there is one: as if its time were over. */
+export function dismissReturn(room: Room, sessionId: string): void {
+  for (const kept of Object.values(internals(room)._reconnections)) {
+    if (kept?.[0] === sessionId) kept[1].reject(false);
+  }
 }
 
 /** Calls back once the room's `onDispose` has settled, whichever way. */

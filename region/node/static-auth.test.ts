@@ -8,7 +8,7 @@ import { FakeClock } from "../../shared/fake-clock.ts";
 import { GameName } from "../../shared/ids.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { TestNode } from "../transport/test-node.ts";
-import { until } from "../transport/test-tickets.ts";
+import { newPlayerId, until } from "../transport/test-tickets.ts";
 import type { SeatAuthContext } from "./static-auth.ts";
 
 type StaticAuth = (token: unknown, options: unknown, context: SeatAuthContext) => unknown;
@@ -36,7 +36,7 @@ const node = new TestNode({
 before(() => node.start());
 after(() => node.stop());
 
-const player = { playerId: node.player, name: "Ada", sessionEpoch: [1, 1] as const };
+const player = { playerId: newPlayerId(), name: "Ada", sessionEpoch: [1, 1] as const };
 const request = { kind: "seat", player, mode: "joinOrCreate", holdMs: 5_000 } as const;
 
 test("it gets the options and the player, and its object is the client's auth", async () => {
@@ -96,6 +96,6 @@ test("a GameRoom's player is who the core says, whatever the class answers", asy
   const room = await node.join(seat);
   const game = node.rooms.find(seat.answer.roomId);
   assert.ok(game instanceof Game);
-  assert.equal(game.players.get(seat.answer.sessionId)?.id, node.player);
+  assert.equal(game.players.get(seat.answer.sessionId)?.id, node.playerOf(seat.answer.sessionId));
   await room.leave();
 });

@@ -257,6 +257,21 @@ test("a room goes on elsewhere: state, time, chance, ids, timers, listing and pl
   await restored.disconnect();
 });
 
+test("a player who was expected back, and comes anew instead, is not there twice", async () => {
+  const room = await makeDuel("anew");
+  room.grantEpoch([1, 1]);
+  await FakeClient.join(room, "s1", ada);
+  const snapshot = room.handOver();
+  await room.disconnect();
+  seen.length = 0;
+  const restored = await restoreRoom({ game: "duel", roomClass: Duel, roomId: "anew", snapshot });
+  restored.grantEpoch([1, 2]);
+  await FakeClient.join(restored, "s2", { ...ada, sessionEpoch: [1, 2] });
+  assert.deepEqual(seen, ["exit ada removed", "enter ada"]);
+  assert.deepEqual([...restored.players.keys()], ["s2"]);
+  await restored.disconnect();
+});
+
 test("a snapshot that is damaged makes no room", async () => {
   const room = await makeDuel("damaged");
   const snapshot = room.snapshot();

@@ -13,6 +13,7 @@ import {
   type Room,
 } from "@colyseus/core";
 import type { Schema } from "@colyseus/schema";
+import { compareEpochs } from "../../shared/epoch.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import type { SessionId } from "../../shared/ids.ts";
 import { CapturedRoom } from "./captured-room.ts";
@@ -97,8 +98,12 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (known && (known.client || known.id !== auth.data.playerId)) {
       throw new MeridianError("conflict", { message: "The session is in the room already." });
     }
-    if (known) await this.#resume(known, client, auth.data);
-    else await this.#enter(client, auth.data, options);
+    if (known) {
+      await this.#resume(known, client, auth.data);
+      return;
+    }
+    await this.#giveUpOlder(auth.data);
+    await this.#enter(client, auth.data, options);
   }
 
   override async onDrop(client: Client, code?: number): Promise<void> {
@@ -188,6 +193,15 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (!this.#roster.expecting) return;
     this.#disposesItself = this.autoDispose;
     this.autoDispose = false;
+  }
+
+  /** Whoever was expected back, and came anew instead, is not here twice. */
+  async #giveUpOlder({ playerId, sessionEpoch }: RoomAuth): Promise<void> {
+    for (const player of [...this.players.values()]) {
+      const older = compareEpochs(player.auth.sessionEpoch, sessionEpoch) < 0;
+      if (player.id !== playerId || !older || !this.expects(player.sessionId)) continue;
+      await this.#exit(player, "removed");
+    }
   }
 
   #unknownMessage(type: string): string {

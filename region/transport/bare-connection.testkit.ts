@@ -26,9 +26,10 @@ export class BareConnections {
 
   /** Takes a seat and joins; the join is not acknowledged yet. */
   async enter(game: string): Promise<Connection> {
-    const { ledger, player, rooms } = this.#node;
+    const { ledger, rooms } = this.#node;
     const { roomId, sessionId } = await this.#node.reserve(game);
-    ledger.arrived({ sessionId, playerId: player }, roomId);
+    const playerId = this.#node.playerOf(sessionId);
+    ledger.arrived({ sessionId, playerId, sessionEpoch: [1, 1] }, roomId);
     const socket = new ReadingSocket();
     const connection = new Connection({
       socket: socket as unknown as UwsSocket<unknown>,

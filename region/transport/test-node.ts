@@ -8,7 +8,7 @@ import { Client } from "@colyseus/sdk";
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import { type Clock, systemClock } from "../../shared/clock.ts";
-import { GameName, NodeId } from "../../shared/ids.ts";
+import { GameName, NodeId, type PlayerId, type SessionId } from "../../shared/ids.ts";
 import { createLog } from "../../shared/log.ts";
 import type { JoinMode, SeatReservation } from "../../shared/protocol/join.ts";
 import type { ReserveAnswer } from "../../shared/protocol/link.ts";
@@ -76,7 +76,7 @@ export class TestNode {
   aheadMs = 0;
   readonly #signer = generateKeyPairSync("ed25519");
   readonly #host: string;
-  readonly player = newPlayerId();
+  readonly #players = new Map<SessionId, PlayerId>();
 
   constructor(options: TestNodeOptions) {
     const {
@@ -126,6 +126,7 @@ export class TestNode {
       findRoom: (roomId) => rooms.find(roomId),
       sessions: {
         arrived: (session, roomId) => ledger.arrived(session, roomId),
+        rivals: (session, roomId) => ledger.rivals(session, roomId),
         dropped: (sessionId) => ledger.dropped(sessionId, clock.monotonicMs()),
         seated: (sessionId) => ledger.get(sessionId) !== undefined,
         refused: (sessionId) => ledger.left(sessionId),
@@ -171,10 +172,23 @@ export class TestNode {
     return metric?.values.find(({ labels }) => labels.kind === kind)?.value ?? 0;
   }
 
-  reserve(game: string, mode: JoinMode = "joinOrCreate", holdMs = 5_000): Promise<ReserveAnswer> {
-    const player = { playerId: this.player, name: "Ada", sessionEpoch: [1, 1] as const };
-    const name = GameName.parse(game);
-    return this.matchmaker.reserve({ kind: "seat", player, game: name, mode, options: {}, holdMs });
+  /** A seat for somebody new, or for that player. */
+  async reserve(
+    game: string,
+    mode: JoinMode = "joinOrCreate",
+    holdMs = 5_000,
+    playerId = newPlayerId(),
+  ): Promise<ReserveAnswer> {
+    const player = { playerId, name: "Ada", sessionEpoch: [1, 1] as const };
+    const seat = { kind: "seat", player, game: GameName.parse(game), mode, options: {} } as const;
+    const answer = await this.matchmaker.reserve({ ...seat, holdMs });
+    this.#players.set(answer.sessionId, playerId);
+    return answer;
+  }
+
+  /** Whose seat it is. */
+  playerOf(sessionId: SessionId): PlayerId {
+    return this.#players.get(sessionId) ?? newPlayerId();
   }
 
   /** A seat and the ticket for it, with whatever claims the test wants to be wrong. */
@@ -183,7 +197,7 @@ export class TestNode {
   }
 
   ticketFor(answer: ReserveAnswer, wrong: Partial<TicketClaims> = {}): TestSeat {
-    const claims = claimsFor(answer, this.player, wrong);
+    const claims = claimsFor(answer, this.playerOf(answer.sessionId), wrong);
     return this.seatWith(answer, claims, this.sign(claims));
   }
 

@@ -9,22 +9,25 @@
  *
  * Of two connections for one session the newer wins: a player who changed networks must not wait
  * for the half-open socket to time out. The newer is announced to the room first, then the older is
- * closed; the room hands the session over when it hears of that.
+ * closed; the room hands the session over when it hears of that. Of two sessions of one player in a
+ * room the newer wins as well: see `take-over.ts`.
  */
 import { type AuthContext, connectClientToRoom, type Room, Transport } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { describeKind, type ErrorKind, isFailure, MeridianError } from "../../shared/errors.ts";
-import type { PlayerId, RoomId, SessionId } from "../../shared/ids.ts";
+import type { RoomId, SessionId } from "../../shared/ids.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
-import { holdsSession } from "../node/room-internals.ts";
+import type { Session } from "../matchmaking/seat-ledger.ts";
+import { holdsSession, reholdSeat } from "../node/room-internals.ts";
 import { authContext } from "./auth-context.ts";
 import { answerFailure, refuseOtherRequests, serveBeacon } from "./beacon.ts";
 import type { Border } from "./border.ts";
-import { Connection } from "./connection.ts";
+import { Connection, ReadyState } from "./connection.ts";
 import { OpenSockets } from "./open-sockets.ts";
 import { RoomClient } from "./room-client.ts";
+import { type Rival, takeOver } from "./take-over.ts";
 import { TransportMetrics } from "./transport-metrics.ts";
 import { originAllowed, parseUpgrade, type UpgradeRequest } from "./upgrade-request.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -60,7 +63,9 @@ export interface TransportLimits {
 /** Who is told where a session stands; the seats are counted by it. */
 export interface SessionEvents {
   /** A ticket holder is at the door, or a dropped player is back. */
-  arrived(session: { sessionId: SessionId; playerId: PlayerId }, roomId: RoomId): void;
+  arrived(session: Session, roomId: RoomId): void;
+  /** The player's other sessions that are in that room. */
+  rivals(session: Session, roomId: RoomId): readonly Rival[];
   /** The connection is gone; the room may keep the seat for a while. */
   dropped(sessionId: SessionId): void;
   /** The room did not take the newcomer. */
@@ -281,13 +286,18 @@ export class UwsTransport extends Transport {
       waitingBytesMax: this.#options.limits.backpressureBytesMax,
     });
     this.#current.set(sessionId, connection);
-    sessions.arrived({ sessionId, playerId: entry.claims.sub }, roomId);
-    const entering = connectClientToRoom(room, client, entry.context, {
-      ...(entry.reconnectionToken && { reconnectionToken: entry.reconnectionToken }),
-      ...(entry.skipHandshake && { skipHandshake: true }),
-    });
-    older?.refuse("session_taken_over");
+    const { sub: playerId, sessionEpoch } = entry.claims;
+    const session = { sessionId, playerId, sessionEpoch };
+    sessions.arrived(session, roomId);
     try {
+      if (sessions.rivals(session, roomId).length > 0) {
+        await this.#takeOver(room, session, roomId, connection);
+      }
+      const entering = connectClientToRoom(room, client, entry.context, {
+        ...(entry.reconnectionToken && { reconnectionToken: entry.reconnectionToken }),
+        ...(entry.skipHandshake && { skipHandshake: true }),
+      });
+      older?.refuse("session_taken_over");
       await entering;
       this.#upkeep.entered(connection, client);
     } catch (err) {
@@ -298,6 +308,30 @@ export class UwsTransport extends Transport {
       if (!superseded && resuming) sessions.dropped(sessionId);
       else if (!superseded) sessions.refused(sessionId);
       this.#refuseEntry(connection, client, entry, err);
+    }
+  }
+
+  /** @throws {MeridianError} when the newcomer can't enter, or a still newer one has come meanwhile */
+  async #takeOver(
+    room: Room,
+    session: Session,
+    roomId: RoomId,
+    connection: Connection,
+  ): Promise<void> {
+    const { sessions, clock } = this.#options;
+    try {
+      await takeOver({
+        room,
+        sessionEpoch: session.sessionEpoch,
+        rivals: () => sessions.rivals(session, roomId),
+        close: (sessionId) => this.#current.get(sessionId)?.refuse("session_taken_over"),
+        clock,
+      });
+      if (connection.readyState !== ReadyState.OPEN) throw new MeridianError("session_taken_over");
+    } catch (error) {
+      // Its ticket is spent: nobody comes for that seat any more.
+      await reholdSeat(room, session.sessionId, 0);
+      throw error;
     }
   }
 

@@ -75,7 +75,7 @@ export const HeartbeatAnswer = z.object({
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
-/** A node asks to own a room it has made. Idempotent by `claimId`. */
+/** A node asks to own a room it has made. Idempotent by `claimId`, which is never used for another. */
 export const ClaimRequest = z.object({
   claimId: printableText(64).min(8),
   roomId: RoomId,

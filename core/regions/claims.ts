@@ -1,0 +1,41 @@
+/**
+ * Grants rooms to the nodes that made them. A claim id stands for one claim with its whole body: sent
+ * again it gets the same answer for as long as that claim holds the room, and a refusal afterwards.
+ */
+import type { Epoch } from "../../shared/epoch.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { ClaimRequest } from "../../shared/protocol/link.ts";
+import type { Tx } from "../db/database.ts";
+import * as store from "./region-store.ts";
+
+/** @throws {MeridianError} `conflict`, `fenced` */
+export async function grantClaim(
+  tx: Tx,
+  claim: store.RegionClaim,
+  coreTerm: number,
+  claimedAt: Date,
+): Promise<Epoch> {
+  const before = await store.selectClaim(tx, claim.claimId);
+  if (before) return answerAgain(claim, before);
+  const granted = await store.claimRoom(tx, claim, coreTerm, claimedAt);
+  if (!granted) {
+    // Whoever holds the room may have come by this very claim, sent twice at once.
+    const twin = await store.selectClaim(tx, claim.claimId);
+    if (twin) return answerAgain(claim, twin);
+    throw new MeridianError("fenced", { message: "The room has another owner." });
+  }
+  // Its id went to another room at this moment: the room is not granted after all.
+  if (!(await store.insertClaim(tx, claim))) throw new MeridianError("conflict");
+  return granted;
+}
+
+/** The answer to a claim that was granted before. Pure. */
+export function answerAgain(claim: ClaimRequest, granted: store.ClaimRow): Epoch {
+  const same =
+    granted.room_id === claim.roomId &&
+    granted.game === claim.game &&
+    granted.node_id === claim.nodeId;
+  if (!same) throw new MeridianError("conflict");
+  if (granted.holds) return store.epochOf(granted);
+  throw new MeridianError("fenced", { message: "The room ended after this claim." });
+}
