@@ -45,6 +45,7 @@ const catalogue = {
   too_many_messages: entry(429, 4429, false, "Too many messages a second."),
   session_taken_over: entry(409, 4408, false, "You logged in elsewhere."),
   resync: entry(503, 4010, true, "The connection could not keep up; reconnect for a fresh state."),
+  not_prepared: entry(500, 4400, false, "The game could not load what it needs to start."),
   going_away: entry(503, 1001, true, "The server is going away; reconnect."),
   region_full: entry(503, 4429, true, "Every region is full."),
   no_region: entry(503, 4503, true, "No region can take players right now."),

@@ -121,7 +121,8 @@ test("new guests past the limit are told when to come back; known ones have a li
   }
   const refused = await send({});
   assert.equal(refused.status, 429);
-  assert.equal(refused.headers.get("retry-after"), "10");
+  // Less than the whole period when the burst itself took a while.
+  assert.match(refused.headers.get("retry-after") ?? "", /^([1-9]|10)$/);
   assert.equal((await refused.json()).error.kind, "too_many_requests");
   const [secret] = secrets;
   for (let n = 0; n < 2; n += 1) assert.equal((await send({ secret })).status, 200);

@@ -124,7 +124,8 @@ test("guests made on the fly are limited like any, and told when to come back", 
     assert.ok(error instanceof Error && "code" in error && "headers" in error);
     assert.ok(error.headers instanceof Headers);
     assert.equal(error.code, 526);
-    assert.equal(error.headers.get("retry-after"), "10");
+    // Less than the whole period when the burst itself took a while.
+    assert.match(error.headers.get("retry-after") ?? "", /^([1-9]|10)$/);
     return true;
   });
 });

@@ -133,11 +133,7 @@ function reachableCopy(installed: string, version: string, runAs: RunAs): string
 }
 
 function copyInto(parent: string, installed: string, version: string, runAs: RunAs): string {
-  mkdirSync(parent, { recursive: true, mode: 0o755 });
-  chmodSync(parent, 0o755);
-  const { uid, mode } = statSync(parent);
-  // In a folder that anyone may write to, these programs could be swapped for others.
-  if (uid !== 0 || (mode & 0o022) !== 0) throw new Error(`${parent} is not root's alone`);
+  makeOwnFolder(parent);
   const copy = join(parent, `postgresql-${version}-${platformName()}`);
   if (!existsSync(copy)) {
     const half = mkdtempSync(join(parent, "half-"));
@@ -160,6 +156,26 @@ function copyInto(parent: string, installed: string, version: string, runAs: Run
   const problem = runProblem(copy, runAs);
   if (problem !== undefined) throw new Error(`${copy}: ${problem}`);
   return copy;
+}
+
+/**
+ * A folder that only this process's user, root, may write to: in another, these programs could be
+ * swapped for others. It is looked at before anything is done to it, and not through links: in a shared
+ * temporary folder anybody may have put anything under that name first.
+ * @throws when what is there is not such a folder
+ */
+export function makeOwnFolder(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  }
+  const found = lstatSync(path);
+  const isOwn = found.isDirectory() && found.uid === process.getuid?.();
+  if (!isOwn || (found.mode & 0o022) !== 0) throw new Error(`${path} is not this user's alone`);
+  // The umask may have taken away what the server's user needs.
+  chmodSync(path, 0o755);
 }
 
 function isRunnable(nativeDir: string, runAs: RunAs): boolean {

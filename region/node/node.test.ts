@@ -3,14 +3,18 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
+import { createAuthority } from "../../infra/private-link/authority.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { readConfig } from "../../shared/config.ts";
 import type { Epoch } from "../../shared/epoch.ts";
+import { MeridianError } from "../../shared/errors.ts";
 import { GameName, NodeId } from "../../shared/ids.ts";
 import { startAll, stopAll } from "../../shared/lifecycle.ts";
+import { LinkIdentity } from "../../shared/link/identity.ts";
+import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
-import type { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { Done, type ReserveAnswer } from "../../shared/protocol/link.ts";
 import { regionSettings } from "../config.ts";
 import { TEST_REGION, TestCore } from "../link/test-core.ts";
 import {
@@ -175,4 +179,119 @@ test("claims that hang, all together, hold up no heartbeat", async () => {
     outcomes?.values.map(({ labels }) => labels.outcome),
     ["answered"],
   );
+});
+
+async function readiness({ node }: Running): Promise<[status: number, obstacles: string[]]> {
+  const response = await fetch(`http://${node.addresses().private}/readyz`);
+  const { obstacles } = (await response.json()) as { obstacles: string[] };
+  return [response.status, obstacles];
+}
+
+/** Asks again and again; the test's own time limit ends it. */
+async function untilReadiness(node: Running, status: number): Promise<void> {
+  while ((await readiness(node))[0] !== status) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("nobody but the core gets an answer on the link", async () => {
+  const { link } = await start();
+  const call = {
+    address: link,
+    peer: { role: "region", regionId: TEST_REGION },
+    path: "/link/drain",
+    body: { state: "draining" },
+    answer: Done,
+    deadlineMs: 5_000,
+  } as const;
+  const neighbour = new LinkClient(new LinkIdentity(await core.credentialsOf("elsewhere")));
+  await assert.rejects(neighbour.call(call), { kind: "forbidden" });
+  const authority = await createAuthority();
+  const { ca } = core.regionIdentity.current;
+  const forged = { ca, ...(await authority.issue({ role: "core" })) };
+  const stranger = new LinkClient(new LinkIdentity(forged));
+  await assert.rejects(stranger.call(call), { kind: "unavailable" });
+  await core.reserve(link, { ...seat, game: gated });
+  await Promise.all([neighbour.stop(), stranger.stop()]);
+});
+
+test("without a lease no seat is granted, players play on, and the next answer mends it", async () => {
+  const node = await start();
+  const room = await node.join(await core.reserve(node.link, { ...seat, game: gated }));
+  assert.deepEqual(await readiness(node), [200, []]);
+  core.heartbeatFailure = new MeridianError("unavailable");
+  await untilReadiness(node, 503);
+  assert.deepEqual(await readiness(node), [503, ["no lease: the core does not answer"]]);
+  const refused = core.reserve(node.link, { ...seat, game: gated });
+  await assert.rejects(refused, { kind: "unavailable" });
+  const echoed = new Promise((resolve) => room.onMessage("echo", resolve));
+  room.send("echo", "still here");
+  assert.equal(await echoed, "still here");
+  core.heartbeatFailure = undefined;
+  await untilReadiness(node, 200);
+  await core.reserve(node.link, { ...seat, game: gated });
+  await room.leave();
+});
+
+test("an operator's drain takes no new players, says so, and can be undone", async () => {
+  const node = await start();
+  core.wanted = "draining";
+  await core.drain(node.link, { state: "draining" });
+  assert.deepEqual(await readiness(node), [503, ["draining"]]);
+  await assert.rejects(core.reserve(node.link, { ...seat, game: gated }), { kind: "region_full" });
+  await until(() => core.heartbeats.at(-1)?.state === "draining", "a heartbeat that says so");
+  core.wanted = "active";
+  await until(() => core.heartbeats.at(-1)?.state === "active", "the end of the drain");
+  await core.reserve(node.link, { ...seat, game: gated });
+});
+
+test("a seat that is released is free again", async () => {
+  const node = await start();
+  const answer = await core.reserve(node.link, { ...seat, game: gated });
+  await until(() => core.heartbeats.at(-1)?.reserved === 1, "the seat in a heartbeat");
+  await core.release(node.link, answer);
+  await until(() => core.heartbeats.at(-1)?.reserved === 0, "its end");
+});
+
+test("the operators' port: alive, why it is not ready, metrics", async () => {
+  const node = await start();
+  node.redis = "down";
+  assert.deepEqual(await readiness(node), [503, ["redis is down"]]);
+  const address = `http://${node.node.addresses().private}`;
+  assert.equal((await fetch(`${address}/healthz`)).status, 200);
+  const metrics = await (await fetch(`${address}/metrics`)).text();
+  for (const line of ["meridian_region_lease_held 1", "meridian_region_players 0"]) {
+    assert.ok(metrics.includes(line), line);
+  }
+});
+
+test("a stop is announced, sends players away, and waits for rooms and the core's word", async () => {
+  const node = await start();
+  const answer = await core.reserve(node.link, { ...seat, game: gated });
+  const room = await node.join(answer);
+  room.reconnection.enabled = false;
+  const left = new Promise((resolve) => room.onLeave(resolve));
+  const beats = core.heartbeats.length;
+  await node.stop();
+  running = undefined;
+  assert.equal(await left, 1001);
+  assert.ok(disposed.includes(answer.roomId), "its onDispose has settled");
+  const states = core.heartbeats.slice(beats).map(({ state }) => state);
+  assert.ok(
+    states.every((state, index) => state === "draining" || index === 0),
+    states.join(),
+  );
+  const reported = core.heartbeats.flatMap(({ endedRooms }) => endedRooms);
+  assert.ok(reported.includes(answer.roomId), "the core knows that the room ended");
+});
+
+test("a node that the core knows a newer life of grants nothing and is told once", async () => {
+  const node = await start();
+  core.heartbeatFailure = new MeridianError("stale_incarnation");
+  await until(() => node.superseded > 0, "the core's word");
+  const refused = core.reserve(node.link, { ...seat, game: gated });
+  await assert.rejects(refused, { kind: "unavailable" });
+  await node.stop();
+  running = undefined;
+  assert.equal(node.superseded, 1);
 });

@@ -33,6 +33,7 @@ export class Account {
   readonly #options: AccountOptions;
   #tokens: (TokenPair & { readonly renewAtMs: number }) | undefined;
   #renewal: Promise<TokenPair> | undefined;
+  #loggingIn: Promise<Player> | undefined;
 
   constructor(options: AccountOptions) {
     this.#options = options;
@@ -42,8 +43,15 @@ export class Account {
     return this.#tokens;
   }
 
-  /** Logs in as the guest in the storage, or as a new one. */
-  async logIn(name?: string): Promise<Player> {
+  /** Logs in as the guest in the storage, or as a new one. Callers at once share one log-in. */
+  logIn(name?: string): Promise<Player> {
+    this.#loggingIn ??= this.#logInOnce(name).finally(() => {
+      this.#loggingIn = undefined;
+    });
+    return this.#loggingIn;
+  }
+
+  async #logInOnce(name?: string): Promise<Player> {
     const { storage, shared } = this.#options;
     let device = storage.getItem(DEVICE_KEY);
     if (device && !shared && !(await claimTab(`meridian-${device}`))) {
@@ -80,7 +88,8 @@ export class Account {
     try {
       return await call(tokens.accessToken);
     } catch (error) {
-      if (!isFailure(error, "token_expired")) throw error;
+      // `unauthorized` where the core has other keys than before: the refresh token still tells who.
+      if (!isFailure(error, "token_expired") && !isFailure(error, "unauthorized")) throw error;
       // Another caller may have renewed it meanwhile.
       const current = this.#tokens?.accessToken === tokens.accessToken ? undefined : this.#tokens;
       return call((current ?? (await this.#renew())).accessToken);

@@ -264,3 +264,76 @@ test("a core that can't be reached, or answers nonsense, is unavailable", async 
     (error) => isFailure(error, "too_many_requests") && error.retryAfterMs === 3_000,
   );
 });
+
+test("four log-ins at once make one guest", async () => {
+  const meridian = client();
+  await Promise.all([1, 2, 3, 4].map(() => meridian.logIn()));
+  assert.equal(world.count("/v1/guests"), 1);
+});
+
+test("a storage that throws costs the memory of it, not the log-in", async () => {
+  const refuse = () => {
+    throw new DOMException("full", "QuotaExceededError");
+  };
+  const storage = { getItem: refuse, setItem: refuse, removeItem: refuse };
+  const meridian = client({ storage });
+  await meridian.logIn();
+  await meridian.logIn();
+  const [, again] = world.asked.filter(({ path }) => path === "/v1/guests");
+  assert.equal(again?.body.secret, SECRET);
+});
+
+test("a listener that throws is reported, and holds up neither the join nor the others", async (t) => {
+  const reported: unknown[] = [];
+  Object.assign(globalThis, { reportError: (error: unknown) => reported.push(error) });
+  t.after(() => Reflect.deleteProperty(globalThis, "reportError"));
+  const phases: string[] = [];
+  const play = await client().join("arena", {
+    onConnection: () => {
+      throw new Error("the game's own mistake");
+    },
+  });
+  play.onConnection(({ phase }) => phases.push(phase));
+  await play.leave();
+  assert.deepEqual(phases, ["left"]);
+  assert.equal(reported.length, 4, "joining, connecting, playing, left");
+});
+
+test("an access token of former keys is renewed, not the end", async () => {
+  const meridian = client();
+  await meridian.logIn();
+  world.script = ({ path, authorization }) =>
+    path === "/v1/join" && authorization === "Bearer access-1"
+      ? new MeridianError("unauthorized")
+      : undefined;
+  const play = await meridian.join("arena");
+  assert.equal(play.connection.phase, "playing");
+  await play.leave();
+});
+
+test("what a game can't prepare is told once, and takes no second seat", async () => {
+  let prepared = 0;
+  const prepare = async () => {
+    prepared += 1;
+    throw new Error("no textures");
+  };
+  await assert.rejects(client().join("arena", { prepare }), failure("not_prepared"));
+  assert.equal(prepared, 1);
+  assert.equal(world.count("/v1/join"), 1);
+});
+
+test("a rejoin right after leaving keeps its room, however slowly the former one let go", async () => {
+  const clock = new FakeClock();
+  const play = await client({ clock }).join("arena");
+  world.ignoresLeaving = true;
+  const leaving = play.leave();
+  await setImmediate();
+  world.ignoresLeaving = false;
+  await play.rejoin();
+  await leaving;
+  clock.advance(1_000);
+  assert.equal(play.connection.phase, "playing");
+  assert.equal(play.send("move"), true);
+  await until("the move arrives", () => world.received.includes("move"));
+  await play.leave();
+});

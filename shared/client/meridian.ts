@@ -20,7 +20,7 @@ import type { RetryBudget } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import { Play } from "./play.ts";
 import { measureRoundTrips } from "./round-trips.ts";
-import { type KeyValueStorage, pickStorage } from "./storage.ts";
+import { type KeyValueStorage, pickStorage, tolerant } from "./storage.ts";
 
 const MEASURED_FOR_MS = 60_000;
 const LOG_IN_BUDGET: RetryBudget = { attemptsMax: 5, totalMs: 15_000 };
@@ -71,7 +71,7 @@ export class Meridian {
     this.#random = random;
     this.#account = new Account({
       api: this.#api,
-      storage: storage ?? pickStorage(remember),
+      storage: storage ? tolerant(storage) : pickStorage(remember),
       shared: remember || storage !== undefined,
       budget: options.logInBudget ?? LOG_IN_BUDGET,
       clock,
@@ -155,6 +155,7 @@ export class Meridian {
     const renew = async () => {
       try {
         kept = await this.#seatFrom("/v1/join/renew", { ticket: kept.ticket });
+        failure = undefined;
       } catch (error) {
         failure = error;
       }
@@ -162,6 +163,8 @@ export class Meridian {
     const cancel = this.#clock.every(seat.ticketExpiresInMs / 2, () => void renew());
     try {
       await prepared;
+    } catch (cause) {
+      throw new MeridianError("not_prepared", { cause });
     } finally {
       cancel();
     }

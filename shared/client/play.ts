@@ -159,7 +159,7 @@ export class Play<State> {
     if (state.activity === "none") this.#unwatch();
     if (state.view === before.view) return;
     if (state.view.phase === "playing") this.#sendKept();
-    for (const listener of this.#connectionListeners) listener(state.view);
+    tell(this.#connectionListeners, (listener) => listener(state.view));
   }
 
   #setWake(atMs: number, nowMs: number): void {
@@ -209,6 +209,8 @@ export class Play<State> {
   }
 
   #newRoom(seat: JoinAnswer): SessionRoom<State> {
+    // A former room that has not answered the leaving yet is not waited for any more.
+    this.#gone?.();
     this.#room?.retire();
     return new SessionRoom<State>(seat.reservation, {
       opened: () => this.#dispatch({ type: "opened" }),
@@ -218,10 +220,10 @@ export class Play<State> {
         this.#dispatch({ type: "closed", code, reason });
       },
       changed: (state) => {
-        for (const listener of this.#stateListeners) listener(state);
+        tell(this.#stateListeners, (listener) => listener(state));
       },
       message: (type, payload) => {
-        for (const listener of this.#messageListeners.get(type) ?? []) listener(payload);
+        tell(this.#messageListeners.get(type) ?? [], (listener) => listener(payload));
       },
     });
   }
@@ -231,11 +233,13 @@ export class Play<State> {
   }
 
   #sayLeave(): void {
-    this.#room?.sayLeave();
+    // By the deadline `rejoin()` may have put another room in its place.
+    const room = this.#room;
+    room?.sayLeave();
     const leaving = this.#gone;
     const letGo = () => {
       cancel();
-      this.#room?.retire();
+      room?.retire();
       leaving?.();
     };
     const cancel = this.#options.clock.after(LEAVE_DEADLINE_MS, letGo);
@@ -244,6 +248,27 @@ export class Play<State> {
 
   #sendKept(): void {
     for (const { type, payload } of this.#kept.splice(0)) this.#room?.send(type, payload);
+  }
+}
+
+/** One that throws is reported as an uncaught error, and the others are told all the same. */
+function tell<T>(listeners: Iterable<T>, call: (listener: T) => void): void {
+  for (const listener of listeners) {
+    try {
+      call(listener);
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+/** As a browser does it for a listener of its own; elsewhere the error is thrown where nobody waits. */
+function report(error: unknown): void {
+  if ("reportError" in globalThis) globalThis.reportError(error);
+  else {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

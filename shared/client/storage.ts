@@ -19,10 +19,38 @@ const CLAIM_MS = 500;
 export function pickStorage(remember: boolean): KeyValueStorage {
   try {
     const storage = remember ? globalThis.localStorage : globalThis.sessionStorage;
-    if (storage && "document" in globalThis) return storage;
+    if (storage && "document" in globalThis) return tolerant(storage);
   } catch {
     // A browser that forbids storage to this page throws here; such a guest lives until a reload.
   }
+  return memory();
+}
+
+/** A storage that is full or forbidden costs the memory of it, not the log-in. */
+export function tolerant(storage: KeyValueStorage): KeyValueStorage {
+  const kept = memory();
+  const attempt = <T>(use: (one: KeyValueStorage) => T): T => {
+    try {
+      return use(storage);
+    } catch {
+      // What the browser would not take is in `kept` until the reload.
+      return use(kept);
+    }
+  };
+  return {
+    getItem: (key) => kept.getItem(key) ?? attempt((one) => one.getItem(key)),
+    setItem(key, value) {
+      kept.setItem(key, value);
+      attempt((one) => one.setItem(key, value));
+    },
+    removeItem(key) {
+      kept.removeItem(key);
+      attempt((one) => one.removeItem(key));
+    },
+  };
+}
+
+function memory(): KeyValueStorage {
   const entries = new Map<string, string>();
   return {
     getItem: (key) => entries.get(key) ?? null,

@@ -1,5 +1,6 @@
 /** The arena's page: wires the session, the scene, the hands and the panels together. */
 import "../../../../shared/client/no-eval.ts";
+import { pickStorage } from "../../../../shared/client/storage.ts";
 import type { Point } from "../arena-map.ts";
 import { element } from "./dom.ts";
 import type { ArenaHooks, ShownPlayer } from "./hooks.ts";
@@ -21,6 +22,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const parameters = new URLSearchParams(location.search);
 const url = parameters.get("core") ?? location.origin;
 
+const remembered = pickStorage(true);
 const scene = new Scene(Math.random, still);
 const renderer = new Renderer(canvas, still);
 const input = new Input();
@@ -67,7 +69,7 @@ function showPanels(): void {
 
 function welcome(): void {
   const field = element("name") as HTMLInputElement;
-  const known = parameters.get("name") ?? localStorage.getItem(NAME_KEY);
+  const known = parameters.get("name") ?? remembered.getItem(NAME_KEY);
   field.value = known ?? randomName(Math.random);
   element("rename").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -76,7 +78,7 @@ function welcome(): void {
   field.addEventListener("change", () => {
     const name = field.value.trim();
     if (name === "") return;
-    localStorage.setItem(NAME_KEY, name);
+    remembered.setItem(NAME_KEY, name);
     // A refusal leaves the old name on the screen.
     void session.rename(name);
   });

@@ -35,6 +35,7 @@ export class ArenaSession {
   #roundTripsMs: Readonly<Record<string, number>> = {};
   #notice: Notice | undefined;
   #lostRegion = "";
+  #entering = false;
 
   /**
    * @param changed called when anything but the game's state changed
@@ -98,6 +99,9 @@ export class ArenaSession {
    * @param friendsRoom tried first
    */
   async enter(name: string, friendsRoom?: string): Promise<void> {
+    // A second click must not take a second seat.
+    if (this.#entering) return;
+    this.#entering = true;
     this.#notice = undefined;
     try {
       if (!this.meridian.player) await this.meridian.logIn({ name });
@@ -106,6 +110,8 @@ export class ArenaSession {
       if (!isFailure(error)) throw error;
       this.#notice ??= { kind: "over", why: error.message };
       this.#changed();
+    } finally {
+      this.#entering = false;
     }
   }
 
