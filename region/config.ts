@@ -109,15 +109,15 @@ export const regionSettings = {
     schema: textOrNothing,
     default: "",
     description:
-      "File in which a node that gets SIGUSR2 leaves its rooms before it ends, for its next start to " +
-      "go on with; empty: the signal does nothing.",
+      "File in which a node that gets SIGUSR2 leaves its rooms before it ends, for its next " +
+      "start to go on with; empty: the signal does nothing.",
   },
   PREDECESSOR_PID: {
     schema: as.wholeNumber,
     default: "0",
     description:
-      "Process of this node's former life: once the code is loaded, it is told to hand over and waited " +
-      "for; 0: there is none.",
+      "Process of this node's former life: once the code is loaded, it is told to hand over " +
+      "and waited for; 0: there is none.",
   },
   LOG_LEVEL: {
     schema: as.text,

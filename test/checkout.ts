@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * The tree as it is now, with its dependencies, in a new folder only its owner can enter. Whoever asks
- * for it removes it.
+ * The tree as it is now, with its dependencies, in a new folder only its owner can enter. Whoever
+ * asks for it removes it.
  */
 export function makeCheckout(owner?: number): string {
   const dir = mkdtempSync(join(tmpdir(), "meridian-checkout-"));

@@ -1,4 +1,6 @@
-/** Executes docs/your-first-game.md as a reader would, with two players in while the code changes. */
+/**
+ * Executes docs/your-first-game.md as a reader would, with two players in while the code changes.
+ */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";

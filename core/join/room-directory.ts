@@ -2,8 +2,9 @@
  * Which node runs a room. Claimed rooms are in the database; plain Colyseus rooms claim nothing, so the
  * core also remembers, in memory, where it got seats lately: the last `ROOMS_MAX` rooms.
  *
- * A room that its owner released is on its way to the next one, which claims it within a second or two.
- * Whoever asks for it waits that long; all who wait for one room share one look at the database.
+ * A room that its owner released is on its way to the next one, which claims it within a second or
+ * two. Whoever asks for it waits that long; all who wait for one room share one look at the
+ * database.
  */
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";

@@ -61,7 +61,7 @@ function unknownGame(regions: readonly RegionRecord[], game: GameName): Meridian
   );
   const known = [...games].sort().slice(0, GAMES_SHOWN_MAX).join(", ");
   const message =
-    `No region runs a game "${game}" (they run: ${known || "none"}): correct the name, or add the ` +
-    "game to region/games/games.ts.";
+    `No region runs a game "${game}" (they run: ${known || "none"}): correct the name, or ` +
+    "add the game to region/games/games.ts.";
   return new MeridianError("unknown_game", { message });
 }

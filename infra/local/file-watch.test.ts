@@ -11,7 +11,7 @@ const dir = mkdtempSync(join(tmpdir(), "meridian-watch-"));
 after(() => rmSync(dir, { recursive: true }));
 const write = (path: string, text: string) => writeFileSync(join(dir, path), text);
 
-test("every way of saving is noticed, in new folders too; tests and scratch files are not", async () => {
+test("every way of saving is noticed, but of tests and scratch files", async () => {
   mkdirSync(join(dir, "duel"));
   write("duel/rules.ts", "1");
   write("duel/room.ts", "1");

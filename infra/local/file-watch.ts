@@ -1,6 +1,6 @@
 /**
- * Tells which files of a folder changed. The system's notices only say when to look; what changed is
- * found by comparing, because editors save in many ways: in place, by a rename, twice in a row.
+ * Tells which files of a folder changed. The system's notices only say when to look; what changed
+ * is found by comparing, because editors save in many ways: in place, by a rename, twice in a row.
  */
 import { readdirSync, statSync, watch } from "node:fs";
 import { join, relative } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * Shows on the terminal what game code did wrong, as it happens: of a node's log the lines about failed
- * rooms and refused messages, each as one line with the place in the game's file. The same line is shown
- * once until the code changed, since a tick that fails does so 20 times a second.
+ * Shows on the terminal what game code did wrong, as it happens: of a node's log the lines about
+ * failed rooms and refused messages, each as one line with the place in the game's file. The same
+ * line is shown once until the code changed, since a tick that fails does so 20 times a second.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { relative } from "node:path";

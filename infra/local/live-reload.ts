@@ -1,6 +1,6 @@
 /**
- * Put into the pages of the local world: reloads an open page when it was built anew. By polling, so
- * that it needs no server of its own and survives a restart of the core.
+ * Put into the pages of the local world: reloads an open page when it was built anew. By polling,
+ * so that it needs no server of its own and survives a restart of the core.
  */
 const LOOK_EVERY_MS = 500;
 

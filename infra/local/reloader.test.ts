@@ -66,7 +66,7 @@ test("a change of a page alone leaves the nodes alone", async () => {
   assert.deepEqual(done, ["pages"]);
 });
 
-test("code that does not run, or a page that is not built, is told and changes nothing", async () => {
+test("code that does not run, and a page that is not built, change nothing", async () => {
   const { lines, done, failing, reloader } = world();
   failing.set("tianjin", new StartError("exit 1", "duel-rules.ts:3: SyntaxError: no", "a.log"));
   failing.set("pages", new Error("the page can't be built: main.ts:1:2: ERROR"));

@@ -1,7 +1,7 @@
 /**
- * Brings saved code of games into the running world, with the players still in: pages are built anew,
- * and each region's node is succeeded by one that runs the new code and goes on with the rooms. What
- * can't be built or loaded is told with its file and line, and what ran before runs on.
+ * Brings saved code of games into the running world, with the players still in: pages are built
+ * anew, and each region's node is succeeded by one that runs the new code and goes on with the
+ * rooms. What can't be built or loaded is told with its file and line, and what ran before runs on.
  *
  * One reload at a time; what is saved meanwhile makes the next one.
  */

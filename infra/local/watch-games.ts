@@ -1,5 +1,6 @@
 /**
- * Watches the games of a world that runs: reloads what is saved, and shows what goes wrong in game code.
+ * Watches the games of a world that runs: reloads what is saved, and shows what goes wrong in game
+ * code.
  */
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../shared/clock.ts";

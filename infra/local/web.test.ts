@@ -42,7 +42,7 @@ test("each page is bundled with what it imports, and its other files come along"
   }
 });
 
-test("a live page looks for its next build, which has another id only when it differs", async () => {
+test("a live page looks for its next build, known by its id", async () => {
   write("duel/page/main.ts", "document.title = 'Duel';");
   await build(true);
   assert.match(built("games/duel/main.js"), /build-id/);

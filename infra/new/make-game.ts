@@ -1,6 +1,6 @@
 /**
- * Makes a game from `region/games/template`, which is a real game with a test of its own: every file is
- * copied, with the game's name in place of the template's.
+ * Makes a game from `region/games/template`, which is a real game with a test of its own: every
+ * file is copied, with the game's name in place of the template's.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -12,7 +12,9 @@ export interface RoomReleaseOptions {
   readonly nodeId: NodeId;
 }
 
-/** @throws {MeridianError} `unavailable`, `timeout`, …: rooms named in earlier calls are released */
+/**
+ * @throws {MeridianError} `unavailable`, `timeout`, …: rooms named in earlier calls are released
+ */
 export async function releaseRooms(
   { client, coreAddress, nodeId }: RoomReleaseOptions,
   roomIds: readonly RoomId[],

@@ -1,6 +1,6 @@
 /**
- * The file in which a node leaves its rooms for its next life: written whole or not at all, and taken
- * once, because a room that is restored twice would play its past again.
+ * The file in which a node leaves its rooms for its next life: written whole or not at all, and
+ * taken once, because a room that is restored twice would play its past again.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { pack, unpack } from "msgpackr";
@@ -43,8 +43,8 @@ export function writeHandOver(path: string, handed: Handed, nowMs: number): void
 }
 
 /**
- * What the former life left, and no longer than `RELEASED_ROOM_MS` ago: past that the core has given
- * those rooms up.
+ * What the former life left, and no longer than `RELEASED_ROOM_MS` ago: past that the core has
+ * given those rooms up.
  * @throws when there is a file that is not ours; it is gone then, as after a success
  */
 export function takeHandOver(path: string, nowMs: number): Handed | undefined {

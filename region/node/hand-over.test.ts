@@ -94,7 +94,7 @@ async function formerLife() {
   return { seat, roomId };
 }
 
-test("the next life goes on with the room, and the player comes back to the same seat", async () => {
+test("the next life goes on with the room and with the player's seat", async () => {
   const { seat, roomId } = await formerLife();
   node = new TestNode({ games: { count: Count } });
   await node.start();

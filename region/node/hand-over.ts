@@ -1,7 +1,7 @@
 /**
- * How a node's rooms outlive its process: on SIGUSR2 it leaves them in a file, and its next life goes
- * on with them, under the same ids and with the same sessions. A deploy on the spot uses it, and the
- * local world whenever the code of a game was saved.
+ * How a node's rooms outlive its process: on SIGUSR2 it leaves them in a file, and its next life
+ * goes on with them, under the same ids and with the same sessions. A deploy on the spot uses it,
+ * and the local world whenever the code of a game was saved.
  *
  *     give:  no new seats → released at the core → captured, silent → written → players sent off
  *     take:  restored → seats for the players who were there → claimed, as every room is

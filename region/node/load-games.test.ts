@@ -19,7 +19,7 @@ function load(name: string, text: string) {
   return { shown, loading: loadGames(["*"], async () => (await import(path)).games) };
 }
 
-test("a syntax error, a wrong import and a throw at import are told with file and line", async () => {
+test("what fails at import is told with file and line", async () => {
   const mistakes: [string, string, RegExp][] = [
     ["syntax.ts", "export const a = 1;\nexport const games = {;\n", /:2: SyntaxError: /],
     ["missing.ts", 'import { x } from "node:fs";\nexport const games = { x };\n', /:1: Synt.*'x'/],

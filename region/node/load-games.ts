@@ -11,7 +11,10 @@ import type { RoomClass } from "./room-guard.ts";
 
 /** Stands for every game in the table. */
 const ALL = "*";
-/** As in `file:///a/b.ts:3:7` and in `/a/b.ts:3`, where Node begins what it says of a syntax error. */
+/**
+ * As in `file:///a/b.ts:3:7` and in `/a/b.ts:3`, where Node begins what it says of a syntax
+ * error.
+ */
 const PLACE = /(?:file:\/\/)?(\/[^\s:()]+\.ts):(\d+)/;
 const IMPORTER = /imported from (\/\S+\.ts)/;
 

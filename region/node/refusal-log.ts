@@ -1,4 +1,7 @@
-/** Logs why messages of players were refused: each reason once, so that clients can't fill the log. */
+/**
+ * Logs why messages of players were refused: each reason once, so that clients can't fill the
+ * log.
+ */
 import type { Logger } from "pino";
 
 /** Reasons in one life of the node; later ones are only counted. */

@@ -230,8 +230,8 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     const handle = Object.hasOwn(this.timers, name) ? this.timers[name] : undefined;
     if (!handle) {
       const message =
-        `${this.#className}.timers has no "${name}", which the code before it had scheduled: keep ` +
-        "it there for as long as such rooms live";
+        `${this.#className}.timers has no "${name}", which the code before it had scheduled: ` +
+        "keep it there for as long as such rooms live";
       throw new RoomStateError("schema_mismatch", message);
     }
     return handle(data);

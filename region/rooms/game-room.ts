@@ -137,8 +137,8 @@ export abstract class GameRoom<S extends Schema = Schema>
   }
 
   /**
-   * @internal the room as it is, for its next owner: no game code runs here from now on, and whoever
-   * loses their connection has not left
+   * @internal the room as it is, for its next owner: no game code runs here from now on, and
+   * whoever loses their connection has not left
    */
   handOver(): Uint8Array {
     const snapshot = this.snapshot();
@@ -206,9 +206,10 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   #unknownMessage(type: string): string {
     const known = Object.keys(this.messages ?? {}).join(", ") || "none";
+    const named = type.slice(0, TYPE_LENGTH_MAX);
     return (
-      `${this.constructor.name}.messages has no "${type.slice(0, TYPE_LENGTH_MAX)}" (it has: ${known}): ` +
-      "add it there, or correct the client"
+      `${this.constructor.name}.messages has no "${named}" (it has: ${known}): add it there, ` +
+      "or correct the client"
     );
   }
 

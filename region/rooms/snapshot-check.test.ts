@@ -99,8 +99,8 @@ test("refuses properties that are not fields, unless the class calls them transi
   }
   const State = schema({ units: t.map(Unit) }, "Locals");
   const advice =
-    "is not a field of the schema, so it is not copied; declare it there, or, when the constructor " +
-    "makes it again, name it in `static readonly transient`";
+    "is not a field of the schema, so it is not copied; declare it there, or, when the " +
+    "constructor makes it again, name it in `static readonly transient`";
   assert.deepEqual(problemsOf(State), [
     `Unit.lastInput: ${advice}`,
     `Unit.speed: ${advice}`,

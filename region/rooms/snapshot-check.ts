@@ -15,8 +15,8 @@ const PLAIN_TYPES = new Set([
 ]);
 
 const NOT_A_FIELD =
-  "is not a field of the schema, so it is not copied; declare it there, or, when the constructor " +
-  "makes it again, name it in `static readonly transient`";
+  "is not a field of the schema, so it is not copied; declare it there, or, when the " +
+  "constructor makes it again, name it in `static readonly transient`";
 
 /** @throws {RoomStateError} `unrestorable_state` with one line in `problems` for each construct */
 export function checkRestorable(root: StateClass): void {

@@ -1,4 +1,6 @@
-/** The test room itself, with the arena in it and with a game that does everything a test may ask. */
+/**
+ * The test room itself, with the arena in it and with a game that does everything a test may ask.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { schema, t } from "@colyseus/schema";

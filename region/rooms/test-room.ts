@@ -1,6 +1,6 @@
 /**
- * A room to test a game with: the real room in real Colyseus, but without core, Redis or sockets, and
- * under a clock that moves only when told to.
+ * A room to test a game with: the real room in real Colyseus, but without core, Redis or sockets,
+ * and under a clock that moves only when told to.
  *
  *     const room = await createTestRoom(Arena, { players: ["Ada", "Bea"] });
  *     const [ada] = room.players;
@@ -8,8 +8,8 @@
  *     await room.advance(1_000);
  *     assert.equal(room.state.players.size, 2);
  *
- * What game code throws is thrown to the test, by the call that made it run. The room ends by itself
- * with the test that made it.
+ * What game code throws is thrown to the test, by the call that made it run. The room ends by
+ * itself with the test that made it.
  */
 import { randomUUID } from "node:crypto";
 import { after } from "node:test";
@@ -203,7 +203,9 @@ function thrownBy(error: unknown): Error {
   return cause instanceof Error ? cause : (error as Error);
 }
 
-/** Without the second that Colyseus lets pass before it disposes of a room that was just deserted. */
+/**
+ * Without the second that Colyseus lets pass before it disposes of a room that was just deserted.
+ */
 async function dispose(room: Room): Promise<void> {
   const internals = room as unknown as { _autoDisposeTimeout: NodeJS.Timeout | undefined };
   clearTimeout(internals._autoDisposeTimeout);

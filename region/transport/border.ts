@@ -2,9 +2,9 @@
  * Decides who comes in, before any room hears of them: verifies the ticket, and consumes it.
  *
  * A player who comes back uses the URL of the first connection again (stock clients can't do
- * otherwise), so then a used or expired ticket is good, as long as the reconnection token is the one
- * that it names. Whether the session still exists is for the room to say. The same holds for a ticket
- * of a former life of this node whose rooms are here now.
+ * otherwise), so then a used or expired ticket is good, as long as the reconnection token is the
+ * one that it names. Whether the session still exists is for the room to say. The same holds for a
+ * ticket of a former life of this node whose rooms are here now.
  */
 import type { ErrorKind } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
@@ -40,7 +40,8 @@ export class Border {
     const coreNowMs = this.#options.coreNowMs();
     const { ticket, roomId, sessionId, reconnectionToken } = request;
     const resuming = reconnectionToken !== undefined;
-    // Stock clients take any other close than this for final, and this node knows the keys in a moment.
+    // Stock clients take any other close than this for final, and this node knows the keys in a
+    // moment.
     if (coreNowMs === undefined) return refusal(resuming ? "going_away" : "unavailable");
     const nodeId = this.#addressed(request.processId, resuming);
     if (!nodeId) return refusal("ticket_invalid");

@@ -1,4 +1,7 @@
-/** A node is succeeded by its next life in mid-game: players of both kinds of client stay in their room. */
+/**
+ * A node is succeeded by its next life in mid-game: players of both kinds of client stay in their
+ * room.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client, type Room } from "@colyseus/sdk";
@@ -48,7 +51,7 @@ test("players of both kinds stay in their room and in their places, twice", asyn
   }
 });
 
-test("without the core nothing is handed over: the node plays on, and so do its players", async (t) => {
+test("without the core nothing is handed over, and everybody plays on", async (t) => {
   const phases: string[] = [];
   const play = await new Meridian({ url: world().core.url }).join<ArenaState>("arena");
   t.after(() => play.leave());

@@ -1,6 +1,6 @@
 /**
- * How a bot plays: it reaches for the star and misses now and then. Pure: what it sees and chance in,
- * the message that it sends out.
+ * How a bot plays: it reaches for the star and misses now and then. Pure: what it sees and chance
+ * in, the message that it sends out.
  */
 import { type Chance, HEIGHT, type Point, STAR_RADIUS, WIDTH } from "./template-rules.ts";
 import type { TemplateState } from "./template-state.ts";

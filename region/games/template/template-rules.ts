@@ -1,4 +1,7 @@
-/** The rules: a star lies on the field, and whoever catches it first scores. Plain steps on the state. */
+/**
+ * The rules: a star lies on the field, and whoever catches it first scores. Plain steps on the
+ * state.
+ */
 import { TemplatePlayer, type TemplateState } from "./template-state.ts";
 
 /** As in the `viewBox` of the page. */
