@@ -131,7 +131,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const joins = new Joins({
     registry,
     seats: new Seats({ calls, registry, reserveDeadlineMs: config.RESERVE_DEADLINE_MS, ...common }),
-    directory: new RoomDirectory(database),
+    directory: new RoomDirectory(database, clock),
     locator,
     tokens,
     reconnections: new ReconnectionTokens(master),

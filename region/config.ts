@@ -69,8 +69,9 @@ export const regionSettings = {
   },
   GAMES: {
     schema: as.list,
-    default: "arena",
-    description: "Games that this node runs, comma-separated.",
+    default: "*",
+    description:
+      "Games that this node runs, comma-separated, as region/games/games.ts names them; `*`: all.",
   },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
@@ -103,6 +104,20 @@ export const regionSettings = {
     schema: as.wholeNumber,
     default: "5000",
     description: "How long players may go on playing after SIGTERM, ms.",
+  },
+  HAND_OVER_FILE: {
+    schema: textOrNothing,
+    default: "",
+    description:
+      "File in which a node that gets SIGUSR2 leaves its rooms before it ends, for its next " +
+      "start to go on with; empty: the signal does nothing.",
+  },
+  PREDECESSOR_PID: {
+    schema: as.wholeNumber,
+    default: "0",
+    description:
+      "Process of this node's former life: once the code is loaded, it is told to hand over " +
+      "and waited for; 0: there is none.",
   },
   LOG_LEVEL: {
     schema: as.text,

@@ -11,6 +11,7 @@ import { regionSettings } from "./config.ts";
 import { takeNodeId } from "./node/incarnation.ts";
 import { loadGames } from "./node/load-games.ts";
 import { RegionNode, SETTLE_MS } from "./node/node.ts";
+import { succeed } from "./node/predecessor.ts";
 import { RegionRedis } from "./node/redis.ts";
 
 /** For everything in a stop that is not the rooms' drain. */
@@ -51,6 +52,20 @@ async function main(): Promise<void> {
     log,
     metrics,
   });
+  const end = () => process.kill(process.pid, "SIGTERM");
+  process.on("SIGUSR2", () => {
+    node.handOver().then(
+      (given) => given && end(),
+      (err: unknown) => {
+        log.error(
+          { err, runbook: "region-hand-over" },
+          "the hand-over failed half-way: its rooms are lost",
+        );
+        end();
+      },
+    );
+  });
+  if (config.PREDECESSOR_PID > 0) await succeed(config.PREDECESSOR_PID, clock);
   const stopDeadlineMs = config.DRAIN_DEADLINE_MS + SETTLE_MS + STOP_MARGIN_MS;
   await runProcess({ log, parts: node.parts(), stopDeadlineMs });
 }

@@ -4,20 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { isAlive } from "../infra/process/pid.ts";
 import { GuestAnswer } from "../shared/protocol/accounts.ts";
 import { RegionsAnswer } from "../shared/protocol/join.ts";
+import { makeCheckout } from "./checkout.ts";
 import { quietPorts } from "./quiet-ports.ts";
 import { until } from "./until.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What a Ctrl-C has for everything. */
 const STOP_MS = 5_000;
 const START_MS = 60_000;
@@ -31,43 +29,10 @@ after(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** The tree as it is now, with its dependencies, in a new folder only its owner can enter. */
 function checkout(owner?: number): string {
-  const dir = mkdtempSync(join(tmpdir(), "meridian-checkout-"));
+  const dir = makeCheckout(owner);
   folders.push(dir);
-  const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT });
-  for (const file of listed.toString().trim().split("\n")) {
-    mkdirSync(dirname(join(dir, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(dir, file));
-  }
-  copyDependencies(join(dir, "node_modules"));
-  if (owner !== undefined) {
-    execFileSync("find", [
-      dir,
-      "-not",
-      "-path",
-      "*/node_modules/*",
-      "-exec",
-      "chown",
-      `${owner}`,
-      "{}",
-      "+",
-    ]);
-  }
-  chmodSync(dir, 0o700);
   return dir;
-}
-
-/** By hard links where that is possible: they are several hundred megabytes. */
-function copyDependencies(to: string): void {
-  const from = join(ROOT, "node_modules");
-  try {
-    execFileSync("cp", ["-al", from, to], { stdio: "ignore" });
-  } catch {
-    // Another file system, or a cp without links.
-    rmSync(to, { recursive: true, force: true });
-    execFileSync("cp", ["-R", from, to]);
-  }
 }
 
 interface Started {

@@ -11,6 +11,8 @@ import { startTestCore } from "../test-core.ts";
 
 const webDir = mkdtempSync(join(tmpdir(), "meridian-web-"));
 writeFileSync(join(webDir, "index.html"), "<!doctype html><title>Arena</title>");
+mkdirSync(join(webDir, "games/duel"), { recursive: true });
+writeFileSync(join(webDir, "games/duel/index.html"), "<!doctype html><title>Duel</title>");
 mkdirSync(join(webDir, "assets"));
 writeFileSync(join(webDir, "assets/main-AB12CD34.js"), "export {};");
 
@@ -25,6 +27,12 @@ after(async () => {
   await core.stop();
   await limited.stop();
   rmSync(webDir, { recursive: true });
+});
+
+test("a game's page is found without its last slash, too, and led to it", async () => {
+  const page = await fetch(`${core.url}/games/duel`);
+  assert.match(await page.text(), /Duel/);
+  assert.equal(new URL(page.url).pathname, "/games/duel/");
 });
 
 test("the page has a content security policy that lets it reach regions", async () => {

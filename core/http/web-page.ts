@@ -38,6 +38,8 @@ export async function addWebPage(server: HttpServer, dir: string): Promise<void>
   await server.register(fastifyStatic, {
     root: dir,
     cacheControl: false,
+    // A page's own files are named relative to it, so its address must end with a slash.
+    redirect: true,
     schemaHide: true,
     setHeaders(reply, path) {
       const immutable = HASHED.test(path);

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { decodeJwt, decodeProtectedHeader } from "jose";
+import type { z } from "zod";
 import { MeridianError } from "../../shared/errors.ts";
-import { GameName, NodeId } from "../../shared/ids.ts";
+import { GameName, NodeId, RoomId } from "../../shared/ids.ts";
 import { JoinAnswer } from "../../shared/protocol/join.ts";
-import type { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { ClaimAnswer, ReleaseRoomsAnswer, type ReserveAnswer } from "../../shared/protocol/link.ts";
 import { TicketClaims } from "../../shared/protocol/ticket.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion, type TestRegion } from "../test-region.ts";
@@ -217,7 +218,9 @@ test("a draining region, or one whose Redis is down, gets no new players", async
 });
 
 test("an unknown game and an old client are told so", async () => {
-  assert.equal((await join({ game: "chess" })).body.error.kind, "unknown_game");
+  const { kind, message } = (await join({ game: "chess" })).body.error;
+  assert.equal(kind, "unknown_game");
+  assert.match(message, /^No region runs a game "chess" \(they run: arena\): correct the name, or/);
   await shanghai.heartbeat({ games: [GameName.parse("chess")] });
   assert.equal((await joined({ game: "chess" })).regionId, "shanghai");
   const old = await join({ protocol: 99 });
@@ -339,6 +342,37 @@ test("joins under way are bounded; past that players are told to come back", asy
   assert.equal(fifth.headers.get("retry-after"), "1");
   for (const release of waiting) release();
   for (const { status } of await Promise.all(four)) assert.equal(status, 200);
+});
+
+test("who comes back to a room that moves waits for it, and is led to its new owner", async () => {
+  const call = <T>(region: TestRegion, path: string, body: object, answer: z.ZodType<T>) => {
+    const peer = { role: "core" } as const;
+    return region.client.call({
+      ...{ address: core.linkAddress, peer, path, body, answer, deadlineMs: 5_000 },
+    });
+  };
+  const claim = (region: TestRegion, roomId: string) => {
+    const { nodeId } = region;
+    const body = { claimId: `claim-${nodeId}`, roomId, game: "arena", nodeId };
+    return call(region, "/link/claim", body, ClaimAnswer);
+  };
+  const moving = RoomId.parse("room-moving");
+  shanghai.grant = async (request) => ({ ...shanghai.granted(request), roomId: moving });
+  const { reconnectionToken, roomId } = claimsOf(await joined());
+  await claim(shanghai, roomId);
+  const release = { nodeId: shanghai.nodeId, roomIds: [roomId] };
+  await call(shanghai, "/link/release-rooms", release, ReleaseRoomsAnswer);
+
+  let answered = false;
+  const reconnect = { roomId, reconnectionToken, protocol: 1 };
+  const waiting = post("/v1/reconnect", reconnect).finally(() => {
+    answered = true;
+  });
+  await joined({ region: "beijing" });
+  assert.equal(answered, false, "others are answered meanwhile");
+  await claim(beijing, roomId);
+  const back = JoinAnswer.parse((await waiting).body);
+  assert.equal(claimsOf(back).aud, beijing.nodeId);
 });
 
 test("when the node is gone, its room is, and the player is told so", async () => {

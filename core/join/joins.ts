@@ -82,7 +82,8 @@ export class Joins {
    * @param address the player's, for geo-IP
    * @throws {MeridianError} of many kinds; see the OpenAPI page
    */
-  join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+  async join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+    if (join.mode === "joinById" && join.roomId) await this.#deps.directory.settled(join.roomId);
     return this.#measured(join.mode, this.#deps.joinGate, () =>
       this.#join(join, identify, address),
     );
@@ -94,8 +95,10 @@ export class Joins {
   }
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
-  reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
-    const { returnGate } = this.#deps;
+  async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
+    const { returnGate, directory } = this.#deps;
+    // Outside of the gate: all players of a room that moves wait here at once.
+    await directory.settled(request.roomId);
     return this.#measured("reconnect", returnGate, () => this.#reconnect(request, address));
   }
 

@@ -11,6 +11,8 @@ import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
 /** Regions that one join asks at most. */
 export const REGIONS_TRIED_MAX = 3;
+/** Games that a refusal names. */
+const GAMES_SHOWN_MAX = 16;
 const FULL_RETRY_AFTER_MS = 5_000;
 const NO_REGION_RETRY_AFTER_MS = 2_000;
 
@@ -41,7 +43,7 @@ export function triesNext(failure: MeridianError, mode: JoinMode): boolean {
 /** What to say when no region is eligible. */
 export function whyNowhere(regions: readonly RegionRecord[], game: GameName): MeridianError {
   const live = regions.some((region) => liveNodes(region).length > 0);
-  if (live && !isGameKnown(regions, game)) return new MeridianError("unknown_game");
+  if (live && !isGameKnown(regions, game)) return unknownGame(regions, game);
   const open = regions.some(
     (region) =>
       region.wanted === "active" &&
@@ -50,4 +52,16 @@ export function whyNowhere(regions: readonly RegionRecord[], game: GameName): Me
   return open
     ? new MeridianError("region_full", { retryAfterMs: FULL_RETRY_AFTER_MS })
     : new MeridianError("no_region", { retryAfterMs: NO_REGION_RETRY_AFTER_MS });
+}
+
+/** Names what there is: a wrong name is usually a nearly right one. */
+function unknownGame(regions: readonly RegionRecord[], game: GameName): MeridianError {
+  const games = new Set(
+    regions.flatMap((region) => liveNodes(region).flatMap((node) => node.heartbeat.games)),
+  );
+  const known = [...games].sort().slice(0, GAMES_SHOWN_MAX).join(", ");
+  const message =
+    `No region runs a game "${game}" (they run: ${known || "none"}): correct the name, or ` +
+    "add the game to region/games/games.ts.";
+  return new MeridianError("unknown_game", { message });
 }

@@ -1,5 +1,5 @@
 /**
- * What regions call: `POST /link/heartbeat`, `POST /link/claim`.
+ * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`.
  *
  * Without a certificate of our CA there is no connection at all. Whoever has one is who it names: a
  * body that says otherwise is refused.
@@ -17,6 +17,8 @@ import {
   Heartbeat,
   HeartbeatAnswer,
   LEASE_MS,
+  ReleaseRoomsAnswer,
+  ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import { failures } from "../http/failures.ts";
 import type { Keyring } from "../tickets/keyring.ts";
@@ -64,6 +66,16 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
       },
     },
     async (request) => ({ roomEpoch: await registry.claim(regionOf(request), request.body) }),
+  );
+  server.post(
+    "/link/release-rooms",
+    {
+      schema: {
+        body: ReleaseRoomsRequest,
+        response: { 200: ReleaseRoomsAnswer, ...failures("forbidden") },
+      },
+    },
+    async (request) => ({ released: await registry.release(regionOf(request), request.body) }),
   );
 }
 

@@ -10,7 +10,7 @@ import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Peer } from "../../shared/link/peer.ts";
-import { ClaimAnswer, HeartbeatAnswer } from "../../shared/protocol/link.ts";
+import { ClaimAnswer, HeartbeatAnswer, ReleaseRoomsAnswer } from "../../shared/protocol/link.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 
@@ -211,6 +211,26 @@ test("a room that ended can be claimed again, under the next epoch", async () =>
   await ask(claim("room-3", "claim-0003"));
   await end("room-3");
   assert.deepEqual((await ask(claim("room-3", "claim-0004"))).roomEpoch, [1, 2]);
+});
+
+test("a released room is its next owner's to claim; nobody can release another's", async () => {
+  const roomId = RoomId.parse("room-released");
+  await ask(claim(roomId, "claim-0016"));
+  const release = (nodeId: string) =>
+    region.client.call({
+      address: core.linkAddress,
+      peer: { role: "core" },
+      path: "/link/release-rooms",
+      body: { nodeId, roomIds: [roomId] },
+      answer: ReleaseRoomsAnswer,
+      deadlineMs: 5_000,
+    });
+  await assert.rejects(release("shanghai-1"), (error) => isFailure(error, "forbidden"));
+  assert.deepEqual(await release(region.nodeId), { released: 1 });
+  assert.deepEqual(await release(region.nodeId), { released: 0 }, "it is released already");
+  assert.deepEqual((await ask(claim(roomId, "claim-0017"))).roomEpoch, [1, 2]);
+  const row = "select released_at, ended_at from meridian.rooms where room_id = 'room-released'";
+  assert.deepEqual(await query(row), [{ released_at: null, ended_at: null }]);
 });
 
 test("a claim sent again after its room ended is refused, and revives nothing", async () => {

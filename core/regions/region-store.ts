@@ -21,6 +21,8 @@ export interface RoomRow extends EpochColumns {
   readonly node_id: NodeId;
   readonly claim_id: string;
   readonly ended: boolean;
+  /** When its owner gave it up for the next one; null while it has an owner. */
+  readonly released_at: Date | null;
 }
 
 /** A claim as a region of ours makes it. */
@@ -92,7 +94,8 @@ export async function claimRoom(
      on conflict (room_id) do update set
        game = excluded.game, region_id = excluded.region_id, node_id = excluded.node_id,
        epoch_term = greatest(r.epoch_term, excluded.epoch_term), epoch_n = r.epoch_n + 1,
-       claim_id = excluded.claim_id, claimed_at = excluded.claimed_at, ended_at = null
+       claim_id = excluded.claim_id, claimed_at = excluded.claimed_at, ended_at = null,
+       released_at = null
      where r.ended_at is not null
      returning epoch_term, epoch_n`,
     [claim.roomId, claim.game, claim.regionId, claim.nodeId, coreTerm, claim.claimId, claimedAt],
@@ -122,11 +125,25 @@ export async function selectClaim(sql: Sql, claimId: string): Promise<ClaimRow |
 
 export async function selectRoom(sql: Sql, roomId: RoomId): Promise<RoomRow | undefined> {
   const rows = await sql.rows<RoomRow>(
-    `select game, region_id, node_id, epoch_term, epoch_n, claim_id, ended_at is not null as ended
+    `select game, region_id, node_id, epoch_term, epoch_n, claim_id, released_at,
+       ended_at is not null as ended
      from rooms where room_id = $1`,
     [roomId],
   );
   return rows[0];
+}
+
+/** Ends rooms that the node still holds, for their next owner to claim. @returns how many */
+export function releaseRooms(
+  sql: Sql,
+  { nodeId, roomIds }: { readonly nodeId: NodeId; readonly roomIds: readonly RoomId[] },
+  releasedAt: Date,
+): Promise<number> {
+  return sql.run(
+    `update rooms set ended_at = $3, released_at = $3
+     where room_id = any($2::text[]) and node_id = $1 and ended_at is null`,
+    [nodeId, roomIds, releasedAt],
+  );
 }
 
 /** Only rooms that the node they are reported by still holds. */

@@ -14,6 +14,7 @@ import {
   type ClaimRequest,
   HEARTBEAT_PERIOD_MS,
   type Heartbeat,
+  type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
 import { grantClaim } from "./claims.ts";
@@ -125,6 +126,20 @@ export class Registry implements Part {
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
     return await database.transaction((tx) => grantClaim(tx, ours, this.#coreTerm, now));
+  }
+
+  /**
+   * Takes rooms from a node that gives them up for its next life, or for another, to claim.
+   * @returns how many it held
+   * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet
+   */
+  async release(from: RegionId, { nodeId, roomIds }: ReleaseRoomsRequest): Promise<number> {
+    this.#requireCurrent(from, nodeId);
+    const { database, clock, log } = this.#deps;
+    const releasedAt = new Date(clock.nowMs());
+    const count = await store.releaseRooms(database, { nodeId, roomIds }, releasedAt);
+    log.info({ nodeId, rooms: count }, "a node released its rooms for their next owner");
+    return count;
   }
 
   /** Keeps what an operator wants of a region, over restarts too; it shows in the ranking at once. */

@@ -57,12 +57,16 @@ function summary(world: LocalWorld, seconds: number): string {
     "",
     `Meridian runs, after ${seconds.toFixed(1)} s. Ctrl-C stops it.`,
     "",
-    `  play        ${page}${world.hasPage ? "" : "  (no page was built)"}`,
+    `  play        ${page}`,
+    ...world.pages.filter((path) => path !== "/").map((path) => `              ${page}${path}`),
     ...others.map((origin) => `              ${origin}`),
     `  API         ${core.url}/docs`,
     "  operators   npm run ops -- status",
     `  metrics     ${core.opsUrl}/metrics`,
     `  logs        ${join(DIR, "logs")}`,
+    ...(options.watch
+      ? ["  code        save a file in region/games and it runs, players stay"]
+      : []),
     "",
   ].join("\n");
 }

@@ -15,6 +15,8 @@ export interface NodeProcessOptions {
   /** Answers 200 when the process is ready. */
   readonly readyUrl: string;
   readonly signal: AbortSignal;
+  /** The former life, which answers at `readyUrl` until it has ended. */
+  readonly predecessor?: ServerProcess | undefined;
   /** Told the process's number as soon as it runs. */
   readonly onSpawned: (pid: number) => void;
 }
@@ -26,30 +28,54 @@ const STOP_STEPS: readonly EndStep[] = [
   ["SIGTERM", 2_000],
   ["SIGKILL", 500],
 ];
+/** As pino numbers levels. */
+const LEVEL_ERROR = 50;
+/** How the mains tell what they can't start for. */
+const CANT_START = /^(?:core|region): can't start: (.*)$/;
 const PARENT_WATCH = fileURLToPath(import.meta.resolve("./parent-watch.mjs"));
 
 /** @throws one clear line that ends with the process's last words */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<ServerProcess> {
-  const { logFile, readyUrl, signal } = options;
+  const { logFile, readyUrl, signal, predecessor } = options;
+  let alone = predecessor === undefined;
+  void predecessor?.ended.then(() => {
+    alone = true;
+  });
   const { pid, ended, failure } = spawnNode(options);
   if (pid !== undefined) options.onSpawned(pid);
   const endMs = systemClock.monotonicMs() + READY_DEADLINE_MS;
   while (pid !== undefined && failure() === undefined && !signal.aborted) {
     if (systemClock.monotonicMs() >= endMs) break;
-    if (await isReady(readyUrl)) return serverProcess(pid, STOP_STEPS, ended);
+    if (alone && (await isReady(readyUrl))) return serverProcess(pid, STOP_STEPS, ended);
     await sleep(systemClock, POLL_MS, signal);
   }
   const why = failure() ?? (signal.aborted ? "called off" : "not ready in time");
   if (pid !== undefined) await endProcess(pid, STOP_STEPS);
-  throw new Error(`${why}: ${lastWords(logFile)} (${logFile})`);
+  throw new StartError(why, lastWords(logFile, pid), logFile);
 }
 
-function spawnNode({ file, env, logFile }: NodeProcessOptions) {
+/** A process that did not become ready. */
+export class StartError extends Error {
+  /** What it said last. */
+  readonly words: string;
+
+  constructor(why: string, words: string, logFile: string) {
+    super(`${why}: ${words} (${logFile})`);
+    this.name = "StartError";
+    this.words = words;
+  }
+}
+
+function spawnNode({ file, env, logFile, predecessor }: NodeProcessOptions) {
   truncateLog(logFile);
   const output = openSync(logFile, "a", 0o600);
   try {
     const child = spawn(process.execPath, ["--import", PARENT_WATCH, file], {
-      env: { ...process.env, ...env },
+      env: {
+        ...process.env,
+        ...env,
+        ...(predecessor && { PREDECESSOR_PID: String(predecessor.pid) }),
+      },
       // Its own group: a Ctrl-C on the terminal reaches only the world, which stops in order.
       detached: true,
       stdio: ["ignore", output, output, "ipc"],
@@ -71,20 +97,23 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
-/** What a process said last that is worth a line: the newest error, else the newest line. */
-function lastWords(logFile: string): string {
-  const lines = lastLines(logFile).map(messageOf);
-  const telling = lines.findLast(({ level }) => level >= 50) ?? lines.at(-1);
+/** What that process said last that is worth a line: the newest error, else the newest line. */
+function lastWords(logFile: string, pid: number | undefined): string {
+  const lines = lastLines(logFile)
+    .map(messageOf)
+    .filter((line) => line.pid === undefined || line.pid === pid);
+  const telling = lines.findLast(({ level }) => level >= LEVEL_ERROR) ?? lines.at(-1);
   return telling?.text ?? "it logged nothing";
 }
 
-function messageOf(line: string): { level: number; text: string } {
+function messageOf(line: string): { level: number; pid?: number; text: string } {
   try {
-    const { level, msg, err } = JSON.parse(line);
+    const { level, pid, msg, err } = JSON.parse(line);
     const cause = typeof err?.message === "string" ? `: ${err.message}` : "";
-    return { level: Number(level), text: `${msg}${cause}` };
+    return { level: Number(level), pid: Number(pid), text: `${msg}${cause}` };
   } catch {
-    // Not one of ours: something that Node printed by itself.
-    return { level: 0, text: line };
+    // Not of its log: what it could not start for, or something that Node printed by itself.
+    const problem = CANT_START.exec(line)?.[1];
+    return problem === undefined ? { level: 0, text: line } : { level: LEVEL_ERROR, text: problem };
   }
 }

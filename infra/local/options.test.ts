@@ -5,14 +5,29 @@ import { parseLocalOptions } from "./options.ts";
 test("without options: three regions on this machine alone", () => {
   const { player, ...rest } = parseLocalOptions([]);
   assert.equal(player.name, "Hangzhou");
-  assert.deepEqual(rest, { regions: 3, portBase: 7_300, wan: false, lan: false, fresh: false });
+  assert.deepEqual(rest, {
+    regions: 3,
+    portBase: 7_300,
+    wan: false,
+    lan: false,
+    fresh: false,
+    watch: true,
+  });
 });
 
 test("every option is understood", () => {
-  const args = "--regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh".split(" ");
+  const args =
+    "--regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --no-watch".split(" ");
   const { player, ...rest } = parseLocalOptions(args);
   assert.equal(player.name, "Harbin");
-  assert.deepEqual(rest, { regions: 5, portBase: 9_000, wan: true, lan: true, fresh: true });
+  assert.deepEqual(rest, {
+    regions: 5,
+    portBase: 9_000,
+    wan: true,
+    lan: true,
+    fresh: true,
+    watch: false,
+  });
 });
 
 test("each mistake gets one clear line", () => {

@@ -12,6 +12,8 @@ export interface LocalOptions {
   readonly player: City;
   readonly lan: boolean;
   readonly fresh: boolean;
+  /** Brings saved code of games into the running world. */
+  readonly watch: boolean;
 }
 
 export const REGIONS_MAX = 5;
@@ -31,6 +33,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       "player-city": { type: "string" },
       lan: { type: "boolean", default: false },
       fresh: { type: "boolean", default: false },
+      "no-watch": { type: "boolean", default: false },
     },
   });
   const cityName = values["player-city"];
@@ -46,6 +49,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     player: city,
     lan: values.lan,
     fresh: values.fresh,
+    watch: !values["no-watch"],
   };
 }
 

@@ -29,11 +29,14 @@ export interface ProcessHandle {
   kill(signal: NodeJS.Signals): void;
   /** Starts it anew, now; resolves when it is ready. */
   restart(): Promise<void>;
+  /** Starts its next life, which goes on with its rooms; resolves when that is ready. */
+  succeed(): Promise<void>;
 }
 
 export interface WorldProcess extends StartedTogether {
   readonly handle: ProcessHandle;
   readonly privateUrl: string;
+  readonly logFile: string;
 }
 
 export interface ProcessContext {
@@ -112,16 +115,17 @@ function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec):
     restartDelayMs: parts.restartDelayMs,
     clock: systemClock,
     report: parts.report,
-    start: (signal) =>
+    start: (signal, predecessor) =>
       startNodeProcess({
         file: join(ROOT, spec.file),
         env: spec.env,
         logFile,
         readyUrl: `${privateUrl}/readyz`,
         signal,
+        predecessor,
         onSpawned: (pid) => note(name, pid),
       }),
   });
   parts.onStop(watchLog(logFile));
-  return { supervisor, detail: () => detail, privateUrl, handle: supervisor };
+  return { supervisor, detail: () => detail, privateUrl, logFile, handle: supervisor };
 }

@@ -41,6 +41,7 @@ export function worldFiles(dir: string) {
     databaseUrl: join(dir, "database-url"),
     databaseOwnerUrl: join(dir, "database-owner-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
+    handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
     link: join(dir, "link"),
     log: (part: string) => join(dir, "logs", `${part}.log`),
@@ -93,6 +94,7 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     REDIS_URL_FILE: worldFiles(plan.dir).redisUrl(id),
     REGION_ORIGINS: pageOrigins(plan).join(","),
     DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
+    HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
     ...plan.env,
   };
 }
@@ -113,6 +115,7 @@ export function siblingEnvironment(
     REGION_LINK_PORT: String(ports.link),
     REGION_LINK_ADDRESS: `${PRIVATE_HOST}:${ports.link}`,
     REGION_PRIVATE_PORT: String(ports.private),
+    HAND_OVER_FILE: `${worldFiles(plan.dir).handOver(id)}-${ports.listen}`,
     ...plan.env,
   };
 }

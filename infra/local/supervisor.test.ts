@@ -146,3 +146,29 @@ test("the first start's failure is the caller's", async () => {
   fail("no such program");
   await assert.rejects(supervisor.start(), /no such program/);
 });
+
+test("a successor starts beside the running part, which ends without being missed", async () => {
+  const { clock, lines, runs, supervisor } = supervise();
+  await supervisor.start();
+  await supervisor.succeed();
+  runs[0]?.end("exit 0");
+  await settle();
+  assert.equal(supervisor.pid, 1_000_002);
+  assert.deepEqual([lines, clock.pending], [[], 0]);
+  runs[1]?.end("SIGKILL");
+  await settle();
+  assert.match(lines[0] ?? "", /ended \(SIGKILL\)/, "the successor is watched as any other");
+});
+
+test("a successor that does not start leaves the running part as it is", async () => {
+  const { lines, runs, supervisor, fail } = supervise();
+  await supervisor.start();
+  fail("a syntax error");
+  await assert.rejects(supervisor.succeed(), /a syntax error/);
+  assert.equal(supervisor.pid, 1_000_001);
+  assert.deepEqual(lines, []);
+  fail(undefined);
+  runs[0]?.end("SIGKILL");
+  await settle();
+  assert.match(lines[0] ?? "", /restarting in 5 s/, "it is watched again");
+});

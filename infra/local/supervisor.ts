@@ -9,8 +9,11 @@ import type { ServerProcess } from "../process/server-process.ts";
 export interface SupervisorOptions {
   /** For people: `region beijing`. */
   readonly name: string;
-  /** Starts the part and resolves when it is ready; gives up when the signal aborts. */
-  readonly start: (signal: AbortSignal) => Promise<ServerProcess>;
+  /**
+   * Starts the part and resolves when it is ready; gives up when the signal aborts.
+   * @param predecessor runs still: the new one takes over from it, or leaves it as it is
+   */
+  readonly start: (signal: AbortSignal, predecessor?: ServerProcess) => Promise<ServerProcess>;
   /** What it means when the part is gone: `players are told`. */
   readonly consequence: string;
   readonly restartDelayMs: number;
@@ -26,6 +29,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #abort = new AbortController();
   #running: ServerProcess | undefined;
+  /** Told to leave what it has to its next life. */
+  #leaving: ServerProcess | undefined;
   #starting: Promise<void> | undefined;
   #cancelRestart: Cancel | undefined;
   #startedMs = 0;
@@ -65,6 +70,29 @@ export class Supervisor {
     await this.#launch();
   }
 
+  /**
+   * Starts the part anew beside the running one, which leaves it what it has and ends.
+   * @throws when the new one does not start: the former one runs on, unless it had left already
+   */
+  async succeed(): Promise<void> {
+    await this.#starting;
+    const before = this.#running;
+    if (!before) throw new Error(`${this.name} does not run`);
+    this.#leaving = before;
+    let left = false;
+    void before.ended.then(() => {
+      left = true;
+    });
+    try {
+      await this.#launch(before);
+    } catch (error) {
+      if (left && !this.#abort.signal.aborted) this.#ended(before, "ended without a successor");
+      throw error;
+    } finally {
+      this.#leaving = undefined;
+    }
+  }
+
   /** Ends the part for good. */
   async stop(): Promise<void> {
     this.#abort.abort();
@@ -76,8 +104,8 @@ export class Supervisor {
     await running?.stop();
   }
 
-  async #launch(): Promise<void> {
-    this.#starting = this.#startOnce();
+  async #launch(predecessor?: ServerProcess): Promise<void> {
+    this.#starting = this.#startOnce(predecessor);
     try {
       await this.#starting;
     } finally {
@@ -85,10 +113,10 @@ export class Supervisor {
     }
   }
 
-  async #startOnce(): Promise<void> {
+  async #startOnce(predecessor?: ServerProcess): Promise<void> {
     const { clock, start } = this.#options;
     const { signal } = this.#abort;
-    const running = await start(signal);
+    const running = await start(signal, predecessor);
     if (signal.aborted) {
       await running.stop();
       return;
@@ -96,12 +124,16 @@ export class Supervisor {
     this.#running = running;
     this.#startedMs = clock.monotonicMs();
     void running.ended.then((how) => {
-      if (this.#running !== running) return;
-      this.#running = undefined;
-      const lived = clock.monotonicMs() - this.#startedMs;
-      this.#endsInARow = lived >= HEALTHY_MS ? 1 : this.#endsInARow + 1;
-      this.#scheduleRestart(`ended (${how})`);
+      if (this.#running !== running || this.#leaving === running) return;
+      this.#ended(running, `ended (${how})`);
     });
+  }
+
+  #ended(running: ServerProcess, what: string): void {
+    if (this.#running === running) this.#running = undefined;
+    const lived = this.#options.clock.monotonicMs() - this.#startedMs;
+    this.#endsInARow = lived >= HEALTHY_MS ? 1 : this.#endsInARow + 1;
+    this.#scheduleRestart(what);
   }
 
   #scheduleRestart(what: string): void {

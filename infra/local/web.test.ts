@@ -2,38 +2,66 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { buildPage } from "./web.ts";
+import { after, beforeEach, test } from "node:test";
+import { buildPages } from "./web.ts";
 
 const top = mkdtempSync(join(tmpdir(), "meridian-web-"));
-const source = join(top, "page");
-const out = join(top, "out");
+const gamesDir = join(top, "games");
+const outDir = join(top, "out");
 after(() => rmSync(top, { recursive: true }));
+beforeEach(() => rmSync(gamesDir, { recursive: true, force: true }));
 
-test("a page is bundled with what it imports, and its other files come along", async () => {
-  mkdirSync(join(source, "pictures"), { recursive: true });
-  writeFileSync(join(source, "index.html"), "<title>Arena</title>");
-  writeFileSync(join(source, "pictures/coin.svg"), "<svg/>");
-  writeFileSync(join(source, "greeting.ts"), 'export const greeting: string = "well met";');
-  writeFileSync(
-    join(source, "main.ts"),
+const built = (path: string) => readFileSync(join(outDir, path), "utf8");
+const build = (live = false) => buildPages({ gamesDir, outDir, live });
+
+function write(path: string, text: string): void {
+  mkdirSync(join(gamesDir, path, ".."), { recursive: true });
+  writeFileSync(join(gamesDir, path), text);
+}
+
+test("each page is bundled with what it imports, and its other files come along", async () => {
+  write("arena/page/index.html", "<title>Arena</title>");
+  write("arena/page/pictures/coin.svg", "<svg/>");
+  write("arena/page/greeting.ts", 'export const greeting: string = "well met";');
+  write(
+    "arena/page/main.ts",
     'import { greeting } from "./greeting.ts"; document.title = greeting;',
   );
-  mkdirSync(out);
-  writeFileSync(join(out, "stale.js"), "");
-  assert.equal(await buildPage(source, out), true);
-  assert.match(readFileSync(join(out, "main.js"), "utf8"), /"well met";document\.title=/);
-  assert.ok(existsSync(join(out, "index.html")));
-  assert.ok(existsSync(join(out, "pictures/coin.svg")));
-  assert.equal(existsSync(join(out, "greeting.ts")), false);
-  assert.equal(existsSync(join(out, "stale.js")), false);
+  write("duel/page/main.ts", "document.title = 'Duel';");
+  write("pageless/pageless-room.ts", "");
+  write("template/page/main.ts", "");
+  mkdirSync(outDir);
+  writeFileSync(join(outDir, "stale.js"), "");
+  assert.deepEqual(await build(), ["/", "/games/duel/"]);
+  assert.match(built("main.js"), /"well met";document\.title=/);
+  assert.equal(built("index.html"), "<title>Arena</title>");
+  assert.equal(built("pictures/coin.svg"), "<svg/>");
+  assert.match(built("games/duel/main.js"), /Duel/);
+  for (const path of ["greeting.ts", "stale.js", "build-id", "games/pageless", "games/template"]) {
+    assert.equal(existsSync(join(outDir, path)), false, path);
+  }
 });
 
-test("a mistake in the page is named with its file", async () => {
-  writeFileSync(join(source, "main.ts"), 'import "./missing.ts";');
-  await assert.rejects(buildPage(source, out), /the page can't be built: .*main\.ts:1:\d+: ERROR/);
+test("a live page looks for its next build, known by its id", async () => {
+  write("duel/page/main.ts", "document.title = 'Duel';");
+  await build(true);
+  assert.match(built("games/duel/main.js"), /build-id/);
+  const first = built("games/duel/build-id");
+  await build(true);
+  assert.equal(built("games/duel/build-id"), first);
+  write("duel/page/main.ts", "document.title = 'Duel!';");
+  await build(true);
+  assert.notEqual(built("games/duel/build-id"), first);
 });
 
-test("without a page there is nothing to build", async () => {
-  assert.equal(await buildPage(join(top, "none"), out), false);
+test("a mistake in a page is named with its file, and what was built before stays", async () => {
+  write("duel/page/main.ts", "document.title = 'Duel';");
+  await build();
+  write("duel/page/main.ts", 'import "./missing.ts";');
+  await assert.rejects(build(), /the page can't be built: .*main\.ts:1:\d+: ERROR/);
+  assert.match(built("games/duel/main.js"), /Duel/);
+});
+
+test("without games there is nothing to build", async () => {
+  assert.deepEqual(await build(), []);
 });

@@ -23,7 +23,8 @@ import { endLeftovers, openDatabase, openRedis } from "./stores.ts";
 import { readLocalTopology } from "./topology.ts";
 import { type City, findCity, PLAYER_CITY } from "./wan/cities.ts";
 import { startWanLinks, type WanLinks } from "./wan/links.ts";
-import { buildPage } from "./web.ts";
+import { watchGames } from "./watch-games.ts";
+import { buildPages } from "./web.ts";
 import { lockWorld } from "./world-lock.ts";
 import { WorldParts } from "./world-parts.ts";
 
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly databaseUrl?: string;
   /** A Redis to use instead of our own, one database a region. */
   readonly redisUrl?: string;
+  /** Brings saved code of games into the running world; not by default. */
+  readonly watch?: boolean;
   /** How long a part that ended stays down, ms; 5,000 by default. */
   readonly restartDelayMs?: number;
   /** Settings for the core and every region, over those of the world. */
@@ -75,8 +78,8 @@ export interface LocalWorld {
   readonly wan: WanLinks | undefined;
   /** Starts one more node of a region; resolves when it is ready. */
   addNode(id: RegionId): Promise<ProcessHandle>;
-  /** Whether there was a page to build. */
-  readonly hasPage: boolean;
+  /** Where the games' pages are, such as `/` and `/games/duel/`. */
+  readonly pages: readonly string[];
   /** Ends everything within 5 s. */
   stop(): Promise<void>;
 }
@@ -91,7 +94,7 @@ const REGIONS_DEFAULT = 3;
 const RESTART_DELAY_MS = 5_000;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TOPOLOGY = join(ROOT, "infra/topology/china.json");
-const PAGE = join(ROOT, "region/games/arena/page");
+const GAMES = join(ROOT, "region/games");
 
 /** @throws one clear line; nothing is left running then */
 export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld> {
@@ -104,14 +107,14 @@ export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld
   onAbort(signal, parts, () => void parts.stop().catch(() => {}));
   onAbort(killSignal, parts, () => parts.killAll());
   try {
-    return await build(options, parts, (name, pid) => lock.note(name, pid));
+    return await start(options, parts, (name, pid) => lock.note(name, pid));
   } catch (error) {
     await parts.stop();
     throw error;
   }
 }
 
-async function build(
+async function start(
   options: WorldOptions,
   parts: WorldParts,
   note: (name: string, pid: number) => void,
@@ -128,12 +131,9 @@ async function build(
 
   const database = await openDatabase(dir, options.databaseUrl, parts);
   const redisUrls = await openRedis(dir, options.redisUrl, regionIds, parts);
-  const hasPage = await reported(
-    parts.report,
-    "page",
-    () => buildPage(PAGE, files.web),
-    (built) => (built ? "built" : "there is none to build"),
-  );
+  const watch = options.watch ?? false;
+  const build = () => buildPages({ gamesDir: GAMES, outDir: files.web, live: watch });
+  const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
@@ -163,6 +163,7 @@ async function build(
 
   let nodesAdded = 0;
   const [url = ""] = pageOrigins(plan);
+  if (watch) watchGames(GAMES, { url, regions, buildPages: build, parts });
   return {
     core: Object.assign(core.handle, {
       url,
@@ -181,7 +182,7 @@ async function build(
     operatorToken,
     databaseUrl: database.owner,
     wan: links,
-    hasPage,
+    pages,
     async addNode(id) {
       nodesAdded += 1;
       const link = fileOf(linkFiles, peers.get(id));

@@ -5,6 +5,7 @@
  *
  *     start.mjs start [options]        the local world
  *     start.mjs test [options]         all tests
+ *     start.mjs new NAME               a new game
  *     start.mjs run FILE.ts [options]  any program of Meridian
  */
 import { readFileSync } from "fs";
@@ -17,7 +18,11 @@ import { ensureRedis } from "./redis.mjs";
 import { Problem, say } from "./terminal.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const PROGRAMS = { start: "infra/local/main.ts", test: "infra/test/run.ts" };
+const PROGRAMS = {
+  start: "infra/local/main.ts",
+  test: "infra/test/run.ts",
+  new: "infra/new/main.ts",
+};
 
 async function main(mode, args) {
   if (mode === "start" && args.some((arg) => arg === "--help" || arg === "-h")) {
@@ -26,14 +31,14 @@ async function main(mode, args) {
   }
   const program = PROGRAMS[mode] || (mode === "run" && args.shift());
   if (!program)
-    throw new Problem("Usage: start.mjs start|test [options], or run FILE.ts [options]");
+    throw new Problem("Usage: start.mjs start|test|new [options], or run FILE.ts [options]");
   checkMachine();
   checkDisk(root);
   await ensureDependencies(root);
   const node = findRuntime(root);
   const env = Object.assign({}, process.env);
-  // The tests start servers of their own, whatever REDIS_URL says.
-  if (mode === "test" || !env.REDIS_URL) env.REDIS_SERVER = await ensureRedis();
+  // The tests start servers of their own, whatever REDIS_URL says; a new game needs none.
+  if (mode === "test" || (mode !== "new" && !env.REDIS_URL)) env.REDIS_SERVER = await ensureRedis();
   await runProgram(node, [join(root, program)].concat(args), env);
 }
 

@@ -136,7 +136,10 @@ test("the modes of a join", async () => {
   const first = await ask("create");
   assert.notEqual((await ask("create")).roomId, first.roomId);
   assert.equal((await ask("joinById", first.roomId)).roomId, first.roomId);
-  await assert.rejects(ask("joinById", first.roomId), { kind: "room_full" });
+  await assert.rejects(ask("joinById", first.roomId), {
+    kind: "room_full",
+    message: "The room of pair is full or locked (its maxClients is 2): join another one.",
+  });
   const otherGame = { game: GameName.parse("broken"), roomId: first.roomId };
   const request = { kind: "seat", player, mode: "joinById", options: {}, holdMs: 1 } as const;
   await assert.rejects(matchmaker.reserve({ ...request, ...otherGame }), {

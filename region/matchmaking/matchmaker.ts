@@ -13,6 +13,7 @@ import { GameName, type NodeId, RoomId, SessionId } from "../../shared/ids.ts";
 import type { ReleaseRequest, ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
 import type { Rooms } from "../node/colyseus.ts";
 import { holdSeat, holdsSession, mayReturn, reholdSeat } from "../node/room-internals.ts";
+import { GameRoom } from "../rooms/game-room.ts";
 import type { SeatLedger } from "./seat-ledger.ts";
 
 const SESSION_ID_BYTES = 16;
@@ -62,6 +63,19 @@ export class Matchmaker {
     if (room && (await reholdSeat(room, sessionId, 0))) ledger.left(sessionId);
   }
 
+  /** Holds the seats of those who were in a restored room at its former owner. */
+  async expect(room: GameRoom, roomId: RoomId): Promise<void> {
+    const { ledger, clock } = this.#options;
+    const holdMs = room.reconnectGraceMs;
+    for (const { sessionId, id: playerId, auth, options } of room.players.values()) {
+      const nowMs = clock.monotonicMs();
+      const { sessionEpoch } = auth;
+      if (!ledger.reserve({ sessionId, playerId, sessionEpoch }, nowMs)) return;
+      ledger.place(sessionId, roomId, nowMs + holdMs);
+      await holdSeat(room, { sessionId, options, auth }, holdMs);
+    }
+  }
+
   async #seat(request: SeatRequest): Promise<ReserveAnswer> {
     const { rooms, ledger, clock } = this.#options;
     this.#assertGranting();
@@ -104,7 +118,7 @@ export class Matchmaker {
       if (await holdSeat(room, seat, request.holdMs)) return room;
       if (request.mode === "joinById") break;
     }
-    throw new MeridianError("room_full");
+    throw new MeridianError("room_full", { message: "The room is full, or was while you came." });
   }
 
   async #roomFor({ mode, game, roomId, options }: SeatRequest): Promise<Room> {
@@ -114,7 +128,7 @@ export class Matchmaker {
     if (mode === "join") return found(await rooms.findOpen(game, options));
     const room = found(roomId && rooms.find(roomId));
     if (room.roomName !== game) throw new MeridianError("room_not_found");
-    if (room.locked) throw new MeridianError("room_full");
+    if (room.locked) throw roomFull(room);
     return room;
   }
 
@@ -136,7 +150,9 @@ export class Matchmaker {
     const room = rooms.find(roomId);
     if (!room) throw new MeridianError("room_not_found");
     const own = ledger.get(sessionId)?.playerId === playerId;
-    if (!own || !mayReturn(room, sessionId, reconnectionToken)) {
+    // A restored room never saw the token; the core did, and it names this session.
+    const expected = room instanceof GameRoom && room.expects(sessionId);
+    if (!own || !(expected || mayReturn(room, sessionId, reconnectionToken))) {
       throw new MeridianError("reconnect_expired");
     }
     return this.#answer(room, roomId, sessionId);
@@ -151,4 +167,11 @@ export class Matchmaker {
 function found(room: Room | undefined): Room {
   if (!room) throw new MeridianError("room_not_found");
   return room;
+}
+
+/** Colyseus locks a room that is full, and games lock theirs. */
+function roomFull({ maxClients, roomName }: Room): MeridianError {
+  const limit = Number.isFinite(maxClients) ? `its maxClients is ${maxClients}` : "it has no limit";
+  const message = `The room of ${roomName} is full or locked (${limit}): join another one.`;
+  return new MeridianError("room_full", { message });
 }

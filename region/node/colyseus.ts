@@ -17,7 +17,10 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
-import { defineGame } from "../rooms/define-game.ts";
+import { defineGame, isGameRoom } from "../rooms/define-game.ts";
+import { GameRoom } from "../rooms/game-room.ts";
+import { restoreRoom } from "../rooms/restore-room.ts";
+import type { HandedRoom } from "./hand-over-file.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
 import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
 import { authenticate, type Newcomer } from "./static-auth.ts";
@@ -41,7 +44,7 @@ export interface RoomEvents {
   ended(roomId: RoomId): void;
   failed: ReportFailure;
   /** A message had a wrong form; game code never saw it. */
-  invalidMessage(room: Room): void;
+  invalidMessage(room: Room, reason: string): void;
 }
 
 export interface RoomsOptions {
@@ -87,7 +90,7 @@ export class Rooms {
         clock,
         log,
         failed: events.failed,
-        invalidMessage: events.invalidMessage,
+        invalidMessage: (room, _client, reason) => events.invalidMessage(room, reason),
         seed: () => randomInt(2 ** 32),
       });
       guardRoomClass(roomClass, events.failed);
@@ -178,6 +181,44 @@ export class Rooms {
     // Nobody waits for it any more. One that fails after all was discarded by Colyseus.
     creating.then((room) => this.end(room)).catch(() => undefined);
     throw new MeridianError("timeout", { message: `${game}: making a room took too long` });
+  }
+
+  /** A new room under an id that is known elsewhere already. */
+  async createAs(game: GameName, roomId: RoomId): Promise<void> {
+    await matchMaker.handleCreateRoom(game, {}, undefined, roomId);
+  }
+
+  /** @throws {RoomStateError} when the snapshot is damaged, or does not fit the game's code */
+  async restore({ game, roomId, snapshot }: HandedRoom): Promise<GameRoom> {
+    const roomClass = this.#options.games.get(game);
+    if (!roomClass || !isGameRoom(roomClass)) {
+      throw new MeridianError("unknown_game", { message: `${game} is no game of this node` });
+    }
+    return restoreRoom({ game, roomClass, roomId, snapshot });
+  }
+
+  /** Rooms that can go on elsewhere: captured whole, and known to the core. */
+  get movable(): RoomId[] {
+    return Array.from(this.#alive)
+      .filter(([, room]) => room instanceof GameRoom && room.epoch !== undefined)
+      .map(([roomId]) => roomId);
+  }
+
+  /** Captures the movable rooms and is done with them: nothing runs in them here any more. */
+  handOver(): HandedRoom[] {
+    const handed: HandedRoom[] = [];
+    for (const roomId of this.movable) {
+      const room = this.#alive.get(roomId);
+      if (!(room instanceof GameRoom)) continue;
+      try {
+        const snapshot = room.handOver();
+        handed.push({ roomId, game: GameName.parse(room.roomName), snapshot });
+        this.#alive.delete(roomId);
+      } catch (error) {
+        this.#options.events.failed(room, error, "handOver");
+      }
+    }
+    return handed;
   }
 
   /** No new players in any room. Rooms that override `onBeforeShutdown` are told. */

@@ -20,6 +20,7 @@ import type { RegionConfig } from "../config.ts";
 import { Claims } from "../link/claims.ts";
 import { Heartbeats, type Report } from "../link/heartbeat.ts";
 import { createLinkServer } from "../link/link-server.ts";
+import { releaseRooms } from "../link/release-rooms.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Border } from "../transport/border.ts";
@@ -28,10 +29,12 @@ import { KeySet } from "../transport/key-set.ts";
 import { UwsTransport } from "../transport/transport.ts";
 import { type Games, type RoomEvents, Rooms } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
+import { HandOver } from "./hand-over.ts";
 import { LoadMeter } from "./load.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { createPrivatePort } from "./private-port.ts";
 import type { RegionRedis } from "./redis.ts";
+import { RefusalLog } from "./refusal-log.ts";
 import { RoomEpochs } from "./room-epochs.ts";
 import { holdsSession } from "./room-internals.ts";
 
@@ -70,6 +73,7 @@ export class RegionNode {
   readonly #transport: UwsTransport;
   readonly #link: HttpServer;
   readonly #privatePort: HttpServer;
+  readonly #handOver: HandOver;
   #stopping = false;
   #wanted: Heartbeat["state"] = "active";
 
@@ -105,6 +109,7 @@ export class RegionNode {
       keys,
       consumed: new ConsumedTickets(CONSUMED_TICKETS_MAX),
       coreNowMs: () => this.#heartbeats.coreNowMs(),
+      formerLives: () => this.#handOver.formerLives,
     });
     this.#transport = this.#createTransport(border);
     const matchmaker = new Matchmaker({
@@ -115,7 +120,34 @@ export class RegionNode {
       clock,
     });
     this.#link = createLinkServer({ identity, matchmaker, onWanted, log });
-    this.#privatePort = createPrivatePort({ obstacles: () => this.#obstacles(), metrics, log });
+    this.#handOver = new HandOver({
+      file: config.HAND_OVER_FILE,
+      nodeId,
+      rooms: this.#rooms,
+      matchmaker,
+      release: (roomIds) => releaseRooms({ ...core, nodeId }, roomIds),
+      dismissPlayers: () => this.#transport.dismissAll(),
+      clock,
+      log,
+    });
+    this.#privatePort = createPrivatePort({
+      obstacles: () => this.#obstacles(),
+      takenOver: () => this.#handOver.taken,
+      metrics,
+      log,
+    });
+  }
+
+  /**
+   * Leaves the rooms to the next life of this node; the process is to end after it.
+   * @returns false when that can't be done now, and the node plays on
+   */
+  async handOver(): Promise<boolean> {
+    if (this.#stopping) return false;
+    this.#stopping = true;
+    const given = await this.#handOver.give();
+    this.#stopping = given;
+    return given;
   }
 
   /** In the order of their start. */
@@ -160,6 +192,7 @@ export class RegionNode {
           await Promise.all([this.#client.stop(), this.#heartbeatClient.stop()]);
         },
       },
+      { name: "rooms of the former life", start: () => this.#handOver.take() },
       {
         name: "heartbeats",
         start: () => {
@@ -218,6 +251,7 @@ export class RegionNode {
       seats: () => this.#ledger.counts(clock.monotonicMs()),
       rooms: () => this.#rooms.count,
     });
+    const refusals = new RefusalLog(log);
     return {
       created(room, roomId, game) {
         // Its failures are handled inside.
@@ -236,7 +270,10 @@ export class RegionNode {
           "a room failed",
         );
       },
-      invalidMessage: (room) => invalidMessages.inc({ game: room.roomName }),
+      invalidMessage: (room, reason) => {
+        invalidMessages.inc({ game: room.roomName });
+        refusals.note(room.roomName, reason);
+      },
     };
   }
 

@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
 import type { Metrics } from "../../shared/metrics.ts";
+import type { TakenOver } from "./hand-over.ts";
 
 const BODY_BYTES_MAX = 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -9,11 +10,14 @@ const REQUEST_TIMEOUT_MS = 5_000;
 export interface PrivatePortOptions {
   /** Why the node is not ready to take players; empty when it is. */
   readonly obstacles: () => string[];
+  /** How the rooms of the former life fared. */
+  readonly takenOver: () => TakenOver;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-export function createPrivatePort({ obstacles, metrics, log }: PrivatePortOptions): HttpServer {
+export function createPrivatePort(options: PrivatePortOptions): HttpServer {
+  const { obstacles, takenOver, metrics, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
@@ -24,6 +28,7 @@ export function createPrivatePort({ obstacles, metrics, log }: PrivatePortOption
     const found = obstacles();
     return reply.status(found.length === 0 ? 200 : 503).send({ obstacles: found });
   });
+  server.get("/taken-over", async () => takenOver());
   server.get("/metrics", async (_request, reply) => {
     return reply.type(metrics.contentType).send(await metrics.metrics());
   });

@@ -200,13 +200,23 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     }
   }
 
+  get #className(): string {
+    return this.constructor.name;
+  }
+
   get #running(): Simulation {
     if (!this.#simulation) throw new Error("a room does not run before it is made");
     return this.#simulation;
   }
 
   #schedule(timer: NewTimer): number {
-    if (!Object.hasOwn(this.timers, timer.name)) throw new Error(`no timers.${timer.name}`);
+    if (!Object.hasOwn(this.timers, timer.name)) {
+      const known = Object.keys(this.timers).join(", ") || "none";
+      throw new Error(
+        `${this.#className}.timers has no "${timer.name}" (it has: ${known}): add it there, or ` +
+          "correct the name",
+      );
+    }
     return this.#running.timers.schedule(this.nowMs, timer);
   }
 
@@ -218,8 +228,12 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
 
   #fire({ name, data }: Timer): unknown {
     const handle = Object.hasOwn(this.timers, name) ? this.timers[name] : undefined;
-    // A restored timer may be of a build that knew more names.
-    if (!handle) throw new RoomStateError("schema_mismatch", `no timers.${name} in this build`);
+    if (!handle) {
+      const message =
+        `${this.#className}.timers has no "${name}", which the code before it had scheduled: ` +
+        "keep it there for as long as such rooms live";
+      throw new RoomStateError("schema_mismatch", message);
+    }
     return handle(data);
   }
 

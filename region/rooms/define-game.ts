@@ -5,6 +5,7 @@
  * A plain Colyseus room is taken as it is: it runs unchanged, and ends with its node.
  */
 import type { Room } from "@colyseus/core";
+import { Schema } from "@colyseus/schema";
 import { GameRoom } from "./game-room.ts";
 import { RoomStateError } from "./room-error.ts";
 import { defaultRoomServices } from "./room-services.ts";
@@ -12,18 +13,19 @@ import { checkRestorable } from "./snapshot-check.ts";
 
 type RoomClass = new (...args: never[]) => Room;
 
-const OWN_HOOKS = [
-  "onCreate",
-  "onJoin",
-  "onDrop",
-  "onReconnect",
-  "onLeave",
-  "onDispose",
-  "onUncaughtException",
-  "disconnect",
-  "setSerializer",
-  "grantEpoch",
-] as const;
+/** What belongs to `GameRoom`, and what a game writes instead. */
+const OWN_HOOKS = {
+  onCreate: "onSetup(options)",
+  onJoin: "onEnter(player)",
+  onDrop: "onAway(player)",
+  onReconnect: "onResume(player)",
+  onLeave: "onExit(player, reason)",
+  onDispose: "onEnd()",
+  onUncaughtException: undefined,
+  disconnect: undefined,
+  setSerializer: undefined,
+  grantEpoch: undefined,
+} as const;
 
 /** @throws {RoomStateError} `unrestorable_state`, with one line in `problems` for each reason */
 export function defineGame(
@@ -32,22 +34,35 @@ export function defineGame(
   services = defaultRoomServices,
 ): void {
   if (!isGameRoom(roomClass)) return;
-  const taken = OWN_HOOKS.filter((hook) => {
-    return Reflect.get(roomClass.prototype, hook) !== Reflect.get(GameRoom.prototype, hook);
-  });
-  if (taken.length > 0) {
-    const problems = taken.map((hook) => `${roomClass.name}.${hook}: belongs to GameRoom`);
+  const problems = [...hookProblems(roomClass), ...stateProblems(roomClass)];
+  if (problems.length > 0) {
     const message = `the game ${name} can't be registered:\n- ${problems.join("\n- ")}`;
     throw new RoomStateError("unrestorable_state", message, { problems });
-  }
-  if (!roomClass.State) {
-    const problems = [`${roomClass.name}: has no \`static State\``];
-    throw new RoomStateError("unrestorable_state", problems.join(), { problems });
   }
   checkRestorable(roomClass.State);
   roomClass.services = services;
 }
 
-function isGameRoom(roomClass: RoomClass): roomClass is RoomClass & typeof GameRoom {
+export function isGameRoom(roomClass: RoomClass): roomClass is RoomClass & typeof GameRoom {
   return roomClass.prototype instanceof GameRoom;
+}
+
+function hookProblems(roomClass: typeof GameRoom): string[] {
+  return Object.entries(OWN_HOOKS)
+    .filter(([hook]) => {
+      return Reflect.get(roomClass.prototype, hook) !== Reflect.get(GameRoom.prototype, hook);
+    })
+    .map(([hook, instead]) => {
+      const advice = instead ? `write ${instead} instead` : "leave it as it is";
+      return `${roomClass.name}.${hook}: belongs to GameRoom; ${advice}`;
+    });
+}
+
+function stateProblems({ name, State }: typeof GameRoom): string[] {
+  const advice = "a class that schema({ … }) of @colyseus/schema makes";
+  if (!State) return [`${name}: has no \`static State\`; give it one, ${advice}`];
+  const isSchema = typeof State === "function" && State.prototype instanceof Schema;
+  if (isSchema) return [];
+  const found = typeof State === "function" ? `the class ${State.name}` : `a ${typeof State}`;
+  return [`${name}.State: is ${found}, which is no schema; make it ${advice}`];
 }

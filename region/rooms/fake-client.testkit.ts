@@ -10,6 +10,7 @@ import {
   Protocol,
   type Room,
 } from "@colyseus/core";
+import { MeridianError } from "../../shared/errors.ts";
 import type { RoomAuth } from "./player.ts";
 
 interface JoinsRooms {
@@ -33,9 +34,15 @@ export class FakeClient {
   }
 
   /** Takes a seat under the session id, joins, and acknowledges the join as clients do. */
-  static async join(room: Room, sessionId: string, auth: RoomAuth): Promise<FakeClient> {
+  static async join(
+    room: Room,
+    sessionId: string,
+    auth: RoomAuth,
+    options: object = { team: "red" },
+  ): Promise<FakeClient> {
     const client = new FakeClient(sessionId);
-    await (room as unknown as JoinsRooms)._reserveSeat(sessionId, { team: "red" }, auth);
+    const seated = await (room as unknown as JoinsRooms)._reserveSeat(sessionId, options, auth);
+    if (!seated) throw new MeridianError("room_full");
     await client.#enter(room, {});
     return client;
   }

@@ -1,25 +1,16 @@
 /** Rooms in real Colyseus, in this process, with clients that have no network. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import {
-  type Client,
-  CloseCode,
-  LocalDriver,
-  LocalPresence,
-  matchMaker,
-  Protocol,
-  Room,
-} from "@colyseus/core";
+import { type Client, CloseCode, matchMaker, Protocol, Room } from "@colyseus/core";
 import { decode, schema, t } from "@colyseus/schema";
 import { z } from "zod";
 import { FakeClock } from "../../shared/fake-clock.ts";
-import { RegionId } from "../../shared/ids.ts";
+import { authOf, startColyseus, turn } from "./colyseus.testkit.ts";
 import { defineGame } from "./define-game.ts";
 import { FakeClient } from "./fake-client.testkit.ts";
 import { GameRoom } from "./game-room.ts";
 import { handler } from "./message-handler.ts";
 import type { ExitReason, Player, RoomAuth } from "./player.ts";
-import { RoomAuth as RoomAuthSchema } from "./player.ts";
 import { dump } from "./restorable.testkit.ts";
 import { restoreRoom } from "./restore-room.ts";
 import { RoomStateError } from "./room-error.ts";
@@ -104,19 +95,11 @@ class Plain extends Room<{ state: DuelState }> {
 const clock = new FakeClock();
 const failures: string[] = [];
 const invalid: string[] = [];
-const region = RegionId.parse("beijing");
-
-function auth(name: string): RoomAuth {
-  const playerId = `0190b6f8-7c3e-7000-8000-${name.padEnd(12, "0").slice(0, 12)}`;
-  return RoomAuthSchema.parse({ playerId, name, sessionEpoch: [1, 1], region });
-}
-const ada = auth("ada");
-const bea = auth("bea");
+const ada = authOf("ada", 1);
+const bea = authOf("bea", 2);
 
 before(async () => {
-  matchMaker.setHealthChecksEnabled(false);
-  await matchMaker.setup(new LocalPresence(), new LocalDriver());
-  await matchMaker.accept();
+  await startColyseus();
   defineGame("duel", Duel, {
     clock,
     log: { error: () => {} },
@@ -167,7 +150,11 @@ test("a message reaches its handler parsed, and a wrong one does not", async () 
   client.say("__proto__", {});
   assert.equal(room.state.heroes.get("s1")?.x, 3);
   assert.equal(invalid.length, 3);
-  assert.match(invalid[0] ?? "", /^x: /);
+  assert.match(invalid[0] ?? "", /^move: x: /);
+  assert.match(
+    invalid[1] ?? "",
+    /^Duel\.messages has no "teleport" \(it has: move, explode\): add it there/,
+  );
   assert.equal(client.framesOf(Protocol.ERROR).length, 3);
   client.say("explode", {});
   assert.deepEqual(failures, ["onMessage: boom"]);
@@ -270,6 +257,21 @@ test("a room goes on elsewhere: state, time, chance, ids, timers, listing and pl
   await restored.disconnect();
 });
 
+test("a player who was expected back, and comes anew instead, is not there twice", async () => {
+  const room = await makeDuel("anew");
+  room.grantEpoch([1, 1]);
+  await FakeClient.join(room, "s1", ada);
+  const snapshot = room.handOver();
+  await room.disconnect();
+  seen.length = 0;
+  const restored = await restoreRoom({ game: "duel", roomClass: Duel, roomId: "anew", snapshot });
+  restored.grantEpoch([1, 2]);
+  await FakeClient.join(restored, "s2", { ...ada, sessionEpoch: [1, 2] });
+  assert.deepEqual(seen, ["exit ada removed", "enter ada"]);
+  assert.deepEqual([...restored.players.keys()], ["s2"]);
+  await restored.disconnect();
+});
+
 test("a snapshot that is damaged makes no room", async () => {
   const room = await makeDuel("damaged");
   const snapshot = room.snapshot();
@@ -310,8 +312,18 @@ test("a game that can't be restored, or takes the base class' hooks, is refused 
     return "";
   };
   assert.match(problem(Streams), /^Stream\.shots: stream/);
-  assert.match(problem(Hooked), /^Hooked\.onJoin: belongs to GameRoom/);
-  assert.match(problem(Stateless), /^Stateless: has no `static State`/);
+  class Plainly extends GameRoom {
+    static override State = Object as never;
+  }
+  assert.match(
+    problem(Hooked),
+    /^Hooked\.onJoin: belongs to GameRoom; write onEnter\(player\) inst/,
+  );
+  assert.match(problem(Stateless), /^Stateless: has no `static State`; give it one, a class that/);
+  assert.match(
+    problem(Plainly),
+    /^Plainly\.State: is the class Object, which is no schema; make it/,
+  );
 });
 
 /** Feeds what a client was sent since the last call into the decoder that it keeps. */
@@ -333,8 +345,8 @@ function reflectionIn(client: FakeClient): Uint8Array {
 
 /** Waits for what Colyseus does in its own promises. */
 async function settled(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 1_000 && !condition(); turn++) {
-    await new Promise((resolve) => setImmediate(resolve));
+  for (let waited = 0; waited < 1_000 && !condition(); waited++) {
+    await turn();
   }
   assert.ok(condition());
 }

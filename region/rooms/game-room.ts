@@ -13,6 +13,7 @@ import {
   type Room,
 } from "@colyseus/core";
 import type { Schema } from "@colyseus/schema";
+import { compareEpochs } from "../../shared/epoch.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import type { SessionId } from "../../shared/ids.ts";
 import { CapturedRoom } from "./captured-room.ts";
@@ -35,6 +36,8 @@ const MAY_RETURN = new Set<number | undefined>([
 ]);
 const INVALID_MESSAGE = describeKind("invalid_message");
 const REASON_LENGTH_MAX = 200;
+/** Of what a client named, in what it is told. */
+const TYPE_LENGTH_MAX = 32;
 
 export abstract class GameRoom<S extends Schema = Schema>
   extends CapturedRoom<S>
@@ -46,6 +49,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   readonly #roster = new Roster();
   readonly #returning = new WeakSet<Client>();
   #ending = false;
+  #handedOver = false;
   #disposesItself = true;
 
   /** A new room; not called when one is restored. */
@@ -65,7 +69,9 @@ export abstract class GameRoom<S extends Schema = Schema>
   }
 
   override async onCreate(options: Readonly<Record<string, unknown>>): Promise<void> {
-    this.onMessage("*", (client, type) => this.refuse(client, `no message ${type}`, undefined));
+    this.onMessage("*", (client, type) => {
+      this.refuse(client, this.#unknownMessage(String(type)), undefined);
+    });
     const restoration = restorationIn(options);
     if (restoration) {
       await this.resumeFrom(restoration);
@@ -87,19 +93,23 @@ export abstract class GameRoom<S extends Schema = Schema>
     await this.granted;
     // Colyseus drops a client that left meanwhile.
     if (client.state === ClientState.LEAVING) return;
+    if (this.#handedOver) throw new MeridianError("going_away");
     const known = this.#roster.find(client.sessionId);
     if (known && (known.client || known.id !== auth.data.playerId)) {
       throw new MeridianError("conflict", { message: "The session is in the room already." });
     }
-    if (known) await this.#resume(known, client, auth.data);
-    else await this.#enter(client, auth.data, options);
+    if (known) {
+      await this.#resume(known, client, auth.data);
+      return;
+    }
+    await this.#giveUpOlder(auth.data);
+    await this.#enter(client, auth.data, options);
   }
 
   override async onDrop(client: Client, code?: number): Promise<void> {
     const player = this.playerOf(client);
-    if (!player || this.#ending || !this.#mayReturn(client, code)) return;
-    // Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`.
-    this.allowReconnection(client, this.reconnectGraceMs / 1000).catch(() => undefined);
+    if (!player || this.#handedOver || this.#ending || !this.#mayReturn(client, code)) return;
+    this.#keepSeat(client);
     player.detach();
     await this.call("onAway", () => this.onAway?.(player));
   }
@@ -111,14 +121,14 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   override async onLeave(client: Client, code?: number): Promise<void> {
     const player = this.#roster.find(client.sessionId);
-    if (!player || (player.client && player.client !== client)) return;
+    if (!player || this.#handedOver || (player.client && player.client !== client)) return;
     const lost = this.#mayReturn(client, code) && !this.#ending;
     await this.#exit(player, code === CloseCode.CONSENTED ? "left" : lost ? "lost" : "removed");
   }
 
   override async onDispose(): Promise<void> {
     this.halt();
-    await this.call("onEnd", () => this.onEnd?.());
+    if (!this.#handedOver) await this.call("onEnd", () => this.onEnd?.());
   }
 
   override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
@@ -126,8 +136,25 @@ export abstract class GameRoom<S extends Schema = Schema>
     return super.disconnect(closeCode);
   }
 
+  /**
+   * @internal the room as it is, for its next owner: no game code runs here from now on, and
+   * whoever loses their connection has not left
+   */
+  handOver(): Uint8Array {
+    const snapshot = this.snapshot();
+    this.#handedOver = true;
+    this.halt();
+    return snapshot;
+  }
+
+  /** @internal whether that player of the former owner may still come */
+  expects(sessionId: string): boolean {
+    return this.#roster.expects(sessionId);
+  }
+
   /** @internal */
   playerOf(client: Client): Player | undefined {
+    if (this.#handedOver) return undefined;
     const player = this.#roster.find(client.sessionId);
     return player?.client === client ? player : undefined;
   }
@@ -166,6 +193,33 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (!this.#roster.expecting) return;
     this.#disposesItself = this.autoDispose;
     this.autoDispose = false;
+  }
+
+  /** Whoever was expected back, and came anew instead, is not here twice. */
+  async #giveUpOlder({ playerId, sessionEpoch }: RoomAuth): Promise<void> {
+    for (const player of [...this.players.values()]) {
+      const older = compareEpochs(player.auth.sessionEpoch, sessionEpoch) < 0;
+      if (player.id !== playerId || !older || !this.expects(player.sessionId)) continue;
+      await this.#exit(player, "removed");
+    }
+  }
+
+  #unknownMessage(type: string): string {
+    const known = Object.keys(this.messages ?? {}).join(", ") || "none";
+    const named = type.slice(0, TYPE_LENGTH_MAX);
+    return (
+      `${this.constructor.name}.messages has no "${named}" (it has: ${known}): add it there, ` +
+      "or correct the client"
+    );
+  }
+
+  /** Colyseus itself waits for the outcome and then calls `onReconnect` or `onLeave`. */
+  #keepSeat(client: Client): void {
+    const kept = this.allowReconnection(client, "manual");
+    // Refused at once when the player dropped before the join was acknowledged, or the room ends.
+    const giveUp = () => "reject" in kept && kept.reject(new MeridianError("reconnect_expired"));
+    const cancel = this.services.clock.after(this.reconnectGraceMs, giveUp);
+    kept.then(cancel, cancel);
   }
 
   async #enter(client: Client, auth: RoomAuth, options: unknown): Promise<void> {

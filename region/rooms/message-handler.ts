@@ -8,6 +8,8 @@ import type { Player } from "./player.ts";
 
 /** A room, to its message handlers. */
 export interface MessageReceiver {
+  /** By type, as the game wrote them. */
+  readonly messages?: Readonly<Record<string, unknown>>;
   playerOf(client: Client): Player | undefined;
   /** @param request set when the sender waits for an answer */
   refuse(client: Client, reason: string, request: MessageContext | undefined): unknown;
@@ -29,14 +31,21 @@ export function handler<Payload extends z.ZodType>(
   payload: Payload,
   handle: (player: Player, payload: z.output<Payload>) => unknown,
 ): BoundMessageHandler {
-  return function (client, message, context) {
+  return function receive(client, message, context) {
     const player = this.playerOf(client);
     if (!player) return undefined;
     const request = context.id === undefined ? undefined : context;
     const parsed = payload.safeParse(message);
-    if (!parsed.success) return this.refuse(client, firstIssue(parsed.error), request);
+    if (!parsed.success) {
+      return this.refuse(client, `${typeOf(this, receive)}: ${firstIssue(parsed.error)}`, request);
+    }
     return handle(player, parsed.data);
   };
+}
+
+/** The name under which the game has the handler. */
+function typeOf({ messages = {} }: MessageReceiver, own: BoundMessageHandler): string {
+  return Object.keys(messages).find((type) => messages[type] === own) ?? "message";
 }
 
 function firstIssue(error: z.ZodError): string {

@@ -41,6 +41,10 @@ export class Roster {
     this.#giveUpAtTick.set(record.sessionId, giveUpAtTick);
   }
 
+  expects(sessionId: string): boolean {
+    return this.#giveUpAtTick.has(sessionId as SessionId);
+  }
+
   returned(player: Player): void {
     this.#giveUpAtTick.delete(player.sessionId);
   }

@@ -98,10 +98,13 @@ test("refuses properties that are not fields, unless the class calls them transi
     readonly grow = () => this.speed;
   }
   const State = schema({ units: t.map(Unit) }, "Locals");
+  const advice =
+    "is not a field of the schema, so it is not copied; declare it there, or, when the " +
+    "constructor makes it again, name it in `static readonly transient`";
   assert.deepEqual(problemsOf(State), [
-    "Unit.lastInput: is not a field of the schema, so it is not copied",
-    "Unit.speed: is not a field of the schema, so it is not copied",
-    "Local.lastInput: is not a field of the schema, so it is not copied",
+    `Unit.lastInput: ${advice}`,
+    `Unit.speed: ${advice}`,
+    `Local.lastInput: ${advice}`,
   ]);
 });
 

@@ -14,6 +14,10 @@ const PLAIN_TYPES = new Set([
   ...["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"],
 ]);
 
+const NOT_A_FIELD =
+  "is not a field of the schema, so it is not copied; declare it there, or, when the " +
+  "constructor makes it again, name it in `static readonly transient`";
+
 /** @throws {RoomStateError} `unrestorable_state` with one line in `problems` for each construct */
 export function checkRestorable(root: StateClass): void {
   const problems: string[] = [];
@@ -27,7 +31,7 @@ export function checkRestorable(root: StateClass): void {
     problems.push(...instanceProblems(klass));
   }
   if (problems.length === 0) return;
-  const message = `a standby could not restore ${root.name}:\n- ${problems.join("\n- ")}`;
+  const message = `the state ${root.name} could not go on elsewhere:\n- ${problems.join("\n- ")}`;
   throw new RoomStateError("unrestorable_state", message, { problems });
 }
 
@@ -55,5 +59,5 @@ function instanceProblems(klass: typeof Schema): string[] {
   const transient = "transient" in klass ? (klass.transient as readonly string[]) : [];
   return Object.entries(instance)
     .filter(([name, value]) => typeof value !== "function" && !transient.includes(name))
-    .map(([name]) => `${klass.name}.${name}: is not a field of the schema, so it is not copied`);
+    .map(([name]) => `${klass.name}.${name}: ${NOT_A_FIELD}`);
 }

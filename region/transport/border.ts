@@ -2,8 +2,9 @@
  * Decides who comes in, before any room hears of them: verifies the ticket, and consumes it.
  *
  * A player who comes back uses the URL of the first connection again (stock clients can't do
- * otherwise), so then a used or expired ticket is good, as long as the reconnection token is the one
- * that it names. Whether the session still exists is for the room to say.
+ * otherwise), so then a used or expired ticket is good, as long as the reconnection token is the
+ * one that it names. Whether the session still exists is for the room to say. The same holds for a
+ * ticket of a former life of this node whose rooms are here now.
  */
 import type { ErrorKind } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
@@ -17,6 +18,8 @@ export interface BorderOptions {
   readonly nodeId: NodeId;
   readonly keys: KeySet;
   readonly consumed: ConsumedTickets;
+  /** Whose rooms this node goes on with. */
+  readonly formerLives: () => ReadonlySet<NodeId>;
   /** Core time in ms, or undefined before the first heartbeat was answered. */
   readonly coreNowMs: () => number | undefined;
 }
@@ -33,12 +36,15 @@ export class Border {
   }
 
   admit(request: UpgradeRequest): Admission {
-    const { nodeId, keys, consumed } = this.#options;
+    const { keys, consumed } = this.#options;
     const coreNowMs = this.#options.coreNowMs();
-    if (coreNowMs === undefined) return refusal("unavailable");
-    if (request.processId !== nodeId) return refusal("ticket_invalid");
-
     const { ticket, roomId, sessionId, reconnectionToken } = request;
+    const resuming = reconnectionToken !== undefined;
+    // Stock clients take any other close than this for final, and this node knows the keys in a
+    // moment.
+    if (coreNowMs === undefined) return refusal(resuming ? "going_away" : "unavailable");
+    const nodeId = this.#addressed(request.processId, resuming);
+    if (!nodeId) return refusal("ticket_invalid");
     const claims = readTicket({ ticket, keys, nodeId, roomId, sessionId });
     if (!claims) return refusal("ticket_invalid");
 
@@ -56,6 +62,12 @@ export class Border {
     if (consumption === "used_before") return refusal("ticket_used");
     if (consumption === "full") return refusal("unavailable");
     return { admitted: true, claims, resuming: false };
+  }
+
+  #addressed(processId: string, resuming: boolean): NodeId | undefined {
+    const { nodeId, formerLives } = this.#options;
+    if (processId === nodeId) return nodeId;
+    return resuming ? [...formerLives()].find((life) => life === processId) : undefined;
   }
 }
 

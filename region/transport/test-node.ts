@@ -67,6 +67,7 @@ export class TestNode {
   readonly failures: { method: string; error: unknown }[] = [];
   readonly ended: string[] = [];
   readonly consumed = new ConsumedTickets(100_000);
+  readonly formerLives = new Set<NodeId>();
   readonly ledger: SeatLedger;
   readonly rooms: Rooms;
   readonly matchmaker: Matchmaker;
@@ -120,6 +121,7 @@ export class TestNode {
         keys,
         consumed: this.consumed,
         coreNowMs: () => Date.now() + this.aheadMs,
+        formerLives: () => this.formerLives,
       }),
       findRoom: (roomId) => rooms.find(roomId),
       sessions: {

@@ -173,6 +173,11 @@ export class UwsTransport extends Transport {
     this.#upkeep.start();
   }
 
+  /** Sends every player off, to come back. */
+  dismissAll(): void {
+    for (const connection of this.#current.values()) connection.refuse("going_away");
+  }
+
   /** Cuts every connection and gives the port back. */
   override shutdown(): void {
     this.#upkeep.stop();

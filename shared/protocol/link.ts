@@ -2,7 +2,7 @@
  * The private link: mTLS HTTP with JSON, both ways. Who calls is taken from the certificate
  * (`meridian://core`, `meridian://region/beijing`), never from the body.
  *
- * Region → core: `POST /link/heartbeat`, `POST /link/claim`.
+ * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`.
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/drain`.
  */
 import { z } from "zod";
@@ -85,6 +85,21 @@ export const ClaimRequest = z.object({
 export type ClaimRequest = z.infer<typeof ClaimRequest>;
 export const ClaimAnswer = z.object({ roomEpoch: Epoch });
 export type ClaimAnswer = z.infer<typeof ClaimAnswer>;
+
+/**
+ * A node gives up rooms for their next owner, having captured them or about to. Until that owner's
+ * claim, or for `RELEASED_ROOM_MS`, players who ask for such a room are asked to wait.
+ */
+export const ReleaseRoomsRequest = z.object({
+  nodeId: NodeId,
+  roomIds: z.array(RoomId).min(1).max(1000),
+});
+export type ReleaseRoomsRequest = z.infer<typeof ReleaseRoomsRequest>;
+/** How many of them the node held. */
+export const ReleaseRoomsAnswer = z.object({ released: count });
+export type ReleaseRoomsAnswer = z.infer<typeof ReleaseRoomsAnswer>;
+/** A released room that nobody claimed for this long has ended, ms. */
+export const RELEASED_ROOM_MS = 15_000;
 
 /** `reserve` takes a new seat, `renew` keeps one for longer, `reconnect` finds a dropped player's. */
 export const ReserveRequest = z.discriminatedUnion("kind", [

@@ -1,5 +1,5 @@
 /** The arena's page: wires the session, the scene, the hands and the panels together. */
-import "./no-eval.ts";
+import "../../../../shared/client/no-eval.ts";
 import { pickStorage } from "../../../../shared/client/storage.ts";
 import type { Point } from "../arena-map.ts";
 import { element } from "./dom.ts";

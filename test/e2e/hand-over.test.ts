@@ -1,0 +1,71 @@
+/**
+ * A node is succeeded by its next life in mid-game: players of both kinds of client stay in their
+ * room.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client, type Room } from "@colyseus/sdk";
+import type { ArenaState } from "../../region/games/arena/arena-state.ts";
+import type { Connection } from "../../shared/client/connection.ts";
+import { Meridian } from "../../shared/client/meridian.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { until } from "../until.ts";
+import { allRegionsActive, worldForTests } from "../world.ts";
+
+const world = worldForTests({ regions: 1 });
+
+function region() {
+  const [only] = world().regions.values();
+  assert.ok(only);
+  return only;
+}
+
+test("players of both kinds stay in their room and in their places, twice", async (t) => {
+  const phases: { phase: Connection["phase"]; atMs: number }[] = [];
+  const play = await new Meridian({ url: world().core.url }).join<ArenaState>("arena", {
+    onConnection: ({ phase }) => phases.push({ phase, atMs: systemClock.monotonicMs() }),
+  });
+  t.after(() => play.leave());
+  const stock: Room<unknown, ArenaState> = await new Client(world().core.url).joinOrCreate("arena");
+  t.after(() => stock.leave());
+  // The SDK gives up on a connection that was up for less than 5 s.
+  stock.reconnection.minUptime = 0;
+  await until("both are in one room", () => play.state.players.size === 2);
+  const { roomId, sessionId } = play;
+  const names = () => [...play.state.players.values()].map(({ name }) => name).sort();
+  const before = names();
+
+  for (const life of [2, 3]) {
+    phases.length = 0;
+    const back = new Promise<void>((resolve) => stock.onReconnect.once(resolve));
+    await region().succeed();
+    await until("the player is back", () => phases.at(-1)?.phase === "playing");
+    await back;
+    assert.deepEqual([play.roomId, play.sessionId], [roomId, sessionId], `life ${life}`);
+    assert.deepEqual(names(), before);
+    await until("both are shown as connected", () =>
+      [...play.state.players.values()].every(({ connected }) => connected),
+    );
+    const [first, last] = [phases[0], phases.at(-1)];
+    t.diagnostic(`away for ${Math.round((last?.atMs ?? 0) - (first?.atMs ?? 0))} ms`);
+  }
+});
+
+test("without the core nothing is handed over, and everybody plays on", async (t) => {
+  const phases: string[] = [];
+  const play = await new Meridian({ url: world().core.url }).join<ArenaState>("arena");
+  t.after(() => play.leave());
+  play.onConnection(({ phase }) => phases.push(phase));
+  const { pid } = region();
+  world().core.kill("SIGKILL");
+  await until("the core is gone", () => world().core.pid === undefined);
+  await assert.rejects(region().succeed(), /did not hand its rooms over/);
+  assert.equal(region().pid, pid);
+  const state = play.state.players.get(play.sessionId);
+  const x = state?.x ?? 0;
+  play.send("move", { input: 1, x: x > 1_000 ? -1 : 1, y: 0 });
+  await until("the player still moves", () => play.state.players.get(play.sessionId)?.x !== x);
+  assert.deepEqual(phases, []);
+  await world().core.restart();
+  await allRegionsActive(world());
+});
