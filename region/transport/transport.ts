@@ -5,29 +5,23 @@
  *
  * A request of a wrong form is answered with an HTTP status. A player with a bad ticket is upgraded
  * and closed at once with the failure's close code and its kind as reason, because a browser can't
- * read the status of a failed upgrade. No room hears of either.
- *
- * Of two connections for one session the newer wins: a player who changed networks must not wait
- * for the half-open socket to time out. The newer is announced to the room first, then the older is
- * closed; the room hands the session over when it hears of that. Of two sessions of one player in a
- * room the newer wins as well: see `take-over.ts`.
+ * read the status of a failed upgrade. No room hears of either. What happens to a connection that
+ * was let in is in `entrance.ts`.
  */
-import { type AuthContext, connectClientToRoom, type Room, Transport } from "@colyseus/core";
+import { type AuthContext, type Room, Transport } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
-import { describeKind, type ErrorKind, isFailure, MeridianError } from "../../shared/errors.ts";
-import type { RoomId, SessionId } from "../../shared/ids.ts";
+import { describeKind, type ErrorKind, MeridianError } from "../../shared/errors.ts";
+import type { RoomId } from "../../shared/ids.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
-import type { Session } from "../matchmaking/seat-ledger.ts";
-import { holdsSession, reholdSeat } from "../node/room-internals.ts";
+import { holdsSession } from "../node/room-internals.ts";
 import { authContext } from "./auth-context.ts";
 import { answerFailure, refuseOtherRequests, serveBeacon } from "./beacon.ts";
 import type { Border } from "./border.ts";
-import { Connection, ReadyState } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { Entrance, type Entry, type SessionEvents } from "./entrance.ts";
 import { OpenSockets } from "./open-sockets.ts";
-import { RoomClient } from "./room-client.ts";
-import { type Rival, takeOver } from "./take-over.ts";
 import { TransportMetrics } from "./transport-metrics.ts";
 import { originAllowed, parseUpgrade, type UpgradeRequest } from "./upgrade-request.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -45,9 +39,6 @@ import {
 
 /** Pings go out by themselves well before this; a peer that answers none is gone. */
 const IDLE_TIMEOUT_S = 30;
-/** Colyseus' codes: the seat is gone; a room's own code failed. */
-const SEAT_EXPIRED = 524;
-const ROOM_FAILED = 4002;
 
 export interface TransportLimits {
   readonly messagesPerSecondMax: number;
@@ -58,20 +49,6 @@ export interface TransportLimits {
   readonly connectionsMax: number;
   /** Open websockets that measure round trips; one more is refused. */
   readonly beaconsMax: number;
-}
-
-/** Who is told where a session stands; the seats are counted by it. */
-export interface SessionEvents {
-  /** A ticket holder is at the door, or a dropped player is back. */
-  arrived(session: Session, roomId: RoomId): void;
-  /** The player's other sessions that are in that room. */
-  rivals(session: Session, roomId: RoomId): readonly Rival[];
-  /** The connection is gone; the room may keep the seat for a while. */
-  dropped(sessionId: SessionId): void;
-  /** The room did not take the newcomer. */
-  refused(sessionId: SessionId): void;
-  /** Whether the session has a seat, as far as anyone here knows. */
-  seated(sessionId: SessionId): boolean;
 }
 
 export interface TransportOptions {
@@ -98,21 +75,11 @@ interface Refusal {
   readonly refused: ErrorKind;
 }
 
-interface Entry {
-  readonly room: Room;
-  readonly claims: TicketClaims;
-  readonly resuming: boolean;
-  readonly reconnectionToken: string | undefined;
-  readonly skipHandshake: boolean;
-  readonly context: AuthContext;
-}
-
 export class UwsTransport extends Transport {
   readonly #options: TransportOptions;
   readonly #metrics: TransportMetrics;
   readonly #origins: ReadonlySet<string>;
-  /** The newest connection of each session. */
-  readonly #current = new Map<SessionId, Connection<SocketData>>();
+  readonly #entrance: Entrance;
   readonly #upkeep: Upkeep;
   readonly #sockets: OpenSockets;
   #app: UwsApp | undefined;
@@ -123,6 +90,11 @@ export class UwsTransport extends Transport {
     this.#options = options;
     this.#origins = new Set(options.origins);
     this.#upkeep = new Upkeep(options.clock);
+    this.#entrance = new Entrance({
+      ...options,
+      waitingBytesMax: options.limits.backpressureBytesMax,
+      upkeep: this.#upkeep,
+    });
     this.#sockets = new OpenSockets(options.limits);
     this.#metrics = new TransportMetrics(options.metrics, () => this.#sockets.count);
   }
@@ -175,7 +147,7 @@ export class UwsTransport extends Transport {
 
   /** Sends every player off, to come back. */
   dismissAll(): void {
-    for (const connection of this.#current.values()) connection.refuse("going_away");
+    this.#entrance.dismissAll();
   }
 
   /** Cuts every connection and gives the port back. */
@@ -270,69 +242,7 @@ export class UwsTransport extends Transport {
     });
     data.connection = connection;
     // A failure inside is answered to the player there; nobody waits for this promise.
-    void this.#enter(connection, data.entry);
-  }
-
-  async #enter(connection: Connection<SocketData>, entry: Entry): Promise<void> {
-    const { sessions } = this.#options;
-    const { room, resuming } = entry;
-    const { roomId, sessionId, reconnectionToken: token } = entry.claims;
-    const older = this.#current.get(sessionId);
-    const client = new RoomClient({
-      sessionId,
-      reconnectionToken: token,
-      connection,
-      resumed: resuming,
-      waitingBytesMax: this.#options.limits.backpressureBytesMax,
-    });
-    this.#current.set(sessionId, connection);
-    const { sub: playerId, sessionEpoch } = entry.claims;
-    const session = { sessionId, playerId, sessionEpoch };
-    sessions.arrived(session, roomId);
-    try {
-      if (sessions.rivals(session, roomId).length > 0) {
-        await this.#takeOver(room, session, roomId, connection);
-      }
-      const entering = connectClientToRoom(room, client, entry.context, {
-        ...(entry.reconnectionToken && { reconnectionToken: entry.reconnectionToken }),
-        ...(entry.skipHandshake && { skipHandshake: true }),
-      });
-      older?.refuse("session_taken_over");
-      await entering;
-      this.#upkeep.entered(connection, client);
-    } catch (err) {
-      const current = this.#current.get(sessionId);
-      // A later connection of the session has the seat by now, and its fate is told by that one.
-      const superseded = current !== undefined && current !== connection;
-      // The room may hold a returning player's seat still; a newcomer's is gone.
-      if (!superseded && resuming) sessions.dropped(sessionId);
-      else if (!superseded) sessions.refused(sessionId);
-      this.#refuseEntry(connection, client, entry, err);
-    }
-  }
-
-  /** @throws {MeridianError} when the newcomer can't enter, or a still newer one has come meanwhile */
-  async #takeOver(
-    room: Room,
-    session: Session,
-    roomId: RoomId,
-    connection: Connection,
-  ): Promise<void> {
-    const { sessions, clock } = this.#options;
-    try {
-      await takeOver({
-        room,
-        sessionEpoch: session.sessionEpoch,
-        rivals: () => sessions.rivals(session, roomId),
-        close: (sessionId) => this.#current.get(sessionId)?.refuse("session_taken_over"),
-        clock,
-      });
-      if (connection.readyState !== ReadyState.OPEN) throw new MeridianError("session_taken_over");
-    } catch (error) {
-      // Its ticket is spent: nobody comes for that seat any more.
-      await reholdSeat(room, session.sessionId, 0);
-      throw error;
-    }
+    void this.#entrance.enter(connection, data.entry);
   }
 
   /**
@@ -346,39 +256,10 @@ export class UwsTransport extends Transport {
     return inBetween ? "resync" : "reconnect_expired";
   }
 
-  #refuseEntry(connection: Connection, client: RoomClient, entry: Entry, error: unknown): void {
-    const { log } = this.#options;
-    const { roomId, sessionId } = entry.claims;
-    const code = codeOf(error);
-    if (isFailure(error)) {
-      connection.refuse(error.kind);
-    } else if (code === SEAT_EXPIRED) {
-      connection.refuse(entry.resuming ? "reconnect_expired" : "ticket_expired");
-    } else {
-      log.warn(
-        { err: error, roomId, sessionId, runbook: "region-game-code" },
-        "a room did not take a player",
-      );
-      client.error(code ?? ROOM_FAILED, error instanceof Error ? error.message : "");
-      connection.refuse(entry.resuming ? "reconnect_expired" : "internal");
-    }
-  }
-
   #socketClosed({ connection, entry }: SocketData, code: number): void {
     if ("refused" in entry) return;
     const { sessionId } = entry.claims;
     this.#sockets.playerClosed(sessionId);
-    if (!connection) return;
-    if (this.#current.get(sessionId) === connection) {
-      this.#current.delete(sessionId);
-      this.#options.sessions.dropped(sessionId);
-    }
-    this.#upkeep.gone(connection);
-    connection.closed(code);
+    if (connection) this.#entrance.closed(connection, sessionId, code);
   }
-}
-
-function codeOf(error: unknown): number | undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "number" ? code : undefined;
 }
