@@ -16,7 +16,7 @@ const SECRET_FIELDS = [
 /**
  * @param name of the process, for example `core` or `region`
  * @param level a pino level: trace, debug, info, warn, error, fatal or silent
- * @param fields put on every line, for example the node's id
+ * @param fields put on every line beside the process id, for example the node's id
  */
 export function createLog(
   name: string,
@@ -26,7 +26,7 @@ export function createLog(
   return pino({
     name,
     level,
-    base: fields,
+    base: { pid: process.pid, ...fields },
     redact: {
       paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
       censor: "[removed]",

@@ -110,7 +110,7 @@ function messageOf(line: string): { level: number; pid?: number; text: string } 
   try {
     const { level, pid, msg, err } = JSON.parse(line);
     const cause = typeof err?.message === "string" ? `: ${err.message}` : "";
-    return { level: Number(level), pid: Number(pid), text: `${msg}${cause}` };
+    return { level: Number(level), pid, text: `${msg}${cause}` };
   } catch {
     // Not of its log: what it could not start for, or something that Node printed by itself.
     const problem = CANT_START.exec(line)?.[1];

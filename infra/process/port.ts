@@ -1,6 +1,15 @@
 /** TCP ports of this machine. */
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { hasCode } from "./pid.ts";
+
+/**
+ * Free ports come from below those that systems hand out by themselves (from 32768 on Linux, from 49152
+ * by RFC 6335): one of those may become the near end of any connection before its finder listens on it.
+ */
+const FIRST = 10_000;
+const LAST = 32_000;
+const MAX_TRIES = 10_000;
 
 /** A port that was free a moment ago; whoever uses it must be ready to try another. */
 export async function freePort(): Promise<number> {
@@ -12,26 +21,38 @@ export async function freePort(): Promise<number> {
 /** Different ports that were all free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
   // All are held until the last is found, or the same one would be found twice.
-  const held = await Promise.all(Array.from({ length: count }, () => hold("127.0.0.1", 0)));
-  await Promise.all(held.map(({ release }) => release()));
-  return held.map(({ port }) => port);
+  const held: Held[] = [];
+  try {
+    for (let tries = 0; held.length < count; tries += 1) {
+      if (tries >= MAX_TRIES) throw new Error(`fewer than ${count} ports are free`);
+      const found = await holdIfFree("127.0.0.1", randomInt(FIRST, LAST));
+      if (found) held.push(found);
+    }
+    return held.map(({ port }) => port);
+  } finally {
+    await Promise.all(held.map(({ release }) => release()));
+  }
 }
 
 /** Whether nothing listens on this port. Privileged ports one may not open count as taken. */
 export async function isPortFree(host: string, port: number): Promise<boolean> {
-  try {
-    const { release } = await hold(host, port);
-    await release();
-    return true;
-  } catch (error) {
-    if (hasCode(error, "EADDRINUSE") || hasCode(error, "EACCES")) return false;
-    throw error;
-  }
+  const held = await holdIfFree(host, port);
+  await held?.release();
+  return held !== undefined;
 }
 
 interface Held {
   readonly port: number;
   release(): Promise<void>;
+}
+
+async function holdIfFree(host: string, port: number): Promise<Held | undefined> {
+  try {
+    return await hold(host, port);
+  } catch (error) {
+    if (hasCode(error, "EADDRINUSE") || hasCode(error, "EACCES")) return undefined;
+    throw error;
+  }
 }
 
 function hold(host: string, port: number): Promise<Held> {

@@ -1,28 +1,14 @@
 /** The program's ends without a world; `test/e2e/bots.test.ts` runs it in one. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { freePort } from "../../infra/process/port.ts";
 
 const PROGRAM = join(import.meta.dirname, "main.ts");
 
 function run(...args: readonly string[]) {
   return spawnSync(process.execPath, [PROGRAM, ...args], { encoding: "utf8", timeout: 20_000 });
-}
-
-/** A port that nobody listens on: one that was just given back. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }
 
 test("--help says what there is", () => {

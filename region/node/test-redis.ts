@@ -1,9 +1,9 @@
 /** For tests: a real redis-server on a free port, with nothing kept. `REDIS_SERVER` may name it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../infra/process/port.ts";
 
 export class TestRedis {
   readonly port: number;
@@ -63,15 +63,4 @@ export class TestRedis {
     await this.kill();
     rmSync(this.#dir, { recursive: true });
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
