@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
+import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
 import { parseGeoOverrides } from "./gslb/geo-locator.ts";
 import { PublicOrigin } from "./http/cors.ts";
 import { ACCEPT_MS } from "./tickets/key-schedule.ts";
@@ -32,6 +33,20 @@ const masterKey = z.string().transform((text, context) => {
 const geoOverrides = z.string().transform((text, context) => {
   try {
     return parseGeoOverrides(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "wrong" });
+    return z.NEVER;
+  }
+});
+
+const optionalUrl = optionalText.refine(
+  (text) => text === undefined || URL.canParse(text),
+  "needs a URL",
+);
+
+const trustedIssuers = optionalText.transform((path, context) => {
+  try {
+    return path === undefined ? [] : loadTrustedIssuers(path);
   } catch (error) {
     context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "wrong" });
     return z.NEVER;
@@ -239,6 +254,81 @@ export const coreSettings = {
     schema: limit,
     description: "Log-ins of known guests at once from everywhere.",
     default: "5000",
+  },
+  MAIL_HOOK_URL: {
+    schema: optionalUrl,
+    description:
+      "Where mails to players are posted as JSON: `{ kind, to, name, link, token, expiresAt }`. Without " +
+      "it and without `MAIL_FILE` a forgotten password can't be reset.",
+    default: "",
+  },
+  MAIL_HOOK_TOKEN: {
+    schema: optionalText,
+    description: "Sent to the mail hook as `Authorization: Bearer …`.",
+    default: "",
+    secret: true,
+  },
+  MAIL_FILE: {
+    schema: optionalText,
+    description: "A file that gets each mail as a line of JSON instead, for development.",
+    default: "",
+  },
+  PASSWORD_RESET_PAGE: {
+    schema: z.url(),
+    description:
+      "The page to which the mail of a password reset leads, with `#reset=TOKEN`; it posts the token " +
+      "to `/v1/emails/reset/confirm`.",
+    default: "http://127.0.0.1:7300/",
+  },
+  PASSWORD_RESET_TTL_MS: {
+    schema: durationMs,
+    description: "How long the link of that mail is good, ms.",
+    default: "1800000",
+  },
+  TRUSTED_ISSUERS_FILE: {
+    schema: trustedIssuers,
+    description:
+      "JSON file that names the identity providers whose tokens log players in: a list of `{ issuer, " +
+      "audience, jwksUrl or jwksFile, algorithms }`. None by default.",
+    default: "",
+  },
+  LOG_IN_FAILURES_PER_ACCOUNT_PER_HOUR: {
+    schema: rate,
+    description:
+      "Failed log-ins an hour on one account, by devices and networks that it does not know. Those " +
+      "that it knows have ten at once of their own, and one a minute.",
+    default: "20",
+  },
+  LOG_IN_FAILURES_PER_ACCOUNT_BURST: {
+    schema: limit,
+    description: "The same at once.",
+    default: "10",
+  },
+  LOG_IN_FAILURES_PER_PREFIX_PER_SECOND: {
+    schema: rate,
+    description:
+      "Failed log-ins a second from one address prefix (IPv4 /24, IPv6 /48), by devices and networks " +
+      "that are new to the account.",
+    default: "0.5",
+  },
+  LOG_IN_FAILURES_PER_PREFIX_BURST: {
+    schema: limit,
+    description: "The same at once.",
+    default: "100",
+  },
+  LOG_IN_FAILURES_PER_SECOND: {
+    schema: rate,
+    description:
+      "Failed log-ins a second from everywhere, by devices and networks that are new to the account.",
+    default: "20",
+  },
+  LOG_IN_FAILURES_BURST: { schema: limit, description: "The same at once.", default: "500" },
+  LOG_IN_CREDIT_PER_SUCCESS: {
+    schema: as.wholeNumber,
+    description:
+      "Failures that a successful log-in allows its address prefix besides; each account earns them " +
+      "once an hour.",
+    default: "3",
   },
   LOG_LEVEL: {
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),

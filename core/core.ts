@@ -17,7 +17,9 @@ import type { LinkIdentity } from "../shared/link/identity.ts";
 import { IdentityFiles } from "../shared/link/identity-files.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createMetrics } from "../shared/metrics.ts";
-import { Accounts } from "./accounts/accounts.ts";
+import { createAccountParts } from "./accounts/account-parts.ts";
+import { addDataRoutes } from "./accounts/data-routes.ts";
+import { addEmailRoutes } from "./accounts/email-routes.ts";
 import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
@@ -33,6 +35,7 @@ import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
+import { Evictions } from "./join/evictions.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
@@ -42,12 +45,14 @@ import { addJoinRoutes } from "./join/routes.ts";
 import { Seats } from "./join/seats.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
+import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
 import { createLinkServer } from "./regions/link-server.ts";
 import { NodeCalls } from "./regions/node-calls.ts";
 import { Registry } from "./regions/registry.ts";
+import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
 import { Keyring } from "./tickets/keyring.ts";
 import { type RandomBytes, Vault } from "./tickets/master-key.ts";
@@ -99,15 +104,6 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     accessTtlMs: config.ACCESS_TOKEN_TTL_MS,
     ticketTtlMs: config.TICKET_TTL_MS,
   });
-  const accounts = new Accounts({
-    database,
-    tokens,
-    master,
-    random,
-    refreshTtlMs: config.REFRESH_TOKEN_TTL_MS,
-    refreshGraceMs: config.REFRESH_GRACE_MS,
-    ...common,
-  });
   const gate = new GuestGate(guestLimits(config), common);
   const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
@@ -127,6 +123,14 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       for (const client of Object.values(clients)) void client.forget(address);
     },
   });
+  const evictions = new Evictions({
+    database,
+    calls,
+    liveNode: (nodeId) => aliveOnly(registry.node(nodeId)?.node),
+    ...common,
+  });
+  const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
+  const { accounts } = people;
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const joins = new Joins({
     registry,
@@ -168,7 +172,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { accounts, tokens, gate, tokenGate });
+      addAccountRoutes(server, { ...people, tokens, gate, tokenGate });
+      addEmailRoutes(server, { ...people, tokens, gate });
+      addDataRoutes(server, { ...people, tokens, gate });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -188,6 +194,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addHealthRoutes(server, { database, players: publicServing, metrics });
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
+      addPlayerOpsRoutes(server, { operators, ...people });
     },
   });
   const linkServing = new Serving({
@@ -213,6 +220,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
+      evictions,
+      people.mails,
       new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client of reserves", stop: () => clients.reserves.stop() },
       { name: "link client", stop: () => clients.others.stop() },
@@ -221,6 +230,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       publicServing,
     ],
   };
+}
+
+function aliveOnly(node: NodeRecord | undefined): NodeRecord | undefined {
+  return node?.alive ? node : undefined;
 }
 
 function plainServer(

@@ -10,6 +10,7 @@ import { createLog } from "../shared/log.ts";
 import {
   type Done,
   DrainRequest,
+  EvictRequest,
   Heartbeat,
   HeartbeatAnswer,
   ReleaseRequest,
@@ -25,6 +26,7 @@ export interface TestRegion {
   readonly identity: LinkIdentity;
   readonly asked: ReserveRequest[];
   readonly released: ReleaseRequest[];
+  readonly evicted: EvictRequest[];
   readonly drained: string[];
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
   grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
@@ -63,6 +65,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     identity,
     asked: [],
     released: [],
+    evicted: [],
     drained: [],
     firstHeartbeat,
     grant: async (request) => region.granted(request),
@@ -105,6 +108,10 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   );
   server.post("/link/release", { schema: { body: ReleaseRequest } }, async (request) => {
     region.released.push(request.body);
+    return { ok: true };
+  });
+  server.post("/link/evict", { schema: { body: EvictRequest } }, async (request) => {
+    region.evicted.push(request.body);
     return { ok: true };
   });
   server.post("/link/drain", { schema: { body: DrainRequest } }, async (request) => {

@@ -26,6 +26,10 @@ const catalogue = {
   unauthorized: entry(401, 4401, false, "Log in first."),
   token_expired: entry(401, 4401, true, "The access token has expired; refresh it."),
   token_reused: entry(401, 4401, false, "This log-in was used elsewhere and has been ended."),
+  logged_out: entry(401, 4401, false, "You were logged out everywhere."),
+  reset_invalid: entry(410, 4410, false, "The link was used or has expired; ask for another."),
+  account_deleted: entry(410, 4410, false, "This account was deleted."),
+  banned: entry(403, 4403, false, "This account is banned."),
   ticket_invalid: entry(401, 4401, false, "The join ticket is not valid here."),
   ticket_expired: entry(401, 4410, false, "The join ticket has expired; join again."),
   ticket_used: entry(409, 4409, false, "The join ticket was used already."),
@@ -60,6 +64,14 @@ const catalogue = {
 /** Every kind of failure there is. */
 export type ErrorKind = keyof typeof catalogue;
 
+/** Why a player may not play, and until when. */
+export const Ban = z.object({
+  reason: z.string(),
+  /** ISO 8601; null when it does not end by itself. */
+  endsAt: z.string().nullable(),
+});
+export type Ban = z.infer<typeof Ban>;
+
 /** What every failed HTTP call answers with. */
 export const ErrorBody = z.object({
   error: z.object({
@@ -68,6 +80,8 @@ export const ErrorBody = z.object({
     retryable: z.boolean(),
     /** How long to wait before trying again, in ms, where the server knows. */
     retryAfterMs: z.number().nonnegative().optional(),
+    /** With `banned`. */
+    ban: Ban.optional(),
   }),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
@@ -78,18 +92,22 @@ export interface FailureDetails {
   readonly message?: string;
   readonly cause?: unknown;
   readonly retryAfterMs?: number;
+  /** With `banned`. */
+  readonly ban?: Ban;
 }
 
 /** A failure of the world, of a kind that the catalogue names. */
 export class MeridianError extends Error {
   readonly kind: ErrorKind;
   readonly retryAfterMs: number | undefined;
+  readonly ban: Ban | undefined;
 
   constructor(kind: ErrorKind, details: FailureDetails = {}) {
     super(details.message ?? catalogue[kind].message, { cause: details.cause });
     this.name = "MeridianError";
     this.kind = kind;
     this.retryAfterMs = details.retryAfterMs;
+    this.ban = details.ban;
   }
 
   get status(): number {
@@ -106,9 +124,9 @@ export class MeridianError extends Error {
 
   /** The body of an HTTP answer. */
   toBody(): ErrorBody {
-    const { kind, message, retryable, retryAfterMs } = this;
+    const { kind, message, retryable, retryAfterMs, ban } = this;
     const error = { kind, message, retryable };
-    return { error: retryAfterMs === undefined ? error : { ...error, retryAfterMs } };
+    return { error: { ...error, ...defined({ retryAfterMs, ban }) } };
   }
 }
 
@@ -127,12 +145,9 @@ export function failureFromBody(status: number, body: unknown): MeridianError {
     const kind = status >= 500 ? "unavailable" : "bad_request";
     return new MeridianError(kind, { message: `Unexpected answer with status ${status}.` });
   }
-  const { kind, message, retryAfterMs } = parsed.data.error;
+  const { kind, message, retryAfterMs, ban } = parsed.data.error;
   const known = isErrorKind(kind) ? kind : status >= 500 ? "unavailable" : "bad_request";
-  return new MeridianError(
-    known,
-    retryAfterMs === undefined ? { message } : { message, retryAfterMs },
-  );
+  return new MeridianError(known, { message, ...defined({ retryAfterMs, ban }) });
 }
 
 /** The catalogue's line on a kind. */
@@ -147,6 +162,11 @@ export function errorKinds(): ErrorKind[] {
 
 function isErrorKind(kind: string): kind is ErrorKind {
   return Object.hasOwn(catalogue, kind);
+}
+
+function defined(given: { retryAfterMs: number | undefined; ban: Ban | undefined }) {
+  const { retryAfterMs, ban } = given;
+  return { ...(retryAfterMs !== undefined && { retryAfterMs }), ...(ban && { ban }) };
 }
 
 function entry(

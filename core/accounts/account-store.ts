@@ -1,26 +1,32 @@
-/** Rows of players, guests' secrets and refresh tokens: one function a statement. */
+/** Rows of players, guests' secrets and identities: one function a statement. */
 import type { PlayerId } from "../../shared/ids.ts";
 import type { Sql, Tx } from "../db/database.ts";
+import type { BanRow } from "./ban.ts";
 
-export interface PlayerRow {
+export interface PlayerRow extends BanRow {
   readonly id: PlayerId;
   readonly name: string;
 }
 
-export interface RefreshRow {
-  readonly family: string;
-  readonly player_id: PlayerId;
-  readonly device: string;
-  readonly expires_at: Date;
-  readonly used_at: Date | null;
-  readonly revoked_at: Date | null;
-  readonly successor_expires_at: Date | null;
-  readonly successor_used: boolean;
+export interface MeRow {
+  readonly id: PlayerId;
+  readonly name: string;
+  readonly email: string | null;
+  readonly identified: boolean;
 }
+
+/** A player who has just been made is not banned. */
+export const NOT_BANNED: BanRow = { banned_at: null, ban_ends_at: null, ban_reason: null };
+const PLAYER = "id, name, banned_at, ban_ends_at, ban_reason";
 
 export async function insertPlayer(
   sql: Sql,
-  player: PlayerRow & { readonly ephemeral: boolean; readonly createdAt: Date },
+  player: {
+    readonly id: PlayerId;
+    readonly name: string;
+    readonly ephemeral: boolean;
+    readonly createdAt: Date;
+  },
 ): Promise<void> {
   await sql.run("insert into players (id, name, ephemeral, created_at) values ($1, $2, $3, $4)", [
     player.id,
@@ -28,6 +34,48 @@ export async function insertPlayer(
     player.ephemeral,
     player.createdAt,
   ]);
+}
+
+/**
+ * The player's row, which stays as it is until the transaction ends. Everything that begins, goes on
+ * with or ends a player's log-ins holds it first, so that none of it can miss another.
+ */
+export async function lockPlayer(tx: Tx, playerId: PlayerId): Promise<PlayerRow | undefined> {
+  const rows = await tx.rows<PlayerRow>(
+    `select ${PLAYER} from players where id = $1 for no key update`,
+    [playerId],
+  );
+  return rows[0];
+}
+
+/** As `lockPlayer`, and no join can begin: one that has begun is waited for. */
+export async function lockPlayerToDelete(tx: Tx, playerId: PlayerId): Promise<boolean> {
+  return (await tx.rows("select from players where id = $1 for update", [playerId])).length === 1;
+}
+
+export async function selectPlayer(sql: Sql, playerId: PlayerId): Promise<PlayerRow | undefined> {
+  const rows = await sql.rows<PlayerRow>(`select ${PLAYER} from players where id = $1`, [playerId]);
+  return rows[0];
+}
+
+export async function selectMe(sql: Sql, playerId: PlayerId): Promise<MeRow | undefined> {
+  const rows = await sql.rows<MeRow>(
+    `select p.id, p.name, e.address as email,
+            exists (select from identities i where i.player_id = p.id) as identified
+     from players p left join emails e on e.player_id = p.id where p.id = $1`,
+    [playerId],
+  );
+  return rows[0];
+}
+
+/** Whether there was such a player. */
+export async function updateName(sql: Sql, playerId: PlayerId, name: string): Promise<boolean> {
+  return (await sql.run("update players set name = $2 where id = $1", [playerId, name])) === 1;
+}
+
+/** Everything that hangs on the player goes along. */
+export async function deletePlayer(tx: Tx, playerId: PlayerId): Promise<void> {
+  await tx.run("delete from players where id = $1", [playerId]);
 }
 
 export async function insertGuestSecret(
@@ -41,100 +89,48 @@ export async function insertGuestSecret(
   ]);
 }
 
-export async function selectPlayer(sql: Sql, playerId: PlayerId): Promise<PlayerRow | undefined> {
-  const rows = await sql.rows<PlayerRow>("select id, name from players where id = $1", [playerId]);
-  return rows[0];
-}
-
-export async function selectPlayerBySecret(
+export async function selectPlayerIdBySecret(
   sql: Sql,
   secretHash: Buffer,
-): Promise<PlayerRow | undefined> {
-  const rows = await sql.rows<PlayerRow>(
-    `select id, name from guest_secrets join players on id = player_id where secret_hash = $1`,
+): Promise<PlayerId | undefined> {
+  const rows = await sql.rows<{ player_id: PlayerId }>(
+    "select player_id from guest_secrets where secret_hash = $1",
     [secretHash],
   );
-  return rows[0];
+  return rows[0]?.player_id;
 }
 
-/** The player as renamed; undefined when there is none of that id. */
-export async function updateName(
+/** Whether the player had one. */
+export async function deleteGuestSecret(tx: Tx, playerId: PlayerId): Promise<boolean> {
+  return (await tx.run("delete from guest_secrets where player_id = $1", [playerId])) === 1;
+}
+
+export async function selectPlayerIdByIdentity(
   sql: Sql,
-  playerId: PlayerId,
-  name: string,
-): Promise<PlayerRow | undefined> {
-  const rows = await sql.rows<PlayerRow>(
-    "update players set name = $2 where id = $1 returning id, name",
-    [playerId, name],
+  issuer: string,
+  subject: string,
+): Promise<PlayerId | undefined> {
+  const rows = await sql.rows<{ player_id: PlayerId }>(
+    "select player_id from identities where issuer = $1 and subject = $2",
+    [issuer, subject],
   );
-  return rows[0];
+  return rows[0]?.player_id;
 }
 
-export async function insertRefreshToken(
-  sql: Sql,
-  token: {
-    readonly hash: Buffer;
-    readonly family: string;
-    readonly playerId: PlayerId;
-    readonly device: string;
-    readonly createdAt: Date;
-    readonly expiresAt: Date;
-  },
-): Promise<void> {
-  await sql.run(
-    `insert into refresh_tokens (token_hash, family, player_id, device, created_at, expires_at)
-     values ($1, $2, $3, $4, $5, $6)`,
-    [token.hash, token.family, token.playerId, token.device, token.createdAt, token.expiresAt],
-  );
-}
-
-/**
- * The family of that token; whoever else changes the family waits until `tx` ends. Undefined when the
- * token is unknown.
- *
- * It must be a statement of its own, before any that reads the family: one that waits for a lock goes
- * on with the snapshot from before, and so misses a successor that was inserted while it waited. Row
- * locks don't do, for a row that is still to be inserted can't be locked.
- */
-export async function lockFamily(tx: Tx, hash: Buffer): Promise<string | undefined> {
-  const rows = await tx.rows<{ family: string }>(
-    `select family, pg_advisory_xact_lock(hashtextextended(family::text, 0))
-     from refresh_tokens where token_hash = $1`,
-    [hash],
-  );
-  return rows[0]?.family;
-}
-
-/** The token and what became of its successor; its family must be locked. */
-export async function selectRefreshToken(tx: Tx, hash: Buffer): Promise<RefreshRow | undefined> {
-  const rows = await tx.rows<RefreshRow>(
-    `select t.family, t.player_id, t.device, t.expires_at, t.used_at, t.revoked_at,
-            s.expires_at as successor_expires_at,
-            coalesce(s.used_at is not null, false) as successor_used
-     from refresh_tokens t
-     left join refresh_tokens s on s.token_hash = t.successor_hash
-     where t.token_hash = $1`,
-    [hash],
-  );
-  return rows[0];
-}
-
-export async function markRefreshUsed(
+/** False when the identity has an account already. */
+export async function insertIdentity(
   tx: Tx,
-  hash: Buffer,
-  successorHash: Buffer,
-  usedAt: Date,
-): Promise<void> {
-  await tx.run(
-    "update refresh_tokens set used_at = $3, successor_hash = $2 where token_hash = $1",
-    [hash, successorHash, usedAt],
+  identity: {
+    readonly issuer: string;
+    readonly subject: string;
+    readonly playerId: PlayerId;
+    readonly createdAt: Date;
+  },
+): Promise<boolean> {
+  const inserted = await tx.run(
+    `insert into identities (issuer, subject, player_id, created_at) values ($1, $2, $3, $4)
+     on conflict (issuer, subject) do nothing`,
+    [identity.issuer, identity.subject, identity.playerId, identity.createdAt],
   );
-}
-
-/** Ends all tokens of the family, which must be locked. */
-export async function revokeFamily(tx: Tx, family: string, revokedAt: Date): Promise<void> {
-  await tx.run(
-    "update refresh_tokens set revoked_at = $2 where family = $1 and revoked_at is null",
-    [family, revokedAt],
-  );
+  return inserted === 1;
 }

@@ -7,10 +7,12 @@ import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { Housekeeping } from "../db/housekeeping.ts";
 import { startTestDatabase } from "../db/test-database.ts";
+import { Evictions } from "../join/evictions.ts";
 import { Keyring } from "../tickets/keyring.ts";
 import { Vault } from "../tickets/master-key.ts";
 import { SignedTokens } from "../tickets/signed-tokens.ts";
 import { Accounts } from "./accounts.ts";
+import { LogIns } from "./log-ins.ts";
 import { decideRefresh } from "./refresh-step.ts";
 
 const created = await startTestDatabase();
@@ -33,7 +35,8 @@ const tokens = new SignedTokens({
   ticketTtlMs: 30_000,
 });
 const log = createLog("test", "silent");
-const accounts = new Accounts({
+const metrics = createMetrics({});
+const logIns = new LogIns({
   database,
   tokens,
   master,
@@ -42,8 +45,17 @@ const accounts = new Accounts({
   refreshTtlMs: 30 * 86_400_000,
   refreshGraceMs: 30_000,
   log,
-  metrics: createMetrics({}),
+  metrics,
 });
+const evictions = new Evictions({
+  database,
+  calls: { evict: async () => {} },
+  liveNode: () => undefined,
+  clock,
+  log,
+  metrics,
+});
+const accounts = new Accounts({ database, logIns, evictions, clock, random: randomBytes });
 const device = "phone";
 const unauthorized = (error: unknown) => isFailure(error, "unauthorized");
 const reused = (error: unknown) => isFailure(error, "token_reused");
@@ -70,13 +82,14 @@ test("a guest may change the name, at log-in or later", async () => {
     playerId: made.playerId,
     name: "Cy",
     guest: true,
+    email: null,
   });
 });
 
 test("a refresh token is rotated, and each successor works once", async () => {
   const first = await accounts.createGuest({ device });
-  const second = await accounts.refresh(first.refreshToken, device);
-  const third = await accounts.refresh(second.refreshToken, device);
+  const second = await logIns.refresh(first.refreshToken, device);
+  const third = await logIns.refresh(second.refreshToken, device);
   assert.equal(third.playerId, first.playerId);
   assert.equal(new Set([first, second, third].map((pair) => pair.refreshToken)).size, 3);
   assert.equal(third.refreshExpiresInMs, 30 * 86_400_000);
@@ -84,44 +97,82 @@ test("a refresh token is rotated, and each successor works once", async () => {
 
 test("a lost answer: the same device gets the same successor for 30 s", async () => {
   const first = await accounts.createGuest({ device });
-  const second = await accounts.refresh(first.refreshToken, device);
+  const second = await logIns.refresh(first.refreshToken, device);
   clock.advance(30_000);
-  const again = await accounts.refresh(first.refreshToken, device);
+  const again = await logIns.refresh(first.refreshToken, device);
   assert.equal(again.refreshToken, second.refreshToken);
   assert.equal(again.refreshExpiresInMs, 30 * 86_400_000 - 30_000);
-  await accounts.refresh(again.refreshToken, device);
+  await logIns.refresh(again.refreshToken, device);
 });
 
 test("two calls at the same moment get the same successor", async () => {
   const first = await accounts.createGuest({ device });
   const [a, b] = await Promise.all([
-    accounts.refresh(first.refreshToken, device),
-    accounts.refresh(first.refreshToken, device),
+    logIns.refresh(first.refreshToken, device),
+    logIns.refresh(first.refreshToken, device),
   ]);
   assert.equal(a.refreshToken, b.refreshToken);
+  assert.deepEqual(
+    [a.refreshExpiresInMs, b.refreshExpiresInMs],
+    [30 * 86_400_000, 30 * 86_400_000],
+    "the one that waited knows its successor's life too",
+  );
+});
+
+test("a revocation and a rotation at the same moment leave no token behind", async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const first = await accounts.createGuest({ device });
+    const second = await logIns.refresh(first.refreshToken, device);
+    clock.advance(30_001);
+    const ends = [
+      () => logIns.revoke(first.refreshToken),
+      () => assert.rejects(logIns.refresh(first.refreshToken, device), reused),
+      () => accounts.logOutEverywhere(first.playerId),
+    ];
+    const end = ends[round % ends.length];
+    await Promise.allSettled([logIns.refresh(second.refreshToken, device), end?.()]);
+    const rows = await database.rows<{ live: number }>(
+      `select count(*) as live from refresh_tokens where revoked_at is null and player_id = $1`,
+      [first.playerId],
+    );
+    assert.equal(rows[0]?.live, 0);
+  }
+});
+
+test("log out everywhere ends every log-in, and gives a guest a new secret", async () => {
+  const made = await accounts.createGuest({ device });
+  assert.ok(made.secret);
+  const other = await accounts.logInGuest(made.secret, { device: "another" });
+  const { secret } = await accounts.logOutEverywhere(made.playerId);
+  assert.ok(secret);
+  for (const { refreshToken } of [made, other]) {
+    await assert.rejects(logIns.refresh(refreshToken, device), unauthorized);
+  }
+  await assert.rejects(accounts.logInGuest(made.secret, { device }), unauthorized);
+  assert.equal((await accounts.logInGuest(secret, { device })).playerId, made.playerId);
 });
 
 const thefts = [
   {
     what: "after the 30 s",
     async steal(first: string) {
-      await accounts.refresh(first, device);
+      await logIns.refresh(first, device);
       clock.advance(30_001);
-      await accounts.refresh(first, device);
+      await logIns.refresh(first, device);
     },
   },
   {
     what: "from another device",
     async steal(first: string) {
-      await accounts.refresh(first, device);
-      await accounts.refresh(first, "another");
+      await logIns.refresh(first, device);
+      await logIns.refresh(first, "another");
     },
   },
   {
     what: "after its successor was used",
     async steal(first: string) {
-      await accounts.refresh((await accounts.refresh(first, device)).refreshToken, device);
-      await accounts.refresh(first, device);
+      await logIns.refresh((await logIns.refresh(first, device)).refreshToken, device);
+      await logIns.refresh(first, device);
     },
   },
 ];
@@ -132,29 +183,29 @@ for (const { what, steal } of thefts) {
     const other = await accounts.logInGuest(made.secret, { device });
     const second = (await accounts.createGuest({ device })).refreshToken;
     await assert.rejects(steal(made.refreshToken), reused);
-    await assert.rejects(accounts.refresh(made.refreshToken, device), unauthorized);
+    await assert.rejects(logIns.refresh(made.refreshToken, device), unauthorized);
     const rows = await database.rows<{ live: number }>(
       `select count(*) as live from refresh_tokens where revoked_at is null and player_id = $1`,
       [made.playerId],
     );
     assert.equal(rows[0]?.live, 1, "the other log-in of the same guest");
-    await accounts.refresh(other.refreshToken, device);
-    await accounts.refresh(second, device);
+    await logIns.refresh(other.refreshToken, device);
+    await logIns.refresh(second, device);
   });
 }
 
 test("revoking ends the whole family, and an unknown token is no error", async () => {
   const first = await accounts.createGuest({ device });
-  const second = await accounts.refresh(first.refreshToken, device);
-  await accounts.revoke(first.refreshToken);
-  await assert.rejects(accounts.refresh(second.refreshToken, device), unauthorized);
-  await accounts.revoke("y".repeat(43));
+  const second = await logIns.refresh(first.refreshToken, device);
+  await logIns.revoke(first.refreshToken);
+  await assert.rejects(logIns.refresh(second.refreshToken, device), unauthorized);
+  await logIns.revoke("y".repeat(43));
 });
 
 test("a refresh token expires, and housekeeping deletes it", async () => {
   const first = await accounts.createGuest({ device });
   clock.advance(30 * 86_400_000);
-  await assert.rejects(accounts.refresh(first.refreshToken, device), unauthorized);
+  await assert.rejects(logIns.refresh(first.refreshToken, device), unauthorized);
   const ephemeral = await accounts.createEphemeral();
   clock.advance(8 * 86_400_000);
   await new Housekeeping({ database, clock, log, metrics: createMetrics({}) }).run();
@@ -169,7 +220,7 @@ test("a refresh token expires, and housekeeping deletes it", async () => {
 
 test("no secret can be read in the database", async () => {
   const made = await accounts.createGuest({ device });
-  const next = await accounts.refresh(made.refreshToken, device);
+  const next = await logIns.refresh(made.refreshToken, device);
   const rows = await database.rows<{ text: string }>(
     `select g::text as text from guest_secrets g union all
      select t::text from refresh_tokens t`,

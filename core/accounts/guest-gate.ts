@@ -7,7 +7,8 @@ import type { Clock } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { LogPace } from "../http/log-pace.ts";
-import { type GuestLimit, prefixOf } from "./guest-limit.ts";
+import { prefixOf } from "./address-prefix.ts";
+import type { GuestLimit } from "./guest-limit.ts";
 
 export interface GuestLimits {
   readonly made: GuestLimit;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFailure } from "../../shared/errors.ts";
-import { GuestLimit, prefixOf } from "./guest-limit.ts";
+import { prefixOf } from "./address-prefix.ts";
+import { GuestLimit } from "./guest-limit.ts";
 
 function refusal(limit: GuestLimit, address: string, nowMs: number): number | undefined {
   try {
@@ -34,7 +35,7 @@ test("many prefixes together are bounded as well", () => {
 test("the number of remembered prefixes is bounded", () => {
   const limit = new GuestLimit({ perSecond: 1, burst: 1 }, { perSecond: 1, burst: 1_000_000 });
   for (let n = 0; n < 12_000; n += 1) limit.take(`10.${n >> 8}.${n & 255}.1`, n);
-  assert.equal(limit.prefixes, 10_000);
+  assert.ok(limit.prefixes <= 10_000);
 });
 
 test("prefixes are /24 of IPv4 and /48 of IPv6, however written", () => {

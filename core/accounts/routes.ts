@@ -1,4 +1,4 @@
-/** `/v1/guests`, `/v1/tokens/*`, `/v1/me`. */
+/** `/v1/guests`, `/v1/tokens/*`, `/v1/me`. More of accounts is in `email-routes.ts`, `data-routes.ts`. */
 import type { FastifyRequest } from "fastify";
 import { MeridianError } from "../../shared/errors.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
@@ -11,9 +11,11 @@ import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { Accounts } from "./accounts.ts";
 import type { GuestGate } from "./guest-gate.ts";
+import type { LogIns } from "./log-ins.ts";
 
 export interface AccountRouteDeps {
   readonly accounts: Accounts;
+  readonly logIns: LogIns;
   readonly tokens: SignedTokens;
   readonly gate: GuestGate;
   /** Of the calls with a refresh token: anybody can send an invented one. */
@@ -39,10 +41,11 @@ export async function requirePlayer(
   return playerId;
 }
 
-const BEARER = [{ bearer: [] }];
+/** For the schema of a route that needs an access token. */
+export const BEARER = [{ bearer: [] }];
 
 export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): void {
-  const { accounts, tokens, gate, tokenGate } = deps;
+  const { accounts, logIns, tokens, gate, tokenGate } = deps;
   server.post(
     "/v1/guests",
     {
@@ -52,7 +55,7 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
         body: protocol.GuestRequest,
         response: {
           200: protocol.GuestAnswer,
-          ...failures("unauthorized", "too_many_requests"),
+          ...failures("unauthorized", "too_many_requests", "banned"),
         },
       },
     },
@@ -73,12 +76,15 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
         tags: ["accounts"],
         summary: "Exchange a refresh token for the next pair",
         body: protocol.RefreshRequest,
-        response: { 200: protocol.TokenPair, ...failures("unauthorized", "token_reused") },
+        response: {
+          200: protocol.TokenPair,
+          ...failures("unauthorized", "token_reused", "banned"),
+        },
       },
     },
     (request) => {
       const { refreshToken, device } = request.body;
-      return tokenGate.run(() => accounts.refresh(refreshToken, device));
+      return tokenGate.run(() => logIns.refresh(refreshToken, device));
     },
   );
   server.post(
@@ -92,9 +98,21 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
       },
     },
     async (request) => {
-      await tokenGate.run(() => accounts.revoke(request.body.refreshToken));
+      await tokenGate.run(() => logIns.revoke(request.body.refreshToken));
       return { ok: true as const };
     },
+  );
+  server.post(
+    "/v1/tokens/revoke-all",
+    {
+      schema: {
+        tags: ["accounts"],
+        summary: "Log out everywhere: end every log-in of the player, and the session in a room",
+        security: BEARER,
+        response: { 200: protocol.RevokeAllAnswer, ...failures("unauthorized", "token_expired") },
+      },
+    },
+    async (request) => accounts.logOutEverywhere(await requirePlayer(request, tokens)),
   );
   server.get(
     "/v1/me",

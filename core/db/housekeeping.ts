@@ -1,6 +1,7 @@
 /**
- * Deletes rows that nothing needs any more: expired refresh tokens, rooms that ended long ago, players
- * that were made for one session of a stock client.
+ * Deletes rows that nothing needs any more: expired refresh tokens and password
+ * resets, what outlived a ban, rooms that ended long ago, players that were made for one session of a
+ * stock client.
  *
  * A round deletes in small batches until one is not full, and rests between them, so that players'
  * statements come first. A round is bounded too; one that reaches its bound says so, for rows are then
@@ -39,6 +40,8 @@ interface Chore {
 
 const CHORES: readonly Chore[] = [
   { what: "refresh_tokens", keptMs: 0, deleteBatch: deleteExpiredTokens },
+  { what: "password_resets", keptMs: 0, deleteBatch: deleteExpiredResets },
+  { what: "barred_identities", keptMs: 0, deleteBatch: deleteEndedBars },
   { what: "rooms", keptMs: ROOMS_KEPT_MS, deleteBatch: deleteEndedRooms },
   { what: "ephemeral_players", keptMs: EPHEMERAL_KEPT_MS, deleteBatch: deleteEphemeral },
 ];
@@ -122,6 +125,22 @@ function deleteExpiredTokens(sql: Sql, before: Date, rowsMax: number): Promise<n
   return sql.run(
     `delete from refresh_tokens where token_hash in
        (select token_hash from refresh_tokens where expires_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+function deleteExpiredResets(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from password_resets where token_hash in
+       (select token_hash from password_resets where expires_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+function deleteEndedBars(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from barred_identities where identity_mac in
+       (select identity_mac from barred_identities where ban_ends_at < $1 limit $2)`,
     [before, rowsMax],
   );
 }

@@ -27,7 +27,10 @@ export async function addOpenApi(server: HttpServer): Promise<void> {
         version: String(PROTOCOL_VERSION),
       },
       tags: [
-        { name: "accounts", description: "Guests and their log-ins" },
+        {
+          name: "accounts",
+          description: "Guests, e-mail addresses, studios' identities, and their log-ins",
+        },
         { name: "joining", description: "Regions, seats, tickets" },
         { name: "colyseus", description: "The same for stock Colyseus clients" },
       ],

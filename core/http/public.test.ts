@@ -87,14 +87,24 @@ test("the OpenAPI page describes every route with its failures", async () => {
   assert.deepEqual(Object.keys(paths).sort(), [
     "/.well-known/jwks.json",
     "/matchmake/{method}/{name}",
+    "/v1/emails/log-in",
+    "/v1/emails/register",
+    "/v1/emails/reset",
+    "/v1/emails/reset/confirm",
     "/v1/guests",
     "/v1/join",
     "/v1/join/renew",
     "/v1/me",
+    "/v1/me/delete",
+    "/v1/me/email",
+    "/v1/me/export",
+    "/v1/me/password",
     "/v1/reconnect",
     "/v1/regions",
+    "/v1/tokens/exchange",
     "/v1/tokens/refresh",
     "/v1/tokens/revoke",
+    "/v1/tokens/revoke-all",
   ]);
   assert.ok(paths["/v1/guests"].post.responses["429"]);
   assert.ok(paths["/v1/join"].post.requestBody);

@@ -41,6 +41,7 @@ const codes: Partial<Record<ErrorKind, number>> = {
   token_expired: COLYSEUS.authFailed,
   token_reused: COLYSEUS.authFailed,
   forbidden: COLYSEUS.authFailed,
+  banned: COLYSEUS.authFailed,
   origin_refused: COLYSEUS.authFailed,
 };
 

@@ -15,6 +15,9 @@ import type { JoinAnswer, JoinRequest, ReconnectRequest } from "../../shared/pro
 import type { ReserveRequest } from "../../shared/protocol/link.ts";
 import type { PlayerAuth, TicketClaims } from "../../shared/protocol/ticket.ts";
 import { speaks } from "../../shared/protocol/version.ts";
+import { selectPlayer } from "../accounts/account-store.ts";
+import { goneAccount } from "../accounts/accounts.ts";
+import { bannedFor, banOf, requireNotBanned } from "../accounts/ban.ts";
 import type { Database } from "../db/database.ts";
 import type { GeoLocator } from "../gslb/geo-locator.ts";
 import { rankRegions } from "../gslb/ranking.ts";
@@ -119,7 +122,7 @@ export class Joins {
     const { registry, seats, directory, database, reconnections, clock } = this.#deps;
     const now = new Date(clock.nowMs());
     const granted = await store.grantSessionEpoch(database, playerId, registry.coreTerm, now);
-    if (!granted) throw new MeridianError("unauthorized", { message: "The account is gone." });
+    if (!granted) throw await this.#whyRefused(playerId);
     const player = { playerId, name: granted.name, sessionEpoch: granted.epoch };
     const taken = await seats.takeFirst(nodes, this.#seatRequest(join, game, player), join.mode);
     try {
@@ -168,7 +171,7 @@ export class Joins {
       sessionId,
       reconnectionToken,
     });
-    const player = { playerId, name: session.name, sessionEpoch };
+    const player = { playerId, name: session.player.name, sessionEpoch };
     return await this.#answer({ node, seat }, { player, reconnectionToken, address });
   }
 
@@ -222,7 +225,7 @@ export class Joins {
       },
       new Date(clock.nowMs()),
     );
-    if (!former) throw new MeridianError("session_taken_over");
+    if (!former) throw await this.#whyRefused(player.playerId);
     return former;
   }
 
@@ -263,12 +266,21 @@ export class Joins {
     };
   }
 
-  /** @throws {MeridianError} `session_taken_over` when a newer session of the player has a seat */
+  /** @throws {MeridianError} `banned`; `session_taken_over` when a newer session has a seat */
   async #requireCurrent(playerId: PlayerId, epoch: Epoch) {
     const session = await store.selectPlacedSession(this.#deps.database, playerId);
-    if (!session) throw new MeridianError("unauthorized", { message: "The account is gone." });
+    if (!session) throw goneAccount();
+    requireNotBanned(session.player, this.#deps.clock.nowMs());
     if (compareEpochs(session.epoch, epoch) > 0) throw new MeridianError("session_taken_over");
     return session;
+  }
+
+  /** Why the player's row of sessions did not take this join. */
+  async #whyRefused(playerId: PlayerId): Promise<MeridianError> {
+    const player = await selectPlayer(this.#deps.database, playerId);
+    if (!player) return goneAccount();
+    const ban = banOf(player, this.#deps.clock.nowMs());
+    return ban ? bannedFor(ban) : new MeridianError("session_taken_over");
   }
 
   /** A room is where its node is: when that is gone, so is the room. */

@@ -9,7 +9,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
-import { type Bucket, type Rate, refill, waitMs } from "../accounts/guest-limit.ts";
+import { type Bucket, type Rate, refill, waitMs } from "../accounts/bucket.ts";
 import { LogPace } from "../http/log-pace.ts";
 
 const PLAYERS_MAX = 50_000;

@@ -1,6 +1,7 @@
 /** Rows of players' sessions: one function a statement. */
 import type { Epoch } from "../../shared/epoch.ts";
 import type { NodeId, PlayerId, RegionId, RoomId, SessionId } from "../../shared/ids.ts";
+import type { BanRow } from "../accounts/ban.ts";
 import type { Sql } from "../db/database.ts";
 
 export interface GrantedSession {
@@ -14,7 +15,10 @@ export interface PlacedSession {
   readonly roomId: RoomId | null;
 }
 
-/** The player's next session epoch and shown name; undefined when there is no such player. */
+/**
+ * The player's next session epoch and shown name; undefined when there is no such player, or one who
+ * may not join now.
+ */
 export async function grantSessionEpoch(
   sql: Sql,
   playerId: PlayerId,
@@ -22,12 +26,13 @@ export async function grantSessionEpoch(
   now: Date,
 ): Promise<GrantedSession | undefined> {
   const rows = await sql.rows<{ name: string; epoch_term: number; epoch_n: number }>(
-    `with player as (select id, name from players where id = $1)
+    `with player as (select id, name from players where id = $1 for key share)
      insert into sessions as s (player_id, epoch_term, epoch_n, updated_at)
      select id, $2, 1, $3 from player
      on conflict (player_id) do update set
        epoch_term = greatest(s.epoch_term, excluded.epoch_term), epoch_n = s.epoch_n + 1,
        updated_at = excluded.updated_at
+       where s.closed_until is null or s.closed_until <= excluded.updated_at
      returning epoch_term, epoch_n, (select name from player) as name`,
     [playerId, coreTerm, now],
   );
@@ -44,7 +49,7 @@ export interface FormerSeat {
 
 /**
  * Notes where the session got its seat.
- * @returns the seat before; undefined when a newer session of the player has one
+ * @returns the seat before; undefined when a newer session or a ban has overtaken it
  */
 export async function placeSession(
   sql: Sql,
@@ -83,26 +88,28 @@ export async function placeSession(
   return rows[0];
 }
 
-/** The player's newest session that got a seat. */
+/** The player's newest session that got a seat, and the player. */
 export async function selectPlacedSession(
   sql: Sql,
   playerId: PlayerId,
-): Promise<(PlacedSession & { readonly name: string }) | undefined> {
-  const rows = await sql.rows<{
-    name: string;
-    placed_term: number;
-    placed_n: number;
-    node_id: NodeId | null;
-    room_id: RoomId | null;
-  }>(
-    `select name, placed_term, placed_n, node_id, room_id
+): Promise<(PlacedSession & { readonly player: BanRow & { name: string } }) | undefined> {
+  const rows = await sql.rows<
+    BanRow & {
+      name: string;
+      placed_term: number;
+      placed_n: number;
+      node_id: NodeId | null;
+      room_id: RoomId | null;
+    }
+  >(
+    `select name, banned_at, ban_ends_at, ban_reason, placed_term, placed_n, node_id, room_id
      from sessions join players on id = player_id where player_id = $1`,
     [playerId],
   );
   const row = rows[0];
   return (
     row && {
-      name: row.name,
+      player: row,
       epoch: [row.placed_term, row.placed_n],
       nodeId: row.node_id,
       roomId: row.room_id,

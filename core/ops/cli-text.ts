@@ -12,6 +12,10 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   token create --name N --role R  a new operator's token, shown once (viewer, operator, admin)
   token list                      all tokens, without their secrets
   token revoke ID                 end a token
+  ban PLAYER --reason R [--until T]  no log-in and no room until then (ISO 8601), or for good
+  unban PLAYER                    end a ban
+  player show PLAYER              all that is stored of a player, as JSON
+  player delete PLAYER            delete the account for good
   keys rotate                     a new signing key; the present one retires by itself
 
 Environment:

@@ -5,6 +5,7 @@ import { Done } from "../../shared/protocol/link.ts";
 import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
 import { readOpsAccess } from "./access.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
+import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
 import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
@@ -19,6 +20,8 @@ interface Options {
   readonly watch: boolean;
   readonly name: string | undefined;
   readonly role: string | undefined;
+  readonly reason: string | undefined;
+  readonly until: string | undefined;
 }
 
 try {
@@ -37,7 +40,8 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const [command, second, third] = words;
-  const expected = command === "status" ? 1 : command === "token" && second === "revoke" ? 3 : 2;
+  const three = (command === "token" && second === "revoke") || command === "player";
+  const expected = command === "status" ? 1 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await showStatus(options);
   else if (command === "drain") await want(second, "draining");
@@ -45,6 +49,10 @@ async function main(args: string[]): Promise<void> {
   else if (command === "token" && second === "create") await createToken(options);
   else if (command === "token" && second === "list") await listTokens();
   else if (command === "token" && second === "revoke") await revokeToken(third);
+  else if (command === "ban") say(await ban(named(second), options));
+  else if (command === "unban") say(await unbanPlayer(call, named(second)));
+  else if (command === "player" && second === "show") say(await showPlayer(call, named(third)));
+  else if (command === "player" && second === "delete") say(await deletePlayer(call, named(third)));
   else if (command === "keys" && second === "rotate") await rotateKeys();
   else throw new UsageError(`there is no command "${words.join(" ")}"`);
 }
@@ -60,10 +68,13 @@ function readArgs(args: string[]): { words: string[]; options: Options; help: bo
         watch: { type: "boolean", default: false },
         name: { type: "string" },
         role: { type: "string" },
+        reason: { type: "string" },
+        until: { type: "string" },
       },
     });
-    const { help, json, watch, name, role } = values;
-    return { words: positionals, options: { json, watch, name, role }, help };
+    const { help, ...options } = values;
+    const { json, watch, name, role, reason, until } = options;
+    return { words: positionals, options: { json, watch, name, role, reason, until }, help };
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
@@ -90,6 +101,16 @@ async function want(region: string | undefined, state: "active" | "draining"): P
   if (region === undefined) throw new UsageError("name a region");
   const path = `/ops/regions/${encodeURIComponent(region)}/wanted`;
   say(wantedText(await call({ method: "POST", path, body: { state }, answer: WantedAnswer })));
+}
+
+function ban(playerId: string, { reason, until }: Options): Promise<string> {
+  if (reason === undefined) throw new UsageError("ban needs --reason: the player is shown it");
+  return banPlayer(call, playerId, { reason, until });
+}
+
+function named(playerId: string | undefined): string {
+  if (playerId === undefined) throw new UsageError("give the player's id");
+  return playerId;
 }
 
 async function createToken({ name, role }: Options): Promise<void> {

@@ -1,12 +1,13 @@
 /**
- * The core's calls to nodes: reserve, release, drain. Reserves have a client of their own, so that a
- * node which hangs in them still hears the other two.
+ * The core's calls to nodes: reserve, release, evict, drain. Reserves have a client of their own, so that a
+ * node which hangs in them still hears the others.
  */
 import { RegionId } from "../../shared/ids.ts";
 import type { LateAnswer, LinkClient } from "../../shared/link/link-client.ts";
 import {
   Done,
   type DrainRequest,
+  type EvictRequest,
   type ReleaseRequest,
   ReserveAnswer,
   type ReserveRequest,
@@ -14,6 +15,7 @@ import {
 import { type NodeRecord, partsOf } from "./registry-step.ts";
 
 const RELEASE_DEADLINE_MS = 2_000;
+const EVICT_DEADLINE_MS = 2_000;
 const DRAIN_DEADLINE_MS = 2_000;
 
 export interface Clients {
@@ -42,6 +44,12 @@ export class NodeCalls {
   async release(node: NodeRecord, body: ReleaseRequest): Promise<void> {
     const deadlineMs = RELEASE_DEADLINE_MS;
     const path = "/link/release";
+    await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
+  }
+
+  async evict(node: NodeRecord, body: EvictRequest): Promise<void> {
+    const deadlineMs = EVICT_DEADLINE_MS;
+    const path = "/link/evict";
     await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
   }
 

@@ -44,6 +44,7 @@ export function worldFiles(dir: string) {
     handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
     link: join(dir, "link"),
+    mails: join(dir, "logs", "mails.jsonl"),
     log: (part: string) => join(dir, "logs", `${part}.log`),
   };
 }
@@ -70,6 +71,8 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
       ";",
     ),
     WEB_DIR: files.web,
+    MAIL_FILE: files.mails,
+    PASSWORD_RESET_PAGE: `${pageOrigins(plan)[0]}/`,
     ...plan.env,
   };
 }

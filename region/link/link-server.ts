@@ -1,5 +1,5 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `drain`. A peer whose
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`. A peer whose
  * certificate does not name the core gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
@@ -11,6 +11,7 @@ import { peerOf } from "../../shared/link/peer.ts";
 import {
   Done,
   DrainRequest,
+  EvictRequest,
   ReleaseRequest,
   ReserveAnswer,
   ReserveRequest,
@@ -51,6 +52,14 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
     { schema: { body: ReleaseRequest, response: { 200: Done, ...failures } } },
     async (request) => {
       await matchmaker.release(request.body);
+      return { ok: true as const };
+    },
+  );
+  server.post(
+    "/link/evict",
+    { schema: { body: EvictRequest, response: { 200: Done, ...failures } } },
+    async (request) => {
+      await matchmaker.evict(request.body);
       return { ok: true as const };
     },
   );

@@ -5,7 +5,7 @@ import { type Client, Room } from "@colyseus/core";
 import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
 import { waitingSeats } from "../node/room-internals.ts";
-import { TestNode } from "../transport/test-node.ts";
+import { closeOf, TestNode } from "../transport/test-node.ts";
 import { newPlayerId, until } from "../transport/test-tickets.ts";
 
 let created = 0;
@@ -188,4 +188,54 @@ test("a dropped player's seat is found by its token, and by nobody else's", asyn
   }
   const gone = { ...request, roomId: RoomId.parse("gone") };
   await assert.rejects(matchmaker.reserve(gone), { kind: "room_not_found" });
+});
+
+/** Where a player may be when the core ends the session. */
+const standings = ["waiting", "playing", "dropped"] as const;
+for (const standing of standings) {
+  test(`a session that the core ends is over for good: ${standing}`, async () => {
+    const seat = await node.seat("pair");
+    const { roomId, sessionId, reconnectionToken, sub: playerId } = seat.claims;
+    const room = standing === "waiting" ? undefined : await node.join(seat);
+    const told: { code: number; reason: string | undefined }[] = [];
+    if (room) room.reconnection.enabled = false;
+    room?.onLeave((code, reason) => told.push({ code, reason }));
+    if (standing === "dropped") {
+      room?.connection.close();
+      await until(() => ledger.get(sessionId)?.state === "dropped", "the drop");
+      told.length = 0;
+    }
+    await matchmaker.evict({ roomId, sessionId, kind: "banned" });
+    if (standing === "playing") {
+      await until(() => told.length > 0, "the end of the connection");
+      assert.deepEqual(told, [{ code: 4403, reason: "banned" }]);
+    } else {
+      await until(() => ledger.get(sessionId) === undefined, "the free seat");
+    }
+    if (standing === "waiting") assert.equal((await closeOf(seat.url)).reason, "banned");
+    const back = `${seat.url}&reconnectionToken=${reconnectionToken}`;
+    assert.equal((await closeOf(back)).reason, "banned", "at the same URL");
+    const request = { kind: "reconnect", playerId, roomId, sessionId, reconnectionToken } as const;
+    await assert.rejects(matchmaker.reserve(request), (error: { kind?: string }) =>
+      ["banned", "room_not_found"].includes(error.kind ?? ""),
+    );
+  });
+}
+
+test("a player whom the core ends on the way in gets out again", async () => {
+  const seat = await node.seat("pair");
+  const { roomId, sessionId } = seat.claims;
+  const joining = node.join(seat);
+  await until(() => ledger.get(sessionId)?.state === "connected", "the arrival");
+  await matchmaker.evict({ roomId, sessionId, kind: "banned" });
+  const outcome = await joining.then(
+    (room) => new Promise((resolve) => room.onLeave(resolve)),
+    (error: { code: number }) => error.code,
+  );
+  assert.equal(outcome, 4403);
+});
+
+test("ending what is not there is no error", async () => {
+  const sessionId = SessionId.parse("nobody");
+  await matchmaker.evict({ roomId: RoomId.parse("gone"), sessionId, kind: "logged_out" });
 });

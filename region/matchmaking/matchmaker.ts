@@ -8,12 +8,24 @@
 import { randomBytes } from "node:crypto";
 import type { Room } from "@colyseus/core";
 import type { Clock } from "../../shared/clock.ts";
-import { MeridianError } from "../../shared/errors.ts";
+import { describeKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, type NodeId, RoomId, SessionId } from "../../shared/ids.ts";
-import type { ReleaseRequest, ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
+import type {
+  EvictRequest,
+  ReleaseRequest,
+  ReserveAnswer,
+  ReserveRequest,
+} from "../../shared/protocol/link.ts";
 import type { Rooms } from "../node/colyseus.ts";
-import { holdSeat, holdsSession, mayReturn, reholdSeat } from "../node/room-internals.ts";
+import {
+  dismissReturn,
+  holdSeat,
+  holdsSession,
+  mayReturn,
+  reholdSeat,
+} from "../node/room-internals.ts";
 import { GameRoom } from "../rooms/game-room.ts";
+import type { EvictedSessions } from "./evicted-sessions.ts";
 import type { SeatLedger } from "./seat-ledger.ts";
 
 const SESSION_ID_BYTES = 16;
@@ -34,6 +46,7 @@ export interface MatchmakerOptions {
   readonly nodeId: NodeId;
   readonly rooms: Rooms;
   readonly ledger: SeatLedger;
+  readonly evicted: EvictedSessions;
   readonly granting: () => Granting;
   readonly clock: Clock;
 }
@@ -74,6 +87,18 @@ export class Matchmaker {
       ledger.place(sessionId, roomId, nowMs + holdMs);
       await holdSeat(room, { sessionId, options, auth }, holdMs);
     }
+  }
+
+  /** Ends a session for good: one whose seat still waits, one who plays, one who dropped. */
+  async evict({ roomId, sessionId, kind }: EvictRequest): Promise<void> {
+    const { rooms, evicted } = this.#options;
+    // First: whoever is on the way in is put out by the transport, which asks for this.
+    evicted.add(sessionId, kind);
+    await this.release({ roomId, sessionId });
+    const room = rooms.find(roomId);
+    if (!room) return;
+    dismissReturn(room, sessionId);
+    room.clients.get(sessionId)?.leave(describeKind(kind).closeCode, kind);
   }
 
   async #seat(request: SeatRequest): Promise<ReserveAnswer> {
@@ -145,8 +170,10 @@ export class Matchmaker {
   }
 
   #reconnect(request: ReconnectRequest): ReserveAnswer {
-    const { rooms, ledger } = this.#options;
+    const { rooms, ledger, evicted } = this.#options;
     const { roomId, sessionId, playerId, reconnectionToken } = request;
+    const endedFor = evicted.kindOf(sessionId);
+    if (endedFor) throw new MeridianError(endedFor);
     const room = rooms.find(roomId);
     if (!room) throw new MeridianError("room_not_found");
     const own = ledger.get(sessionId)?.playerId === playerId;

@@ -21,6 +21,7 @@ import { Claims } from "../link/claims.ts";
 import { Heartbeats, type Report } from "../link/heartbeat.ts";
 import { createLinkServer } from "../link/link-server.ts";
 import { releaseRooms } from "../link/release-rooms.ts";
+import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Border } from "../transport/border.ts";
@@ -65,6 +66,7 @@ export class RegionNode {
   readonly #regionId: RegionId;
   readonly #games: readonly GameName[];
   readonly #ledger: SeatLedger;
+  readonly #evicted = new EvictedSessions();
   readonly #load: LoadMeter;
   readonly #client: LinkClient;
   readonly #heartbeatClient: LinkClient;
@@ -116,6 +118,7 @@ export class RegionNode {
       nodeId,
       rooms: this.#rooms,
       ledger: this.#ledger,
+      evicted: this.#evicted,
       granting: () => this.#granting(),
       clock,
     });
@@ -237,6 +240,7 @@ export class RegionNode {
         dropped: (sessionId) => this.#ledger.dropped(sessionId, clock.monotonicMs()),
         seated: (sessionId) => this.#ledger.get(sessionId) !== undefined,
         refused: (sessionId) => this.#ledger.left(sessionId),
+        evicted: (sessionId) => this.#evicted.kindOf(sessionId),
       },
       clock,
       log,

@@ -9,7 +9,7 @@
 import { type AuthContext, connectClientToRoom, type Room } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
-import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { type ErrorKind, isFailure, MeridianError } from "../../shared/errors.ts";
 import type { RoomId, SessionId } from "../../shared/ids.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
 import type { Session } from "../matchmaking/seat-ledger.ts";
@@ -35,6 +35,8 @@ export interface SessionEvents {
   refused(sessionId: SessionId): void;
   /** Whether the session has a seat, as far as anyone here knows. */
   seated(sessionId: SessionId): boolean;
+  /** Why the core has ended the session, if it has. */
+  evicted(sessionId: SessionId): ErrorKind | undefined;
 }
 
 /** Someone whom the border let in. */
@@ -107,6 +109,9 @@ export class Entrance {
       });
       older?.refuse("session_taken_over");
       await entering;
+      // The core may have ended the session while its player came in.
+      const ended = sessions.evicted(sessionId);
+      if (ended) connection.refuse(ended);
       upkeep.entered(connection, client);
     } catch (err) {
       const current = this.#current.get(sessionId);

@@ -13,6 +13,7 @@ import { createLog } from "../../shared/log.ts";
 import type { JoinMode, SeatReservation } from "../../shared/protocol/join.ts";
 import type { ReserveAnswer } from "../../shared/protocol/link.ts";
 import { Jwks, type TicketClaims } from "../../shared/protocol/ticket.ts";
+import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms } from "../node/colyseus.ts";
@@ -69,6 +70,7 @@ export class TestNode {
   readonly consumed = new ConsumedTickets(100_000);
   readonly formerLives = new Set<NodeId>();
   readonly ledger: SeatLedger;
+  readonly evicted = new EvictedSessions();
   readonly rooms: Rooms;
   readonly matchmaker: Matchmaker;
   readonly transport: UwsTransport;
@@ -101,11 +103,12 @@ export class TestNode {
         failed: (_room, error, method) => this.failures.push({ error, method }),
       },
     });
-    const { nodeId, rooms, ledger, metrics } = this;
+    const { nodeId, rooms, ledger, evicted, metrics } = this;
     this.matchmaker = new Matchmaker({
       nodeId,
       rooms,
       ledger,
+      evicted,
       granting: () => "granting",
       clock,
     });
@@ -130,6 +133,7 @@ export class TestNode {
         dropped: (sessionId) => ledger.dropped(sessionId, clock.monotonicMs()),
         seated: (sessionId) => ledger.get(sessionId) !== undefined,
         refused: (sessionId) => ledger.left(sessionId),
+        evicted: (sessionId) => evicted.kindOf(sessionId),
       },
       clock,
       log,

@@ -201,11 +201,13 @@ export class UwsTransport extends Transport {
 
   /** The way in, for who has a seat in a room; for everyone else, why there is none. */
   #entryFor(request: UpgradeRequest, context: AuthContext): Entry | Refusal {
-    const { border, findRoom } = this.#options;
+    const { border, findRoom, sessions } = this.#options;
     const admission = border.admit(request);
     if (!admission.admitted) return { refused: admission.kind };
     const { claims, resuming } = admission;
     const { reconnectionToken, skipHandshake } = request;
+    const ended = sessions.evicted(claims.sessionId);
+    if (ended) return { refused: ended };
     const room = findRoom(claims.roomId);
     if (!room?.hasReservedSeat(claims.sessionId, reconnectionToken)) {
       return { refused: this.#missing(room, claims, resuming) };

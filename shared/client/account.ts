@@ -7,6 +7,8 @@
 import type { Clock } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
 import { GuestAnswer, type GuestRequest, Me, TokenPair } from "../protocol/accounts.ts";
+import { EmailLogInAnswer, LinkEmailAnswer } from "../protocol/emails.ts";
+import { Done } from "../protocol/link.ts";
 import type { Api } from "./api.ts";
 import { type RetryBudget, retrying } from "./backoff.ts";
 import { claimTab, type KeyValueStorage } from "./storage.ts";
@@ -34,6 +36,8 @@ export class Account {
   #tokens: (TokenPair & { readonly renewAtMs: number }) | undefined;
   #renewal: Promise<TokenPair> | undefined;
   #loggingIn: Promise<Player> | undefined;
+  /** Whether the guest's secret in the storage opens the account that is logged in. */
+  #guest = false;
 
   constructor(options: AccountOptions) {
     this.#options = options;
@@ -63,9 +67,46 @@ export class Account {
       storage.setItem(DEVICE_KEY, device);
       await claimTab(`meridian-${device}`);
     }
+    this.#guest = true;
     const secret = storage.getItem(SECRET_KEY);
     const request = { device, ...(name !== undefined && { name }) };
     return this.#keep(await this.#logInAs(request, secret));
+  }
+
+  /** Logs in with an address and a password. @param create makes the account */
+  async logInWithEmail(email: string, password: string, create = false): Promise<Player> {
+    const { api, storage } = this.#options;
+    const device = storage.getItem(DEVICE_KEY) ?? newDevice();
+    storage.setItem(DEVICE_KEY, device);
+    const deviceToken = storage.getItem(DEVICE_TOKEN_KEY) ?? undefined;
+    const path = create ? "/v1/emails/register" : "/v1/emails/log-in";
+    const body = { email, password, device, ...(!create && deviceToken && { deviceToken }) };
+    const answer = await api.call({ method: "POST", path, body, schema: EmailLogInAnswer });
+    storage.setItem(DEVICE_TOKEN_KEY, answer.deviceToken);
+    this.#guest = false;
+    return this.#keep(answer);
+  }
+
+  /** Gives the player an address and a password as one more way in; nothing else changes. */
+  async linkEmail(email: string, password: string): Promise<void> {
+    const { api, storage } = this.#options;
+    const body = { email, password };
+    const answer = await this.authorized((accessToken) =>
+      api.call({
+        method: "POST",
+        path: "/v1/me/email",
+        body,
+        accessToken,
+        schema: LinkEmailAnswer,
+      }),
+    );
+    storage.setItem(DEVICE_TOKEN_KEY, answer.deviceToken);
+  }
+
+  /** Has a link for a new password sent there, if there is such an account. */
+  async requestPasswordReset(email: string): Promise<void> {
+    const path = "/v1/emails/reset";
+    await this.#options.api.call({ method: "POST", path, body: { email }, schema: Done });
   }
 
   /** Changes the shown name; rooms joined from then on show it. */
@@ -119,7 +160,7 @@ export class Account {
       const refresh = () => api.call({ method: "POST", path, body, schema: TokenPair });
       return this.#keep(await this.#retrying(refresh));
     } catch (error) {
-      const secret = storage.getItem(SECRET_KEY);
+      const secret = this.#guest ? storage.getItem(SECRET_KEY) : null;
       if (!secret || !(isFailure(error) && error.status === 401)) throw error;
       return this.#keep(await this.#logInAs({ device }, secret));
     }
@@ -143,7 +184,7 @@ export class Account {
     return retrying(call, this.#options.budget, this.#options);
   }
 
-  #keep(answer: GuestAnswer): TokenPair {
+  #keep(answer: TokenPair & { readonly secret?: string | undefined }): TokenPair {
     const { storage, clock } = this.#options;
     if (answer.secret !== undefined) storage.setItem(SECRET_KEY, answer.secret);
     const marginMs = Math.min(RENEWAL_MARGIN_MS, answer.accessExpiresInMs / 4);
@@ -155,6 +196,8 @@ export class Account {
 
 const SECRET_KEY = "meridian.guest.secret";
 const DEVICE_KEY = "meridian.device";
+/** Tells the core that this device has logged in before: guesses of others don't lock it out. */
+const DEVICE_TOKEN_KEY = "meridian.device.token";
 
 function newDevice(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));

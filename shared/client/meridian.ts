@@ -88,6 +88,24 @@ export class Meridian {
     return this.#account.logIn(name);
   }
 
+  /** Makes an account with an address and a password, and logs in. */
+  register(email: string, password: string): Promise<Player> {
+    return this.#account.logInWithEmail(email, password, true);
+  }
+
+  logInWithEmail(email: string, password: string): Promise<Player> {
+    return this.#account.logInWithEmail(email, password);
+  }
+
+  /** Keeps everything of the guest who plays, under an address from now on. */
+  linkEmail(email: string, password: string): Promise<void> {
+    return this.#account.linkEmail(email, password);
+  }
+
+  requestPasswordReset(email: string): Promise<void> {
+    return this.#account.requestPasswordReset(email);
+  }
+
   rename(name: string): Promise<void> {
     return this.#account.rename(name);
   }

@@ -141,7 +141,7 @@ export class ScriptedWorld {
     if (path === "/v1/regions") return this.#regions();
     if (path === "/v1/guests") return { ...this.#tokens(), secret: SECRET };
     if (path === "/v1/tokens/refresh") return this.#tokens();
-    if (path === "/v1/me") return { playerId: PLAYER_ID, name: "Ada", guest: true };
+    if (path === "/v1/me") return { playerId: PLAYER_ID, name: "Ada", email: null, guest: true };
     return this.#seat();
   }
 

@@ -1,13 +1,11 @@
-/** Log-in: `POST /v1/guests`, `POST /v1/tokens/refresh`, `POST /v1/tokens/revoke`, `GET /v1/me`. */
+/** Log-in: `POST /v1/guests`, `POST /v1/tokens/{refresh,revoke,revoke-all}`, `GET /v1/me`. */
 import { z } from "zod";
 import { PlayerId } from "../ids.ts";
+import { Device } from "./device.ts";
 import { printableText } from "./text.ts";
 
 /** A shown name: 1 to 24 printable characters once trimmed. */
 export const PlayerName = z.string().trim().pipe(printableText(24));
-
-/** Any stable text that tells this device from the player's others. */
-export const Device = printableText(64);
 
 /**
  * `POST /v1/guests`. Without a secret a new guest is made; with the one an earlier answer held, the
@@ -16,7 +14,7 @@ export const Device = printableText(64);
 export const GuestRequest = z.object({
   secret: z.string().min(20).max(128).optional(),
   name: PlayerName.optional(),
-  device: Device.default("unknown"),
+  device: Device,
 });
 export type GuestRequest = z.input<typeof GuestRequest>;
 
@@ -38,7 +36,7 @@ export type GuestAnswer = z.infer<typeof GuestAnswer>;
 
 export const RefreshRequest = z.object({
   refreshToken: z.string().min(20).max(256),
-  device: Device.default("unknown"),
+  device: Device,
 });
 export type RefreshRequest = z.input<typeof RefreshRequest>;
 
@@ -46,7 +44,17 @@ export type RefreshRequest = z.input<typeof RefreshRequest>;
 export const RevokeRequest = z.object({ refreshToken: z.string().min(20).max(256) });
 export type RevokeRequest = z.infer<typeof RevokeRequest>;
 
-export const Me = z.object({ playerId: PlayerId, name: z.string(), guest: z.boolean() });
+/** `POST /v1/tokens/revoke-all`: a guest gets a new secret, the only way in that is left. */
+export const RevokeAllAnswer = z.object({ ok: z.literal(true), secret: z.string().optional() });
+export type RevokeAllAnswer = z.infer<typeof RevokeAllAnswer>;
+
+export const Me = z.object({
+  playerId: PlayerId,
+  name: z.string(),
+  /** Whether the secret of this account is the only way in. */
+  guest: z.boolean(),
+  email: z.string().nullable(),
+});
 export type Me = z.infer<typeof Me>;
 
 /** `PATCH /v1/me`. */

@@ -3,7 +3,7 @@
  * (`meridian://core`, `meridian://region/beijing`), never from the body.
  *
  * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`.
- * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/drain`.
+ * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`.
  */
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
@@ -140,6 +140,21 @@ export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
 /** Gives back a seat whose ticket will not be used. Releasing what is not held is no error. */
 export const ReleaseRequest = z.object({ roomId: RoomId, sessionId: SessionId });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
+
+/** Why the core ends a session. */
+export const EvictionKind = z.enum(["banned", "logged_out", "account_deleted"]);
+export type EvictionKind = z.infer<typeof EvictionKind>;
+
+/**
+ * Ends a session, whatever became of it: a seat that waits for its player, one who plays, one who
+ * dropped. The connection is closed for that kind, which is final. What is not there is no error.
+ */
+export const EvictRequest = z.object({
+  roomId: RoomId,
+  sessionId: SessionId,
+  kind: EvictionKind,
+});
+export type EvictRequest = z.infer<typeof EvictRequest>;
 
 /** No new seats and no new rooms; those that run may end by themselves. `active` undoes it. */
 export const DrainRequest = z.object({ state: z.enum(["active", "draining"]) });

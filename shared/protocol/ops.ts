@@ -41,6 +41,19 @@ export const StatusAnswer = z.object({
 });
 export type StatusAnswer = z.infer<typeof StatusAnswer>;
 
+/** `POST /ops/players/:playerId/ban`. */
+export const BanRequest = z.object({
+  /** Shown to the player. */
+  reason: z.string().trim().min(1).max(200),
+  /** Null for a ban that does not end by itself. */
+  endsAt: z.iso.datetime({ offset: true }).nullable(),
+});
+export type BanRequest = z.infer<typeof BanRequest>;
+export const BanAnswer = z.object({
+  /** Whether there was a session in a room, and whether its node has been told to end it. */
+  session: z.enum(["none", "ended", "pending"]),
+});
+
 export const OperatorTokenRequest = z.object({
   name: printableText(64),
   role: OperatorRole,

@@ -1,0 +1,43 @@
+/**
+ * Proof that a device logged in to an account before: base64url of player, time, random bytes and a
+ * MAC, 42 bytes. It opens nothing by itself. It only lets the device try passwords when strangers to the
+ * account may not (see `attempt-step.ts`), so nothing is stored and none is revoked.
+ */
+import type { PlayerId } from "../../shared/ids.ts";
+import { Mac, type RandomBytes } from "../tickets/master-key.ts";
+
+const TIME_AT = 16;
+const NONCE_AT = 20;
+const MAC_AT = 28;
+const MAC_BYTES = 14;
+const LIFE_S = 400 * 86_400;
+
+export class DeviceTokens {
+  readonly #mac: Mac;
+  readonly #random: RandomBytes;
+
+  constructor(master: Buffer, random: RandomBytes) {
+    this.#mac = new Mac(master, "known-device", MAC_BYTES);
+    this.#random = random;
+  }
+
+  mint(playerId: PlayerId, nowMs: number): string {
+    const payload = Buffer.alloc(MAC_AT);
+    payload.write(playerId.replaceAll("-", ""), 0, "hex");
+    payload.writeUInt32BE(Math.floor(nowMs / 1_000), TIME_AT);
+    this.#random(MAC_AT - NONCE_AT).copy(payload, NONCE_AT);
+    return Buffer.concat([payload, this.#mac.of(payload)]).toString("base64url");
+  }
+
+  /** What tells that device from others, if the token is one of that player; else undefined. */
+  deviceOf(token: string | undefined, playerId: PlayerId, nowMs: number): string | undefined {
+    const bytes = Buffer.from(token ?? "", "base64url");
+    const payload = bytes.subarray(0, MAC_AT);
+    if (bytes.length !== MAC_AT + MAC_BYTES) return undefined;
+    if (!this.#mac.matches(payload, bytes.subarray(MAC_AT))) return undefined;
+    const player = payload.subarray(0, TIME_AT).toString("hex");
+    const oldS = nowMs / 1_000 - payload.readUInt32BE(TIME_AT);
+    if (player !== playerId.replaceAll("-", "") || oldS > LIFE_S) return undefined;
+    return payload.subarray(NONCE_AT).toString("base64url");
+  }
+}

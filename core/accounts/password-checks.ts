@@ -1,0 +1,118 @@
+/**
+ * Whether somebody knows the password of an account, within the attempt limits (`attempt-step.ts`).
+ *
+ * Whoever asks about an address that has no account waits as long, for a hash that is nobody's, and gets
+ * the same answer. Only registering and linking tell that an address is taken, because a player must
+ * know; that counts as a failed attempt, so a list of addresses costs as much as a list of passwords.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { PlayerId } from "../../shared/ids.ts";
+import type { Database } from "../db/database.ts";
+import { prefixOf } from "./address-prefix.ts";
+import type { AttemptGate } from "./attempt-gate.ts";
+import type { Attempt } from "./attempts.ts";
+import type { DeviceTokens } from "./device-tokens.ts";
+import * as store from "./email-store.ts";
+import type { KnownPrefixes } from "./known-prefixes.ts";
+import type { LogIns } from "./log-ins.ts";
+import { hashOf } from "./opaque-token.ts";
+import type { Passwords } from "./passwords.ts";
+
+export interface PasswordChecksDeps {
+  readonly database: Database;
+  readonly gate: AttemptGate;
+  readonly passwords: Passwords;
+  readonly devices: DeviceTokens;
+  readonly prefixes: KnownPrefixes;
+  readonly logIns: LogIns;
+  readonly clock: Clock;
+}
+
+/** From where somebody logs in. */
+export interface From {
+  readonly device: string;
+  readonly deviceToken?: string | undefined;
+  /** Of the network. */
+  readonly address: string;
+}
+
+/** The holder of an access token, as a device of its own for the attempt limits. */
+const LOGGED_IN = "logged in";
+const ACCOUNT_KEY_BYTES = 16;
+
+export class PasswordChecks {
+  readonly #deps: PasswordChecksDeps;
+
+  constructor(deps: PasswordChecksDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The account of that address, to someone who knows its password.
+   * @throws {MeridianError} `unauthorized`, `too_many_requests`, `unavailable`
+   */
+  async prove(email: string, password: string, from: From): Promise<store.EmailRow> {
+    const { database, prefixes, devices, clock } = this.#deps;
+    const row = await store.selectEmail(database, email, prefixes.macOf(from.address));
+    const device = row && devices.deviceOf(from.deviceToken, row.player_id, clock.nowMs());
+    return await this.#check(row, password, attemptOn(email, from.address, device, row));
+  }
+
+  /** The same for a player who is logged in. @throws {MeridianError} as `prove` */
+  async proveOf(playerId: PlayerId, password: string, address: string): Promise<store.EmailRow> {
+    const { database, prefixes } = this.#deps;
+    const row = await store.selectEmailOf(database, playerId, prefixes.macOf(address));
+    if (!row)
+      throw new MeridianError("unauthorized", { message: "There is no password to check." });
+    return await this.#check(row, password, attemptOn(row.address, address, LOGGED_IN, row));
+  }
+
+  /** Does what needs a free address. @throws {MeridianError} what `work` throws; a limit's refusal */
+  async free<T>(email: string, address: string, work: () => Promise<T>): Promise<T> {
+    const { gate, logIns } = this.#deps;
+    let taken: MeridianError | undefined;
+    const attempt = attemptOn(`new ${email}`, address, undefined, undefined);
+    const done = await gate.run(attempt, async () => {
+      try {
+        return { result: await work() };
+      } catch (error) {
+        if (!isFailure(error, "conflict")) throw error;
+        taken = error;
+        return undefined;
+      }
+    });
+    if (done) return done.result;
+    logIns.note("email_taken");
+    throw taken;
+  }
+
+  async #check(
+    row: store.EmailRow | undefined,
+    password: string,
+    attempt: Attempt,
+  ): Promise<store.EmailRow> {
+    const { gate, passwords, logIns } = this.#deps;
+    const proved = await gate.run(attempt, async (urgency) => {
+      const right = await passwords.verify(row?.password_hash, password, urgency);
+      return right ? row : undefined;
+    });
+    if (proved) return proved;
+    logIns.note("password_wrong");
+    throw wrongPassword();
+  }
+}
+
+export function wrongPassword(): MeridianError {
+  return new MeridianError("unauthorized", { message: "The address or the password is wrong." });
+}
+
+function attemptOn(
+  email: string,
+  address: string,
+  device: string | undefined,
+  row: store.EmailRow | undefined,
+): Attempt {
+  const account = hashOf(email).toString("base64url", 0, ACCOUNT_KEY_BYTES);
+  return { account, prefix: prefixOf(address), device, prefixKnown: row?.prefix_known ?? false };
+}

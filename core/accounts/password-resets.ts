@@ -1,0 +1,104 @@
+/**
+ * A forgotten password: a link by mail, good once and for a short time, lets its reader set a new one.
+ *
+ * Asking answers the same and takes the same statement whether there is such an account; the mail
+ * goes out behind the answer. Only hashes of tokens are stored. Use of one ends all of the account's, and
+ * every log-in: whoever had the old password is out.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import { Counter, type Metrics } from "../../shared/metrics.ts";
+import type { EmailLogInAnswer } from "../../shared/protocol/emails.ts";
+import type { Database } from "../db/database.ts";
+import type { Evictions } from "../join/evictions.ts";
+import type { RandomBytes } from "../tickets/master-key.ts";
+import type { EmailAccounts } from "./email-accounts.ts";
+import type { Mails } from "./mail-hook.ts";
+import { hashOf, newSecret } from "./opaque-token.ts";
+import type { From } from "./password-checks.ts";
+import type { Passwords } from "./passwords.ts";
+import { ResetLimit } from "./reset-limit.ts";
+import * as store from "./reset-store.ts";
+
+export interface PasswordResetsDeps {
+  readonly database: Database;
+  readonly emails: EmailAccounts;
+  readonly passwords: Passwords;
+  readonly mails: Mails;
+  readonly evictions: Evictions;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly metrics: Metrics;
+  readonly ttlMs: number;
+  /** The page that asks for a new password; the token is put into its fragment. */
+  readonly pageUrl: string;
+}
+
+export class PasswordResets {
+  readonly #deps: PasswordResetsDeps;
+  readonly #limit = new ResetLimit();
+  readonly #asked: Counter<"outcome">;
+
+  constructor(deps: PasswordResetsDeps) {
+    this.#deps = deps;
+    this.#asked = new Counter({
+      name: "meridian_password_resets_total",
+      help: "Password resets asked for and carried out, by outcome.",
+      labelNames: ["outcome"],
+      registers: [deps.metrics],
+    });
+  }
+
+  /** @throws {MeridianError} `too_many_requests`, never because of the address */
+  async request(email: string, address: string): Promise<void> {
+    const { database, clock, random, mails, ttlMs, pageUrl } = this.#deps;
+    if (!this.#limit.take(email, address, clock.monotonicMs())) {
+      this.#asked.inc({ outcome: "mailed_lately" });
+      return;
+    }
+    const token = newSecret(random);
+    const expiresAt = new Date(clock.nowMs() + ttlMs);
+    const reset = { address: email, tokenHash: hashOf(token), expiresAt };
+    const account = await store.insertReset(database, reset);
+    this.#asked.inc({ outcome: account ? "mailed" : "unknown_address" });
+    if (!account) return;
+    const link = new URL(pageUrl);
+    // Browsers keep a fragment to themselves: it reaches no server's log and no other site.
+    link.hash = new URLSearchParams({ reset: token }).toString();
+    mails.post({
+      kind: "password_reset",
+      to: email,
+      name: account.name,
+      link: link.href,
+      token,
+      expiresAt: expiresAt.toISOString(),
+    });
+  }
+
+  /** @throws {MeridianError} `reset_invalid` when the token is unknown, used or expired; `banned` */
+  async confirm(token: string, password: string, from: From): Promise<EmailLogInAnswer> {
+    const { database, clock, emails, passwords, evictions } = this.#deps;
+    const hash = hashOf(token);
+    const now = new Date(clock.nowMs());
+    // Before the hashing, which is what an unknown token would cost.
+    const playerId = await store.selectReset(database, hash, now);
+    if (playerId === undefined) throw this.#invalid();
+    const next = await passwords.hash(password);
+    const begun = await database.transaction(async (tx) => {
+      const begun = await emails.resetPassword(tx, playerId, next, from);
+      // Again, now that the player's row is held: another use of it may have come first.
+      if ((await store.selectReset(tx, hash, now)) !== playerId) throw this.#invalid();
+      await store.deleteResets(tx, playerId);
+      await evictions.order(tx, playerId, "logged_out");
+      return begun;
+    });
+    evictions.carryOutSoon();
+    this.#asked.inc({ outcome: "carried_out" });
+    return await emails.answer("password_reset", begun);
+  }
+
+  #invalid(): MeridianError {
+    this.#asked.inc({ outcome: "invalid" });
+    return new MeridianError("reset_invalid");
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The mail hook for production: posts each mail as JSON to a URL of the studio's.
+ *
+ * Each attempt has a deadline; after a failure that may pass (no answer, 429, 5xx) it is tried again, at
+ * most `ATTEMPTS_MAX` times. All attempts of one mail carry the same `idempotency-key`, so that
+ * the receiver can drop one that it took although its answer was lost. Redirects are not followed: the
+ * body holds a secret.
+ */
+import { randomUUID } from "node:crypto";
+import { type Clock, sleep } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { Mail, MailHook } from "./mail-hook.ts";
+
+const ATTEMPTS_MAX = 4;
+const ATTEMPT_DEADLINE_MS = 5_000;
+const RETRY_FIRST_MS = 500;
+
+export interface WebhookMailOptions {
+  readonly url: string;
+  /** Sent as `Authorization: Bearer`, so that the receiver knows who asks. */
+  readonly token: string | undefined;
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+export class WebhookMail implements MailHook {
+  readonly #options: WebhookMailOptions;
+
+  constructor(options: WebhookMailOptions) {
+    this.#options = options;
+  }
+
+  async send(mail: Mail, signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    const key = randomUUID();
+    for (let attempt = 1; ; attempt += 1) {
+      const failure = await this.#post(mail, key, signal);
+      if (!failure) return;
+      if (!failure.retryable || attempt === ATTEMPTS_MAX || signal.aborted) throw failure;
+      // Full jitter above half: mails that failed together must not come back together.
+      const waitMs = RETRY_FIRST_MS * 2 ** (attempt - 1) * (0.5 + random() / 2);
+      await sleep(clock, waitMs, signal);
+    }
+  }
+
+  async #post(mail: Mail, key: string, signal: AbortSignal): Promise<MeridianError | undefined> {
+    const { url, token } = this.#options;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        redirect: "manual",
+        headers: {
+          "content-type": "application/json",
+          "idempotency-key": key,
+          ...(token && { authorization: `Bearer ${token}` }),
+        },
+        body: JSON.stringify(mail),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_DEADLINE_MS)]),
+      });
+      await response.body?.cancel();
+      if (response.ok) return undefined;
+      const passing = response.status === 429 || response.status >= 500;
+      return new MeridianError(passing ? "unavailable" : "bad_request", {
+        message: `the mail hook answered with status ${response.status}`,
+      });
+    } catch (cause) {
+      const late = cause instanceof Error && cause.name === "TimeoutError";
+      const message = "the mail hook did not answer";
+      return new MeridianError(late ? "timeout" : "unavailable", { message, cause });
+    }
+  }
+}
