@@ -322,7 +322,7 @@ export const coreSettings = {
       "Failed log-ins a second from everywhere, by devices and networks that are new to the account.",
     default: "20",
   },
-  LOG_IN_FAILURES_BURST: { schema: limit, description: "The same at once.", default: "500" },
+  LOG_IN_FAILURES_BURST: { schema: limit, description: "The same at once.", default: "100" },
   LOG_IN_CREDIT_PER_SUCCESS: {
     schema: as.wholeNumber,
     description:

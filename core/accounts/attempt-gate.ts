@@ -27,6 +27,12 @@ export class AttemptGate {
     });
   }
 
+  /** Whether an attempt would be refused if its device and network are unknown; takes nothing. */
+  refusesStranger(attempt: Pick<Attempt, "account" | "prefix">): boolean {
+    const stranger = { ...attempt, device: undefined, prefixKnown: false };
+    return this.#attempts.peek(stranger, this.#clock.monotonicMs()).as === "refused";
+  }
+
   /**
    * Lets `check` run if the attempt is within its limits.
    * @param check gives what it proved, or undefined when the attempt failed

@@ -41,8 +41,13 @@ export class Attempts {
     return this.#table.size;
   }
 
+  /** What `begin` would say. */
+  peek(attempt: Attempt, nowMs: number): Admission {
+    return beginAttempt(this.#bucketsOf(attempt, nowMs), this.#limits);
+  }
+
   begin(attempt: Attempt, nowMs: number): Admission {
-    const admission = beginAttempt(this.#bucketsOf(attempt, nowMs), this.#limits);
+    const admission = this.peek(attempt, nowMs);
     if (admission.as !== "refused") this.#keep(attempt, admission.changed);
     return admission;
   }

@@ -12,6 +12,12 @@ const MAC_AT = 28;
 const MAC_BYTES = 14;
 const LIFE_S = 400 * 86_400;
 
+export interface KnownDevice {
+  /** What tells it from the player's other ones. */
+  readonly device: string;
+  readonly playerId: string;
+}
+
 export class DeviceTokens {
   readonly #mac: Mac;
   readonly #random: RandomBytes;
@@ -29,15 +35,20 @@ export class DeviceTokens {
     return Buffer.concat([payload, this.#mac.of(payload)]).toString("base64url");
   }
 
-  /** What tells that device from others, if the token is one of that player; else undefined. */
-  deviceOf(token: string | undefined, playerId: PlayerId, nowMs: number): string | undefined {
+  /** The device that a token is of, if it is one of ours that is not too old; else undefined. */
+  read(token: string | undefined, nowMs: number): KnownDevice | undefined {
     const bytes = Buffer.from(token ?? "", "base64url");
     const payload = bytes.subarray(0, MAC_AT);
     if (bytes.length !== MAC_AT + MAC_BYTES) return undefined;
     if (!this.#mac.matches(payload, bytes.subarray(MAC_AT))) return undefined;
-    const player = payload.subarray(0, TIME_AT).toString("hex");
-    const oldS = nowMs / 1_000 - payload.readUInt32BE(TIME_AT);
-    if (player !== playerId.replaceAll("-", "") || oldS > LIFE_S) return undefined;
-    return payload.subarray(NONCE_AT).toString("base64url");
+    if (nowMs / 1_000 - payload.readUInt32BE(TIME_AT) > LIFE_S) return undefined;
+    return {
+      device: payload.subarray(NONCE_AT).toString("base64url"),
+      playerId: uuidOf(payload.subarray(0, TIME_AT)),
+    };
   }
+}
+
+function uuidOf(bytes: Buffer): string {
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

@@ -40,9 +40,18 @@ export interface From {
 /** The holder of an access token, as a device of its own for the attempt limits. */
 const LOGGED_IN = "logged in";
 const ACCOUNT_KEY_BYTES = 16;
+/**
+ * Look-ups of accounts at once for devices that no account knows. Those past their limits have few: one
+ * may still succeed, if it turns out that the account knows the network.
+ */
+const LOOK_UPS_MAX = 64;
+const LIMITED_LOOK_UPS_MAX = 2;
+const LOOK_UPS_RETRY_MS = 1_000;
 
 export class PasswordChecks {
   readonly #deps: PasswordChecksDeps;
+  /** Under way, for strangers. */
+  #lookUps = 0;
 
   constructor(deps: PasswordChecksDeps) {
     this.#deps = deps;
@@ -54,8 +63,10 @@ export class PasswordChecks {
    */
   async prove(email: string, password: string, from: From): Promise<store.EmailRow> {
     const { database, prefixes, devices, clock } = this.#deps;
-    const row = await store.selectEmail(database, email, prefixes.macOf(from.address));
-    const device = row && devices.deviceOf(from.deviceToken, row.player_id, clock.nowMs());
+    const known = devices.read(from.deviceToken, clock.nowMs());
+    const find = () => store.selectEmail(database, email, prefixes.macOf(from.address));
+    const row = known ? await find() : await this.#findForStranger(email, from.address, find);
+    const device = known && known.playerId === row?.player_id ? known.device : undefined;
     return await this.#check(row, password, attemptOn(email, from.address, device, row));
   }
 
@@ -85,6 +96,26 @@ export class PasswordChecks {
     if (done) return done.result;
     logIns.note("email_taken");
     throw taken;
+  }
+
+  /** Bounds what a flood of guesses costs the database. */
+  async #findForStranger<T>(email: string, address: string, find: () => Promise<T>): Promise<T> {
+    const { gate, passwords, logIns } = this.#deps;
+    const attempt = attemptOn(email, address, undefined, undefined);
+    const limited = gate.refusesStranger(attempt) || !passwords.takesStrangers;
+    if (this.#lookUps >= (limited ? LIMITED_LOOK_UPS_MAX : LOOK_UPS_MAX)) {
+      logIns.note("look_up_refused");
+      throw new MeridianError(limited ? "too_many_requests" : "unavailable", {
+        message: "Too many log-ins from unknown devices are under way.",
+        retryAfterMs: LOOK_UPS_RETRY_MS,
+      });
+    }
+    this.#lookUps += 1;
+    try {
+      return await find();
+    } finally {
+      this.#lookUps -= 1;
+    }
   }
 
   async #check(

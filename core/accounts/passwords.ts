@@ -2,8 +2,9 @@
  * Passwords: argon2id with 19 MiB, two passes, one lane (OWASP's first choice), 14 ms each here.
  *
  * Each takes a core and 19 MiB, so at most two run at once and `WAITING_MAX` wait; past that the least
- * urgent is refused with `unavailable`. Whoever is known to the account goes before strangers: a flood
- * of guesses must not delay those who play here.
+ * urgent is refused with `unavailable`. Whoever is known to the account goes before strangers, of whom
+ * one is served at a time: a flood of guesses must not delay those who play here, nor take both cores
+ * of a small machine from everything else that the core does.
  */
 import { type Algorithm, hash, parseOptions, verify } from "@node-rs/argon2";
 import type { Logger } from "pino";
@@ -17,6 +18,7 @@ import { LogPace } from "../http/log-pace.ts";
 const ARGON2ID = 2 as Algorithm;
 const PARAMETERS = { algorithm: ARGON2ID, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const RUNNING_MAX = 2;
+const STRANGERS_RUNNING_MAX = 1;
 const WAITING_MAX = 64;
 const DEADLINE_MS = 4_000;
 /** Made with the parameters above from random bytes: nobody knows a password for it. */
@@ -25,6 +27,8 @@ const NOBODYS_HASH =
 
 export class Passwords {
   readonly #queue: BoundedQueue;
+  /** In front of the other one. */
+  readonly #strangers: BoundedQueue;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #pace = new LogPace();
@@ -33,14 +37,12 @@ export class Passwords {
   constructor({ clock, log, metrics }: { clock: Clock; log: Logger; metrics: Metrics }) {
     this.#clock = clock;
     this.#log = log;
-    const queue = new BoundedQueue({
-      name: "password hashing",
-      runningMax: RUNNING_MAX,
-      waitingMax: WAITING_MAX,
-      deadlineMs: DEADLINE_MS,
-      clock,
-    });
+    const limits = { waitingMax: WAITING_MAX, deadlineMs: DEADLINE_MS, clock };
+    const name = "password hashing";
+    const queue = new BoundedQueue({ ...limits, name, runningMax: RUNNING_MAX });
+    const strangers = new BoundedQueue({ ...limits, name, runningMax: STRANGERS_RUNNING_MAX });
     this.#queue = queue;
+    this.#strangers = strangers;
     this.#hashes = new Counter({
       name: "meridian_password_hashes_total",
       help: "Passwords hashed or verified: done, or why not.",
@@ -52,9 +54,14 @@ export class Passwords {
       help: "Passwords that wait to be hashed or verified.",
       registers: [metrics],
       collect() {
-        this.set(queue.waiting);
+        this.set(queue.waiting + strangers.waiting);
       },
     });
+  }
+
+  /** Whether one more of a stranger may wait. */
+  get takesStrangers(): boolean {
+    return this.#strangers.waiting < WAITING_MAX;
   }
 
   /** @throws {MeridianError} `unavailable` or `timeout` when too many wait */
@@ -84,7 +91,8 @@ export class Passwords {
 
   async #run<T>(work: () => Promise<T>, urgency: Urgency): Promise<T> {
     try {
-      const result = await this.#queue.run(work, urgency);
+      const now = () => this.#queue.run(work, urgency);
+      const result = await (urgency === "urgent" ? now() : this.#strangers.run(now));
       this.#hashes.inc({ outcome: "done" });
       return result;
     } catch (error) {

@@ -10,6 +10,8 @@ import type { Part } from "../../shared/lifecycle.ts";
 
 const DRAIN_MS = 3_000;
 const POLL_MS = 20;
+/** Connections that wait to be accepted; a system has its own limit besides (Linux: somaxconn, 4096). */
+const BACKLOG_MAX = 4_096;
 
 export interface ServingOptions {
   readonly name: string;
@@ -45,7 +47,7 @@ export class Serving implements Part {
     const { server, host, port, portSetting, prepare } = this.#options;
     await prepare?.(server);
     try {
-      await server.listen({ host, port });
+      await server.listen({ host, port, backlog: BACKLOG_MAX });
       this.#serving = true;
     } catch (cause) {
       const code = cause instanceof Error && "code" in cause ? cause.code : undefined;

@@ -27,6 +27,7 @@ const LOG_INS_UNDER_WAY_MAX = 500;
 const PLAYERS = 20;
 const SEED = 1;
 const SETTLE_MS = 3_000;
+const WARM_UP_MS = 2_000;
 /** A node measures its event loop anew at each heartbeat. */
 const LOOP_SAMPLE_MS = 500;
 const LOOP_DELAY = /^meridian_region_event_loop_delay_p99_ms(?:\{[^}]*\})? ([\d.e+-]+)$/m;
@@ -79,15 +80,19 @@ async function measure({ world, target, say, rounds, phaseMs }: Measurement) {
   const attacks = new Map<string, number>();
   let skipped = 0;
   const senders = attackers();
+  const newAttack = () =>
+    new OpenLoop({
+      perSecond: ATTACKS_PER_SECOND,
+      underWayMax: ATTACKS_UNDER_WAY_MAX,
+      call: () => logIn(url, target, target.wrongBody(), senders.next()),
+      clock: systemClock,
+    });
   try {
+    // The first calls of a process run code that is not compiled yet, on connections not made yet.
+    await newAttack().run(WARM_UP_MS);
     for (let round = 0; round < rounds; round += 1) {
       await runPhase(calm, { world, target, owners, phaseMs });
-      const attack = new OpenLoop({
-        perSecond: ATTACKS_PER_SECOND,
-        underWayMax: ATTACKS_UNDER_WAY_MAX,
-        call: () => logIn(url, target, target.wrongBody(), senders.next()),
-        clock: systemClock,
-      });
+      const attack = newAttack();
       await Promise.all([
         attack.run(phaseMs),
         runPhase(attacked, { world, target, owners, phaseMs }),
@@ -176,7 +181,7 @@ async function logIn(
 function attackers() {
   const agents = Array.from({ length: ATTACKER_PREFIXES }, (_, index) => {
     const localAddress = process.platform === "linux" ? `127.66.${index}.1` : "127.0.0.1";
-    return new Agent({ connect: { localAddress }, connections: 8 });
+    return new Agent({ localAddress, connections: 8 });
   });
   let turn = 0;
   return {
