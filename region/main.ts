@@ -8,11 +8,14 @@ import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { regionSettings } from "./config.ts";
-import { takeNodeId } from "./node/incarnation.ts";
+import { colyseusProcessId } from "./node/colyseus.ts";
 import { loadGames } from "./node/load-games.ts";
 import { RegionNode, SETTLE_MS } from "./node/node.ts";
 import { succeed } from "./node/predecessor.ts";
-import { RegionRedis } from "./node/redis.ts";
+import { takeNodeId } from "./redis/incarnation.ts";
+import { RegionDriver } from "./redis/region-driver.ts";
+import { RegionPresence } from "./redis/region-presence.ts";
+import { RegionRedis } from "./redis/region-redis.ts";
 
 /** For everything in a stop that is not the rooms' drain. */
 const STOP_MARGIN_MS = 5_000;
@@ -25,7 +28,7 @@ async function main(): Promise<void> {
   const bootLog = createLog("region", config.LOG_LEVEL, { region: regionId });
 
   const games = await loadGames(config.GAMES);
-  const redis = new RegionRedis({ url: config.REDIS_URL, clock, log: bootLog, metrics });
+  const redis = new RegionRedis({ url: config.REDIS_URL, regionId, clock, log: bootLog, metrics });
   await redis.start();
   const nodeId = await takeNodeId(redis.redis, regionId, clock.nowMs());
   const log = createLog("region", config.LOG_LEVEL, { region: regionId, node: nodeId });
@@ -35,6 +38,15 @@ async function main(): Promise<void> {
     nodeId,
     games,
     redis,
+    sharing: {
+      presence: new RegionPresence(redis, regionId),
+      driver: new RegionDriver({
+        connection: redis.shared,
+        processId: colyseusProcessId,
+        clock,
+        metrics,
+      }),
+    },
     identity: new LinkIdentity(readLinkCredentials(config)),
     readIdentity: () => readLinkCredentials(config),
     onSuperseded(error) {

@@ -13,10 +13,16 @@ import { findRedisServer, type RunningRedis, startRedis } from "./local.ts";
 const top = mkdtempSync(join(tmpdir(), "meridian-redis-"));
 const dir = join(top, "with a blank");
 const serverPath = findRedisServer(process.env);
+const KEPT = "meridian:testing:kept";
 after(() => rmSync(top, { recursive: true, force: true }));
 
 async function ask<T>(server: RunningRedis, question: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(server.url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
+  const client = new Redis(server.url, {
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+  });
   // What the server refuses reports here too; the question's own failure is what counts.
   client.on("error", () => {});
   try {
@@ -28,21 +34,59 @@ async function ask<T>(server: RunningRedis, question: (client: Redis) => Promise
 
 test("a server keeps its data over a stop, wants a password, and leaves no process", async () => {
   const first = await startRedis({ dir, serverPath });
-  await ask(first, (client) => client.set("kept", "7"));
-  assert.equal(statSync(join(dir, "redis.conf")).mode & 0o777, 0o600);
+  await ask(first, (client) => client.set(KEPT, "7"));
+  for (const file of ["redis.conf", "users.acl", "password"]) {
+    assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600, file);
+  }
   const url = new URL(first.url);
   url.password = "guessed";
   await assert.rejects(
-    ask({ ...first, url: url.href }, (client) => client.get("kept")),
-    /WRONGPASS|Connection is closed/,
+    ask({ ...first, url: url.href }, (client) => client.get(KEPT)),
+    /WRONGPASS|NOAUTH|Connection is closed/,
   );
   await first.stop();
   await first.ended;
   assert.equal(isAlive(first.pid), false);
 
   const second = await startRedis({ dir, serverPath });
-  assert.equal(await ask(second, (client) => client.get("kept")), "7");
+  assert.equal(await ask(second, (client) => client.get(KEPT)), "7");
   await second.stop();
+});
+
+test("a node's user reaches its own keys and channels, and no command that rules the server", async () => {
+  const server = await startRedis({ dir, serverPath });
+  const denied: [string, ...string[]][] = [
+    ["set", "other", "1"],
+    ["get", "other"],
+    ["subscribe", "other"],
+    ["publish", "other", "1"],
+    ["keys", "*"],
+    ["scan", "0"],
+    ["flushall"],
+    ["config", "get", "*"],
+    ["acl", "list"],
+    ["client", "list"],
+    ["monitor"],
+    ["shutdown"],
+  ];
+  await ask(server, async (client) => {
+    for (const [command, ...args] of denied) {
+      await assert.rejects(client.call(command, ...args), /NOPERM/, command);
+    }
+    const script = "return redis.call('incr', KEYS[1])";
+    assert.equal(await client.eval(script, 1, "meridian:testing:count"), 1);
+    await assert.rejects(client.eval(script, 1, "other"), /NOPERM|can't access/);
+    await client.publish("meridian:testing:news", "1");
+    await client.del("meridian:testing:count");
+  });
+  const anybody = new URL(server.url);
+  anybody.username = "";
+  anybody.password = "";
+  await assert.rejects(
+    ask({ ...server, url: anybody.href }, (client) => client.get(KEPT)),
+    /NOAUTH|Connection is closed/,
+  );
+  await server.stop();
 });
 
 test("a server whose parent was killed is adopted, and stop really stops it", async () => {
@@ -65,7 +109,7 @@ test("a server whose parent was killed is adopted, and stop really stops it", as
 
   const adopted = await startRedis({ dir, serverPath });
   assert.equal(adopted.pid, pid);
-  assert.equal(await ask(adopted, (client) => client.get("kept")), "7");
+  assert.equal(await ask(adopted, (client) => client.get(KEPT)), "7");
   await adopted.stop();
   assert.equal(isAlive(pid), false);
   await adopted.ended;
@@ -78,7 +122,7 @@ test("after kill -9 a start goes on with the data; a stranger's pid is left alon
   writeFileSync(join(dir, "redis.pid"), `${process.pid}\n`);
   const second = await startRedis({ dir, serverPath });
   assert.notEqual(second.pid, process.pid);
-  assert.equal(await ask(second, (client) => client.get("kept")), "7");
+  assert.equal(await ask(second, (client) => client.get(KEPT)), "7");
   await second.stop();
 });
 
@@ -103,7 +147,7 @@ test("a missing, an old and a broken redis-server each get one clear line", () =
     chmodSync(fake, 0o755);
   };
   pretend("echo 'Redis server v=3.2.1 sha=0'");
-  assert.throws(() => findRedisServer({ PATH: top }), /is version 3, Meridian needs 6 or newer/);
+  assert.throws(() => findRedisServer({ PATH: top }), /is v=3.2, Meridian needs 6.2 or newer/);
   pretend("exit 1");
   assert.throws(() => findRedisServer({ REDIS_SERVER: fake }), /does not run as a redis-server/);
   pretend("echo 'Redis server v=7.0.15 sha=0'");

@@ -1,6 +1,6 @@
 /**
- * Runs a real Redis for one machine. Layout of `dir`: `redis.conf` (0600, holds the password),
- * `redis.pid`, `redis.log`, `appendonlydir/`. It listens on 127.0.0.1 only and wants a password: whoever
+ * Runs a real Redis for one machine. Layout of `dir`: `redis.conf`, `users.acl`, `password` (0600),
+ * `redis.pid`, `redis.log`, `appendonlydir/`. It listens on 127.0.0.1 only, and knows one user: whoever
  * gets into a region's Redis can speak in the name of its rooms.
  *
  * Every change is appended to a file that is synced once a second. Like PostgreSQL the server outlives a
@@ -31,6 +31,7 @@ import {
 } from "../process/pid.ts";
 import { freePort, isPortFree } from "../process/port.ts";
 import { launchServer, type ServerProcess, serverProcess } from "../process/server-process.ts";
+import { REGION_USER, regionAcl } from "./access.ts";
 
 export interface RedisOptions {
   /** Made when missing; kept when the server stops. */
@@ -58,8 +59,12 @@ interface RedisEnv {
 /** The server's output, in `dir`. */
 export const REDIS_LOG = "redis.log";
 
+const CONFIG_FILE = "redis.conf";
+const ACL_FILE = "users.acl";
+const PASSWORD_FILE = "password";
 const HOST = "127.0.0.1";
-const OLDEST_MAJOR = 6;
+/** The first one whose users can be kept to some channels. */
+const OLDEST = { major: 6, minor: 2 };
 const START_DEADLINE_MS = 30_000;
 const ADOPT_DEADLINE_MS = 5_000;
 const PROBE_MS = 1_000;
@@ -82,11 +87,12 @@ export function findRedisServer(env: RedisEnv): string {
     throw new Error("redis-server is not installed: install it, or set REDIS_SERVER or REDIS_URL");
   }
   const asked = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
-  const major = Number.parseInt(/\bv=(\d+)\./.exec(asked.stdout ?? "")?.[1] ?? "", 10);
-  if (major >= OLDEST_MAJOR) return path;
+  const [version, major, minor] = /\bv=(\d+)\.(\d+)/.exec(asked.stdout ?? "") ?? [];
+  const newer = Number(major) - OLDEST.major || Number(minor) - OLDEST.minor;
+  if (newer >= 0) return path;
   throw new Error(
-    Number.isInteger(major)
-      ? `${path} is version ${major}, Meridian needs ${OLDEST_MAJOR} or newer`
+    version
+      ? `${path} is ${version}, Meridian needs ${OLDEST.major}.${OLDEST.minor} or newer`
       : `${path} does not run as a redis-server: ${asked.error?.message ?? "no version"}`,
   );
 }
@@ -99,7 +105,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   const adopted = await adoptOrClear(dir, log);
   if (adopted) return adopted;
 
-  const password = readConfig(dir)?.password ?? randomBytes(32).toString("base64url");
+  const password = readAccess(dir)?.password ?? randomBytes(32).toString("base64url");
   truncateLog(join(dir, REDIS_LOG));
   for (let attempt = 1; ; attempt += 1) {
     if (port !== undefined && !(await isPortFree(HOST, port))) {
@@ -138,7 +144,7 @@ async function launch(
   const logFile = join(dir, REDIS_LOG);
   const { pid, ended, failure } = launchServer({
     program,
-    args: ["redis.conf"],
+    args: [CONFIG_FILE],
     cwd: dir,
     logFile,
   });
@@ -160,7 +166,7 @@ async function adoptOrClear(
   log: (line: string) => void,
 ): Promise<RunningRedis | undefined> {
   const pid = findServer(dir);
-  const access = readConfig(dir);
+  const access = readAccess(dir);
   if (pid !== undefined) {
     const endMs = systemClock.monotonicMs() + ADOPT_DEADLINE_MS;
     // One that was just started may still be loading.
@@ -179,7 +185,7 @@ async function adoptOrClear(
 }
 
 function running(server: ServerProcess, { password, port }: Access): RunningRedis {
-  return { ...server, url: `redis://:${password}@${HOST}:${port}`, port };
+  return { ...server, url: `redis://${REGION_USER}:${password}@${HOST}:${port}`, port };
 }
 
 /** The process named in `redis.pid`, when it is a server that runs in this very folder. */
@@ -199,7 +205,7 @@ function writeConfig(dir: string, { port, password }: Access): void {
   const lines = [
     `bind ${HOST}`,
     `port ${port}`,
-    `requirepass ${password}`,
+    `aclfile ${ACL_FILE}`,
     "protected-mode yes",
     "daemonize no",
     "pidfile redis.pid",
@@ -209,25 +215,35 @@ function writeConfig(dir: string, { port, password }: Access): void {
     "appendfsync everysec",
     "maxmemory-policy noeviction",
   ];
-  rmSync(join(dir, "redis.conf"), { force: true });
-  writeFileSync(join(dir, "redis.conf"), `${lines.join("\n")}\n`, { mode: 0o600 });
+  writePrivate(join(dir, CONFIG_FILE), `${lines.join("\n")}\n`);
+  writePrivate(join(dir, ACL_FILE), regionAcl(password));
+  writePrivate(join(dir, PASSWORD_FILE), password);
 }
 
-function readConfig(dir: string): Access | undefined {
-  const path = join(dir, "redis.conf");
-  if (!existsSync(path)) return undefined;
-  const text = readFileSync(path, "utf8");
-  const port = Number.parseInt(/^port (\d+)$/m.exec(text)?.[1] ?? "", 10);
-  const password = /^requirepass (\S+)$/m.exec(text)?.[1];
-  return password !== undefined && Number.isInteger(port) ? { port, password } : undefined;
+function writePrivate(path: string, text: string): void {
+  // A file that is there would keep its mode.
+  rmSync(path, { force: true });
+  writeFileSync(path, text, { mode: 0o600 });
+}
+
+function readAccess(dir: string): Access | undefined {
+  const [config, password] = [join(dir, CONFIG_FILE), join(dir, PASSWORD_FILE)];
+  if (!existsSync(config) || !existsSync(password)) return undefined;
+  const port = /^port (\d+)$/m.exec(readFileSync(config, "utf8"))?.[1];
+  return port === undefined
+    ? undefined
+    : { port: Number(port), password: readFileSync(password, "utf8") };
 }
 
 async function answers({ port, password }: Access): Promise<boolean> {
   const client = new Redis({
     host: HOST,
     port,
+    username: REGION_USER,
     password,
     lazyConnect: true,
+    enableReadyCheck: false,
+    disableClientInfo: true,
     retryStrategy: () => null,
     enableOfflineQueue: false,
     connectTimeout: PROBE_MS,

@@ -9,7 +9,7 @@
  * A process has one set of rooms at a time, because Colyseus does.
  */
 import { randomBytes, randomInt } from "node:crypto";
-import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
+import { type MatchMakerDriver, matchMaker, type Presence, Room } from "@colyseus/core";
 // biome-ignore lint/style/noRestrictedImports: this core is Colyseus' package, not our folder.
 import { setLogger } from "@colyseus/core/Logger";
 import type { Logger } from "pino";
@@ -33,6 +33,11 @@ const REPORTED_SEATS_MAX = 100_000;
 const ROOM_ID_BYTES = 12;
 const GOING_AWAY = describeKind("going_away").closeCode;
 
+/** Colyseus' name for this process, once rooms were started. */
+export function colyseusProcessId(): string {
+  return matchMaker.processId;
+}
+
 export type Games = ReadonlyMap<string, RoomClass>;
 
 /** What the rest of the node is told about rooms. */
@@ -47,8 +52,15 @@ export interface RoomEvents {
   invalidMessage(room: Room, reason: string): void;
 }
 
+/** What rooms see of the region's other nodes: Colyseus' own local ones see none. */
+export interface Sharing {
+  readonly presence: Presence;
+  readonly driver: MatchMakerDriver;
+}
+
 export interface RoomsOptions {
   readonly games: Games;
+  readonly sharing: Sharing;
   readonly events: RoomEvents;
   readonly clock: Clock;
   readonly log: Logger;
@@ -78,12 +90,12 @@ export class Rooms {
   }
 
   async start(): Promise<void> {
-    const { games, events, clock, log } = this.#options;
+    const { games, sharing, events, clock, log } = this.#options;
     this.#ending = false;
     setLogger(colyseusLog(log));
     // One process makes its own rooms: nobody else's health needs checking.
     matchMaker.setHealthChecksEnabled(false);
-    await matchMaker.setup(new LocalPresence(), new LocalDriver());
+    await matchMaker.setup(sharing.presence, sharing.driver);
     await matchMaker.accept();
     for (const [name, roomClass] of games) {
       defineGame(name, roomClass, {

@@ -1,7 +1,7 @@
 /** A whole node over real links: what the core sees of it, and what it does at the core's word. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { Room } from "@colyseus/core";
+import { LocalDriver, LocalPresence, Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
 import { createAuthority } from "../../infra/private-link/authority.ts";
 import { systemClock } from "../../shared/clock.ts";
@@ -81,6 +81,7 @@ class Running {
         },
         stop() {},
       },
+      sharing: { presence: new LocalPresence(), driver: new LocalDriver() },
       identity: core.regionIdentity,
       readIdentity: () => core.regionIdentity.current,
       onSuperseded: () => {

@@ -24,17 +24,17 @@ import { releaseRooms } from "../link/release-rooms.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import type { RegionRedis } from "../redis/region-redis.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
 import { KeySet } from "../transport/key-set.ts";
 import { UwsTransport } from "../transport/transport.ts";
-import { type Games, type RoomEvents, Rooms } from "./colyseus.ts";
+import { type Games, type RoomEvents, Rooms, type Sharing } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
 import { HandOver } from "./hand-over.ts";
 import { LoadMeter } from "./load.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { createPrivatePort } from "./private-port.ts";
-import type { RegionRedis } from "./redis.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { RoomEpochs } from "./room-epochs.ts";
 import { holdsSession } from "./room-internals.ts";
@@ -49,6 +49,7 @@ export interface RegionNodeOptions {
   readonly nodeId: NodeId;
   readonly games: Games;
   readonly redis: Pick<RegionRedis, "state" | "stop">;
+  readonly sharing: Sharing;
   readonly identity: LinkIdentity;
   /** What the identity's files say now. */
   readonly readIdentity: () => LinkCredentials;
@@ -105,7 +106,13 @@ export class RegionNode {
       metrics,
     });
     const claims = new Claims({ ...core, nodeId, clock, random: options.random, metrics });
-    this.#rooms = new Rooms({ games, clock, log, events: this.#roomEvents(claims) });
+    this.#rooms = new Rooms({
+      games,
+      sharing: options.sharing,
+      clock,
+      log,
+      events: this.#roomEvents(claims),
+    });
     const border = new Border({
       nodeId,
       keys,
@@ -155,9 +162,10 @@ export class RegionNode {
 
   /** In the order of their start. */
   parts(): Part[] {
-    const { config, redis, identity, readIdentity, clock, log, metrics } = this.#options;
+    const { config, redis, sharing, identity, readIdentity, clock, log, metrics } = this.#options;
     return [
       { name: "redis", stop: () => redis.stop() },
+      { name: "list of rooms", stop: () => sharing.driver.shutdown() },
       { name: "load", start: () => this.#load.start(), stop: () => this.#load.stop() },
       {
         name: "rooms",

@@ -3,7 +3,7 @@
  * signed by a key that stands for the core's.
  */
 import { generateKeyPairSync } from "node:crypto";
-import type { Room } from "@colyseus/core";
+import { LocalDriver, LocalPresence, type Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
@@ -16,7 +16,7 @@ import { Jwks, type TicketClaims } from "../../shared/protocol/ticket.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
-import { Rooms } from "../node/colyseus.ts";
+import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { Border } from "./border.ts";
@@ -40,6 +40,8 @@ export interface TestNodeOptions {
   readonly host?: string;
   readonly clock?: Clock;
   readonly log?: Logger;
+  /** A node without siblings by default. */
+  readonly sharing?: Sharing;
   /** In place of the claim at the core, which grants a `GameRoom` its epoch at once by default. */
   readonly created?: (room: Room) => void;
 }
@@ -90,6 +92,7 @@ export class TestNode {
     this.ledger = new SeatLedger(options.capacity ?? 100);
     this.rooms = new Rooms({
       games: new Map(Object.entries(options.games)),
+      sharing: options.sharing ?? { presence: new LocalPresence(), driver: new LocalDriver() },
       clock,
       log,
       events: {

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
 import { z } from "zod";
 import { type NodeId, nodeIdOf, type RegionId } from "../../shared/ids.ts";
-import { incarnationKey } from "./redis-keys.ts";
+import { incarnationKey } from "./keys.ts";
 
 const Incarnation = z.number().int().positive();
 

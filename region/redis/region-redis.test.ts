@@ -10,7 +10,8 @@ import { RegionId } from "../../shared/ids.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { until } from "../transport/test-tickets.ts";
 import { takeNodeId } from "./incarnation.ts";
-import { RegionRedis } from "./redis.ts";
+import { incarnationKey } from "./keys.ts";
+import { RegionRedis } from "./region-redis.ts";
 import { TestRedis } from "./test-redis.ts";
 
 let server: TestRedis;
@@ -37,7 +38,8 @@ after(() => server.stop());
 function redisAt(url: string, bootDeadlineMs?: number): RegionRedis {
   const metrics = createMetrics({});
   const deadline = bootDeadlineMs === undefined ? {} : { bootDeadlineMs };
-  redis = new RegionRedis({ url, clock: systemClock, log, metrics, ...deadline });
+  const regionId = RegionId.parse("testing");
+  redis = new RegionRedis({ url, regionId, clock: systemClock, log, metrics, ...deadline });
   return redis;
 }
 
@@ -64,7 +66,8 @@ class HalfOpenProxy {
   async start(): Promise<string> {
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const { port } = this.#server.address() as AddressInfo;
+    return server.url.replace(`:${server.port}`, `:${port}`);
   }
 
   swallow(): void {
@@ -113,7 +116,7 @@ test("a half-open connection is replaced, and keeps none of what it was given", 
   proxy.swallow();
   await until(() => redis.state === "down", "the silence");
   await until(() => redis.state === "up", "the new connection");
-  assert.equal(proxy.made, madeAtFirst + 1);
+  assert.ok(proxy.made > madeAtFirst);
   const { commandQueue } = redis.redis as unknown as { readonly commandQueue: { length: number } };
   assert.equal(commandQueue.length, 0);
   redis.stop();
@@ -127,6 +130,6 @@ test("incarnations grow with each start, and never fall behind the clock after a
   assert.equal(await take(5_000_500), "testing-5000");
   assert.equal(await take(5_000_900), "testing-5001");
   assert.equal(await take(1_000), "testing-5002", "a clock that was set back changes nothing");
-  await redis.redis.flushall();
+  await redis.redis.del(incarnationKey(region));
   assert.equal(await take(6_000_000), "testing-6000");
 });

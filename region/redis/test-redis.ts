@@ -1,9 +1,15 @@
-/** For tests: a real redis-server on a free port, with nothing kept. `REDIS_SERVER` may name it. */
+/**
+ * For tests: a real redis-server on a free port, with the rights that nodes have and nothing kept.
+ * `REDIS_SERVER` may name it.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../infra/process/port.ts";
+import { REGION_USER, regionAcl } from "../../infra/redis/access.ts";
+
+const PASSWORD = "testing";
 
 export class TestRedis {
   readonly port: number;
@@ -21,14 +27,19 @@ export class TestRedis {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${REGION_USER}:${PASSWORD}@127.0.0.1:${this.port}`;
   }
 
   /** Also after a `kill`: on the same port, and empty. */
   async start(): Promise<void> {
+    writeFileSync(join(this.#dir, "users.acl"), regionAcl(PASSWORD));
+    const settings = { port: this.port, bind: "127.0.0.1", save: "", dir: this.#dir };
     const server = spawn(
       process.env.REDIS_SERVER || "redis-server",
-      ["--port", `${this.port}`, "--bind", "127.0.0.1", "--save", "", "--dir", this.#dir],
+      [
+        ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]),
+        ...["--aclfile", join(this.#dir, "users.acl")],
+      ],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     this.#process = server;
