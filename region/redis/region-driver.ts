@@ -1,7 +1,7 @@
 /**
  * The list of rooms, as Colyseus' driver keeps it: this node's own rooms in memory, and a copy of it in
  * Redis by Colyseus' Redis driver, where game code finds the rooms of the region's other nodes
- * (`matchMaker.query`, lobbies).
+ * (a query of rooms, lobbies).
  *
  * Placing players never looks there. Which node a player goes to is the core's choice, and on the node
  * only its own rooms count: so a slow Redis holds up nobody, and none is sent to a room that was.
