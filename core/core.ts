@@ -42,6 +42,7 @@ import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
 import { PlayerJoins } from "./join/player-joins.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
+import { SeatFinder } from "./join/seat-finder.ts";
 import { Seats } from "./join/seats.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
@@ -132,11 +133,12 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
   const { accounts } = people;
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
+  const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
     registry,
     seats: new Seats({ calls, registry, reserveDeadlineMs: config.RESERVE_DEADLINE_MS, ...common }),
-    directory: new RoomDirectory(database, clock),
-    locator,
+    directory,
+    finder: new SeatFinder({ registry, directory, locator }),
     tokens,
     reconnections: new ReconnectionTokens(master),
     database,

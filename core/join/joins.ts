@@ -11,25 +11,22 @@ import type { Clock } from "../../shared/clock.ts";
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { GameName, PlayerId } from "../../shared/ids.ts";
-import type { JoinAnswer, JoinRequest, ReconnectRequest } from "../../shared/protocol/join.ts";
+import type { JoinAnswer, ReconnectRequest, RenewRequest } from "../../shared/protocol/join.ts";
 import type { ReserveRequest } from "../../shared/protocol/link.ts";
 import type { PlayerAuth, TicketClaims } from "../../shared/protocol/ticket.ts";
-import { speaks } from "../../shared/protocol/version.ts";
+import { PROTOCOL_VERSION, speaks } from "../../shared/protocol/version.ts";
 import { selectPlayer } from "../accounts/account-store.ts";
 import { goneAccount } from "../accounts/accounts.ts";
 import { bannedFor, banOf, requireNotBanned } from "../accounts/ban.ts";
 import type { Database } from "../db/database.ts";
-import type { GeoLocator } from "../gslb/geo-locator.ts";
-import { rankRegions } from "../gslb/ranking.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { NodeRecord } from "../regions/registry-step.ts";
 import type { ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { PlayerJoins } from "./player-joins.ts";
 import type { RoomDirectory } from "./room-directory.ts";
-import { seatCandidates, whyNowhere } from "./seat-search.ts";
+import { type Candidates, type Join, requireAlive, type SeatFinder } from "./seat-finder.ts";
 import type { Seats, TakenSeat } from "./seats.ts";
 import * as store from "./session-store.ts";
 
@@ -38,16 +35,13 @@ const HOLD_MARGIN_MS = 5_000;
 /** A ticket may be shown for renewal this long after its expiry: its seat is still held. */
 const RENEW_TOLERANCE_MS = 3_000;
 
-/** A join as parsed. With `joinById` the room says which game it is. */
-export type Join = Omit<z.output<typeof JoinRequest>, "game"> & {
-  readonly game: GameName | undefined;
-};
+type Renewal = z.output<typeof RenewRequest>;
 
 export interface JoinsDeps {
   readonly registry: Registry;
   readonly seats: Seats;
   readonly directory: RoomDirectory;
-  readonly locator: GeoLocator;
+  readonly finder: SeatFinder;
   readonly tokens: SignedTokens;
   readonly reconnections: ReconnectionTokens;
   readonly database: Database;
@@ -57,12 +51,6 @@ export interface JoinsDeps {
   readonly players: PlayerJoins;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
-}
-
-interface Candidates {
-  /** In the order in which they are asked. */
-  readonly nodes: readonly NodeRecord[];
-  readonly game: GameName;
 }
 
 /** What an answer needs besides the seat. */
@@ -92,9 +80,12 @@ export class Joins {
     );
   }
 
-  /** The same seat for longer. @throws {MeridianError} `ticket_*`, `room_not_found`, … */
-  renew(ticket: string, address: string): Promise<JoinAnswer> {
-    return this.#measured("renew", this.#deps.returnGate, () => this.#renew(ticket, address));
+  /**
+   * The same seat for longer; or one elsewhere, when the room was lost: a ticket is a seat.
+   * @throws {MeridianError} `ticket_*`, …
+   */
+  renew(renewal: Renewal, address: string): Promise<JoinAnswer> {
+    return this.#measured("renew", this.#deps.returnGate, () => this.#renew(renewal, address));
   }
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
@@ -107,7 +98,7 @@ export class Joins {
 
   async #join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
     requireSpoken(join.protocol);
-    const candidates = await this.#candidates(join, address);
+    const candidates = await this.#deps.finder.candidates(join, address);
     const playerId = await identify();
     const { players } = this.#deps;
     return await players.run(playerId, () => this.#seat(join, candidates, playerId, address));
@@ -138,18 +129,41 @@ export class Joins {
     }
   }
 
-  async #renew(ticket: string, address: string): Promise<JoinAnswer> {
-    const claims = await this.#deps.tokens.verifyTicket(ticket, RENEW_TOLERANCE_MS);
+  async #renew(renewal: Renewal, address: string): Promise<JoinAnswer> {
+    const claims = await this.#deps.tokens.verifyTicket(renewal.ticket, RENEW_TOLERANCE_MS);
     await this.#requireCurrent(claims.sub, claims.sessionEpoch);
-    const node = this.#requireAlive(this.#deps.registry.node(claims.aud)?.node);
-    const { roomId, sessionId } = claims;
+    const { roomId, sessionId, reconnectionToken } = claims;
     const request = { kind: "renew", roomId, sessionId, holdMs: this.#holdMs() } as const;
-    const seat = await this.#deps.seats.ask(node, request);
-    const { reconnectionToken } = claims;
-    return await this.#answer(
-      { node, seat },
-      { player: authOf(claims), reconnectionToken, address },
-    );
+    try {
+      const node = requireAlive(this.#deps.registry.node(claims.aud)?.node);
+      const seat = await this.#deps.seats.ask(node, request);
+      const placing = { player: authOf(claims), reconnectionToken, address };
+      return await this.#answer({ node, seat }, placing);
+    } catch (error) {
+      if (!isFailure(error, "room_not_found")) throw error;
+      return await this.#seatElsewhere(claims, renewal, address);
+    }
+  }
+
+  /**
+   * For a player whose room was lost before arrival: past the gate and the rate of joins, in whichever
+   * region has a place, even if another room or region was asked for.
+   */
+  async #seatElsewhere(
+    { sub: playerId, game }: TicketClaims,
+    { mode, options, roundTripsMs }: Renewal,
+    address: string,
+  ): Promise<JoinAnswer> {
+    const { finder, players } = this.#deps;
+    const join: Join = {
+      game,
+      mode: mode === "create" ? mode : "joinOrCreate",
+      options,
+      protocol: PROTOCOL_VERSION,
+      ...(roundTripsMs && { roundTripsMs }),
+    };
+    const candidates = await finder.candidates(join, address);
+    return await players.alone(playerId, () => this.#seat(join, candidates, playerId, address));
   }
 
   async #reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
@@ -163,7 +177,7 @@ export class Joins {
     const { playerId, roomId, sessionId, sessionEpoch } = claim;
     const session = await this.#requireCurrent(playerId, sessionEpoch);
     const nodeId = (await directory.find(roomId))?.nodeId ?? session.nodeId;
-    const node = this.#requireAlive(nodeId ? registry.node(nodeId)?.node : undefined);
+    const node = requireAlive(nodeId ? registry.node(nodeId)?.node : undefined);
     const seat = await seats.ask(node, {
       kind: "reconnect",
       playerId,
@@ -173,35 +187,6 @@ export class Joins {
     });
     const player = { playerId, name: session.player.name, sessionEpoch };
     return await this.#answer({ node, seat }, { player, reconnectionToken, address });
-  }
-
-  /** The nodes to ask, in order: the room's own, or the best of the ranking. */
-  async #candidates(join: Join, address: string): Promise<Candidates> {
-    const { registry, directory } = this.#deps;
-    if (join.region && !registry.region(join.region)) throw new MeridianError("unknown_region");
-    if (join.mode === "joinById" && join.roomId) {
-      const place = await directory.find(join.roomId);
-      if (!place) throw new MeridianError("room_not_found");
-      const node = this.#requireAlive(registry.node(place.nodeId)?.node);
-      return { nodes: [node], game: place.game };
-    }
-    const { game } = join;
-    if (game === undefined) throw new MeridianError("unknown_game");
-    const regions = registry.regions();
-    const nodes = seatCandidates(this.#rank(address, join), regions, game, join.mode);
-    if (nodes.length > 0) return { nodes, game };
-    const asked = join.region ? regions.filter(({ spec }) => spec.id === join.region) : regions;
-    throw whyNowhere(asked, game);
-  }
-
-  #rank(address: string, join?: Join) {
-    return rankRegions({
-      regions: this.#deps.registry.regions(),
-      place: this.#deps.locator.locate(address),
-      roundTripsMs: join?.roundTripsMs,
-      game: join?.game,
-      only: join?.region,
-    });
   }
 
   #seatRequest(join: Join, game: GameName, player: PlayerAuth): ReserveRequest {
@@ -262,7 +247,7 @@ export class Joins {
         publicAddress: `${node.heartbeat.publicAddress}/t/${ticket}`,
       },
       regionId,
-      ranking: this.#rank(address, join),
+      ranking: this.#deps.finder.rank(address, join),
     };
   }
 
@@ -281,12 +266,6 @@ export class Joins {
     if (!player) return goneAccount();
     const ban = banOf(player, this.#deps.clock.nowMs());
     return ban ? bannedFor(ban) : new MeridianError("session_taken_over");
-  }
-
-  /** A room is where its node is: when that is gone, so is the room. */
-  #requireAlive(node: NodeRecord | undefined): NodeRecord {
-    if (!node?.alive) throw new MeridianError("room_not_found");
-    return node;
   }
 
   #holdMs(): number {

@@ -37,6 +37,7 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
             "room_full",
             "region_full",
             "no_region",
+            "too_many_requests",
             "session_taken_over",
             "forbidden",
             "banned",
@@ -54,7 +55,8 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
     {
       schema: {
         tags: ["joining"],
-        summary: "Keep a seat while the client still loads",
+        summary:
+          "Keep a seat while the client still loads, or get one elsewhere if its room is lost",
         body: RenewRequest,
         response: {
           200: JoinAnswer,
@@ -63,14 +65,20 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
             "ticket_expired",
             "ticket_used",
             "unauthorized",
+            "unknown_game",
             "room_not_found",
+            "room_full",
+            "region_full",
+            "no_region",
+            "too_many_requests",
             "session_taken_over",
             "banned",
+            "forbidden",
           ),
         },
       },
     },
-    (request) => joins.renew(request.body.ticket, request.ip),
+    (request) => joins.renew(request.body, request.ip),
   );
   server.post(
     "/v1/reconnect",

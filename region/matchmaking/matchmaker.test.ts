@@ -129,6 +129,14 @@ test("a renewed seat outlives its first hold, also in a full room", async () => 
   await joined.leave();
 });
 
+test("a renewal says when the room is gone with its seat: that ticket is another one's then", async () => {
+  const answer = await node.reserve("pair", "create");
+  await rooms.end(roomOf(answer.roomId));
+  await until(() => rooms.gone, "the room's end");
+  const renewal = { kind: "renew", holdMs: 5_000, ...answer } as const;
+  await assert.rejects(matchmaker.reserve(renewal), { kind: "room_not_found" });
+});
+
 test("the modes of a join", async () => {
   await assert.rejects(ask("join"), { kind: "room_not_found" });
   await assert.rejects(ask("joinById", "gone"), { kind: "room_not_found" });

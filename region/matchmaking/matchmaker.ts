@@ -60,8 +60,9 @@ export class Matchmaker {
 
   /**
    * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `forbidden`,
-   *   `room_not_found`, `room_full`, `timeout` or `internal` for a seat; `ticket_expired` or `ticket_used` for a
-   *   renewal; `room_not_found` or `reconnect_expired` for a reconnect
+   *   `room_not_found`, `room_full`, `timeout` or `internal` for a seat; `ticket_expired`,
+   *   `ticket_used` or `room_not_found` for a renewal; `room_not_found` or `reconnect_expired` for a
+   *   reconnect
    */
   async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
     if (request.kind === "seat") return this.#seat(request);
@@ -160,7 +161,7 @@ export class Matchmaker {
   async #renew({ roomId, sessionId, holdMs }: RenewRequest): Promise<ReserveAnswer> {
     const { rooms, ledger, clock } = this.#options;
     const room = rooms.find(roomId);
-    if (!room) throw new MeridianError("ticket_expired");
+    if (!room) throw new MeridianError("room_not_found");
     if (!(await reholdSeat(room, sessionId, holdMs))) {
       const here = holdsSession(room, sessionId);
       throw new MeridianError(here ? "ticket_used" : "ticket_expired");

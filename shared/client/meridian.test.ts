@@ -242,6 +242,34 @@ test("the seat is renewed while the game still loads", async () => {
   await (await joining).leave();
 });
 
+test("a ticket that was not reached is shown for another seat, before anything else", async () => {
+  let seats = 0;
+  // Nobody is there any more: the region was lost.
+  world.reservedAt = () => (seats++ === 0 ? "127.0.0.1:1" : undefined);
+  const options = { team: "red" };
+  const play = await client().join("arena", { options, mode: "create" });
+  assert.equal(world.count("/v1/join"), 1);
+  const renewal = world.asked.find(({ path }) => path === "/v1/join/renew");
+  assert.equal(renewal?.body.ticket, "ticket");
+  assert.deepEqual([renewal?.body.options, renewal?.body.mode], [options, "create"]);
+  assert.equal(renewal?.authorization, undefined);
+  await play.leave();
+  await play.rejoin();
+  assert.equal(world.count("/v1/join/renew"), 1, "a ticket that brought its player in is spent");
+  assert.equal(world.count("/v1/join"), 2);
+  await play.leave();
+});
+
+test("a ticket that is no seat any more costs one call: the client joins anew", async () => {
+  let seats = 0;
+  world.reservedAt = () => (seats++ === 0 ? "127.0.0.1:1" : undefined);
+  world.script = ({ path }) =>
+    path === "/v1/join/renew" ? new MeridianError("ticket_expired") : undefined;
+  const play = await client().join("arena");
+  assert.deepEqual([world.count("/v1/join/renew"), world.count("/v1/join")], [1, 2]);
+  await play.leave();
+});
+
 test("measures the regions that answer, and keeps the result for a while", async () => {
   const meridian = client();
   const roundTripsMs = await meridian.measureRegions();

@@ -20,6 +20,7 @@ import type { RetryBudget } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import { Play } from "./play.ts";
 import { measureRoundTrips } from "./round-trips.ts";
+import { SeatTaker } from "./seat-taker.ts";
 import { type KeyValueStorage, pickStorage, tolerant } from "./storage.ts";
 
 const MEASURED_FOR_MS = 60_000;
@@ -135,12 +136,21 @@ export class Meridian {
    * @throws {MeridianError} why there is no room
    */
   async join<State>(game: string, options: JoinOptions = {}): Promise<Play<State>> {
+    const seats = new SeatTaker({
+      join: (request) => this.#join(request),
+      renew: (request) => this.#seatFrom("/v1/join/renew", request),
+      prepare: options.prepare,
+      clock: this.#clock,
+    });
     const play = new Play<State>({
       clock: this.#clock,
       random: this.#random,
       scheme: this.#secure ? "wss:" : "ws:",
-      onConnection: options.onConnection,
-      join: () => this.#takeSeat(game, options),
+      onConnection(connection) {
+        if (connection.phase === "playing") seats.arrived();
+        options.onConnection?.(connection);
+      },
+      join: async () => seats.take(await this.#requestFor(game, options)),
       comeBack: (roomId, reconnectionToken) =>
         this.#seatFrom("/v1/reconnect", { roomId, reconnectionToken, protocol: PROTOCOL_VERSION }),
     });
@@ -148,10 +158,10 @@ export class Meridian {
     return play;
   }
 
-  async #takeSeat(game: string, options: JoinOptions): Promise<JoinAnswer> {
-    const { region, mode, roomId, prepare } = options;
+  async #requestFor(game: string, options: JoinOptions): Promise<JoinRequest> {
+    const { region, mode, roomId } = options;
     if (!this.player) await this.logIn();
-    const request: JoinRequest = {
+    return {
       game,
       options: options.options ?? {},
       protocol: PROTOCOL_VERSION,
@@ -160,34 +170,10 @@ export class Meridian {
       ...(mode && { mode }),
       ...(roomId && { roomId }),
     };
-    const seat = await this.#account.authorized((token) =>
-      this.#seatFrom("/v1/join", request, token),
-    );
-    return prepare ? this.#keepSeat(seat, prepare()) : seat;
   }
 
-  /** Renews the ticket at half its life, until what the game prepares is there. */
-  async #keepSeat(seat: JoinAnswer, prepared: Promise<void>): Promise<JoinAnswer> {
-    let kept = seat;
-    let failure: unknown;
-    const renew = async () => {
-      try {
-        kept = await this.#seatFrom("/v1/join/renew", { ticket: kept.ticket });
-        failure = undefined;
-      } catch (error) {
-        failure = error;
-      }
-    };
-    const cancel = this.#clock.every(seat.ticketExpiresInMs / 2, () => void renew());
-    try {
-      await prepared;
-    } catch (cause) {
-      throw new MeridianError("not_prepared", { cause });
-    } finally {
-      cancel();
-    }
-    if (failure) throw failure;
-    return kept;
+  #join(request: JoinRequest): Promise<JoinAnswer> {
+    return this.#account.authorized((token) => this.#seatFrom("/v1/join", request, token));
   }
 
   /** Without measurements the core ranks by distance: no reason not to join. */

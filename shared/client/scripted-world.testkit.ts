@@ -43,6 +43,8 @@ export class ScriptedWorld {
   /** Types of the messages that came. */
   readonly received: string[] = [];
   script: Script = () => undefined;
+  /** Where the next seat is, if not here. */
+  reservedAt: () => string | undefined = () => undefined;
   accessExpiresInMs = 600_000;
   /** Whether the room takes no notice of players who leave, as a stopped process does. */
   ignoresLeaving = false;
@@ -168,7 +170,7 @@ export class ScriptedWorld {
         roomId: "room",
         sessionId: "session",
         processId: "beijing-1",
-        publicAddress: `${this.#address()}/t/ticket`,
+        publicAddress: `${this.reservedAt() ?? this.#address()}/t/ticket`,
       },
     };
   }

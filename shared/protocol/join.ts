@@ -1,6 +1,7 @@
 /**
  * `POST /v1/join`: one call ranks the regions, takes a seat and answers with the ticket for it.
- * `POST /v1/join/renew` keeps that seat for a client that is still loading.
+ * `POST /v1/join/renew` keeps that seat for a client that is still loading, and gives one elsewhere if
+ * the room was lost meanwhile.
  * `POST /v1/reconnect` gives a dropped player's kept seat a fresh ticket.
  * `GET /v1/regions` lists where one could play and what to measure.
  */
@@ -86,8 +87,14 @@ export const JoinAnswer = z.object({
 });
 export type JoinAnswer = z.infer<typeof JoinAnswer>;
 
-export const RenewRequest = z.object({ ticket: z.string().max(2048) });
-export type RenewRequest = z.infer<typeof RenewRequest>;
+export const RenewRequest = z.object({
+  ticket: z.string().max(2048),
+  /** As in the join that the ticket is from: for a seat elsewhere. */
+  mode: JoinMode.default("joinOrCreate"),
+  options: JoinOptions.default({}),
+  roundTripsMs: RoundTrips.optional(),
+});
+export type RenewRequest = z.input<typeof RenewRequest>;
 
 /** The part of a reconnection token after `roomId:`; opaque to everyone but the core. */
 export const ReconnectionToken = z.string().regex(/^[A-Za-z0-9_-]{20,255}$/);

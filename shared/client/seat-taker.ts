@@ -1,0 +1,87 @@
+/**
+ * Takes the seats of one stay. A ticket is a seat: one that was given and not reached, because its region
+ * is gone or the game took long to load, is shown again for another before anything else is tried.
+ */
+import type { Clock } from "../clock.ts";
+import { isFailure, MeridianError } from "../errors.ts";
+import type { JoinAnswer, JoinRequest, RenewRequest } from "../protocol/join.ts";
+
+export interface SeatTakerOptions {
+  readonly join: (request: JoinRequest) => Promise<JoinAnswer>;
+  readonly renew: (request: RenewRequest) => Promise<JoinAnswer>;
+  /** Loads what the game needs once the seat is certain. */
+  readonly prepare: (() => Promise<void>) | undefined;
+  readonly clock: Clock;
+}
+
+export class SeatTaker {
+  readonly #options: SeatTakerOptions;
+  /** The last ticket that brought nobody in. */
+  #unused: string | undefined;
+
+  constructor(options: SeatTakerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {MeridianError} why there is no seat */
+  async take(request: JoinRequest): Promise<JoinAnswer> {
+    const { join, prepare } = this.#options;
+    const seat = (await this.#instead(request)) ?? (await join(request));
+    this.#unused = seat.ticket;
+    return prepare ? this.#keep(seat, request, prepare()) : seat;
+  }
+
+  /** The player is in the room: the ticket is spent. */
+  arrived(): void {
+    this.#unused = undefined;
+  }
+
+  /** A seat for the unused ticket; undefined when there is none, or only a join can help. */
+  async #instead(request: JoinRequest): Promise<JoinAnswer | undefined> {
+    if (this.#unused === undefined) return undefined;
+    try {
+      return await this.#renew(this.#unused, request);
+    } catch (error) {
+      if (!isFailure(error) || error.kind === "session_taken_over") throw error;
+      return undefined;
+    }
+  }
+
+  /** Renews the ticket at half its life, until what the game prepares is there. */
+  async #keep(
+    seat: JoinAnswer,
+    request: JoinRequest,
+    prepared: Promise<void>,
+  ): Promise<JoinAnswer> {
+    let kept = seat;
+    let failure: unknown;
+    const renew = async () => {
+      try {
+        kept = await this.#renew(kept.ticket, request);
+        this.#unused = kept.ticket;
+        failure = undefined;
+      } catch (error) {
+        failure = error;
+      }
+    };
+    const cancel = this.#options.clock.every(seat.ticketExpiresInMs / 2, () => void renew());
+    try {
+      await prepared;
+    } catch (cause) {
+      throw new MeridianError("not_prepared", { cause });
+    } finally {
+      cancel();
+    }
+    if (failure) throw failure;
+    return kept;
+  }
+
+  #renew(ticket: string, { mode, options, roundTripsMs }: JoinRequest): Promise<JoinAnswer> {
+    return this.#options.renew({
+      ticket,
+      ...(mode && { mode }),
+      ...(options && { options }),
+      ...(roundTripsMs && { roundTripsMs }),
+    });
+  }
+}
