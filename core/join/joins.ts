@@ -23,6 +23,7 @@ import type { CallGate } from "../http/call-gate.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import type { Caller } from "./caller.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { PlayerJoins } from "./player-joins.ts";
 import type { RoomDirectory } from "./room-directory.ts";
@@ -53,6 +54,11 @@ export interface JoinsDeps {
   readonly metrics: JoinMetrics;
 }
 
+interface Seeker {
+  readonly playerId: PlayerId;
+  readonly caller: Caller;
+}
+
 /** What an answer needs besides the seat. */
 interface Placing {
   readonly player: PlayerAuth;
@@ -70,22 +76,19 @@ export class Joins {
   /**
    * A seat and its ticket.
    * @param identify gives the player; asked only once there is a region to ask for a seat
-   * @param address the player's, for geo-IP
    * @throws {MeridianError} of many kinds; see the OpenAPI page
    */
-  async join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+  async join(join: Join, identify: () => Promise<PlayerId>, caller: Caller): Promise<JoinAnswer> {
     if (join.mode === "joinById" && join.roomId) await this.#deps.directory.settled(join.roomId);
-    return this.#measured(join.mode, this.#deps.joinGate, () =>
-      this.#join(join, identify, address),
-    );
+    return this.#measured(join.mode, this.#deps.joinGate, () => this.#join(join, identify, caller));
   }
 
   /**
    * The same seat for longer; or one elsewhere, when the room was lost: a ticket is a seat.
    * @throws {MeridianError} `ticket_*`, …
    */
-  renew(renewal: Renewal, address: string): Promise<JoinAnswer> {
-    return this.#measured("renew", this.#deps.returnGate, () => this.#renew(renewal, address));
+  renew(renewal: Renewal, caller: Caller): Promise<JoinAnswer> {
+    return this.#measured("renew", this.#deps.returnGate, () => this.#renew(renewal, caller));
   }
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
@@ -96,40 +99,47 @@ export class Joins {
     return this.#measured("reconnect", returnGate, () => this.#reconnect(request, address));
   }
 
-  async #join(join: Join, identify: () => Promise<PlayerId>, address: string): Promise<JoinAnswer> {
+  async #join(join: Join, identify: () => Promise<PlayerId>, caller: Caller): Promise<JoinAnswer> {
     requireSpoken(join.protocol);
-    const candidates = await this.#deps.finder.candidates(join, address);
+    const candidates = await this.#deps.finder.candidates(join, caller.address);
     const playerId = await identify();
     const { players } = this.#deps;
-    return await players.run(playerId, () => this.#seat(join, candidates, playerId, address));
+    return await players.run(playerId, () => this.#seat(join, candidates, { playerId, caller }));
   }
 
   async #seat(
     join: Join,
     { nodes, game }: Candidates,
-    playerId: PlayerId,
-    address: string,
+    { playerId, caller }: Seeker,
   ): Promise<JoinAnswer> {
     const { registry, seats, directory, database, reconnections, clock } = this.#deps;
+    requireThere(caller);
     const now = new Date(clock.nowMs());
     const granted = await store.grantSessionEpoch(database, playerId, registry.coreTerm, now);
     if (!granted) throw await this.#whyRefused(playerId);
     const player = { playerId, name: granted.name, sessionEpoch: granted.epoch };
     const taken = await seats.takeFirst(nodes, this.#seatRequest(join, game, player), join.mode);
+    const giveBack = () => seats.giveBack(taken.node, taken.seat);
     try {
+      requireThere(caller);
       this.#giveUp(await this.#place(taken, player));
       const { roomId, sessionId } = taken.seat;
       directory.note(roomId, { nodeId: taken.node.nodeId, game: taken.seat.game });
       const claim = { playerId, roomId, sessionId, sessionEpoch: granted.epoch };
       const reconnectionToken = reconnections.mint(claim);
-      return await this.#answer(taken, { player, reconnectionToken, address }, join);
+      const { address } = caller;
+      const answer = await this.#answer(taken, { player, reconnectionToken, address }, join);
+      requireThere(caller);
+      // The answer may get lost on its way out still.
+      caller.gone.addEventListener("abort", giveBack, { once: true });
+      return answer;
     } catch (error) {
-      seats.giveBack(taken.node, taken.seat);
+      giveBack();
       throw error;
     }
   }
 
-  async #renew(renewal: Renewal, address: string): Promise<JoinAnswer> {
+  async #renew(renewal: Renewal, caller: Caller): Promise<JoinAnswer> {
     const claims = await this.#deps.tokens.verifyTicket(renewal.ticket, RENEW_TOLERANCE_MS);
     await this.#requireCurrent(claims.sub, claims.sessionEpoch);
     const { roomId, sessionId, reconnectionToken } = claims;
@@ -137,11 +147,11 @@ export class Joins {
     try {
       const node = requireAlive(this.#deps.registry.node(claims.aud)?.node);
       const seat = await this.#deps.seats.ask(node, request);
-      const placing = { player: authOf(claims), reconnectionToken, address };
+      const placing = { player: authOf(claims), reconnectionToken, address: caller.address };
       return await this.#answer({ node, seat }, placing);
     } catch (error) {
       if (!isFailure(error, "room_not_found")) throw error;
-      return await this.#seatElsewhere(claims, renewal, address);
+      return await this.#seatElsewhere(claims, renewal, caller);
     }
   }
 
@@ -152,7 +162,7 @@ export class Joins {
   async #seatElsewhere(
     { sub: playerId, game }: TicketClaims,
     { mode, options, roundTripsMs }: Renewal,
-    address: string,
+    caller: Caller,
   ): Promise<JoinAnswer> {
     const { finder, players } = this.#deps;
     const join: Join = {
@@ -162,8 +172,8 @@ export class Joins {
       protocol: PROTOCOL_VERSION,
       ...(roundTripsMs && { roundTripsMs }),
     };
-    const candidates = await finder.candidates(join, address);
-    return await players.alone(playerId, () => this.#seat(join, candidates, playerId, address));
+    const candidates = await finder.candidates(join, caller.address);
+    return await players.alone(playerId, () => this.#seat(join, candidates, { playerId, caller }));
   }
 
   async #reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
@@ -293,6 +303,11 @@ export class Joins {
 
 function requireSpoken(protocol: number): void {
   if (!speaks(protocol)) throw new MeridianError("update_required");
+}
+
+/** Nobody would use the seat, and the player's session before this one may be alive and well. */
+function requireThere({ gone }: Caller): void {
+  if (gone.aborted) throw new MeridianError("caller_gone");
 }
 
 function authOf(claims: TicketClaims): PlayerAuth {

@@ -22,6 +22,7 @@ import type { Accounts } from "../accounts/accounts.ts";
 import type { GuestGate } from "../accounts/guest-gate.ts";
 import { playerOf } from "../accounts/routes.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import { type Caller, callerOf } from "./caller.ts";
 import { colyseusBody, colyseusFailures } from "./colyseus-errors.ts";
 import type { Joins } from "./joins.ts";
 
@@ -57,20 +58,28 @@ export function addMatchmakeRoutes(server: HttpServer, deps: MatchmakeRouteDeps)
         response: { 200: SeatReservation, ...colyseusFailures() },
       },
     },
-    (request) => matchmake(request, request.params, deps),
+    (request, reply) => {
+      const caller = callerOf(request, reply);
+      return matchmake({ request, caller, params: request.params }, deps);
+    },
   );
 }
 
+interface Call {
+  readonly request: FastifyRequest;
+  readonly caller: Caller;
+  readonly params: z.infer<typeof Params>;
+}
+
 async function matchmake(
-  request: FastifyRequest,
-  { method, name }: z.infer<typeof Params>,
+  { request, caller, params: { method, name } }: Call,
   deps: MatchmakeRouteDeps,
 ): Promise<Reservation> {
   if (method === "reconnect") {
     const { reconnectionToken } = parse(ReconnectBody, request.body);
     const roomId = parse(RoomId, name);
     const reconnect = { roomId, reconnectionToken, protocol: PROTOCOL_VERSION };
-    return (await deps.joins.reconnect(reconnect, request.ip)).reservation;
+    return (await deps.joins.reconnect(reconnect, caller.address)).reservation;
   }
   const mode = JoinMode.safeParse(method);
   if (!mode.success) {
@@ -86,7 +95,7 @@ async function matchmake(
   };
   const known = await playerOf(request, deps.tokens);
   const identify = async () => known ?? (await makeGuest(request, deps));
-  return (await deps.joins.join(join, identify, request.ip)).reservation;
+  return (await deps.joins.join(join, identify, caller)).reservation;
 }
 
 async function makeGuest(request: FastifyRequest, deps: MatchmakeRouteDeps): Promise<PlayerId> {

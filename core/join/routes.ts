@@ -9,6 +9,7 @@ import {
 import { requirePlayer } from "../accounts/routes.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import { callerOf } from "./caller.ts";
 import type { Joins } from "./joins.ts";
 
 export interface JoinRouteDeps {
@@ -45,9 +46,10 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
+      const caller = callerOf(request, reply);
       const playerId = await requirePlayer(request, tokens);
-      return await joins.join(request.body, async () => playerId, request.ip);
+      return await joins.join(request.body, async () => playerId, caller);
     },
   );
   server.post(
@@ -78,7 +80,7 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
         },
       },
     },
-    (request) => joins.renew(request.body, request.ip),
+    (request, reply) => joins.renew(request.body, callerOf(request, reply)),
   );
   server.post(
     "/v1/reconnect",
