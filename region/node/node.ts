@@ -29,14 +29,12 @@ import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
 import { KeySet } from "../transport/key-set.ts";
 import { UwsTransport } from "../transport/transport.ts";
-import { type Games, type RoomEvents, Rooms, type Sharing } from "./colyseus.ts";
+import { type Games, Rooms, type Sharing } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
 import { HandOver } from "./hand-over.ts";
 import { LoadMeter } from "./load.ts";
-import { NodeMetrics } from "./node-metrics.ts";
 import { createPrivatePort } from "./private-port.ts";
-import { RefusalLog } from "./refusal-log.ts";
-import { RoomEpochs } from "./room-epochs.ts";
+import { createRoomEvents } from "./room-events.ts";
 import { holdsSession } from "./room-internals.ts";
 
 /** Tickets that were used and have not expired. */
@@ -111,7 +109,15 @@ export class RegionNode {
       sharing: options.sharing,
       clock,
       log,
-      events: this.#roomEvents(claims),
+      events: createRoomEvents({
+        claims,
+        rooms: () => this.#rooms,
+        ledger: this.#ledger,
+        heartbeats: this.#heartbeats,
+        clock,
+        log,
+        metrics,
+      }),
     });
     const border = new Border({
       nodeId,
@@ -254,39 +260,6 @@ export class RegionNode {
       log,
       metrics,
     });
-  }
-
-  #roomEvents(claims: Claims): RoomEvents {
-    const { clock, log, metrics } = this.#options;
-    const epochs = new RoomEpochs({ claims, endRoom: (room) => this.#rooms.end(room), log });
-    const { roomFailures, invalidMessages } = new NodeMetrics(metrics, {
-      seats: () => this.#ledger.counts(clock.monotonicMs()),
-      rooms: () => this.#rooms.count,
-    });
-    const refusals = new RefusalLog(log);
-    return {
-      created(room, roomId, game) {
-        // Its failures are handled inside.
-        void epochs.created(room, roomId, game);
-      },
-      left: (sessionId) => this.#ledger.left(sessionId),
-      ended: (roomId) => {
-        epochs.ended(roomId);
-        this.#ledger.roomEnded(roomId);
-        this.#heartbeats.endedRooms.add(roomId);
-      },
-      failed(room, err, method) {
-        roomFailures.inc({ method });
-        log.error(
-          { err, method, roomId: room.roomId, game: room.roomName, runbook: "region-game-code" },
-          "a room failed",
-        );
-      },
-      invalidMessage: (room, reason) => {
-        invalidMessages.inc({ game: room.roomName });
-        refusals.note(room.roomName, reason);
-      },
-    };
   }
 
   get #state(): Heartbeat["state"] {

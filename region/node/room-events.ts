@@ -1,0 +1,55 @@
+/** What the rest of a node does when something happens to a room. */
+import type { Logger } from "pino";
+import type { Clock } from "../../shared/clock.ts";
+import type { Metrics } from "../../shared/metrics.ts";
+import type { Claims } from "../link/claims.ts";
+import type { Heartbeats } from "../link/heartbeat.ts";
+import type { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import type { RoomEvents, Rooms } from "./colyseus.ts";
+import { NodeMetrics } from "./node-metrics.ts";
+import { RefusalLog } from "./refusal-log.ts";
+import { RoomEpochs } from "./room-epochs.ts";
+
+export interface RoomEventsDeps {
+  readonly claims: Claims;
+  /** Made after these: they are told to it. */
+  readonly rooms: () => Rooms;
+  readonly ledger: SeatLedger;
+  readonly heartbeats: Pick<Heartbeats, "endedRooms">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
+  const { claims, rooms, ledger, heartbeats, clock, log, metrics } = deps;
+  const epochs = new RoomEpochs({ claims, endRoom: (room) => rooms().end(room), log });
+  const { roomFailures, invalidMessages } = new NodeMetrics(metrics, {
+    seats: () => ledger.counts(clock.monotonicMs()),
+    rooms: () => rooms().count,
+  });
+  const refusals = new RefusalLog(log);
+  return {
+    created(room, roomId, game) {
+      // Its failures are handled inside.
+      void epochs.created(room, roomId, game);
+    },
+    left: (sessionId) => ledger.left(sessionId),
+    ended: (roomId) => {
+      epochs.ended(roomId);
+      ledger.roomEnded(roomId);
+      heartbeats.endedRooms.add(roomId);
+    },
+    failed(room, err, method) {
+      roomFailures.inc({ method });
+      log.error(
+        { err, method, roomId: room.roomId, game: room.roomName, runbook: "region-game-code" },
+        "a room failed",
+      );
+    },
+    invalidMessage: (room, reason) => {
+      invalidMessages.inc({ game: room.roomName });
+      refusals.note(room.roomName, reason);
+    },
+  };
+}
