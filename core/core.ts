@@ -60,6 +60,8 @@ import { type RandomBytes, Vault } from "./tickets/master-key.ts";
 import { ReconnectionTokens } from "./tickets/reconnection-token.ts";
 import { addKeyRoutes } from "./tickets/routes.ts";
 import { SignedTokens } from "./tickets/signed-tokens.ts";
+import { ValueOps } from "./value/value-ops.ts";
+import { addValueRoutes } from "./value/value-routes.ts";
 
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -132,6 +134,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
   const { accounts } = people;
+  const value = new ValueOps({ database, clock, metrics });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
@@ -177,6 +180,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addAccountRoutes(server, { ...people, tokens, gate, tokenGate });
       addEmailRoutes(server, { ...people, tokens, gate });
       addDataRoutes(server, { ...people, tokens, gate });
+      addValueRoutes(server, { database, tokens });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -206,7 +210,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
     clock,
-    prepare: (server) => addLinkRoutes(server, { registry, keyring, clock }),
+    prepare: (server) => addLinkRoutes(server, { registry, keyring, value, clock }),
   });
 
   return {

@@ -1,5 +1,5 @@
 /**
- * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`.
+ * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`, `POST /link/value`.
  *
  * Without a certificate of our CA there is no connection at all. Whoever has one is who it names: a
  * body that says otherwise is refused.
@@ -20,18 +20,21 @@ import {
   ReleaseRoomsAnswer,
   ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
+import { ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
 import { failures } from "../http/failures.ts";
 import type { Keyring } from "../tickets/keyring.ts";
+import type { ValueOps } from "../value/value-ops.ts";
 import type { Registry } from "./registry.ts";
 
 export interface LinkRouteDeps {
   readonly registry: Registry;
   readonly keyring: Keyring;
+  readonly value: ValueOps;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, clock } = deps;
+  const { registry, keyring, value, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     regionOf(request);
@@ -76,6 +79,19 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
       },
     },
     async (request) => ({ released: await registry.release(regionOf(request), request.body) }),
+  );
+  server.post(
+    "/link/value",
+    {
+      schema: {
+        body: ValueRequest,
+        response: { 200: ValueAnswer, ...failures("forbidden", "fenced", "conflict") },
+      },
+    },
+    (request) => {
+      registry.requireCurrent(regionOf(request), request.body.nodeId);
+      return value.apply(request.body);
+    },
   );
 }
 

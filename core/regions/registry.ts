@@ -121,7 +121,7 @@ export class Registry implements Part {
    *   under this claim
    */
   async claim(from: RegionId, claim: ClaimRequest): Promise<Epoch> {
-    this.#requireCurrent(from, claim.nodeId);
+    this.requireCurrent(from, claim.nodeId);
     const { database, clock } = this.#deps;
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
@@ -134,7 +134,7 @@ export class Registry implements Part {
    * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet
    */
   async release(from: RegionId, { nodeId, roomIds }: ReleaseRoomsRequest): Promise<number> {
-    this.#requireCurrent(from, nodeId);
+    this.requireCurrent(from, nodeId);
     const { database, clock, log } = this.#deps;
     const releasedAt = new Date(clock.nowMs());
     const count = await store.releaseRooms(database, { nodeId, roomIds }, releasedAt);
@@ -217,8 +217,11 @@ export class Registry implements Part {
     return region;
   }
 
-  /** A claim counts only from a node that heartbeats have made known; an older life never is. */
-  #requireCurrent(from: RegionId, nodeId: NodeId): void {
+  /**
+   * What a node asks for counts only when heartbeats have made it known; an older life never is.
+   * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet
+   */
+  requireCurrent(from: RegionId, nodeId: NodeId): void {
     const region = this.#require(from);
     if (partsOf(nodeId).region !== from) {
       throw new MeridianError("forbidden", { message: `This certificate is of "${from}".` });

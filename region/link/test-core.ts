@@ -24,6 +24,7 @@ import {
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
 import { Jwks } from "../../shared/protocol/ticket.ts";
+import { ValueRequest } from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
 
 export const TEST_REGION = RegionId.parse("testing");
@@ -36,6 +37,11 @@ export class TestCore {
   heartbeatFailure: MeridianError | undefined;
   /** Claims are answered with these, one each, and granted when none is left. */
   readonly claimFailures: MeridianError[] = [];
+  readonly valueOps: ValueRequest[] = [];
+  /** Operations are answered with these, one each, and committed when none is left. */
+  readonly valueFailures: MeridianError[] = [];
+  /** When set, operations are answered only once it resolves. */
+  valueHeld: Promise<void> | undefined;
   /** When set, claims are answered only once it resolves. */
   claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
@@ -75,6 +81,13 @@ export class TestCore {
       const failure = this.claimFailures.shift();
       if (failure) throw failure;
       return { roomEpoch: [1, this.claims.length] };
+    });
+    this.#server.post("/link/value", { schema: { body: ValueRequest } }, async (request) => {
+      this.valueOps.push(request.body);
+      await this.valueHeld;
+      const failure = this.valueFailures.shift();
+      if (failure) throw failure;
+      return { outcome: "committed", opSeq: 1, wallets: [] };
     });
   }
 

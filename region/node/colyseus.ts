@@ -20,6 +20,7 @@ import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame, isGameRoom } from "../rooms/define-game.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { restoreRoom } from "../rooms/restore-room.ts";
+import type { ValueService } from "../rooms/room-value.ts";
 import type { HandedRoom } from "./hand-over-file.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
 import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
@@ -61,6 +62,7 @@ export interface Sharing {
 export interface RoomsOptions {
   readonly games: Games;
   readonly sharing: Sharing;
+  readonly value: ValueService;
   readonly events: RoomEvents;
   readonly clock: Clock;
   readonly log: Logger;
@@ -104,6 +106,7 @@ export class Rooms {
         failed: events.failed,
         invalidMessage: (room, _client, reason) => events.invalidMessage(room, reason),
         seed: () => randomInt(2 ** 32),
+        value: this.#options.value,
       });
       guardRoomClass(roomClass, events.failed);
       const handler = matchMaker.defineRoomType(name, roomClass as new () => Room);

@@ -29,6 +29,7 @@ import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
 import { KeySet } from "../transport/key-set.ts";
 import { UwsTransport } from "../transport/transport.ts";
+import { ValueLink } from "../value/value-link.ts";
 import { type Games, Rooms, type Sharing } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
 import { HandOver } from "./hand-over.ts";
@@ -70,6 +71,7 @@ export class RegionNode {
   readonly #client: LinkClient;
   readonly #heartbeatClient: LinkClient;
   readonly #heartbeats: Heartbeats;
+  readonly #value: ValueLink;
   readonly #rooms: Rooms;
   readonly #transport: UwsTransport;
   readonly #link: HttpServer;
@@ -104,9 +106,19 @@ export class RegionNode {
       metrics,
     });
     const claims = new Claims({ ...core, nodeId, clock, random: options.random, metrics });
+    this.#value = new ValueLink({
+      ...core,
+      nodeId,
+      leaseHeld: () => this.#heartbeats.leaseHeld,
+      clock,
+      random: options.random,
+      log,
+      metrics,
+    });
     this.#rooms = new Rooms({
       games,
       sharing: options.sharing,
+      value: this.#value,
       clock,
       log,
       events: createRoomEvents({
@@ -206,6 +218,7 @@ export class RegionNode {
       {
         name: "link clients",
         stop: async () => {
+          this.#value.stop();
           await Promise.all([this.#client.stop(), this.#heartbeatClient.stop()]);
         },
       },

@@ -15,11 +15,12 @@ import {
 import type { Schema } from "@colyseus/schema";
 import { compareEpochs } from "../../shared/epoch.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
-import type { SessionId } from "../../shared/ids.ts";
+import { RoomId, type SessionId } from "../../shared/ids.ts";
 import { CapturedRoom } from "./captured-room.ts";
 import type { MessageReceiver } from "./message-handler.ts";
 import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
 import { type Restoration, restorationIn } from "./room-restore.ts";
+import { type Because, type Offer, type OwnedRoom, RoomValue, tradeChanges } from "./room-value.ts";
 import { Roster } from "./roster.ts";
 
 /**
@@ -47,6 +48,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   readonly reconnectGraceMs: number = 30_000;
 
   readonly #roster = new Roster();
+  readonly #value = new RoomValue(() => this.#owned(), this.services.value);
   readonly #returning = new WeakSet<Client>();
   #ending = false;
   #handedOver = false;
@@ -66,6 +68,20 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   get players(): ReadonlyMap<SessionId, Player> {
     return this.#roster.players;
+  }
+
+  /**
+   * Swaps what both give, or nothing. Durable when it resolves.
+   * @throws {MeridianError} as `ValueService.apply`; {ValueRefused}
+   */
+  async trade(
+    a: Player,
+    b: Player,
+    offer: { readonly from: Offer; readonly for: Offer },
+    because: Because,
+  ): Promise<void> {
+    const changes = tradeChanges(a.id, offer.from, b.id, offer.for);
+    await this.#value.commit(`${a.id}/${b.id}`, because, changes);
   }
 
   override async onCreate(options: Readonly<Record<string, unknown>>): Promise<void> {
@@ -189,7 +205,9 @@ export abstract class GameRoom<S extends Schema = Schema>
   /** Until they have come, or are given up, an empty room does not end itself. */
   #expectPlayers({ record, progress }: Restoration): void {
     const giveUpAtTick = progress.tick + Math.ceil(this.reconnectGraceMs / this.tickMs);
-    for (const session of record.sessions) this.#roster.expect(session, giveUpAtTick);
+    for (const session of record.sessions) {
+      this.#roster.expect(new Player(session, this.#value), giveUpAtTick);
+    }
     if (!this.#roster.expecting) return;
     this.#disposesItself = this.autoDispose;
     this.autoDispose = false;
@@ -202,6 +220,12 @@ export abstract class GameRoom<S extends Schema = Schema>
       if (player.id !== playerId || !older || !this.expects(player.sessionId)) continue;
       await this.#exit(player, "removed");
     }
+  }
+
+  #owned(): OwnedRoom {
+    const { epoch: roomEpoch } = this;
+    if (!roomEpoch) throw new MeridianError("unavailable", { message: "The room has no epoch." });
+    return { roomId: RoomId.parse(this.roomId), roomEpoch };
   }
 
   #unknownMessage(type: string): string {
@@ -226,7 +250,7 @@ export abstract class GameRoom<S extends Schema = Schema>
     const { sessionId } = client;
     const given = typeof options === "object" && options !== null ? options : {};
     const record = SessionRecord.parse({ sessionId, auth, options: given });
-    const player = new Player(record, client);
+    const player = new Player(record, this.#value, client);
     this.#roster.add(player);
     try {
       await this.onEnter?.(player);

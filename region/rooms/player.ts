@@ -8,6 +8,7 @@ import { z } from "zod";
 import { RegionId, SessionId } from "../../shared/ids.ts";
 import { JoinOptions } from "../../shared/protocol/join.ts";
 import { PlayerAuth } from "../../shared/protocol/ticket.ts";
+import { Items, type RoomValue, Wallet } from "./room-value.ts";
 
 /** What the transport puts in `client.auth`; a room refuses a client without it. */
 export const RoomAuth = PlayerAuth.extend({
@@ -36,15 +37,19 @@ export type ExitReason = "left" | "lost" | "removed";
 export class Player {
   readonly sessionId: SessionId;
   readonly options: JoinOptions;
+  readonly wallet: Wallet;
+  readonly items: Items;
   #auth: RoomAuth;
   #client: Client | undefined;
   #userData: unknown;
 
-  constructor(record: SessionRecord, client?: Client) {
+  constructor(record: SessionRecord, value: RoomValue, client?: Client) {
     this.sessionId = record.sessionId;
     this.options = record.options;
     this.#auth = record.auth;
     this.#userData = record.userData;
+    this.wallet = new Wallet(value, record.auth.playerId);
+    this.items = new Items(value, record.auth.playerId);
     if (client) this.attach(client, record.auth);
   }
 

@@ -3,6 +3,8 @@ import { randomInt } from "node:crypto";
 import type { Client, Room } from "@colyseus/core";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { ValueService } from "./room-value.ts";
 
 export interface RoomServices {
   readonly clock: Clock;
@@ -13,7 +15,16 @@ export interface RoomServices {
   invalidMessage(room: Room, client: Client, reason: string): void;
   /** Seeds a new room's randomness: a whole number from 0 to 2^32 - 1. */
   seed(): number;
+  /** The core's decisions on money and items. */
+  readonly value: ValueService;
 }
+
+/** Of a room that has no core. */
+export const noValue: ValueService = {
+  async apply() {
+    throw new MeridianError("unavailable", { message: "There is no core to decide." });
+  },
+};
 
 export const defaultRoomServices: RoomServices = {
   clock: systemClock,
@@ -21,4 +32,5 @@ export const defaultRoomServices: RoomServices = {
   failed() {},
   invalidMessage() {},
   seed: () => randomInt(2 ** 32),
+  value: noValue,
 };

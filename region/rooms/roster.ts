@@ -3,7 +3,7 @@
  * expected back after a restore (kept here, in ticks, since no seat exists before the player comes).
  */
 import type { SessionId } from "../../shared/ids.ts";
-import { Player, type SessionRecord } from "./player.ts";
+import type { Player, SessionRecord } from "./player.ts";
 
 export class Roster {
   readonly #players = new Map<SessionId, Player>();
@@ -36,9 +36,9 @@ export class Roster {
   }
 
   /** A player whose connection was at the former owner. */
-  expect(record: SessionRecord, giveUpAtTick: number): void {
-    this.add(new Player(record));
-    this.#giveUpAtTick.set(record.sessionId, giveUpAtTick);
+  expect(player: Player, giveUpAtTick: number): void {
+    this.add(player);
+    this.#giveUpAtTick.set(player.sessionId, giveUpAtTick);
   }
 
   expects(sessionId: string): boolean {

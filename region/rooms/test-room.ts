@@ -20,6 +20,7 @@ import { defineGame } from "./define-game.ts";
 import type { GameRoom } from "./game-room.ts";
 import { restoreRoom } from "./restore-room.ts";
 import type { RoomServices } from "./room-services.ts";
+import { TestLedger } from "./test-ledger.ts";
 import { TestPlayer } from "./test-player.ts";
 
 export interface TestRoomOptions {
@@ -58,6 +59,8 @@ export async function createTestRoom<R extends GameRoom>(
 export class TestRoom<R extends GameRoom> {
   readonly clock = new FakeClock();
   readonly failures: Failure[] = [];
+  /** What its players own. */
+  readonly ledger = new TestLedger();
   /** Messages that were refused, with the reason. */
   readonly refusals: string[] = [];
   readonly #options: TestRoomOptions;
@@ -183,6 +186,7 @@ export class TestRoom<R extends GameRoom> {
       failed: (_room, error, method) => this.failures.push({ method, error: thrownBy(error) }),
       invalidMessage: (_room, _client, reason) => this.refusals.push(reason),
       seed: () => this.#options.seed ?? 1,
+      value: this.ledger,
     };
   }
 

@@ -13,6 +13,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { MeridianError } from "../errors.ts";
 import { JoinAnswer, type JoinMode, type JoinRequest, RegionsAnswer } from "../protocol/join.ts";
+import { Possessions } from "../protocol/value.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { Account, type Player } from "./account.ts";
 import { Api, type Fetch } from "./api.ts";
@@ -105,6 +106,18 @@ export class Meridian {
 
   requestPasswordReset(email: string): Promise<void> {
     return this.#account.requestPasswordReset(email);
+  }
+
+  /** What the player owns: balances and items. */
+  possessions(): Promise<Possessions> {
+    return this.#account.authorized((accessToken) =>
+      this.#api.call({
+        method: "GET",
+        path: "/v1/me/possessions",
+        schema: Possessions,
+        accessToken,
+      }),
+    );
   }
 
   rename(name: string): Promise<void> {

@@ -2,7 +2,8 @@
  * The private link: mTLS HTTP with JSON, both ways. Who calls is taken from the certificate
  * (`meridian://core`, `meridian://region/beijing`), never from the body.
  *
- * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`.
+ * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`, and `POST /link/value`
+ * (`value.ts`).
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`.
  */
 import { z } from "zod";

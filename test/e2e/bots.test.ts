@@ -58,6 +58,12 @@ test("all bots play, bank coins, and leave at Ctrl-C", async (t) => {
   assert.equal(child.exitCode, 0, output());
   assert.match(output(), new RegExp(`up to ${BOTS} bots at play`));
   assert.match(output(), /failures +none/);
+  // Who has banked coins and leaves is paid by the core.
+  await until("the leavers are paid", async () => {
+    const answer = await fetch(`${world().core.opsUrl}/metrics`);
+    const paid = /^meridian_value_ops_total\{outcome="committed"[^}]*\} (\d+)$/m;
+    return Number(paid.exec(await answer.text())?.[1] ?? 0) > 0;
+  });
   await until("the bots are gone from the room", () => bots().length === 0);
   await play.leave();
   await online(0);

@@ -56,20 +56,46 @@ export class Arena extends GameRoom<ArenaState> {
     this.#with(player, rules.resume);
   }
 
-  override onExit(player: Player): void {
+  override async onExit(player: Player): Promise<void> {
+    const { round, phase } = this.state;
+    const score = this.state.players.get(player.sessionId)?.score ?? 0;
     rules.leave(this.state, player.sessionId, this.#chance);
+    if (phase === "play") await this.#payOut(player, round, score);
   }
 
   override onTick(dtMs: number): void {
     rules.tick(this.state, dtMs, this.#chance);
   }
 
-  #second(): void {
+  async #second(): Promise<void> {
     const { state } = this;
     state.secondsLeft -= 1;
     if (state.secondsLeft > 0) return;
-    if (state.phase === "play") rules.endRound(state);
-    else rules.beginRound(state, state.round + 1);
+    if (state.phase !== "play") {
+      rules.beginRound(state, state.round + 1);
+      return;
+    }
+    rules.endRound(state);
+    const { round } = state;
+    await Promise.all(
+      [...this.players.values()].map((player) => {
+        const score = state.players.get(player.sessionId)?.score ?? 0;
+        return this.#payOut(player, round, score);
+      }),
+    );
+  }
+
+  /** What a player banked in a round is theirs for good: once, whatever becomes of the room. */
+  async #payOut(player: Player, round: number, coins: number): Promise<void> {
+    if (coins === 0) return;
+    const cause = `round-${round}:${player.sessionId}`;
+    try {
+      const balance = await player.wallet.credit("coin", coins, { cause });
+      player.send("paid", { coins, balance });
+    } catch (error) {
+      player.send("not_paid", { coins });
+      throw error;
+    }
   }
 
   #with<Args extends readonly unknown[]>(

@@ -27,6 +27,7 @@ const ui = {
   leaders: element("leaders"),
   leaderList: element("leader-list"),
   purse: element("purse"),
+  wallet: element("wallet"),
   notice: element("notice"),
   noticeText: element("notice-text"),
   noticeMore: element("notice-more"),
@@ -45,6 +46,8 @@ export function showSession(session: ArenaSession, nowMs: number): string {
   ui.line.dataset.mood = words.mood;
   // Read aloud once a change, not once a second.
   setText(ui.spoken, describeConnection(session.connection, city, 0).text);
+  ui.wallet.hidden = session.balance === undefined;
+  setText(ui.wallet, `In your wallet: ${session.balance ?? 0} coins`);
   showRegions(session);
   showNotice(session, nowMs);
   return words.text;

@@ -2,6 +2,7 @@
  * The player's stay: logs in, joins, and when a room is gone looks for the next one, by itself after
  * a few seconds in which the player can read what happened.
  */
+import { z } from "zod";
 import type { Connection } from "../../../../shared/client/connection.ts";
 import { type JoinOptions, Meridian } from "../../../../shared/client/meridian.ts";
 import type { Play } from "../../../../shared/client/play.ts";
@@ -9,6 +10,7 @@ import { isFailure, MeridianError } from "../../../../shared/errors.ts";
 import type { RegionInfo } from "../../../../shared/protocol/join.ts";
 import type { ArenaState } from "../arena-state.ts";
 
+const Paid = z.object({ coins: z.number(), balance: z.number() });
 /** How long the player may read before the move to another region. */
 const MOVE_AFTER_MS = 4_000;
 /** How long the move's success stays on the screen. */
@@ -32,6 +34,7 @@ export class ArenaSession {
   #sinceMs = 0;
   #regions: readonly RegionInfo[] = [];
   #online = 0;
+  #balance: number | undefined;
   #roundTripsMs: Readonly<Record<string, number>> = {};
   #notice: Notice | undefined;
   #lostRegion = "";
@@ -66,6 +69,11 @@ export class ArenaSession {
 
   get online(): number {
     return this.#online;
+  }
+
+  /** Coins in the player's wallet, as the core last told. */
+  get balance(): number | undefined {
+    return this.#balance;
   }
 
   get roundTripsMs(): Readonly<Record<string, number>> {
@@ -141,6 +149,11 @@ export class ArenaSession {
     const onConnection = (connection: Connection) => this.#connectionChanged(connection);
     this.#play = await this.meridian.join<ArenaState>("arena", { ...where, onConnection });
     this.#play.onChange(this.#told);
+    this.#play.onMessage("paid", (payload) => {
+      this.#balance = Paid.parse(payload).balance;
+      this.#changed();
+    });
+    void this.#lookAtWallet();
     this.#told(this.#play.state);
   }
 
@@ -184,6 +197,17 @@ export class ArenaSession {
   async #nextRegion(): Promise<string | undefined> {
     const ranking = await this.#lookAtRegions();
     return ranking?.find(({ eligible }) => eligible)?.regionId;
+  }
+
+  async #lookAtWallet(): Promise<void> {
+    try {
+      const { wallets } = await this.meridian.possessions();
+      this.#balance = wallets.find(({ currency }) => currency === "coin")?.balance ?? 0;
+      this.#changed();
+    } catch (error) {
+      // The next payment tells.
+      if (!(error instanceof MeridianError)) throw error;
+    }
   }
 
   async #lookAtRegions() {

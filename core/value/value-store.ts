@@ -1,0 +1,209 @@
+/** Rows of operations, wallets, ledger and items: one function a statement. */
+import type { Epoch } from "../../shared/epoch.ts";
+import type { NodeId, PlayerId, RoomId } from "../../shared/ids.ts";
+import type { Refusal, ValueOp } from "../../shared/protocol/value.ts";
+import type {
+  Committed,
+  Delta,
+  ItemRow,
+  Touched,
+  WalletRow,
+} from "../../shared/value/value-step.ts";
+import type { Sql, Tx } from "../db/database.ts";
+
+/** The games' side of the ledger. */
+const GAMES = "00000000-0000-0000-0000-000000000000";
+
+export interface OpRow {
+  readonly body: unknown;
+  readonly refusal: Refusal | null;
+  readonly op_seq: number;
+}
+
+/** A room in the hands of one owner. */
+export interface Owner {
+  readonly roomId: RoomId;
+  readonly nodeId: NodeId;
+  readonly roomEpoch: Epoch;
+}
+
+/**
+ * The place of the room's next operation; its row stays with this transaction. Undefined when the owner
+ * is not (any more) the one who has the room.
+ */
+export async function takeOpSeq(tx: Tx, owner: Owner): Promise<number | undefined> {
+  const rows = await tx.rows<{ op_seq: number }>(
+    `update rooms set op_seq = op_seq + 1
+     where room_id = $1 and node_id = $2 and epoch_term = $3 and epoch_n = $4 and ended_at is null
+     returning op_seq`,
+    [owner.roomId, owner.nodeId, ...owner.roomEpoch],
+  );
+  return rows[0]?.op_seq;
+}
+
+export async function selectOp(sql: Sql, id: string): Promise<OpRow | undefined> {
+  const rows = await sql.rows<OpRow>("select body, refusal, op_seq from ops where op_id = $1", [
+    id,
+  ]);
+  return rows[0];
+}
+
+/** False when that id was decided before. One that is being decided at this moment is waited for. */
+export async function insertOp(
+  tx: Tx,
+  op: ValueOp,
+  decided: {
+    readonly roomId: RoomId;
+    readonly opSeq: number;
+    readonly refusal: Refusal | undefined;
+    readonly at: Date;
+  },
+): Promise<boolean> {
+  const inserted = await tx.run(
+    `insert into ops (op_id, body, refusal, room_id, op_seq, decided_at)
+     values ($1, $2, $3, $4, $5, $6) on conflict (op_id) do nothing`,
+    [
+      op.id,
+      JSON.stringify(op.changes),
+      decided.refusal ?? null,
+      decided.roomId,
+      decided.opSeq,
+      decided.at,
+    ],
+  );
+  return inserted === 1;
+}
+
+export interface Wanted {
+  readonly players: readonly PlayerId[];
+  readonly wallets: readonly { readonly playerId: PlayerId; readonly currency: string }[];
+  readonly items: readonly string[];
+}
+
+/**
+ * Those that there are, locked in one order by all, so that no two operations wait for each other. The
+ * lock on a player keeps the account from being deleted meanwhile, and nothing else.
+ */
+export async function lockTouched(tx: Tx, { players, wallets, items }: Wanted): Promise<Touched> {
+  const [row] = await tx.rows<{ players: PlayerId[]; wallets: WalletRow[]; items: ItemRow[] }>(
+    `with p as materialized (
+       select id from players where id = any($1::uuid[]) order by id for key share),
+     w as materialized (
+       select player_id, currency, balance from wallets
+       where (player_id, currency) in (select * from unnest($2::uuid[], $3::text[]))
+       order by player_id, currency for update),
+     i as materialized (
+       select item_id, kind, owner_id from items where item_id = any($4::text[])
+       order by item_id for update)
+     select
+       coalesce((select json_agg(id) from p), '[]') as players,
+       coalesce((select json_agg(json_build_object(
+         'playerId', player_id, 'currency', currency, 'balance', balance)) from w), '[]') as wallets,
+       coalesce((select json_agg(json_build_object(
+         'itemId', item_id, 'kind', kind, 'ownerId', owner_id)) from i), '[]') as items`,
+    [
+      players,
+      wallets.map(({ playerId }) => playerId),
+      wallets.map(({ currency }) => currency),
+      items,
+    ],
+  );
+  if (!row) throw new Error("a select of aggregates gave no row");
+  return { players: new Set(row.players), wallets: row.wallets, items: row.items };
+}
+
+/**
+ * Books the amounts; answers the wallets that they changed, as they are now. Amounts are differences:
+ * two operations that make the same wallet at once both count.
+ */
+export async function book(
+  tx: Tx,
+  opId: string,
+  committed: Committed,
+  at: Date,
+): Promise<WalletRow[]> {
+  const { wallets, games } = committed;
+  const entries: Delta[] = [...wallets];
+  for (const [currency, amount] of games) {
+    entries.push({ playerId: GAMES as PlayerId, currency, amount });
+  }
+  return await tx.rows<WalletRow & Record<string, unknown>>(
+    `with less as (
+       update wallets w set balance = w.balance + d.amount
+       from unnest($1::uuid[], $2::text[], $3::bigint[]) as d (player_id, currency, amount)
+       where w.player_id = d.player_id and w.currency = d.currency and d.amount < 0
+       returning w.player_id, w.currency, w.balance),
+     more as (
+       insert into wallets as w (player_id, currency, balance)
+       select * from unnest($1::uuid[], $2::text[], $3::bigint[]) as d (player_id, currency, amount)
+       where d.amount > 0 and d.player_id <> $4 order by 1, 2
+       on conflict (player_id, currency) do update set balance = w.balance + excluded.balance
+       returning w.player_id, w.currency, w.balance),
+     entries as (
+       insert into ledger (player_id, currency, amount, op_id, booked_at)
+       select d.player_id, d.currency, d.amount, $5, $6
+       from unnest($1::uuid[], $2::text[], $3::bigint[]) as d (player_id, currency, amount))
+     select player_id as "playerId", currency, balance from less
+     union all select player_id, currency, balance from more`,
+    [
+      entries.map(({ playerId }) => playerId),
+      entries.map(({ currency }) => currency),
+      entries.map(({ amount }) => amount),
+      GAMES,
+      opId,
+      at,
+    ],
+  );
+}
+
+/** False when an item of such an id was made at this moment. */
+export async function writeItems(tx: Tx, opId: string, committed: Committed): Promise<boolean> {
+  const { itemsMade, itemsMoved, itemsGone } = committed;
+  if (itemsGone.length > 0) {
+    await tx.run("delete from items where item_id = any($1::text[])", [itemsGone]);
+  }
+  if (itemsMoved.length > 0) {
+    await tx.run(
+      `update items i set owner_id = d.owner_id, changed_by = $3
+       from unnest($1::text[], $2::uuid[]) as d (item_id, owner_id) where i.item_id = d.item_id`,
+      [itemsMoved.map(({ itemId }) => itemId), itemsMoved.map(({ ownerId }) => ownerId), opId],
+    );
+  }
+  if (itemsMade.length === 0) return true;
+  const made = await tx.run(
+    `insert into items (item_id, kind, owner_id, changed_by)
+     select item_id, kind, owner_id, $4
+     from unnest($1::text[], $2::text[], $3::uuid[]) as d (item_id, kind, owner_id)
+     order by item_id on conflict do nothing`,
+    [
+      itemsMade.map(({ itemId }) => itemId),
+      itemsMade.map(({ kind }) => kind),
+      itemsMade.map(({ ownerId }) => ownerId),
+      opId,
+    ],
+  );
+  return made === itemsMade.length;
+}
+
+export function selectWallets(
+  sql: Sql,
+  playerIds: readonly PlayerId[],
+): Promise<(WalletRow & Record<string, unknown>)[]> {
+  return sql.rows(
+    `select player_id as "playerId", currency, balance from wallets
+     where player_id = any($1::uuid[]) order by player_id, currency`,
+    [playerIds],
+  );
+}
+
+/** Newest last; at most so many. */
+export function selectItemsOf(
+  sql: Sql,
+  playerId: PlayerId,
+  max: number,
+): Promise<{ itemId: string; kind: string }[]> {
+  return sql.rows(
+    `select item_id as "itemId", kind from items where owner_id = $1 order by item_id limit $2`,
+    [playerId, max],
+  );
+}

@@ -1,0 +1,131 @@
+/**
+ * Brings rooms' operations to the core until their outcome is known.
+ *
+ * There are three: committed, refused, unknown. Unknown is one that was sent and got no answer, and it is
+ * sent again under the same id until there is one: the core carries it out once. Without a lease nothing
+ * new is sent at all, so that game code learns at once that the core is away. What is under way at a stop
+ * ends with the process: the room's next owner does it again, by its cause.
+ */
+import type { Logger } from "pino";
+import { type Clock, sleep } from "../../shared/clock.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import type { LinkClient } from "../../shared/link/link-client.ts";
+import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import { ValueAnswer, type ValueOp, type ValueRequest } from "../../shared/protocol/value.ts";
+import type { OwnedRoom, ValueService } from "../rooms/room-value.ts";
+
+const ATTEMPT_DEADLINE_MS = 3_000;
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 2_000;
+/** Of the node, sent or waiting to be sent again; the next one fails at once. */
+const UNDER_WAY_MAX = 1_000;
+/** After so many attempts in vain it is said once that an outcome is unknown. */
+const TELLING_ATTEMPT = 4;
+
+export interface ValueLinkOptions {
+  readonly client: LinkClient;
+  readonly coreAddress: string;
+  readonly nodeId: NodeId;
+  /** Whether the core answers. */
+  readonly leaseHeld: () => boolean;
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export class ValueLink implements ValueService {
+  readonly #options: ValueLinkOptions;
+  readonly #outcomes: Counter<"outcome">;
+  readonly #stopped = new AbortController();
+  #underWay = 0;
+
+  constructor(options: ValueLinkOptions) {
+    this.#options = options;
+    this.#outcomes = new Counter({
+      name: "meridian_region_value_ops_total",
+      help: "Operations on wallets and items by outcome: committed, refused, retried, or how they failed",
+      labelNames: ["outcome"],
+      registers: [options.metrics],
+    });
+    const underWay = () => this.#underWay;
+    new Gauge({
+      name: "meridian_region_value_ops_under_way",
+      help: "Operations on wallets and items whose outcome is not known yet",
+      registers: [options.metrics],
+      collect() {
+        this.set(underWay());
+      },
+    });
+  }
+
+  async apply(room: OwnedRoom, op: ValueOp): Promise<ValueAnswer> {
+    this.#requireRoom();
+    this.#underWay += 1;
+    try {
+      const answer = await this.#untilKnown({ ...room, nodeId: this.#options.nodeId, op });
+      this.#outcomes.inc({ outcome: answer.outcome });
+      return answer;
+    } catch (error) {
+      this.#outcomes.inc({ outcome: isFailure(error) ? error.kind : "internal" });
+      throw error;
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  #requireRoom(): void {
+    const { leaseHeld } = this.#options;
+    const full = this.#underWay >= UNDER_WAY_MAX;
+    if (leaseHeld() && !full && !this.#stopped.signal.aborted) return;
+    this.#outcomes.inc({ outcome: "not_sent" });
+    throw new MeridianError("unavailable", {
+      message: full
+        ? "Too many operations wait for the core."
+        : "The core does not answer at the moment: nothing was changed.",
+    });
+  }
+
+  async #untilKnown(request: ValueRequest): Promise<ValueAnswer> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stopped;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#ask(request);
+      } catch (error) {
+        if (!isFailure(error) || !error.retryable || signal.aborted) throw error;
+        this.#outcomes.inc({ outcome: "retried" });
+        if (attempt === TELLING_ATTEMPT) {
+          log.warn(
+            { op: request.op.id, err: error, runbook: "region-value-unknown" },
+            "the outcome of an operation is unknown: asking on",
+          );
+        }
+      }
+      await sleep(clock, this.#delayMs(attempt), signal);
+    }
+  }
+
+  #ask(body: ValueRequest): Promise<ValueAnswer> {
+    return this.#options.client.call({
+      address: this.#options.coreAddress,
+      peer: { role: "core" },
+      path: "/link/value",
+      body,
+      answer: ValueAnswer,
+      deadlineMs: ATTEMPT_DEADLINE_MS,
+    });
+  }
+
+  /** Doubles up to two seconds, with full jitter above the smallest delay. */
+  #delayMs(attempt: number): number {
+    const ceilingMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt);
+    return RETRY_MIN_MS + this.#options.random() * (ceilingMs - RETRY_MIN_MS);
+  }
+}

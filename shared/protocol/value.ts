@@ -1,0 +1,103 @@
+/**
+ * Operations on what is worth money: wallets and items. A room sends them to the core, which decides.
+ *
+ * An operation's id names its cause in the room (`room/cause/player`), never chance or time: sent again,
+ * also by a room that was restored to a moment before, it changes nothing and gets the first answer.
+ */
+import { z } from "zod";
+import { Epoch } from "../epoch.ts";
+import { NodeId, PlayerId, RoomId } from "../ids.ts";
+
+const CHANGES_MAX = 64;
+const AMOUNT_MAX = 1_000_000_000_000;
+
+/** Such as `Xq3…/round-7/0192…`: printable, without blanks. */
+export const OpId = z
+  .string()
+  .regex(/^[\w.:/-]{8,220}$/)
+  .brand<"OpId">();
+export type OpId = z.infer<typeof OpId>;
+
+/** What a room calls the reason of an operation; unique in the room's whole life. */
+export const Cause = z.string().regex(/^[\w.:-]{1,100}$/, "a cause: letters, digits, _ . : -");
+export const Currency = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, "a currency: a-z, 0-9, _ -");
+export const ItemId = z.string().regex(/^[\w.:/-]{1,128}$/);
+export const ItemKind = z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, "a kind: a-z, 0-9, _ -");
+/** Whole units. */
+export const Amount = z.int().positive().max(AMOUNT_MAX);
+
+export const ValueChange = z.discriminatedUnion("kind", [
+  /** Out of nothing: the games' side of the ledger pays. */
+  z.object({ kind: z.literal("credit"), playerId: PlayerId, currency: Currency, amount: Amount }),
+  z.object({ kind: z.literal("debit"), playerId: PlayerId, currency: Currency, amount: Amount }),
+  z.object({
+    kind: z.literal("pay"),
+    from: PlayerId,
+    to: PlayerId,
+    currency: Currency,
+    amount: Amount,
+  }),
+  z.object({
+    kind: z.literal("grantItem"),
+    itemId: ItemId,
+    itemKind: ItemKind,
+    playerId: PlayerId,
+  }),
+  z.object({ kind: z.literal("giveItem"), itemId: ItemId, from: PlayerId, to: PlayerId }),
+  z.object({ kind: z.literal("takeItem"), itemId: ItemId, playerId: PlayerId }),
+]);
+export type ValueChange = z.infer<typeof ValueChange>;
+
+/** All of its changes, or none. */
+export const ValueOp = z.object({
+  id: OpId,
+  changes: z.array(ValueChange).min(1).max(CHANGES_MAX),
+});
+export type ValueOp = z.infer<typeof ValueOp>;
+
+/** `POST /link/value`: only by the node that owns the room, in the epoch that it was granted. */
+export const ValueRequest = z.object({
+  nodeId: NodeId,
+  roomId: RoomId,
+  roomEpoch: Epoch,
+  op: ValueOp,
+});
+export type ValueRequest = z.infer<typeof ValueRequest>;
+
+export const Refusal = z.enum([
+  "insufficient_funds",
+  "not_the_owner",
+  "item_exists",
+  "no_such_item",
+  "no_such_player",
+  "too_much",
+]);
+export type Refusal = z.infer<typeof Refusal>;
+
+/** A wallet after the operation. */
+export const WalletBalance = z.object({
+  playerId: PlayerId,
+  currency: Currency,
+  balance: z.int().nonnegative(),
+});
+export type WalletBalance = z.infer<typeof WalletBalance>;
+
+export const ValueAnswer = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("committed"),
+    /** Its place among the room's operations. */
+    opSeq: z.int().positive(),
+    /** Those that it changed, as they are now. */
+    wallets: z.array(WalletBalance),
+  }),
+  /** For good: under this id nothing will ever happen. */
+  z.object({ outcome: z.literal("refused"), opSeq: z.int().positive(), refusal: Refusal }),
+]);
+export type ValueAnswer = z.infer<typeof ValueAnswer>;
+
+/** `GET /v1/me/possessions`. */
+export const Possessions = z.object({
+  wallets: z.array(WalletBalance.omit({ playerId: true })),
+  items: z.array(z.object({ itemId: ItemId, kind: ItemKind })),
+});
+export type Possessions = z.infer<typeof Possessions>;
