@@ -1,8 +1,9 @@
 /**
  * What is stored of a player: given out whole, or deleted.
  *
- * A deletion takes everything along but three things. What operators did to the account stays in the
- * audit log, under its id, without name or address: they answer for it. A ban that holds stays under a
+ * A deletion takes everything along but four things. What operators did to the account stays in the
+ * audit log, under its id, without name or address: they answer for it. So does the ledger, in which what
+ * the account owned is booked out. A ban that holds stays under a
  * MAC of address and identities until it ends, or deleting an account would be the way out of a ban.
  * Access tokens stay valid for minutes and name a player who is not there: every call refuses them.
  */
@@ -12,6 +13,7 @@ import type { PlayerId } from "../../shared/ids.ts";
 import type { AccountData, Proof } from "../../shared/protocol/account-data.ts";
 import type { Database, Tx } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
+import { possessionsOf } from "../value/possessions.ts";
 import { deletePlayer, lockPlayerToDelete, selectPlayerIdBySecret } from "./account-store.ts";
 import { goneAccount } from "./accounts.ts";
 import { banOf } from "./ban.ts";
@@ -80,6 +82,7 @@ export class AccountsData {
           expiresAt: expires_at.toISOString(),
           ended: revoked_at !== null,
         })),
+        possessions: await possessionsOf(tx, playerId),
         operatorActions: actions.map(({ at, action }) => ({ at: at.toISOString(), action })),
       };
     });

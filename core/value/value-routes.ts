@@ -5,10 +5,7 @@ import { BEARER, requirePlayer } from "../accounts/routes.ts";
 import type { Database } from "../db/database.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
-import { selectItemsOf, selectWallets } from "./value-store.ts";
-
-/** The first ones by id; more are not listed. */
-const ITEMS_MAX = 1_000;
+import { possessionsOf } from "./possessions.ts";
 
 export interface ValueRouteDeps {
   readonly database: Database;
@@ -26,13 +23,6 @@ export function addValueRoutes(server: HttpServer, { database, tokens }: ValueRo
         response: { 200: Possessions, ...failures("unauthorized", "token_expired") },
       },
     },
-    async (request) => {
-      const playerId = await requirePlayer(request, tokens);
-      const wallets = await selectWallets(database, [playerId]);
-      return {
-        wallets: wallets.map(({ currency, balance }) => ({ currency, balance })),
-        items: await selectItemsOf(database, playerId, ITEMS_MAX),
-      };
-    },
+    async (request) => possessionsOf(database, await requirePlayer(request, tokens)),
   );
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { PlayerId } from "../ids.ts";
 import { Device } from "./device.ts";
 import { Password } from "./emails.ts";
+import { Possessions } from "./value.ts";
 
 /** A JWT of an issuer that the core trusts. */
 const IdentityToken = z.string().min(1).max(8_192);
@@ -44,6 +45,7 @@ export const AccountData = z.object({
     })
     .nullable(),
   ban: z.object({ since: time, endsAt: time.nullable(), reason: z.string() }).nullable(),
+  possessions: Possessions,
   /** What operators did to the account; kept when it is deleted. */
   operatorActions: z.array(z.object({ at: time, action: z.string() })),
 });
