@@ -15,14 +15,14 @@ interface ProcessTimes {
 }
 
 /**
- * CPU seconds of these processes and of all that descend from them.
+ * CPU seconds of this process and of all that descend from it.
  * @returns undefined where there is no /proc to tell
  */
-export function treeCpuSeconds(roots: readonly number[]): number | undefined {
+export function treeCpuSeconds(root: number): number | undefined {
   const all = readAll();
   if (!all) return undefined;
   let seconds = 0;
-  const waiting = [...roots];
+  const waiting = [root];
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
     seconds += all.get(pid)?.seconds ?? 0;
     for (const [child, { parent }] of all) if (parent === pid) waiting.push(child);

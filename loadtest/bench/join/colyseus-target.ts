@@ -16,7 +16,7 @@ export async function startColyseus(): Promise<JoinTarget> {
     name: "colyseus",
     url: `http://${HOST}:${port}`,
     exchanges: ["POST /matchmake/joinOrCreate"],
-    pids: [child.pid],
+    processes: new Map([["colyseus", child.pid]]),
     async takeSeat(http) {
       const reservation = await http.post<Reservation>("/matchmake/joinOrCreate/arena", {});
       return { host: HOST, port, path: socketPath(reservation), localAddress: http.localAddress };

@@ -8,8 +8,8 @@ export interface JoinTarget {
   readonly url: string;
   /** The HTTP calls, which follow each other. */
   readonly exchanges: readonly string[];
-  /** The processes, without those that they have started. */
-  readonly pids: readonly number[];
+  /** Its processes, without those that they have started, by name. */
+  readonly processes: ReadonlyMap<string, number>;
   /** A new player's calls. @returns where the room is */
   takeSeat(http: KeptConnection): Promise<LeanAddress>;
   stop(): Promise<void>;

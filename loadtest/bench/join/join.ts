@@ -20,8 +20,8 @@ const PLAYERS = 64;
 interface Round {
   readonly tookMs: readonly number[];
   readonly joinsPerS: number;
-  /** Undefined where it can't be told. */
-  readonly serverCpuS: number | undefined;
+  /** By process; undefined where it can't be told. */
+  readonly serverCpuS: ReadonlyMap<string, number> | undefined;
   readonly generatorCpuS: number;
 }
 
@@ -64,17 +64,30 @@ export const joinBenchmark: Benchmark = {
 
 async function runRound({ target, crowd }: Side, ms: number, signal: AbortSignal): Promise<Round> {
   const beganMs = systemClock.monotonicMs();
-  const serverBefore = treeCpuSeconds(target.pids);
+  const before = cpuSecondsOf(target);
   const generatorBefore = ownCpuSeconds();
   const tookMs = await crowd.run(ms, signal);
-  const serverAfter = treeCpuSeconds(target.pids);
-  const known = serverBefore !== undefined && serverAfter !== undefined;
+  const after = cpuSecondsOf(target);
   return {
     tookMs,
     joinsPerS: (tookMs.length * 1_000) / (systemClock.monotonicMs() - beganMs),
-    serverCpuS: known ? serverAfter - serverBefore : undefined,
+    serverCpuS:
+      before &&
+      after &&
+      new Map([...after].map(([name, s]) => [name, s - (before.get(name) ?? 0)])),
     generatorCpuS: ownCpuSeconds() - generatorBefore,
   };
+}
+
+/** By process. */
+function cpuSecondsOf({ processes }: JoinTarget): Map<string, number> | undefined {
+  const seconds = new Map<string, number>();
+  for (const [name, pid] of processes) {
+    const spent = treeCpuSeconds(pid);
+    if (spent === undefined) return undefined;
+    seconds.set(name, spent);
+  }
+  return seconds;
 }
 
 function figures(meridian: Side, colyseus: Side) {
@@ -89,6 +102,7 @@ function figures(meridian: Side, colyseus: Side) {
     colyseusJoinsPerS,
     ratioToColyseus: rounded(joinsPerS / colyseusJoinsPerS),
     serverCpuPerJoinMs: { meridian: cpuPerJoinMs(meridian), colyseus: cpuPerJoinMs(colyseus) },
+    meridianCpuPerJoinMs: cpuPerJoinByProcessMs(meridian),
     roundTrips: exchanges.length,
     exchanges,
     generatorShare: generatorShare([...meridian.rounds, ...colyseus.rounds]),
@@ -100,20 +114,28 @@ function medianOf({ rounds }: Side, read: (round: Round) => number): number {
 }
 
 function cpuPerJoinMs(side: Side): number | null {
-  const known = side.rounds.every(({ serverCpuS }) => serverCpuS !== undefined);
-  if (!known) return null;
-  return medianOf(side, ({ serverCpuS = 0, tookMs }) => (serverCpuS * 1_000) / tookMs.length);
+  if (side.rounds.some(({ serverCpuS }) => !serverCpuS)) return null;
+  return medianOf(side, (round) => (serverCpuS(round) * 1_000) / round.tookMs.length);
+}
+
+/** Of each process of Meridian, ms. */
+function cpuPerJoinByProcessMs(side: Side): Record<string, number> | null {
+  if (side.rounds.some(({ serverCpuS }) => !serverCpuS)) return null;
+  const read = (name: string) =>
+    medianOf(side, (round) => ((round.serverCpuS?.get(name) ?? 0) * 1_000) / round.tookMs.length);
+  return Object.fromEntries([...side.target.processes.keys()].map((name) => [name, read(name)]));
 }
 
 function generatorShare(rounds: readonly Round[]): number | null {
-  let generator = 0;
-  let all = 0;
-  for (const { serverCpuS, generatorCpuS } of rounds) {
-    if (serverCpuS === undefined) return null;
-    generator += generatorCpuS;
-    all += generatorCpuS + serverCpuS;
-  }
-  return rounded(generator / all);
+  if (rounds.some(({ serverCpuS }) => !serverCpuS)) return null;
+  const generator = rounds.reduce((sum, { generatorCpuS }) => sum + generatorCpuS, 0);
+  const servers = rounds.reduce((sum, round) => sum + serverCpuS(round), 0);
+  return rounded(generator / (generator + servers));
+}
+
+/** Of all processes. */
+function serverCpuS({ serverCpuS: byProcess = new Map() }: Round): number {
+  return [...byProcess.values()].reduce((sum, seconds) => sum + seconds, 0);
 }
 
 function lastLine({ target, rounds }: Side): string {

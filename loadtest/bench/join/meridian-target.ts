@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startLocalWorld } from "../../../infra/local/world.ts";
+import { commandLine } from "../../../infra/process/pid.ts";
 import { sleep, systemClock } from "../../../shared/clock.ts";
 import type { GuestAnswer } from "../../../shared/protocol/accounts.ts";
 import { type JoinAnswer, type JoinRequest, RegionsAnswer } from "../../../shared/protocol/join.ts";
@@ -27,6 +28,13 @@ const GUEST_LIMITS = {
     GUESTS_PER_PREFIX_BURST: UNLIMITED,
   }),
 };
+/** What tells the world's processes apart, in their command lines. */
+const PROGRAMS = {
+  core: "core/main.ts",
+  region: "region/main.ts",
+  redis: "redis-server",
+  postgres: "postgres",
+};
 
 export async function startMeridian(signal: AbortSignal): Promise<JoinTarget> {
   const dir = mkdtempSync(join(tmpdir(), "meridian-join-"));
@@ -40,7 +48,7 @@ export async function startMeridian(signal: AbortSignal): Promise<JoinTarget> {
       name: "meridian",
       url,
       exchanges: ["POST /v1/guests", "POST /v1/join"],
-      pids: childrenOf(process.pid).filter((pid) => !others.has(pid)),
+      processes: namesOf(childrenOf(process.pid).filter((pid) => !others.has(pid))),
       takeSeat,
       async stop() {
         await world.stop();
@@ -51,6 +59,17 @@ export async function startMeridian(signal: AbortSignal): Promise<JoinTarget> {
     rmSync(dir, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** By the program; one that is none of the known ones keeps its number as its name. */
+function namesOf(pids: readonly number[]): Map<string, number> {
+  return new Map(
+    pids.map((pid) => {
+      const words = commandLine(pid);
+      const known = Object.entries(PROGRAMS).find(([, program]) => words.includes(program));
+      return [known?.[0] ?? `process ${pid}`, pid];
+    }),
+  );
 }
 
 async function takeSeat(http: KeptConnection): Promise<LeanAddress> {
