@@ -16,8 +16,8 @@ export function peerName(peer: Peer): string {
 }
 
 /**
- * A connection's certificate is the one of its handshake, for good: a link allows no renegotiation.
- * Decoding it anew for each call was 6% of what a node did for a join.
+ * By connection: decoding the certificate anew for each call was 6% of what a node did for a join. Who
+ * a connection once proved to be stays so, even if TLS 1.2 lets it prove another name later.
  */
 const known = new WeakMap<TLSSocket, Peer>();
 
