@@ -40,6 +40,8 @@ export interface ConnectionOptions<UserData> {
   readonly limits: ConnectionLimits;
   readonly metrics: TransportMetrics;
   readonly log: Logger;
+  /** Whose it is, for the log: a logger of its own would be half a kilobyte of each player's memory. */
+  readonly about: { readonly roomId: string; readonly sessionId: string };
 }
 
 export class Connection<UserData = unknown> extends Listeners {
@@ -52,6 +54,7 @@ export class Connection<UserData = unknown> extends Listeners {
   readonly #limits: ConnectionLimits;
   readonly #metrics: TransportMetrics;
   readonly #log: Logger;
+  readonly #about: ConnectionOptions<UserData>["about"];
   readonly #bucket: TokenBucket;
   #socket: UwsSocket<UserData> | undefined;
   #readyState: ReadyState = ReadyState.OPEN;
@@ -66,6 +69,7 @@ export class Connection<UserData = unknown> extends Listeners {
     this.#limits = options.limits;
     this.#metrics = options.metrics;
     this.#log = options.log;
+    this.#about = options.about;
     this.#bucket = new TokenBucket(
       options.limits.messagesPerSecondMax,
       options.clock.monotonicMs(),
@@ -142,7 +146,7 @@ export class Connection<UserData = unknown> extends Listeners {
     } catch (err) {
       // Game code's own failures are caught in the room; what arrives here is a frame that Colyseus
       // could not decode.
-      this.#log.debug({ err }, "a frame could not be decoded");
+      this.#log.debug({ err, ...this.#about }, "a frame could not be decoded");
       this.refuse("invalid_message");
     }
   }
@@ -165,7 +169,7 @@ export class Connection<UserData = unknown> extends Listeners {
       this.emit("close", code, this.#own);
     } catch (err) {
       this.#log.error(
-        { err, runbook: "region-game-code" },
+        { err, ...this.#about, runbook: "region-game-code" },
         "a room failed at a connection's close",
       );
     }
@@ -175,7 +179,7 @@ export class Connection<UserData = unknown> extends Listeners {
   readonly #own = (promise: PromiseLike<unknown>): void => {
     promise.then(undefined, (err: unknown) => {
       this.#log.error(
-        { err, runbook: "region-game-code" },
+        { err, ...this.#about, runbook: "region-game-code" },
         "a room failed while handling a connection",
       );
     });
