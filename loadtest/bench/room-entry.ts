@@ -1,6 +1,6 @@
 /**
  * The end of every join, on any Colyseus server: the room answers the websocket with the join, the
- * client acknowledges it, the room sends the whole state.
+ * client acknowledges it, the room sends the whole state. A client of ours acknowledges beforehand.
  */
 import { Protocol } from "@colyseus/core";
 import { type LeanAddress, type LeanEvents, LeanSocket, messageFrame } from "./lean-socket.ts";
@@ -19,12 +19,13 @@ export interface EntryEvents {
 
 /** Sockets that go through a room's door, and stay for as long as they are let. */
 export class RoomEntry implements LeanEvents {
-  /** Waits for an answer that a player has on the way in, in the room alone. */
-  static readonly exchanges = ["websocket upgrade, join", "acknowledgement, first state"];
   readonly #events: EntryEvents;
+  readonly #acknowledges: boolean;
 
-  constructor(events: EntryEvents) {
+  /** @param acknowledges whether the server waits for that before it sends the state */
+  constructor(events: EntryEvents, { acknowledges }: { readonly acknowledges: boolean }) {
     this.#events = events;
+    this.#acknowledges = acknowledges;
   }
 
   open(address: LeanAddress): LeanSocket {
@@ -33,7 +34,7 @@ export class RoomEntry implements LeanEvents {
 
   message(socket: LeanSocket, payload: Buffer): void {
     const code = (payload[0] ?? 0) & CODE_MASK;
-    if (code === Protocol.JOIN_ROOM) socket.send(acknowledgement);
+    if (code === Protocol.JOIN_ROOM && this.#acknowledges) socket.send(acknowledgement);
     else if (code === Protocol.ROOM_STATE) this.#events.entered(socket);
     else if (code === Protocol.ERROR) this.#events.closed(socket, payload.toString("latin1", 1));
   }

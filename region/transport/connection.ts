@@ -8,6 +8,7 @@
  * A close of ours waits until what was sent before has left, for `LINGER_MS` at most, and is then
  * cut: a peer that does not read can't keep memory. Meanwhile the connection is deaf and mute.
  */
+import { Protocol } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { describeKind, type ErrorKind } from "../../shared/errors.ts";
@@ -23,6 +24,7 @@ export const LINGER_MS = 2_000;
 const NORMAL_CLOSURE = 1000;
 /** A close reason has at most 123 bytes. */
 const REASON_LENGTH_MAX = 40;
+const ACKNOWLEDGEMENT = Buffer.of(Protocol.JOIN_ROOM);
 
 /** As in the browser's WebSocket; Colyseus compares with it. */
 export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
@@ -123,6 +125,14 @@ export class Connection<UserData = unknown> extends Listeners {
     const frame = frameOf(data);
     if (frame) this.#deliver(frame);
     else this.refuse("invalid_message");
+  }
+
+  /**
+   * In the client's stead: the room sends the state now. The client's own acknowledgement, if one
+   * follows, changes nothing.
+   */
+  acknowledge(): void {
+    if (this.#readyState === ReadyState.OPEN) this.#deliver(ACKNOWLEDGEMENT);
   }
 
   /** From the transport: some of what waited has left. */

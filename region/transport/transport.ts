@@ -206,14 +206,15 @@ export class UwsTransport extends Transport {
     const admission = border.admit(request);
     if (!admission.admitted) return { refused: admission.kind };
     const { claims, resuming } = admission;
-    const { reconnectionToken, skipHandshake } = request;
+    const { reconnectionToken, skipHandshake, acknowledged } = request;
     const ended = sessions.evicted(claims.sessionId);
     if (ended) return { refused: ended };
     const room = findRoom(claims.roomId);
     if (!room?.hasReservedSeat(claims.sessionId, reconnectionToken)) {
       return { refused: this.#missing(room, claims, resuming) };
     }
-    return { room, claims, resuming, reconnectionToken, skipHandshake, context };
+    const wishes = { skipHandshake, acknowledged };
+    return { room, claims, resuming, reconnectionToken, ...wishes, context };
   }
 
   #beaconOpened(): boolean {

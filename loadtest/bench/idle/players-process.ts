@@ -1,6 +1,6 @@
 /** The process of the players: bare sockets that join, and then say nothing but pongs. */
 import type { LeanAddress } from "../lean-socket.ts";
-import { RoomEntry } from "../room-entry.ts";
+import { type EntryEvents, RoomEntry } from "../room-entry.ts";
 import { openFilesMax } from "./open-files.ts";
 
 const ENTER_DEADLINE_MS = 20_000;
@@ -27,7 +27,7 @@ let lost = 0;
 let reason = "";
 let settled = () => {};
 
-const entry = new RoomEntry({
+const events: EntryEvents = {
   entered() {
     entered += 1;
     check();
@@ -37,7 +37,8 @@ const entry = new RoomEntry({
     reason = why;
     check();
   },
-});
+};
+const entry = new RoomEntry(events, { acknowledges: true });
 
 function check(): void {
   if (entered + lost >= asked) settled();

@@ -15,7 +15,12 @@ export async function startColyseus(): Promise<JoinTarget> {
   return {
     name: "colyseus",
     url: `http://${HOST}:${port}`,
-    exchanges: ["POST /matchmake/joinOrCreate"],
+    exchanges: [
+      "POST /matchmake/joinOrCreate",
+      "websocket upgrade",
+      "acknowledgement, first state",
+    ],
+    acknowledges: true,
     processes: new Map([["colyseus", child.pid]]),
     async takeSeat(http) {
       const reservation = await http.post<Reservation>("/matchmake/joinOrCreate/arena", {});

@@ -1,7 +1,7 @@
 /** Concurrent players, each of whom joins as somebody new, leaves, and joins again. */
 import { systemClock } from "../../../shared/clock.ts";
 import type { LeanSocket } from "../lean-socket.ts";
-import { RoomEntry, sayLeave } from "../room-entry.ts";
+import { type EntryEvents, RoomEntry, sayLeave } from "../room-entry.ts";
 import type { JoinTarget } from "./join-target.ts";
 import { KeptConnection } from "./kept-connection.ts";
 
@@ -17,16 +17,18 @@ export class Crowd {
   readonly #target: JoinTarget;
   readonly #connections: readonly KeptConnection[];
   readonly #stays = new Map<LeanSocket, Stay>();
-  readonly #entry = new RoomEntry({
-    entered: (socket) => this.#stays.get(socket)?.entered(),
-    closed: (socket, reason) => {
-      this.#stays.get(socket)?.closed(reason);
-      this.#stays.delete(socket);
-    },
-  });
+  readonly #entry: RoomEntry;
 
   constructor(target: JoinTarget, players: number) {
     this.#target = target;
+    const events: EntryEvents = {
+      entered: (socket) => this.#stays.get(socket)?.entered(),
+      closed: (socket, reason) => {
+        this.#stays.get(socket)?.closed(reason);
+        this.#stays.delete(socket);
+      },
+    };
+    this.#entry = new RoomEntry(events, target);
     this.#connections = Array.from(
       { length: players },
       (_, index) => new KeptConnection(target.url, addressOf(index)),

@@ -6,8 +6,10 @@ export interface JoinTarget {
   readonly name: string;
   /** Where the HTTP calls go. */
   readonly url: string;
-  /** The HTTP calls, which follow each other. */
+  /** What a player waits for, one after the other, from the first call to the first state. */
   readonly exchanges: readonly string[];
+  /** Whether the room waits for the join's acknowledgement before it sends the state. */
+  readonly acknowledges: boolean;
   /** Its processes, without those that they have started, by name. */
   readonly processes: ReadonlyMap<string, number>;
   /** A new player's calls. @returns where the room is */

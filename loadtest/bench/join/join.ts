@@ -9,7 +9,6 @@ import { systemClock } from "../../../shared/clock.ts";
 import { type Benchmark, median, percentile, rounded } from "../benchmark.ts";
 import { interruption } from "../interruption.ts";
 import { ownCpuSeconds, treeCpuSeconds } from "../process-cpu.ts";
-import { RoomEntry } from "../room-entry.ts";
 import { startColyseus } from "./colyseus-target.ts";
 import { Crowd } from "./crowd.ts";
 import type { JoinTarget } from "./join-target.ts";
@@ -93,7 +92,7 @@ function cpuSecondsOf({ processes }: JoinTarget): Map<string, number> | undefine
 function figures(meridian: Side, colyseus: Side) {
   const joinsPerS = medianOf(meridian, (round) => round.joinsPerS);
   const colyseusJoinsPerS = medianOf(colyseus, (round) => round.joinsPerS);
-  const exchanges = [...meridian.target.exchanges, ...RoomEntry.exchanges];
+  const { exchanges } = meridian.target;
   return {
     players: PLAYERS,
     joinsPerS,

@@ -47,7 +47,8 @@ export async function startMeridian(signal: AbortSignal): Promise<JoinTarget> {
     return {
       name: "meridian",
       url,
-      exchanges: ["POST /v1/guests", "POST /v1/join"],
+      exchanges: ["POST /v1/guests", "POST /v1/join", "websocket upgrade, first state"],
+      acknowledges: false,
       processes: namesOf(childrenOf(process.pid).filter((pid) => !others.has(pid))),
       takeSeat,
       async stop() {
@@ -81,7 +82,8 @@ async function takeSeat(http: KeptConnection): Promise<LeanAddress> {
   return {
     host: place.hostname,
     port: Number(place.port),
-    path: place.pathname + socketPath(reservation),
+    // As the client SDK asks.
+    path: `${place.pathname}${socketPath(reservation)}&acknowledged=1`,
     localAddress: http.localAddress,
   };
 }
