@@ -3,6 +3,7 @@
  * game, its name, and Redis, which has no part in what a player costs.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { LocalDriver, LocalPresence } from "@colyseus/core";
 import { regionSettings } from "../../../region/config.ts";
 import { RegionNode } from "../../../region/node/node.ts";
 import { defineGame } from "../../../region/rooms/define-game.ts";
@@ -73,6 +74,7 @@ const node = new RegionNode({
   config,
   nodeId: NodeId.parse(`${config.REGION_ID}-1`),
   games: new Map([["idle", IdleRoom]]),
+  sharing: { presence: new LocalPresence(), driver: new LocalDriver() },
   redis: { state: "up", stop() {} },
   identity: new LinkIdentity(readLinkCredentials(config)),
   readIdentity: () => readLinkCredentials(config),
