@@ -23,8 +23,8 @@ import { PLAYERS, RATE_HZ } from "./game.ts";
 
 const SEED = 1;
 /** Of the patches and of the inputs that a window should have; other work of the machine takes away. */
-const TRAFFIC_SHARE_MIN = 0.95;
-const BYTES_APART_MAX = 0.05;
+const TRAFFIC_SHARE_MIN = 0.92;
+const BYTES_APART_MAX = 0.08;
 
 interface Plan {
   readonly rounds: number;

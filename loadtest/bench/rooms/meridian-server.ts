@@ -63,7 +63,8 @@ class FieldRoom extends GameRoom<FieldState> {
 }
 
 async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddresses> {
-  const log = createLog("region", "error");
+  // Each time it was frozen it has lost its lease, and says so.
+  const log = createLog("region", "fatal");
   const identity = new LinkIdentity(credentials);
   const node = new RegionNode({
     config: readConfig(regionSettings, {
