@@ -9,6 +9,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { logInTargets } from "./log-in-targets.ts";
+import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
 import { ticketBenchmark } from "./ticket.ts";
 
@@ -17,6 +18,7 @@ const benchmarks: readonly Benchmark[] = [
   stuffingBenchmark,
   joinBenchmark,
   idleBenchmark,
+  roomsBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
