@@ -11,6 +11,7 @@ import {
   type Done,
   DrainRequest,
   EvictRequest,
+  HEARTBEAT_PERIOD_MS,
   Heartbeat,
   HeartbeatAnswer,
   ReleaseRequest,
@@ -33,6 +34,8 @@ export interface TestRegion {
   granted(request: ReserveRequest): ReserveAnswer;
   firstHeartbeat(): Heartbeat;
   heartbeat(change?: Partial<Heartbeat>): Promise<HeartbeatAnswer>;
+  /** Heartbeats now and from now on, as a node does, so that the core does not take it for down. */
+  beat(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -58,6 +61,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const client = new LinkClient(identity);
   let sequence = 0;
   let seats = 0;
+  let beating: NodeJS.Timeout | undefined;
 
   const region: TestRegion = {
     nodeId,
@@ -91,7 +95,14 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
         deadlineMs: 5_000,
       });
     },
+    async beat() {
+      await region.heartbeat();
+      // One that fails is followed by the next.
+      const again = () => void region.heartbeat().catch(() => undefined);
+      beating ??= setInterval(again, HEARTBEAT_PERIOD_MS);
+    },
     async stop() {
+      clearInterval(beating);
       await client.stop();
       await server.close();
     },

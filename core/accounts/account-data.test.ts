@@ -10,7 +10,7 @@ import { callsOf } from "./test-calls.ts";
 
 const core = await startTestCore();
 const region = await startTestRegion({ core, name: "beijing" });
-await region.heartbeat();
+await region.beat();
 after(async () => {
   await region.stop();
   await core.stop();

@@ -2,6 +2,7 @@
 import type { PlayerId } from "../../shared/ids.ts";
 import type { Sql, Tx } from "../db/database.ts";
 import type { BanRow } from "./ban.ts";
+import type { NewRefreshToken } from "./log-in-store.ts";
 
 export interface PlayerRow extends BanRow {
   readonly id: PlayerId;
@@ -19,21 +20,52 @@ export interface MeRow {
 export const NOT_BANNED: BanRow = { banned_at: null, ban_ends_at: null, ban_reason: null };
 const PLAYER = "id, name, banned_at, ban_ends_at, ban_reason";
 
-export async function insertPlayer(
-  sql: Sql,
-  player: {
-    readonly id: PlayerId;
-    readonly name: string;
-    readonly ephemeral: boolean;
-    readonly createdAt: Date;
-  },
-): Promise<void> {
+export interface NewPlayer {
+  readonly id: PlayerId;
+  readonly name: string;
+  readonly ephemeral: boolean;
+  readonly createdAt: Date;
+}
+
+export async function insertPlayer(sql: Sql, player: NewPlayer): Promise<void> {
   await sql.run("insert into players (id, name, ephemeral, created_at) values ($1, $2, $3, $4)", [
     player.id,
     player.name,
     player.ephemeral,
     player.createdAt,
   ]);
+}
+
+/**
+ * A player, the secret and the first refresh token, or none of them. One statement, because a new guest
+ * is the commonest of all writes: three in a transaction were five exchanges with the database.
+ */
+export async function insertGuest(
+  sql: Sql,
+  player: NewPlayer,
+  secretHash: Buffer,
+  token: NewRefreshToken,
+): Promise<void> {
+  await sql.run(
+    `with player as (
+       insert into players (id, name, ephemeral, created_at) values ($1, $2, $3, $4) returning id),
+     secret as (
+       insert into guest_secrets (player_id, secret_hash) select id, $5 from player)
+     insert into refresh_tokens (token_hash, family, player_id, device, created_at, expires_at)
+     select $6, $7, id, $8, $9, $10 from player`,
+    [
+      player.id,
+      player.name,
+      player.ephemeral,
+      player.createdAt,
+      secretHash,
+      token.hash,
+      token.family,
+      token.device,
+      token.createdAt,
+      token.expiresAt,
+    ],
+  );
 }
 
 /**

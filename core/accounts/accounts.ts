@@ -38,11 +38,10 @@ export class Accounts {
   async createGuest(logIn: LogIn): Promise<GuestAnswer> {
     const { database, random, logIns } = this.#deps;
     const secret = newSecret(random);
-    const { player, refreshToken } = await database.transaction(async (tx) => {
-      const player = await this.create(tx, logIn.name);
-      await store.insertGuestSecret(tx, player.id, hashOf(secret));
-      return { player, refreshToken: await logIns.begin(tx, player.id, logIn.device) };
-    });
+    const player = this.#newPlayer(logIn.name, false);
+    const first = logIns.first(player.id, logIn.device);
+    await store.insertGuest(database, player, hashOf(secret), first.row);
+    const { refreshToken } = first;
     logIns.note("guest_created");
     return { ...(await logIns.pair(player, refreshToken)), secret };
   }
@@ -121,12 +120,17 @@ export class Accounts {
     name: string | undefined,
     ephemeral = false,
   ): Promise<{ id: PlayerId; name: string }> {
+    const player = this.#newPlayer(name, ephemeral);
+    await store.insertPlayer(sql, player);
+    return player;
+  }
+
+  #newPlayer(name: string | undefined, ephemeral: boolean): store.NewPlayer {
     const { clock, random } = this.#deps;
     const nowMs = clock.nowMs();
     const id = PlayerId.parse(uuidV7(nowMs, random(10)));
-    const player = { id, name: name ?? `Guest ${1_000 + (random(4).readUInt32BE() % 9_000)}` };
-    await store.insertPlayer(sql, { ...player, ephemeral, createdAt: new Date(nowMs) });
-    return player;
+    const shown = name ?? `Guest ${1_000 + (random(4).readUInt32BE() % 9_000)}`;
+    return { id, name: shown, ephemeral, createdAt: new Date(nowMs) };
   }
 }
 

@@ -13,17 +13,16 @@ export interface RefreshRow {
   readonly successor_used: boolean;
 }
 
-export async function insertRefreshToken(
-  tx: Tx,
-  token: {
-    readonly hash: Buffer;
-    readonly family: string;
-    readonly playerId: PlayerId;
-    readonly device: string;
-    readonly createdAt: Date;
-    readonly expiresAt: Date;
-  },
-): Promise<void> {
+export interface NewRefreshToken {
+  readonly hash: Buffer;
+  readonly family: string;
+  readonly playerId: PlayerId;
+  readonly device: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+export async function insertRefreshToken(tx: Tx, token: NewRefreshToken): Promise<void> {
   await tx.run(
     `insert into refresh_tokens (token_hash, family, player_id, device, created_at, expires_at)
      values ($1, $2, $3, $4, $5, $6)`,

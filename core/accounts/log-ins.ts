@@ -70,11 +70,20 @@ export class LogIns {
 
   /** The first refresh token of a new family, for a player who was just made or whose row is held. */
   async begin(tx: Tx, playerId: PlayerId, device: string): Promise<string> {
+    const { refreshToken, row } = this.first(playerId, device);
+    await store.insertRefreshToken(tx, row);
+    return refreshToken;
+  }
+
+  /** As `begin`, for who stores the row along with the player. */
+  first(
+    playerId: PlayerId,
+    device: string,
+  ): { readonly refreshToken: string; readonly row: store.NewRefreshToken } {
     const { clock, random } = this.#deps;
-    const token = newSecret(random);
+    const refreshToken = newSecret(random);
     const family = uuidV7(clock.nowMs(), random(10));
-    await this.#insert(tx, token, { family, playerId, device });
-    return token;
+    return { refreshToken, row: this.#row(refreshToken, { family, playerId, device }) };
   }
 
   /** What the client gets. @param leftMs how long the refresh token is valid still */
@@ -148,9 +157,10 @@ export class LogIns {
         return { outcome, player, expiresMs: row.successor_expires_at?.getTime() ?? nowMs };
       }
       const of = { family: row.family, playerId: row.player_id, device: row.device };
-      const expiresMs = await this.#insert(tx, successor, of);
-      await store.markRefreshUsed(tx, hashOf(token), hashOf(successor), new Date(nowMs));
-      return { outcome, player, expiresMs };
+      const next = this.#row(successor, of);
+      await store.insertRefreshToken(tx, next);
+      await store.markRefreshUsed(tx, hashOf(token), next.hash, new Date(nowMs));
+      return { outcome, player, expiresMs: next.expiresAt.getTime() };
     });
   }
 
@@ -162,20 +172,13 @@ export class LogIns {
     return row && { ...row, player };
   }
 
-  async #insert(
-    tx: Tx,
+  #row(
     token: string,
     of: { readonly family: string; readonly playerId: PlayerId; readonly device: string },
-  ): Promise<number> {
+  ): store.NewRefreshToken {
     const nowMs = this.#deps.clock.nowMs();
-    const expiresMs = nowMs + this.#deps.refreshTtlMs;
-    await store.insertRefreshToken(tx, {
-      hash: hashOf(token),
-      ...of,
-      createdAt: new Date(nowMs),
-      expiresAt: new Date(expiresMs),
-    });
-    return expiresMs;
+    const expiresAt = new Date(nowMs + this.#deps.refreshTtlMs);
+    return { hash: hashOf(token), ...of, createdAt: new Date(nowMs), expiresAt };
   }
 }
 

@@ -19,6 +19,7 @@ import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
 import { databaseFailure, leavesConnectionBroken } from "./failures.ts";
 import { type Migration, migrate } from "./migrate.ts";
+import { Statements } from "./statements.ts";
 
 const WAITING_MAX = 512;
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -59,6 +60,7 @@ export class Database implements Sql, Part {
   readonly name = "database";
   readonly #options: DatabaseOptions;
   readonly #pool: pg.Pool;
+  readonly #statements = new Statements();
   readonly #failures: Counter<"kind">;
   #migrated = false;
 
@@ -144,12 +146,14 @@ export class Database implements Sql, Part {
     text: string,
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
-    return this.#withClient(async (client) => (await client.query<Row>(text, [...values])).rows);
+    return this.#withClient(
+      async (client) => (await client.query<Row>(this.#statements.query(text, values))).rows,
+    );
   }
 
   run(text: string, values: readonly unknown[] = []): Promise<number> {
     return this.#withClient(
-      async (client) => (await client.query(text, [...values])).rowCount ?? 0,
+      async (client) => (await client.query(this.#statements.query(text, values))).rowCount ?? 0,
     );
   }
 
@@ -158,7 +162,7 @@ export class Database implements Sql, Part {
     return this.#withClient(async (client, markBroken) => {
       await client.query("begin");
       try {
-        const result = await work(transactionOn(client));
+        const result = await work(transactionOn(client, this.#statements));
         await client.query("commit");
         return result;
       } catch (error) {
@@ -216,12 +220,13 @@ export class Database implements Sql, Part {
   }
 }
 
-function transactionOn(client: pg.PoolClient): Tx {
+function transactionOn(client: pg.PoolClient, statements: Statements): Tx {
   return {
     inTransaction: true,
     rows: async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) =>
-      (await client.query<Row>(text, [...values])).rows,
-    run: async (text, values = []) => (await client.query(text, [...values])).rowCount ?? 0,
+      (await client.query<Row>(statements.query(text, values))).rows,
+    run: async (text, values = []) =>
+      (await client.query(statements.query(text, values))).rowCount ?? 0,
   };
 }
 

@@ -15,7 +15,7 @@ import { CallGate } from "./call-gate.ts";
 
 const core = await startTestCore({ TOKEN_CALLS_UNDER_WAY_MAX: "1", RETURNS_UNDER_WAY_MAX: "1" });
 const region = await startTestRegion({ core, name: "beijing" });
-await region.heartbeat();
+await region.beat();
 const owner = new pg.Client({ connectionString: core.databaseUrl });
 await owner.connect();
 after(async () => {

@@ -16,7 +16,7 @@ interface Operation {
 
 const core = await startTestCore();
 const region = await startTestRegion({ core, name: "beijing" });
-await region.heartbeat();
+await region.beat();
 after(async () => {
   await region.stop();
   await core.stop();

@@ -15,7 +15,7 @@ const core = await startTestCore({
   GUESTS_PER_PREFIX_PER_SECOND: "0.1",
 });
 const region = await startTestRegion({ core, name: "beijing" });
-before(() => region.heartbeat());
+before(() => region.beat());
 after(async () => {
   await region.stop();
   await core.stop();

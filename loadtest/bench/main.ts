@@ -6,11 +6,20 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { idleBenchmark } from "./idle/idle.ts";
+import { joinBenchmark } from "./join/join.ts";
 import { logInTargets } from "./log-in-targets.ts";
+import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
 import { ticketBenchmark } from "./ticket.ts";
 
-const benchmarks: readonly Benchmark[] = [ticketBenchmark, stuffingBenchmark];
+const benchmarks: readonly Benchmark[] = [
+  ticketBenchmark,
+  stuffingBenchmark,
+  joinBenchmark,
+  idleBenchmark,
+  roomsBenchmark,
+];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 

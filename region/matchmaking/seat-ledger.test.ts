@@ -87,3 +87,22 @@ test("a dropped player's seat that no room holds is freed, after a grace", () =>
   ledger.retain(() => false, 10 * DROP_GRACE_MS);
   assert.deepEqual(ledger.counts(0), { connected: 2, reserved: 0 });
 });
+
+test("a room's end frees its seats alone, and a seat that moved is its new room's", () => {
+  const ledger = new SeatLedger(3);
+  const other = RoomId.parse("other");
+  ledger.arrived(a, roomId);
+  ledger.arrived(a, other);
+  ledger.arrived(b, roomId);
+  assert.deepEqual(
+    ledger.rivals(c, roomId).map(({ sessionId }) => sessionId),
+    [b.sessionId],
+  );
+  ledger.roomEnded(roomId);
+  assert.equal(ledger.get(b.sessionId), undefined);
+  assert.deepEqual(
+    ledger.rivals(c, other).map(({ sessionId }) => sessionId),
+    [a.sessionId],
+  );
+  assert.deepEqual(ledger.counts(0), { connected: 1, reserved: 0 });
+});

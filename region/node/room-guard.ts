@@ -62,7 +62,7 @@ function guardReconnection(prototype: Room): void {
     if (client instanceof RoomClient && client.resumed) {
       // Colyseus keeps no seat for a client that never acknowledged its join. One that came back and
       // dropped again before that had joined long ago: what waits to be sent to it is of no use.
-      delete client._enqueuedMessages;
+      client.forgetWaiting();
     }
     const kept = allowReconnection.call(this, client, seconds);
     kept.catch(() => {

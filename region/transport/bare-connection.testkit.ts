@@ -37,6 +37,7 @@ export class BareConnections {
       limits,
       metrics: this.#metrics,
       log,
+      about: { roomId, sessionId },
     });
     socket.ended = (code) => connection.closed(code);
     const client = new RoomClient({

@@ -8,6 +8,7 @@
  * A close of ours waits until what was sent before has left, for `LINGER_MS` at most, and is then
  * cut: a peer that does not read can't keep memory. Meanwhile the connection is deaf and mute.
  */
+import { Protocol } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { describeKind, type ErrorKind } from "../../shared/errors.ts";
@@ -23,6 +24,7 @@ export const LINGER_MS = 2_000;
 const NORMAL_CLOSURE = 1000;
 /** A close reason has at most 123 bytes. */
 const REASON_LENGTH_MAX = 40;
+const ACKNOWLEDGEMENT = Buffer.of(Protocol.JOIN_ROOM);
 
 /** As in the browser's WebSocket; Colyseus compares with it. */
 export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
@@ -40,6 +42,8 @@ export interface ConnectionOptions<UserData> {
   readonly limits: ConnectionLimits;
   readonly metrics: TransportMetrics;
   readonly log: Logger;
+  /** Whose it is, for the log: a logger of its own would be half a kilobyte of each player's memory. */
+  readonly about: { readonly roomId: string; readonly sessionId: string };
 }
 
 export class Connection<UserData = unknown> extends Listeners {
@@ -52,6 +56,7 @@ export class Connection<UserData = unknown> extends Listeners {
   readonly #limits: ConnectionLimits;
   readonly #metrics: TransportMetrics;
   readonly #log: Logger;
+  readonly #about: ConnectionOptions<UserData>["about"];
   readonly #bucket: TokenBucket;
   #socket: UwsSocket<UserData> | undefined;
   #readyState: ReadyState = ReadyState.OPEN;
@@ -66,6 +71,7 @@ export class Connection<UserData = unknown> extends Listeners {
     this.#limits = options.limits;
     this.#metrics = options.metrics;
     this.#log = options.log;
+    this.#about = options.about;
     this.#bucket = new TokenBucket(
       options.limits.messagesPerSecondMax,
       options.clock.monotonicMs(),
@@ -121,6 +127,14 @@ export class Connection<UserData = unknown> extends Listeners {
     else this.refuse("invalid_message");
   }
 
+  /**
+   * In the client's stead: the room sends the state now. The client's own acknowledgement, if one
+   * follows, changes nothing.
+   */
+  acknowledge(): void {
+    if (this.#readyState === ReadyState.OPEN) this.#deliver(ACKNOWLEDGEMENT);
+  }
+
   /** From the transport: some of what waited has left. */
   drained(): void {
     if (this.#goodbye && this.#socket?.getBufferedAmount() === 0) this.#sayGoodbye();
@@ -142,7 +156,7 @@ export class Connection<UserData = unknown> extends Listeners {
     } catch (err) {
       // Game code's own failures are caught in the room; what arrives here is a frame that Colyseus
       // could not decode.
-      this.#log.debug({ err }, "a frame could not be decoded");
+      this.#log.debug({ err, ...this.#about }, "a frame could not be decoded");
       this.refuse("invalid_message");
     }
   }
@@ -165,7 +179,7 @@ export class Connection<UserData = unknown> extends Listeners {
       this.emit("close", code, this.#own);
     } catch (err) {
       this.#log.error(
-        { err, runbook: "region-game-code" },
+        { err, ...this.#about, runbook: "region-game-code" },
         "a room failed at a connection's close",
       );
     }
@@ -175,7 +189,7 @@ export class Connection<UserData = unknown> extends Listeners {
   readonly #own = (promise: PromiseLike<unknown>): void => {
     promise.then(undefined, (err: unknown) => {
       this.#log.error(
-        { err, runbook: "region-game-code" },
+        { err, ...this.#about, runbook: "region-game-code" },
         "a room failed while handling a connection",
       );
     });

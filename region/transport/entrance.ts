@@ -46,6 +46,7 @@ export interface Entry {
   readonly resuming: boolean;
   readonly reconnectionToken: string | undefined;
   readonly skipHandshake: boolean;
+  readonly acknowledged: boolean;
   readonly context: AuthContext;
 }
 
@@ -112,6 +113,7 @@ export class Entrance {
       // The core may have ended the session while its player came in.
       const ended = sessions.evicted(sessionId);
       if (ended) connection.refuse(ended);
+      if (entry.acknowledged) connection.acknowledge();
       upkeep.entered(connection, client);
     } catch (err) {
       const current = this.#current.get(sessionId);

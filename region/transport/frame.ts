@@ -16,8 +16,8 @@ const ROOM_DATA = 13;
 const ROOM_DATA_BYTES = 17;
 const ROOM_REQUEST = 21;
 /** Colyseus keeps the handler of all other names, and those of bytes, among the named ones. */
-const OTHER_NAMES = Buffer.from("*");
-const BYTES_PREFIX = Buffer.from("_$b");
+const OTHER_NAMES = [..."*"].map((sign) => sign.charCodeAt(0));
+const BYTES_PREFIX = [..."_$b"].map((sign) => sign.charCodeAt(0));
 
 /** The frame, or undefined when it is a message of a form that no client sends. */
 export function frameOf(data: ArrayBuffer): Buffer | undefined {
@@ -44,12 +44,24 @@ function textEnd(frame: Buffer, at: number): number | undefined {
   if (textAt > frame.length) return undefined;
   const length = short ? marker & 0x1f : frame.readUIntLE(at + 1, lengthBytes);
   const end = textAt + length;
-  return end <= frame.length && isName(frame.subarray(textAt, end)) ? end : undefined;
+  return end <= frame.length && isName(frame, textAt, end) ? end : undefined;
 }
 
 /** Text, and no name by which a client would call a handler that was meant for something else. */
-function isName(name: Buffer): boolean {
-  return isUtf8(name) && !name.equals(OTHER_NAMES) && !name.subarray(0, 3).equals(BYTES_PREFIX);
+function isName(frame: Buffer, at: number, end: number): boolean {
+  if (end - at === OTHER_NAMES.length && holds(frame, at, OTHER_NAMES)) return false;
+  if (end - at >= BYTES_PREFIX.length && holds(frame, at, BYTES_PREFIX)) return false;
+  return isAscii(frame, at, end) || isUtf8(frame.subarray(at, end));
+}
+
+function holds(frame: Buffer, at: number, bytes: readonly number[]): boolean {
+  return bytes.every((byte, index) => frame[at + index] === byte);
+}
+
+/** Nearly all names are, and a loop over a few bytes is cheaper than a view of them. */
+function isAscii(frame: Buffer, at: number, end: number): boolean {
+  for (let index = at; index < end; index += 1) if ((frame[index] ?? 0) >= 0x80) return false;
+  return true;
 }
 
 /** Where a number of the schema's encoding ends: one byte, or a marker and up to eight. */

@@ -3,6 +3,10 @@
  *
  * Its reconnection token is the one in the player's ticket, minted by the core, for the session's
  * whole life. Colyseus assigns a random one at each join; that assignment is ignored.
+ *
+ * What waits for the join to be acknowledged is no field, because Colyseus deletes it then, and V8 makes
+ * an object that lost a field a slow one for good: each access in each message and patch a look-up by
+ * hash.
  */
 import type { EventEmitter } from "node:events";
 import {
@@ -35,12 +39,12 @@ export class RoomClient implements Client, ClientPrivate {
   readonly sessionId: string;
   readonly resumed: boolean;
   state: ClientState = ClientState.JOINING;
-  /** Held back until the client has acknowledged the join; Colyseus deletes it then. */
-  _enqueuedMessages?: unknown[] = [];
   _joinedAt = 0;
 
   readonly #reconnectionToken: string;
   readonly #waitingBytesMax: number;
+  /** Held back until the client has acknowledged the join; undefined from then on. */
+  #waiting: unknown[] | undefined = [];
   #waitingBytes = 0;
   #connection: Connection;
 
@@ -50,6 +54,18 @@ export class RoomClient implements Client, ClientPrivate {
     this.#reconnectionToken = options.reconnectionToken;
     this.#waitingBytesMax = options.waitingBytesMax;
     this.#connection = options.connection;
+  }
+
+  /** Where Colyseus puts what waits; it sends all of it as soon as the state is `JOINED`. */
+  get _enqueuedMessages(): unknown[] {
+    if (this.state === ClientState.JOINED) queueMicrotask(() => this.forgetWaiting());
+    // Undefined later on, which the interface means by an optional field.
+    return this.#waiting as unknown[];
+  }
+
+  /** Nothing waits any more: the join was acknowledged, or what waited is of no use. */
+  forgetWaiting(): void {
+    this.#waiting = undefined;
   }
 
   get ref(): EventEmitter {
@@ -87,7 +103,7 @@ export class RoomClient implements Client, ClientPrivate {
 
   /** Sends, or keeps for later while the join is not acknowledged: a client may never do that. */
   enqueueRaw(data: Uint8Array, options?: ISendOptions): void {
-    if (this._enqueuedMessages && !this.#mayWait(data)) return;
+    if (this.#waiting && !this.#mayWait(data)) return;
     enqueueClientRaw(this, data, options);
   }
 
@@ -113,7 +129,7 @@ export class RoomClient implements Client, ClientPrivate {
     if (this.readyState !== ReadyState.OPEN) return false;
     if (this.#waitingBytes > this.#waitingBytesMax) {
       this.#connection.refuse("resync");
-      this._enqueuedMessages = [];
+      this.#waiting = [];
       return false;
     }
     this.#waitingBytes += data.byteLength + MESSAGE_OVERHEAD_BYTES;

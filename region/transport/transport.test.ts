@@ -1,7 +1,7 @@
 /** The stock SDK against our transport, with plain Colyseus rooms. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Room } from "@colyseus/core";
+import { Protocol, Room } from "@colyseus/core";
 import { schema, t } from "@colyseus/schema";
 import { TestNode } from "./test-node.ts";
 import { until } from "./test-tickets.ts";
@@ -41,4 +41,20 @@ test("two stock clients see each other's state in a plain room", async () => {
   await one.leave();
   await until(() => two.state.names !== undefined && node.ledger.counts(0).connected === 1);
   await two.leave();
+});
+
+test("a client that acknowledges its join beforehand is sent the state once, right after the join", async () => {
+  const codes: (number | undefined)[] = [];
+  const { url } = await node.seat("plain");
+  const socket = new WebSocket(`${url}&acknowledged=1`);
+  socket.binaryType = "arraybuffer";
+  socket.addEventListener("message", ({ data }) => codes.push(new Uint8Array(data)[0]));
+  await until(() => codes.length === 2, "the join and the state");
+  assert.deepEqual([...codes], [Protocol.JOIN_ROOM, Protocol.ROOM_STATE]);
+  // As a stock client's room does; the pong behind it shows that it was read.
+  socket.send(Uint8Array.of(Protocol.JOIN_ROOM));
+  socket.send(Uint8Array.of(Protocol.PING));
+  await until(() => codes.includes(Protocol.PING), "the pong");
+  assert.equal(codes.filter((code) => code === Protocol.ROOM_STATE).length, 1);
+  socket.close();
 });

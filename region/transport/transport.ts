@@ -12,7 +12,7 @@ import { type AuthContext, type Room, Transport } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { describeKind, type ErrorKind, MeridianError } from "../../shared/errors.ts";
-import type { RoomId } from "../../shared/ids.ts";
+import type { RoomId, SessionId } from "../../shared/ids.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
 import { holdsSession } from "../node/room-internals.ts";
@@ -67,8 +67,9 @@ export interface TransportOptions {
 
 /** What uWebSockets.js keeps with each socket. */
 interface SocketData {
-  readonly entry: Entry | Refusal;
-  connection?: Connection<SocketData>;
+  /** From the upgrade until the socket is open; a player's is not kept: it is a kilobyte. */
+  entry: Entry | Refusal | undefined;
+  player?: { readonly connection: Connection<SocketData>; readonly sessionId: SessionId };
 }
 
 interface Refusal {
@@ -135,9 +136,9 @@ export class UwsTransport extends Transport {
       upgrade: (res, req, context) => this.#upgrade(res, req, context),
       open: (socket) => this.#open(socket),
       message: (socket, data, isBinary) => {
-        socket.getUserData().connection?.received(data, isBinary);
+        socket.getUserData().player?.connection.received(data, isBinary);
       },
-      drain: (socket) => socket.getUserData().connection?.drained(),
+      drain: (socket) => socket.getUserData().player?.connection.drained(),
       close: (socket, code) => this.#socketClosed(socket.getUserData(), code),
     });
     refuseOtherRequests(app);
@@ -205,14 +206,15 @@ export class UwsTransport extends Transport {
     const admission = border.admit(request);
     if (!admission.admitted) return { refused: admission.kind };
     const { claims, resuming } = admission;
-    const { reconnectionToken, skipHandshake } = request;
+    const { reconnectionToken, skipHandshake, acknowledged } = request;
     const ended = sessions.evicted(claims.sessionId);
     if (ended) return { refused: ended };
     const room = findRoom(claims.roomId);
     if (!room?.hasReservedSeat(claims.sessionId, reconnectionToken)) {
       return { refused: this.#missing(room, claims, resuming) };
     }
-    return { room, claims, resuming, reconnectionToken, skipHandshake, context };
+    const wishes = { skipHandshake, acknowledged };
+    return { room, claims, resuming, reconnectionToken, ...wishes, context };
   }
 
   #beaconOpened(): boolean {
@@ -228,23 +230,26 @@ export class UwsTransport extends Transport {
 
   #open(socket: UwsSocket<SocketData>): void {
     const data = socket.getUserData();
-    if ("refused" in data.entry) {
-      const kind = data.entry.refused;
-      socket.end(describeKind(kind).closeCode, kind);
+    const { entry } = data;
+    data.entry = undefined;
+    if (!entry) return;
+    if ("refused" in entry) {
+      socket.end(describeKind(entry.refused).closeCode, entry.refused);
       return;
     }
     const { clock, limits, log } = this.#options;
-    const { roomId, sessionId } = data.entry.claims;
+    const { roomId, sessionId } = entry.claims;
     const connection = new Connection<SocketData>({
       socket,
       clock,
       limits,
       metrics: this.#metrics,
-      log: log.child({ roomId, sessionId }),
+      log,
+      about: { roomId, sessionId },
     });
-    data.connection = connection;
+    data.player = { connection, sessionId };
     // A failure inside is answered to the player there; nobody waits for this promise.
-    void this.#entrance.enter(connection, data.entry);
+    void this.#entrance.enter(connection, entry);
   }
 
   /**
@@ -258,10 +263,9 @@ export class UwsTransport extends Transport {
     return inBetween ? "resync" : "reconnect_expired";
   }
 
-  #socketClosed({ connection, entry }: SocketData, code: number): void {
-    if ("refused" in entry) return;
-    const { sessionId } = entry.claims;
-    this.#sockets.playerClosed(sessionId);
-    if (connection) this.#entrance.closed(connection, sessionId, code);
+  #socketClosed({ player }: SocketData, code: number): void {
+    if (!player) return;
+    this.#sockets.playerClosed(player.sessionId);
+    this.#entrance.closed(player.connection, player.sessionId, code);
   }
 }

@@ -15,12 +15,14 @@ const UpgradeRequest = z.object({
   reconnectionToken: ReconnectionToken.optional(),
   /** The client knows the state's schema already. */
   skipHandshake: z.boolean(),
+  /** The client is ready for the state right after the join: one exchange less to wait for. */
+  acknowledged: z.boolean(),
 });
 export type UpgradeRequest = z.infer<typeof UpgradeRequest>;
 
 /**
- * `/t/<ticket>/<processId>/<roomId>` and `sessionId=…[&reconnectionToken=…][&skipHandshake=…]`;
- * undefined when it has another form. Other parameters are ignored.
+ * `/t/<ticket>/<processId>/<roomId>` and `sessionId=…[&reconnectionToken=…][&skipHandshake=…]
+ * [&acknowledged=…]`; undefined when it has another form. Other parameters are ignored.
  */
 export function parseUpgrade(path: string, query: string): UpgradeRequest | undefined {
   const parts = PATH.exec(path);
@@ -34,6 +36,7 @@ export function parseUpgrade(path: string, query: string): UpgradeRequest | unde
     sessionId: parameters.get("sessionId"),
     reconnectionToken: parameters.get("reconnectionToken") ?? undefined,
     skipHandshake: parameters.has("skipHandshake"),
+    acknowledged: parameters.has("acknowledged"),
   });
   return request.success ? request.data : undefined;
 }

@@ -71,6 +71,8 @@ export class SessionRoom<State> extends Room<unknown, State> {
 
   #urlOf({ publicAddress, processId }: SeatReservation, scheme: string): string {
     const query = new URLSearchParams({ sessionId: this.sessionId });
+    // Whatever may come is listened to already, so the room need not be told so first.
+    query.set("acknowledged", "1");
     const token = this.reconnectionToken?.split(":")[1];
     if (token) query.set("reconnectionToken", token);
     // A client that has the state already knows its schema.

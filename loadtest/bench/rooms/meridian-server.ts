@@ -1,0 +1,99 @@
+/**
+ * Meridian: a whole region node as it runs in production, with its transport, its limits and guards,
+ * and its private link to a core; the core is in the benchmark's own process. Only Redis is left out,
+ * which rooms don't use.
+ */
+import { LocalDriver, LocalPresence } from "@colyseus/core";
+import { z } from "zod";
+import { regionSettings } from "../../../region/config.ts";
+import { TEST_REGION } from "../../../region/link/test-core.ts";
+import { RegionNode } from "../../../region/node/node.ts";
+import { GameRoom } from "../../../region/rooms/game-room.ts";
+import { handler } from "../../../region/rooms/message-handler.ts";
+import type { Player } from "../../../region/rooms/player.ts";
+import { systemClock } from "../../../shared/clock.ts";
+import { readConfig } from "../../../shared/config.ts";
+import { NodeId } from "../../../shared/ids.ts";
+import { startAll } from "../../../shared/lifecycle.ts";
+import type { LinkCredentials } from "../../../shared/link/credentials.ts";
+import { LinkIdentity } from "../../../shared/link/identity.ts";
+import { createLog } from "../../../shared/log.ts";
+import { createMetrics } from "../../../shared/metrics.ts";
+import { answerParent } from "./answer-parent.ts";
+import { enter, FieldState, GAME, leave, PLAYERS, ROOM_SEATS, steer, tick } from "./game.ts";
+import { ownAccount, TickWatch } from "./server-child.ts";
+
+export interface NodeStart {
+  readonly coreAddress: string;
+  readonly credentials: LinkCredentials;
+}
+
+/** `host:port` of both. */
+export interface NodeAddresses {
+  readonly players: string;
+  readonly link: string;
+}
+
+const MoveMessage = z.object({
+  input: z.int().positive().max(0xffff_ffff),
+  facing: z.number(),
+});
+
+class FieldRoom extends GameRoom<FieldState> {
+  static override State = FieldState;
+  override maxClients = ROOM_SEATS;
+
+  override messages = {
+    move: handler(MoveMessage, ({ sessionId }, move) => steer(this.state, sessionId, move)),
+  };
+
+  readonly #watch = new TickWatch();
+
+  override onEnter({ sessionId }: Player): void {
+    enter(this.state, sessionId);
+  }
+
+  override onExit({ sessionId }: Player): void {
+    leave(this.state, sessionId);
+  }
+
+  override onTick(dtMs: number): void {
+    this.#watch.began();
+    tick(this.state, dtMs);
+  }
+}
+
+async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddresses> {
+  // Each time it was frozen it has lost its lease, and says so.
+  const log = createLog("region", "fatal");
+  const identity = new LinkIdentity(credentials);
+  const node = new RegionNode({
+    config: readConfig(regionSettings, {
+      REGION_ID: TEST_REGION,
+      REGION_CAPACITY: String(PLAYERS),
+      CORE_LINK_ADDRESS: coreAddress,
+      // Held in memory, and no Redis: see above.
+      LINK_CA_FILE: "-",
+      LINK_CERT_FILE: "-",
+      LINK_KEY_FILE: "-",
+      REDIS_URL: "-",
+    }),
+    nodeId: NodeId.parse(`${TEST_REGION}-1`),
+    games: new Map([[GAME, FieldRoom]]),
+    redis: { state: "up", stop() {} },
+    sharing: { presence: new LocalPresence(), driver: new LocalDriver() },
+    identity,
+    readIdentity: () => identity.current,
+    onSuperseded(error) {
+      throw error;
+    },
+    clock: systemClock,
+    random: Math.random,
+    log,
+    metrics: createMetrics({ region: TEST_REGION }),
+  });
+  await startAll(node.parts(), log);
+  return node.addresses();
+}
+
+answerParent({ start, ...ownAccount });
