@@ -1,7 +1,7 @@
 /** What nodes of one region share of their rooms, in a real Redis under the ACL of a region. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { type IRoomCache, Room } from "@colyseus/core";
+import { type IRoomCache, type Presence, Room } from "@colyseus/core";
 import { Redis } from "ioredis";
 import { systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
@@ -12,7 +12,7 @@ import { colyseusProcessId } from "../node/colyseus.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { aliveKey, sharedPrefix } from "./keys.ts";
 import { RegionDriver } from "./region-driver.ts";
-import { RegionPresence } from "./region-presence.ts";
+import { createRegionPresence } from "./region-presence.ts";
 import { RegionRedis } from "./region-redis.ts";
 import { TestRedis } from "./test-redis.ts";
 
@@ -21,7 +21,7 @@ const PREFIX = sharedPrefix(regionId);
 
 interface Member {
   readonly redis: RegionRedis;
-  readonly presence: RegionPresence;
+  readonly presence: Presence;
   readonly driver: RegionDriver;
   readonly metrics: Metrics;
 }
@@ -52,7 +52,7 @@ async function member(processId: string | (() => string)): Promise<Member> {
   const log = createLog("region", "silent");
   const redis = new RegionRedis({ url: server.url, regionId, clock: systemClock, log, metrics });
   await redis.start();
-  const presence = new RegionPresence(redis, regionId);
+  const presence = createRegionPresence({ redis, regionId, log, metrics });
   const driver = new RegionDriver({
     connection: redis.shared,
     processId: typeof processId === "string" ? () => processId : processId,
