@@ -124,6 +124,17 @@ test("after Redis was lost with everything the owner's list is there again", asy
   await until("the list's return", async () => idsOf(await two.driver.query({})).includes(A));
 });
 
+test("a room that ended while its node had no connection leaves the list after all", async () => {
+  const [one, two] = [await member("one"), await member("two")];
+  await Promise.all([one.driver.boot(), two.driver.boot()]);
+  await one.driver.insert(room(A, "one"));
+  await until("the listing", async () => (await two.driver.query({})).length === 1);
+  one.redis.shared.redis.disconnect(true);
+  one.driver.remove(A);
+  assert.deepEqual(idsOf(await two.driver.query({})), [A]);
+  await until("the removal", async () => (await two.driver.query({})).length === 0);
+});
+
 test("an entry that is no listing hides nobody else's", async () => {
   const one = await member("one");
   await one.driver.boot();
