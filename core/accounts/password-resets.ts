@@ -1,8 +1,8 @@
 /**
  * A forgotten password: a link by mail, good once and for a short time, lets its reader set a new one.
  *
- * Asking answers the same and takes the same statement whether there is such an account; the mail
- * goes out behind the answer. Only hashes of tokens are stored. Use of one ends all of the account's, and
+ * Asking answers the same, at once, whether there is such an account: the look-up, the note and the mail
+ * come behind the answer, because a note takes longer than none. Only hashes of tokens are stored. Use of one ends all of the account's, and
  * every log-in: whoever had the old password is out.
  */
 import type { Clock } from "../../shared/clock.ts";
@@ -13,7 +13,7 @@ import type { Database } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
 import type { EmailAccounts } from "./email-accounts.ts";
-import type { Mails } from "./mail-hook.ts";
+import type { Mail, Mails } from "./mail-hook.ts";
 import { hashOf, newSecret } from "./opaque-token.ts";
 import type { From } from "./password-checks.ts";
 import type { Passwords } from "./passwords.ts";
@@ -50,29 +50,35 @@ export class PasswordResets {
   }
 
   /** @throws {MeridianError} `too_many_requests`, never because of the address */
-  async request(email: string, address: string): Promise<void> {
-    const { database, clock, random, mails, ttlMs, pageUrl } = this.#deps;
-    if (!this.#limit.take(email, address, clock.monotonicMs())) {
+  request(email: string, address: string): void {
+    const { clock, mails } = this.#deps;
+    if (this.#limit.take(email, address, clock.monotonicMs())) {
+      mails.post("password_reset", () => this.#mailTo(email));
+    } else {
       this.#asked.inc({ outcome: "mailed_lately" });
-      return;
     }
+  }
+
+  /** None to an address that has no account. */
+  async #mailTo(email: string): Promise<Mail | undefined> {
+    const { database, clock, random, ttlMs, pageUrl } = this.#deps;
     const token = newSecret(random);
     const expiresAt = new Date(clock.nowMs() + ttlMs);
     const reset = { address: email, tokenHash: hashOf(token), expiresAt };
     const account = await store.insertReset(database, reset);
     this.#asked.inc({ outcome: account ? "mailed" : "unknown_address" });
-    if (!account) return;
+    if (!account) return undefined;
     const link = new URL(pageUrl);
     // Browsers keep a fragment to themselves: it reaches no server's log and no other site.
     link.hash = new URLSearchParams({ reset: token }).toString();
-    mails.post({
+    return {
       kind: "password_reset",
       to: email,
       name: account.name,
       link: link.href,
       token,
       expiresAt: expiresAt.toISOString(),
-    });
+    };
   }
 
   /** @throws {MeridianError} `reset_invalid` when the token is unknown, used or expired; `banned` */
@@ -85,10 +91,10 @@ export class PasswordResets {
     if (playerId === undefined) throw this.#invalid();
     const next = await passwords.hash(password);
     const begun = await database.transaction(async (tx) => {
-      const begun = await emails.resetPassword(tx, playerId, next, from);
+      const player = await emails.hold(tx, playerId);
       // Again, now that the player's row is held: another use of it may have come first.
       if ((await store.selectReset(tx, hash, now)) !== playerId) throw this.#invalid();
-      await store.deleteResets(tx, playerId);
+      const begun = await emails.resetPassword(tx, player, next, from);
       await evictions.order(tx, playerId, "logged_out");
       return begun;
     });
