@@ -237,22 +237,23 @@ export const coreSettings = {
   },
   GUEST_LOG_INS_PER_PREFIX_PER_SECOND: {
     schema: rate,
-    description: "Log-ins of known guests a second from one address prefix.",
+    description:
+      "Log-ins of known guests and with studios' tokens a second from one address prefix.",
     default: "50",
   },
   GUEST_LOG_INS_PER_PREFIX_BURST: {
     schema: limit,
-    description: "Log-ins of known guests at once from one address prefix.",
+    description: "The same at once.",
     default: "1000",
   },
   GUEST_LOG_INS_PER_SECOND: {
     schema: rate,
-    description: "Log-ins of known guests a second from everywhere.",
+    description: "Log-ins of known guests and with studios' tokens a second from everywhere.",
     default: "500",
   },
   GUEST_LOG_INS_BURST: {
     schema: limit,
-    description: "Log-ins of known guests at once from everywhere.",
+    description: "The same at once.",
     default: "5000",
   },
   MAIL_HOOK_URL: {
