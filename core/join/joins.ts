@@ -157,7 +157,7 @@ export class Joins {
   }
 
   /**
-   * For a player whose room was lost before arrival: past the gate and the rate of joins, in whichever
+   * For a player whose room was lost before arrival: past the gate and the rate of joins (with one of its own), in whichever
    * region has a place, even if another room or region was asked for.
    */
   async #seatElsewhere(
@@ -174,7 +174,7 @@ export class Joins {
       ...(roundTripsMs && { roundTripsMs }),
     };
     const candidates = await finder.candidates(join, caller.address);
-    return await players.alone(playerId, () => this.#seat(join, candidates, { playerId, caller }));
+    return await players.owed(playerId, () => this.#seat(join, candidates, { playerId, caller }));
   }
 
   /** @throws {MeridianError} `update_required`; `unauthorized` for a token that is not ours */
