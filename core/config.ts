@@ -207,7 +207,8 @@ export const coreSettings = {
   },
   JOINS_PER_PLAYER_PER_SECOND: {
     schema: rate,
-    description: "Joins a second of one player. Renewals and reconnections don't count; seats for lost ones apart.",
+    description:
+      "Joins a second of one player. Renewals and reconnections don't count; seats for lost ones apart.",
     default: "0.5",
   },
   JOINS_PER_PLAYER_BURST: {
