@@ -58,7 +58,7 @@ export class EmailAccounts {
   ): Promise<EmailLogInAnswer> {
     const { database, accounts, checks, passwords } = this.#deps;
     const begun = await checks.free(email, from.address, async () => {
-      const hash = await passwords.hash(password);
+      const hash = await passwords.hash(password, "usual");
       return await database.transaction(async (tx) => {
         const player = await accounts.create(tx, name);
         await this.#insert(tx, player.id, email, hash);
@@ -73,7 +73,7 @@ export class EmailAccounts {
     const { database, checks, passwords } = this.#deps;
     const row = await checks.prove(email, password, from);
     const former = row.password_hash;
-    const next = passwords.outdated(former) ? await passwords.hash(password) : undefined;
+    const next = passwords.outdated(former) ? await passwords.hash(password, "urgent") : undefined;
     const begun = await database.transaction(async (tx) => {
       const player = await this.hold(tx, row.player_id);
       if ((await store.selectPasswordHash(tx, player.id)) !== former) throw wrongPassword();
@@ -91,7 +91,7 @@ export class EmailAccounts {
   ): Promise<LinkEmailAnswer> {
     const { database, accounts, checks, devices, passwords, clock, logIns, prefixes } = this.#deps;
     await checks.free(email, address, async () => {
-      const hash = await passwords.hash(password);
+      const hash = await passwords.hash(password, "usual");
       await database.transaction(async (tx) => {
         const player = await this.hold(tx, playerId);
         await this.#insert(tx, player.id, email, hash);
@@ -114,7 +114,7 @@ export class EmailAccounts {
   ): Promise<EmailLogInAnswer> {
     const { database, checks, passwords } = this.#deps;
     const row = await checks.proveOf(playerId, change.password, from.address);
-    const next = await passwords.hash(change.newPassword);
+    const next = await passwords.hash(change.newPassword, "urgent");
     const begun = await database.transaction(async (tx) => {
       const player = await this.hold(tx, playerId);
       const refreshToken = await this.#replace(tx, row, next, from);

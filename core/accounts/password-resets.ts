@@ -89,7 +89,7 @@ export class PasswordResets {
     // Before the hashing, which is what an unknown token would cost.
     const playerId = await store.selectReset(database, hash, now);
     if (playerId === undefined) throw this.#invalid();
-    const next = await passwords.hash(password);
+    const next = await passwords.hash(password, "urgent");
     const begun = await database.transaction(async (tx) => {
       const player = await emails.hold(tx, playerId);
       // Again, now that the player's row is held: another use of it may have come first.
