@@ -57,6 +57,7 @@ class Named extends Room {
 let server: TestRedis;
 let redis: RegionRedis;
 let observer: Redis;
+let driver: RegionDriver;
 let node: TestNode;
 
 before(async () => {
@@ -66,7 +67,7 @@ before(async () => {
   redis = new RegionRedis({ url: server.url, regionId, clock: systemClock, log, metrics });
   await redis.start();
   const presence = createRegionPresence({ redis, regionId, log, metrics });
-  const driver = new RegionDriver({
+  driver = new RegionDriver({
     connection: redis.shared,
     processId: colyseusProcessId,
     clock: systemClock,
@@ -80,6 +81,7 @@ before(async () => {
 after(async () => {
   observer.disconnect();
   await node.stop();
+  await driver.shutdown();
   redis.stop();
   await server.stop();
 });
