@@ -141,8 +141,10 @@ class RegionPresence extends RedisPresence {
     for (const listener of this.subscriptions.listeners(channel)) {
       const hear = async () => listener(message);
       hear().catch((err: unknown) => {
-        const about = { err, topic, runbook: "region-game-code" };
-        this.#log.error(about, "a listener of presence failed");
+        this.#log.error(
+          { err, topic, runbook: "region-game-code" },
+          "a listener of presence failed",
+        );
       });
     }
   };
