@@ -115,7 +115,8 @@ function addResetRoutes(server: HttpServer, { resets, tokenGate }: EmailRouteDep
       },
     },
     async (request) => {
-      resets.request(request.body.email, request.ip);
+      const { email, deviceToken } = request.body;
+      resets.request(email, { deviceToken, address: request.ip });
       return { ok: true as const };
     },
   );

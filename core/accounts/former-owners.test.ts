@@ -115,3 +115,25 @@ test("a flood of registrations keeps nobody from a password that was proved", as
   assert.ok(statuses.includes(503), "the flood is more than can wait");
   assert.equal(status, 200);
 });
+
+test("nobody keeps the owner of a known device from the reset by asking for too many", async () => {
+  const [email, other] = ["carried@example.org", "carried.too@example.org"];
+  const from = "198.18.7.1";
+  const { deviceToken } = await done("/v1/emails/register", { email, password }, { from });
+  await done("/v1/emails/register", { email: other, password }, { from });
+  for (let n = 0; n < 30; n += 1) {
+    await done("/v1/emails/reset", { email: `nobody.${n}@example.org` }, { from });
+  }
+  assert.equal(await kind("/v1/emails/reset", { email }, { from }), "too_many_requests");
+  // Of another account the token is worth nothing, without a word.
+  await done("/v1/emails/reset", { email: other, deviceToken }, { from });
+  await done("/v1/emails/reset", { email, deviceToken }, { from });
+  const mails = await until("the mail", () => {
+    const text = readFileSync(mailFile, "utf8");
+    return text.includes(`"to":"${email}"`) && text;
+  });
+  assert.ok(!mails.includes(other));
+  await done("/v1/emails/reset", { email, deviceToken }, { from });
+  const again = { email, deviceToken };
+  assert.equal(await kind("/v1/emails/reset", again, { from }), "too_many_requests", "three");
+});

@@ -12,6 +12,7 @@ import type { EmailLogInAnswer } from "../../shared/protocol/emails.ts";
 import type { Database } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
+import type { DeviceTokens } from "./device-tokens.ts";
 import type { EmailAccounts } from "./email-accounts.ts";
 import type { Mail, Mails } from "./mail-hook.ts";
 import { hashOf, newSecret } from "./opaque-token.ts";
@@ -24,6 +25,7 @@ export interface PasswordResetsDeps {
   readonly database: Database;
   readonly emails: EmailAccounts;
   readonly passwords: Passwords;
+  readonly devices: DeviceTokens;
   readonly mails: Mails;
   readonly evictions: Evictions;
   readonly clock: Clock;
@@ -49,22 +51,25 @@ export class PasswordResets {
     });
   }
 
-  /** @throws {MeridianError} `too_many_requests`, never because of the address */
-  request(email: string, address: string): void {
-    const { clock, mails } = this.#deps;
-    if (this.#limit.take(email, address, clock.monotonicMs())) {
-      mails.post("password_reset", () => this.#mailTo(email));
-    } else {
+  /** @throws {MeridianError} `too_many_requests`, never because of the e-mail address */
+  request(email: string, { deviceToken, address }: Omit<From, "device">): void {
+    const { clock, mails, devices } = this.#deps;
+    const owner = devices.read(deviceToken, clock.nowMs())?.playerId;
+    const whose = this.#limit.take({ email, address, owner }, clock.monotonicMs());
+    if (whose === "none") {
       this.#asked.inc({ outcome: "mailed_lately" });
+      return;
     }
+    const playerId = whose === "the owner's" ? owner : undefined;
+    mails.post("password_reset", () => this.#mailTo(email, playerId));
   }
 
-  /** None to an address that has no account. */
-  async #mailTo(email: string): Promise<Mail | undefined> {
+  /** None to an address that has no account, or not that player's. */
+  async #mailTo(email: string, playerId: string | undefined): Promise<Mail | undefined> {
     const { database, clock, random, ttlMs, pageUrl } = this.#deps;
     const token = newSecret(random);
     const expiresAt = new Date(clock.nowMs() + ttlMs);
-    const reset = { address: email, tokenHash: hashOf(token), expiresAt };
+    const reset = { address: email, playerId, tokenHash: hashOf(token), expiresAt };
     const account = await store.insertReset(database, reset);
     this.#asked.inc({ outcome: account ? "mailed" : "unknown_address" });
     if (!account) return undefined;
