@@ -207,7 +207,8 @@ export const coreSettings = {
   },
   JOINS_PER_PLAYER_PER_SECOND: {
     schema: rate,
-    description: "Joins a second of one player; renewals and reconnections don't count.",
+    description:
+      "Joins a second of one player. Renewals and reconnections don't count; seats for lost ones apart.",
     default: "0.5",
   },
   JOINS_PER_PLAYER_BURST: {
@@ -237,22 +238,23 @@ export const coreSettings = {
   },
   GUEST_LOG_INS_PER_PREFIX_PER_SECOND: {
     schema: rate,
-    description: "Log-ins of known guests a second from one address prefix.",
+    description:
+      "Log-ins of known guests and with studios' tokens a second from one address prefix.",
     default: "50",
   },
   GUEST_LOG_INS_PER_PREFIX_BURST: {
     schema: limit,
-    description: "Log-ins of known guests at once from one address prefix.",
+    description: "The same at once.",
     default: "1000",
   },
   GUEST_LOG_INS_PER_SECOND: {
     schema: rate,
-    description: "Log-ins of known guests a second from everywhere.",
+    description: "Log-ins of known guests and with studios' tokens a second from everywhere.",
     default: "500",
   },
   GUEST_LOG_INS_BURST: {
     schema: limit,
-    description: "Log-ins of known guests at once from everywhere.",
+    description: "The same at once.",
     default: "5000",
   },
   MAIL_HOOK_URL: {

@@ -178,7 +178,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
       addAccountRoutes(server, { ...people, tokens, gate, tokenGate });
-      addEmailRoutes(server, { ...people, tokens, gate });
+      addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
       addGslbRoutes(server, { registry, locator });

@@ -14,7 +14,7 @@ import { RegionNode, SETTLE_MS } from "./node/node.ts";
 import { succeed } from "./node/predecessor.ts";
 import { takeNodeId } from "./redis/incarnation.ts";
 import { RegionDriver } from "./redis/region-driver.ts";
-import { RegionPresence } from "./redis/region-presence.ts";
+import { createRegionPresence } from "./redis/region-presence.ts";
 import { RegionRedis } from "./redis/region-redis.ts";
 
 /** For everything in a stop that is not the rooms' drain. */
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     games,
     redis,
     sharing: {
-      presence: new RegionPresence(redis, regionId),
+      presence: createRegionPresence({ redis, regionId, log, metrics }),
       driver: new RegionDriver({
         connection: redis.shared,
         processId: colyseusProcessId,

@@ -65,6 +65,7 @@ test("a ban refuses log-in, refresh and join, ends the session, and tells why an
 });
 
 test("a ban during a join leaves no seat behind", async () => {
+  await region.heartbeat();
   const guest = await newGuest();
   const joining = post("/v1/join", join, { token: guest.accessToken });
   const [joined] = await Promise.all([joining, ops("ban", guest.playerId, "--reason", "spam")]);

@@ -72,6 +72,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     database,
     emails,
     passwords,
+    devices,
     mails,
     evictions,
     clock,

@@ -95,6 +95,23 @@ test("a refresh token is rotated, and each successor works once", async () => {
   assert.equal(third.refreshExpiresInMs, 30 * 86_400_000);
 });
 
+test("one player's log-ins are not renewed without end: each renewal is a row for 30 days", async () => {
+  const first = await accounts.createGuest({ device });
+  let { refreshToken } = first;
+  const renewed = async () => {
+    for (let n = 0; n < 100; n += 1) {
+      ({ refreshToken } = await logIns.refresh(refreshToken, device));
+    }
+  };
+  await assert.rejects(renewed(), (error) => isFailure(error, "too_many_requests"));
+  const rows = await database.rows("select from refresh_tokens where player_id = $1", [
+    first.playerId,
+  ]);
+  assert.ok(rows.length <= 31, `${rows.length} rows`);
+  clock.advance(5_000);
+  await logIns.refresh(refreshToken, device);
+});
+
 test("a lost answer: the same device gets the same successor for 30 s", async () => {
   const first = await accounts.createGuest({ device });
   const second = await logIns.refresh(first.refreshToken, device);

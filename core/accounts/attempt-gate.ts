@@ -5,7 +5,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { LogPace } from "../http/log-pace.ts";
-import type { AttemptLimits } from "./attempt-step.ts";
+import type { AttemptLimits, AttemptOutcome } from "./attempt-step.ts";
 import { type Attempt, Attempts } from "./attempts.ts";
 
 export class AttemptGate {
@@ -38,9 +38,25 @@ export class AttemptGate {
    * @param check gives what it proved, or undefined when the attempt failed
    * @throws {MeridianError} `too_many_requests`, with when to come back; what `check` throws
    */
-  async run<T>(
+  run<T>(
     attempt: Attempt,
     check: (urgency: Urgency) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    return this.#run(attempt, check, "succeeded");
+  }
+
+  /** As `run`, for an attempt whose success allows nobody any further failures. */
+  runUnearned<T>(
+    attempt: Attempt,
+    check: (urgency: Urgency) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    return this.#run(attempt, check, "not_tried");
+  }
+
+  async #run<T>(
+    attempt: Attempt,
+    check: (urgency: Urgency) => Promise<T | undefined>,
+    success: AttemptOutcome,
   ): Promise<T | undefined> {
     const nowMs = () => this.#clock.monotonicMs();
     const admission = this.#attempts.begin(attempt, nowMs());
@@ -52,13 +68,13 @@ export class AttemptGate {
       });
     }
     const { as } = admission;
-    const end = (outcome: "failed" | "succeeded" | "not_tried") => {
+    const end = (outcome: AttemptOutcome) => {
       this.#attempts.end(attempt, as, outcome, nowMs());
       this.#counts.inc({ as, outcome });
     };
     try {
       const proved = await check(as === "stranger" ? "usual" : "urgent");
-      end(proved === undefined ? "failed" : "succeeded");
+      end(proved === undefined ? "failed" : success);
       return proved;
     } catch (error) {
       end("not_tried");

@@ -37,8 +37,10 @@ export function addDataRoutes(server: HttpServer, deps: DataRouteDeps): void {
       },
     },
     (request) => {
-      gate.take(request.ip);
-      return identities.exchange(request.body.token, request.body.device);
+      const { token, device } = request.body;
+      gate.takeLogIn(request.ip);
+      // A new account is a new account: the same limit as for guests.
+      return identities.exchange(token, { device, newcomer: () => gate.take(request.ip) });
     },
   );
   server.post(

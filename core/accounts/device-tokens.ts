@@ -1,7 +1,8 @@
 /**
  * Proof that a device logged in to an account before: base64url of player, time, random bytes and a
  * MAC, 42 bytes. It opens nothing by itself. It only lets the device try passwords when strangers to the
- * account may not (see `attempt-step.ts`), so nothing is stored and none is revoked.
+ * account may not (see `attempt-step.ts`), so nothing is stored. Those from before a change of the password
+ * count for nothing: who knew the former one may have gathered any number of them, each good for guesses.
  */
 import type { PlayerId } from "../../shared/ids.ts";
 import { Mac, type RandomBytes } from "../tickets/master-key.ts";
@@ -16,6 +17,8 @@ export interface KnownDevice {
   /** What tells it from the player's other ones. */
   readonly device: string;
   readonly playerId: string;
+  /** Unix time in whole seconds. */
+  readonly sinceS: number;
 }
 
 export class DeviceTokens {
@@ -41,10 +44,12 @@ export class DeviceTokens {
     const payload = bytes.subarray(0, MAC_AT);
     if (bytes.length !== MAC_AT + MAC_BYTES) return undefined;
     if (!this.#mac.matches(payload, bytes.subarray(MAC_AT))) return undefined;
-    if (nowMs / 1_000 - payload.readUInt32BE(TIME_AT) > LIFE_S) return undefined;
+    const sinceS = payload.readUInt32BE(TIME_AT);
+    if (nowMs / 1_000 - sinceS > LIFE_S) return undefined;
     return {
       device: payload.subarray(NONCE_AT).toString("base64url"),
       playerId: uuidOf(payload.subarray(0, TIME_AT)),
+      sinceS,
     };
   }
 }

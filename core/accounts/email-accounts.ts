@@ -20,6 +20,7 @@ import type { KnownPrefixes } from "./known-prefixes.ts";
 import type { LogIns, Named } from "./log-ins.ts";
 import { type From, type PasswordChecks, wrongPassword } from "./password-checks.ts";
 import type { Passwords } from "./passwords.ts";
+import { deleteResets } from "./reset-store.ts";
 
 export interface EmailAccountsDeps {
   readonly database: Database;
@@ -57,7 +58,7 @@ export class EmailAccounts {
   ): Promise<EmailLogInAnswer> {
     const { database, accounts, checks, passwords } = this.#deps;
     const begun = await checks.free(email, from.address, async () => {
-      const hash = await passwords.hash(password);
+      const hash = await passwords.hash(password, "usual");
       return await database.transaction(async (tx) => {
         const player = await accounts.create(tx, name);
         await this.#insert(tx, player.id, email, hash);
@@ -72,9 +73,9 @@ export class EmailAccounts {
     const { database, checks, passwords } = this.#deps;
     const row = await checks.prove(email, password, from);
     const former = row.password_hash;
-    const next = passwords.outdated(former) ? await passwords.hash(password) : undefined;
+    const next = passwords.outdated(former) ? await passwords.hash(password, "urgent") : undefined;
     const begun = await database.transaction(async (tx) => {
-      const player = await this.#lock(tx, row.player_id);
+      const player = await this.hold(tx, row.player_id);
       if ((await store.selectPasswordHash(tx, player.id)) !== former) throw wrongPassword();
       if (next) await store.updateHash(tx, player.id, former, next);
       return { player, refreshToken: await this.begin(tx, player.id, from) };
@@ -90,9 +91,9 @@ export class EmailAccounts {
   ): Promise<LinkEmailAnswer> {
     const { database, accounts, checks, devices, passwords, clock, logIns, prefixes } = this.#deps;
     await checks.free(email, address, async () => {
-      const hash = await passwords.hash(password);
+      const hash = await passwords.hash(password, "usual");
       await database.transaction(async (tx) => {
-        const player = await this.#lock(tx, playerId);
+        const player = await this.hold(tx, playerId);
         await this.#insert(tx, player.id, email, hash);
         await prefixes.remember(tx, player.id, address, new Date(clock.nowMs()));
       });
@@ -113,21 +114,20 @@ export class EmailAccounts {
   ): Promise<EmailLogInAnswer> {
     const { database, checks, passwords } = this.#deps;
     const row = await checks.proveOf(playerId, change.password, from.address);
-    const next = await passwords.hash(change.newPassword);
+    const next = await passwords.hash(change.newPassword, "urgent");
     const begun = await database.transaction(async (tx) => {
-      const player = await this.#lock(tx, playerId);
+      const player = await this.hold(tx, playerId);
       const refreshToken = await this.#replace(tx, row, next, from);
       return { player, refreshToken };
     });
     return await this.answer("password_changed", begun);
   }
 
-  /** As `changePassword`, for someone whom a mail has let in; the player's row is not held yet. */
-  async resetPassword(tx: Tx, playerId: PlayerId, next: string, from: From): Promise<Begun> {
-    const player = await this.#lock(tx, playerId);
-    const former = await store.selectPasswordHash(tx, playerId);
+  /** As `changePassword`, for someone whom a mail has let in; the player's row is held. */
+  async resetPassword(tx: Tx, player: Named, next: string, from: From): Promise<Begun> {
+    const former = await store.selectPasswordHash(tx, player.id);
     if (former === undefined) throw goneAccount();
-    const row = { player_id: playerId, password_hash: former };
+    const row = { player_id: player.id, password_hash: former };
     return { player, refreshToken: await this.#replace(tx, row, next, from) };
   }
 
@@ -145,7 +145,7 @@ export class EmailAccounts {
     return { ...pair, deviceToken: devices.mint(player.id, clock.nowMs()) };
   }
 
-  /** The new password, and nobody logged in but who set it. */
+  /** The new password, and nobody logged in or on the way in by mail but who set it. */
   async #replace(
     tx: Tx,
     row: Pick<store.EmailRow, "player_id" | "password_hash">,
@@ -159,10 +159,12 @@ export class EmailAccounts {
     if (!changed) throw wrongPassword();
     await logIns.endAll(tx, playerId);
     await players.deleteGuestSecret(tx, playerId);
+    await deleteResets(tx, playerId);
     return await this.begin(tx, playerId, from);
   }
 
-  async #lock(tx: Tx, playerId: PlayerId): Promise<players.PlayerRow> {
+  /** The player's row, held. @throws {MeridianError} `unauthorized` when it is gone, `banned` */
+  async hold(tx: Tx, playerId: PlayerId): Promise<Named> {
     const player = await players.lockPlayer(tx, playerId);
     if (!player) throw goneAccount();
     requireNotBanned(player, this.#deps.clock.nowMs());
@@ -171,12 +173,14 @@ export class EmailAccounts {
 
   /** @throws {MeridianError} `conflict`, `banned` */
   async #insert(tx: Tx, playerId: PlayerId, address: string, hash: string): Promise<void> {
-    await this.#deps.barred.requireOpen(tx, address);
     const createdAt = new Date(this.#deps.clock.nowMs());
     const email = { playerId, address, passwordHash: hash, createdAt };
-    if (await store.insertEmail(tx, email)) return;
-    throw new MeridianError("conflict", {
-      message: "This address has an account, or this account has an address already.",
-    });
+    if (!(await store.insertEmail(tx, email))) {
+      throw new MeridianError("conflict", {
+        message: "This address has an account, or this account has an address already.",
+      });
+    }
+    // Only now: the insertion may have waited for the deletion of a banned account.
+    await this.#deps.barred.requireOpen(tx, address);
   }
 }

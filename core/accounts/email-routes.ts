@@ -2,6 +2,7 @@
 import type { HttpServer } from "../../shared/http-server.ts";
 import * as protocol from "../../shared/protocol/emails.ts";
 import { Done } from "../../shared/protocol/link.ts";
+import type { CallGate } from "../http/call-gate.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { EmailAccounts } from "./email-accounts.ts";
@@ -14,6 +15,8 @@ export interface EmailRouteDeps {
   readonly resets: PasswordResets;
   readonly tokens: SignedTokens;
   readonly gate: GuestGate;
+  /** Of the calls with a token of a reset: anybody can send an invented one. */
+  readonly tokenGate: CallGate;
 }
 
 export function addEmailRoutes(server: HttpServer, deps: EmailRouteDeps): void {
@@ -99,7 +102,7 @@ function addOwnRoutes(server: HttpServer, { emails, tokens }: EmailRouteDeps): v
   );
 }
 
-function addResetRoutes(server: HttpServer, { resets }: EmailRouteDeps): void {
+function addResetRoutes(server: HttpServer, { resets, tokenGate }: EmailRouteDeps): void {
   server.post(
     "/v1/emails/reset",
     {
@@ -112,7 +115,8 @@ function addResetRoutes(server: HttpServer, { resets }: EmailRouteDeps): void {
       },
     },
     async (request) => {
-      await resets.request(request.body.email, request.ip);
+      const { email, deviceToken } = request.body;
+      resets.request(email, { deviceToken, address: request.ip });
       return { ok: true as const };
     },
   );
@@ -128,7 +132,8 @@ function addResetRoutes(server: HttpServer, { resets }: EmailRouteDeps): void {
     },
     (request) => {
       const { token, password, device } = request.body;
-      return resets.confirm(token, password, { device, address: request.ip });
+      const from = { device, address: request.ip };
+      return tokenGate.run(() => resets.confirm(token, password, from));
     },
   );
 }

@@ -9,11 +9,12 @@ export interface EmailRow {
   readonly player_id: PlayerId;
   readonly address: string;
   readonly password_hash: string;
+  readonly password_changed_at: Date;
   /** Whether the account logged in from that network before. */
   readonly prefix_known: boolean;
 }
 
-const EMAIL = `e.player_id, e.address, e.password_hash,
+const EMAIL = `e.player_id, e.address, e.password_hash, e.password_changed_at,
   exists (select from known_prefixes k
           where k.player_id = e.player_id and k.prefix_mac = $2) as prefix_known`;
 

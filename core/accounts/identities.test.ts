@@ -119,6 +119,24 @@ test("a token that is wrong in any way is refused", async () => {
   assert.equal(await refusal(await token({ expiresIn: "-2m" })), "token_expired");
 });
 
+test("a network that makes too many accounts is not kept from those that it has", async () => {
+  const few = await startTestCore({
+    TRUSTED_ISSUERS_FILE: file,
+    GUESTS_PER_PREFIX_BURST: "2",
+    GUESTS_PER_PREFIX_PER_SECOND: "0.001",
+  });
+  const calls = callsOf(few);
+  const text = await token();
+  const first = await calls.done("/v1/tokens/exchange", { token: text });
+  await calls.done("/v1/guests", {});
+  assert.equal(await calls.kind("/v1/guests", {}), "too_many_requests");
+  const again = await calls.done("/v1/tokens/exchange", { token: text });
+  assert.equal(again.playerId, first.playerId);
+  const other = { token: await token({ subject: "new here" }) };
+  assert.equal(await calls.kind("/v1/tokens/exchange", other), "too_many_requests");
+  await few.stop();
+});
+
 test("a new key of the issuer is found, and inventing key ids does not make a flood", async () => {
   served.push(await jwk(next, "second"));
   const before = fetches;
@@ -127,4 +145,6 @@ test("a new key of the issuer is found, and inventing key ids does not make a fl
   );
   assert.ok(refused.every((one) => one === "unauthorized" || one === "too_many_requests"));
   assert.ok(fetches - before <= 2, `${fetches - before} fetches`);
+  const metrics = await (await fetch(`${core.privateUrl}/metrics`)).text();
+  assert.doesNotMatch(metrics, /meridian_log_ins_total\{[^}]*outcome="identity_unavailable"/);
 });

@@ -39,6 +39,13 @@ export interface Identity {
   readonly name: string | undefined;
 }
 
+/** Who shows a token. */
+interface Bearer {
+  readonly device: string;
+  /** Before an account is made for it; one that throws prevents that. */
+  readonly newcomer: () => void;
+}
+
 export interface IdentitiesDeps {
   readonly issuers: readonly TrustedIssuer[];
   readonly database: Database;
@@ -72,14 +79,16 @@ export class Identities {
   /**
    * Logs in whom the studio's token names.
    * @throws {MeridianError} `token_expired`, `unauthorized` for anything else that is wrong with it,
-   *   `unavailable` when the issuer's keys can't be had, `banned`
+   *   `unavailable` when the issuer's keys can't be had, `banned`; what `newcomer` throws
    */
-  async exchange(token: string, device: string): Promise<TokenPair> {
+  async exchange(token: string, { device, newcomer }: Bearer): Promise<TokenPair> {
     const { database, logIns } = this.#deps;
     const identity = await this.verify(token);
     const begin = () =>
       database.transaction(async (tx) => {
-        const player = (await this.#known(tx, identity)) ?? (await this.#create(tx, identity));
+        const known = await this.#known(tx, identity);
+        if (!known) newcomer();
+        const player = known ?? (await this.#create(tx, identity));
         return { player, refreshToken: await logIns.begin(tx, player.id, device) };
       });
     const { player, refreshToken } = await begin().catch((error: unknown) => {
@@ -102,9 +111,9 @@ export class Identities {
     try {
       return await this.#verify(token);
     } catch (cause) {
-      const known = isFailure(cause);
-      this.#deps.logIns.note(known ? "identity_unavailable" : "identity_refused");
-      if (known) throw cause;
+      const ours = isFailure(cause, "unavailable");
+      this.#deps.logIns.note(ours ? "identity_unavailable" : "identity_refused");
+      if (isFailure(cause)) throw cause;
       if (cause instanceof errors.JWTExpired) throw new MeridianError("token_expired", { cause });
       throw new MeridianError("unauthorized", {
         message: "The identity token is not valid here.",

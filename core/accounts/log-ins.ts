@@ -19,9 +19,17 @@ import { Mac, type RandomBytes } from "../tickets/master-key.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import { lockPlayer } from "./account-store.ts";
 import { requireNotBanned } from "./ban.ts";
+import { BucketTable, type Rate, waitMs } from "./bucket.ts";
 import * as store from "./log-in-store.ts";
 import { hashOf, newSecret } from "./opaque-token.ts";
 import { decideRefresh, type RefreshOutcome } from "./refresh-step.ts";
+
+/**
+ * Rotations of one player, on all devices: each leaves a row for as long as a refresh token lives. A client
+ * needs one in minutes.
+ */
+const ROTATIONS: Rate = { perSecond: 1 / 5, burst: 30 };
+const ROTATION_BUCKETS_MAX = 100_000;
 
 export interface LogInsDeps {
   readonly database: Database;
@@ -51,6 +59,7 @@ interface Rotation {
 export class LogIns {
   readonly #deps: LogInsDeps;
   readonly #successors: Mac;
+  readonly #rotations = new BucketTable(ROTATION_BUCKETS_MAX);
   readonly #outcomes: Counter<"outcome">;
 
   constructor(deps: LogInsDeps) {
@@ -104,7 +113,8 @@ export class LogIns {
 
   /**
    * The next pair for a refresh token.
-   * @throws {MeridianError} `token_reused` (its family is ended), `banned`, `unauthorized` otherwise
+   * @throws {MeridianError} `token_reused` (its family is ended), `banned`, `too_many_requests`,
+   *   `unauthorized` otherwise
    */
   async refresh(refreshToken: string, device: string): Promise<TokenPair> {
     const successor = this.#successors.of(refreshToken).toString("base64url");
@@ -156,12 +166,24 @@ export class LogIns {
       if (outcome === "repeat") {
         return { outcome, player, expiresMs: row.successor_expires_at?.getTime() ?? nowMs };
       }
+      this.#takeRotation(row.player_id);
       const of = { family: row.family, playerId: row.player_id, device: row.device };
       const next = this.#row(successor, of);
       await store.insertRefreshToken(tx, next);
       await store.markRefreshUsed(tx, hashOf(token), next.hash, new Date(nowMs));
       return { outcome, player, expiresMs: next.expiresAt.getTime() };
     });
+  }
+
+  /** @throws {MeridianError} `too_many_requests`, with when to come back */
+  #takeRotation(playerId: PlayerId): void {
+    const bucket = this.#rotations.at(playerId, ROTATIONS, this.#deps.clock.monotonicMs());
+    const retryAfterMs = waitMs(bucket, ROTATIONS);
+    if (retryAfterMs > 0) {
+      this.note("refresh_limited");
+      throw new MeridianError("too_many_requests", { retryAfterMs });
+    }
+    this.#rotations.set(playerId, { ...bucket, tokens: bucket.tokens - 1 });
   }
 
   /** The token, read after its player's row was locked. */

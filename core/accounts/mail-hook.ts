@@ -69,9 +69,12 @@ export class Mails implements Part {
     });
   }
 
-  /** Sends in the background; failures are counted and logged here. */
-  post(mail: Mail): void {
-    const sending = this.#send(mail).finally(() => this.#underWay.delete(sending));
+  /**
+   * Makes the mail and sends it, in the background; failures are counted and logged here.
+   * @param make gives none when there is nothing to send
+   */
+  post(kind: Mail["kind"], make: () => Promise<Mail | undefined>): void {
+    const sending = this.#send(kind, make).finally(() => this.#underWay.delete(sending));
     this.#underWay.add(sending);
   }
 
@@ -80,18 +83,21 @@ export class Mails implements Part {
     await Promise.all(this.#underWay);
   }
 
-  async #send(mail: Mail): Promise<void> {
-    const { hook } = this.#deps;
-    const outcome = hook
-      ? await this.#queue.run(() => this.#give(hook, mail)).then(() => "taken", this.#failed)
-      : "no_hook";
-    this.#mails.inc({ kind: mail.kind, outcome });
-    if (!hook) this.#log("no mail hook is configured", undefined);
+  async #send(kind: Mail["kind"], make: () => Promise<Mail | undefined>): Promise<void> {
+    const outcome = await this.#queue.run(() => this.#give(make)).catch(this.#failed);
+    if (outcome === "nothing") return;
+    this.#mails.inc({ kind, outcome });
+    if (outcome === "no_hook") this.#log("no mail hook is configured", undefined);
   }
 
-  async #give(hook: MailHook, mail: Mail): Promise<void> {
+  async #give(make: () => Promise<Mail | undefined>): Promise<"taken" | "no_hook" | "nothing"> {
     this.#stopped.signal.throwIfAborted();
+    const mail = await make();
+    if (!mail) return "nothing";
+    const { hook } = this.#deps;
+    if (!hook) return "no_hook";
     await hook.send(mail, this.#stopped.signal);
+    return "taken";
   }
 
   readonly #failed = (err: unknown): string => {

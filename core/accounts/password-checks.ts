@@ -12,7 +12,7 @@ import type { Database } from "../db/database.ts";
 import { prefixOf } from "./address-prefix.ts";
 import type { AttemptGate } from "./attempt-gate.ts";
 import type { Attempt } from "./attempts.ts";
-import type { DeviceTokens } from "./device-tokens.ts";
+import type { DeviceTokens, KnownDevice } from "./device-tokens.ts";
 import * as store from "./email-store.ts";
 import type { KnownPrefixes } from "./known-prefixes.ts";
 import type { LogIns } from "./log-ins.ts";
@@ -52,6 +52,8 @@ export class PasswordChecks {
   readonly #deps: PasswordChecksDeps;
   /** Under way, for strangers. */
   #lookUps = 0;
+  /** Whose devices have a look-up of their own under way: one each, or one token would do for a flood. */
+  readonly #ownLookUps = new Set<string>();
 
   constructor(deps: PasswordChecksDeps) {
     this.#deps = deps;
@@ -65,8 +67,11 @@ export class PasswordChecks {
     const { database, prefixes, devices, clock } = this.#deps;
     const known = devices.read(from.deviceToken, clock.nowMs());
     const find = () => store.selectEmail(database, email, prefixes.macOf(from.address));
-    const row = known ? await find() : await this.#findForStranger(email, from.address, find);
-    const device = known && known.playerId === row?.player_id ? known.device : undefined;
+    const row =
+      known && !this.#ownLookUps.has(known.playerId)
+        ? await this.#findForDevice(known, find)
+        : await this.#findForStranger(email, from.address, find);
+    const device = known && knows(known, row) ? known.device : undefined;
     return await this.#check(row, password, attemptOn(email, from.address, device, row));
   }
 
@@ -79,12 +84,12 @@ export class PasswordChecks {
     return await this.#check(row, password, attemptOn(row.address, address, LOGGED_IN, row));
   }
 
-  /** Does what needs a free address. @throws {MeridianError} what `work` throws; a limit's refusal */
+  /** Does what needs a free address, which proves nobody: it earns nothing. @throws {MeridianError} what `work` throws; a limit's refusal */
   async free<T>(email: string, address: string, work: () => Promise<T>): Promise<T> {
     const { gate, logIns } = this.#deps;
     let taken: MeridianError | undefined;
     const attempt = attemptOn(`new ${email}`, address, undefined, undefined);
-    const done = await gate.run(attempt, async () => {
+    const done = await gate.runUnearned(attempt, async () => {
       try {
         return { result: await work() };
       } catch (error) {
@@ -96,6 +101,15 @@ export class PasswordChecks {
     if (done) return done.result;
     logIns.note("email_taken");
     throw taken;
+  }
+
+  async #findForDevice<T>({ playerId }: KnownDevice, find: () => Promise<T>): Promise<T> {
+    this.#ownLookUps.add(playerId);
+    try {
+      return await find();
+    } finally {
+      this.#ownLookUps.delete(playerId);
+    }
   }
 
   /** Bounds what a flood of guesses costs the database. */
@@ -136,6 +150,12 @@ export class PasswordChecks {
 
 export function wrongPassword(): MeridianError {
   return new MeridianError("unauthorized", { message: "The address or the password is wrong." });
+}
+
+/** Whether the device logged in to that account with the password that it has now. */
+function knows({ playerId, sinceS }: KnownDevice, row: store.EmailRow | undefined): boolean {
+  if (playerId !== row?.player_id) return false;
+  return sinceS >= Math.floor(row.password_changed_at.getTime() / 1_000);
 }
 
 function attemptOn(

@@ -1,8 +1,8 @@
 /**
  * A forgotten password: a link by mail, good once and for a short time, lets its reader set a new one.
  *
- * Asking answers the same and takes the same statement whether there is such an account; the mail
- * goes out behind the answer. Only hashes of tokens are stored. Use of one ends all of the account's, and
+ * Asking answers the same, at once, whether there is such an account: the look-up, the note and the mail
+ * come behind the answer, because a note takes longer than none. Only hashes of tokens are stored. Use of one ends all of the account's, and
  * every log-in: whoever had the old password is out.
  */
 import type { Clock } from "../../shared/clock.ts";
@@ -12,8 +12,9 @@ import type { EmailLogInAnswer } from "../../shared/protocol/emails.ts";
 import type { Database } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
+import type { DeviceTokens } from "./device-tokens.ts";
 import type { EmailAccounts } from "./email-accounts.ts";
-import type { Mails } from "./mail-hook.ts";
+import type { Mail, Mails } from "./mail-hook.ts";
 import { hashOf, newSecret } from "./opaque-token.ts";
 import type { From } from "./password-checks.ts";
 import type { Passwords } from "./passwords.ts";
@@ -24,6 +25,7 @@ export interface PasswordResetsDeps {
   readonly database: Database;
   readonly emails: EmailAccounts;
   readonly passwords: Passwords;
+  readonly devices: DeviceTokens;
   readonly mails: Mails;
   readonly evictions: Evictions;
   readonly clock: Clock;
@@ -49,30 +51,39 @@ export class PasswordResets {
     });
   }
 
-  /** @throws {MeridianError} `too_many_requests`, never because of the address */
-  async request(email: string, address: string): Promise<void> {
-    const { database, clock, random, mails, ttlMs, pageUrl } = this.#deps;
-    if (!this.#limit.take(email, address, clock.monotonicMs())) {
+  /** @throws {MeridianError} `too_many_requests`, never because of the e-mail address */
+  request(email: string, { deviceToken, address }: Omit<From, "device">): void {
+    const { clock, mails, devices } = this.#deps;
+    const owner = devices.read(deviceToken, clock.nowMs())?.playerId;
+    const whose = this.#limit.take({ email, address, owner }, clock.monotonicMs());
+    if (whose === "none") {
       this.#asked.inc({ outcome: "mailed_lately" });
       return;
     }
+    const playerId = whose === "the owner's" ? owner : undefined;
+    mails.post("password_reset", () => this.#mailTo(email, playerId));
+  }
+
+  /** None to an address that has no account, or not that player's. */
+  async #mailTo(email: string, playerId: string | undefined): Promise<Mail | undefined> {
+    const { database, clock, random, ttlMs, pageUrl } = this.#deps;
     const token = newSecret(random);
     const expiresAt = new Date(clock.nowMs() + ttlMs);
-    const reset = { address: email, tokenHash: hashOf(token), expiresAt };
+    const reset = { address: email, playerId, tokenHash: hashOf(token), expiresAt };
     const account = await store.insertReset(database, reset);
     this.#asked.inc({ outcome: account ? "mailed" : "unknown_address" });
-    if (!account) return;
+    if (!account) return undefined;
     const link = new URL(pageUrl);
     // Browsers keep a fragment to themselves: it reaches no server's log and no other site.
     link.hash = new URLSearchParams({ reset: token }).toString();
-    mails.post({
+    return {
       kind: "password_reset",
       to: email,
       name: account.name,
       link: link.href,
       token,
       expiresAt: expiresAt.toISOString(),
-    });
+    };
   }
 
   /** @throws {MeridianError} `reset_invalid` when the token is unknown, used or expired; `banned` */
@@ -83,12 +94,12 @@ export class PasswordResets {
     // Before the hashing, which is what an unknown token would cost.
     const playerId = await store.selectReset(database, hash, now);
     if (playerId === undefined) throw this.#invalid();
-    const next = await passwords.hash(password);
+    const next = await passwords.hash(password, "urgent");
     const begun = await database.transaction(async (tx) => {
-      const begun = await emails.resetPassword(tx, playerId, next, from);
+      const player = await emails.hold(tx, playerId);
       // Again, now that the player's row is held: another use of it may have come first.
       if ((await store.selectReset(tx, hash, now)) !== playerId) throw this.#invalid();
-      await store.deleteResets(tx, playerId);
+      const begun = await emails.resetPassword(tx, player, next, from);
       await evictions.order(tx, playerId, "logged_out");
       return begun;
     });

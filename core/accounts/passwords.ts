@@ -64,9 +64,12 @@ export class Passwords {
     return this.#strangers.waiting < WAITING_MAX;
   }
 
-  /** @throws {MeridianError} `unavailable` or `timeout` when too many wait */
-  hash(password: string): Promise<string> {
-    return this.#run(() => hash(password, PARAMETERS), "usual");
+  /**
+   * @param urgency `urgent` for whoever has proved who they are
+   * @throws {MeridianError} `unavailable` or `timeout` when too many wait
+   */
+  hash(password: string, urgency: Urgency): Promise<string> {
+    return this.#run(() => hash(password, PARAMETERS), urgency);
   }
 
   /**

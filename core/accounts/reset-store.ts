@@ -2,20 +2,26 @@
 import type { PlayerId } from "../../shared/ids.ts";
 import type { Sql, Tx } from "../db/database.ts";
 
-/** Notes a reset for the account of that address; undefined when there is none. */
+/** Notes a reset for the account of that address, if it is that player's; undefined when there is none. */
 export async function insertReset(
   sql: Sql,
-  reset: { readonly address: string; readonly tokenHash: Buffer; readonly expiresAt: Date },
+  reset: {
+    readonly address: string;
+    /** Anybody's, without it. */
+    readonly playerId: string | undefined;
+    readonly tokenHash: Buffer;
+    readonly expiresAt: Date;
+  },
 ): Promise<{ readonly name: string } | undefined> {
   const rows = await sql.rows<{ name: string }>(
     `with account as (
        select e.player_id, p.name from emails e join players p on p.id = e.player_id
-       where e.address = $1),
+       where e.address = $1 and ($4::uuid is null or e.player_id = $4)),
      made as (
        insert into password_resets (token_hash, player_id, expires_at)
        select $2, player_id, $3 from account)
      select name from account`,
-    [reset.address, reset.tokenHash, reset.expiresAt],
+    [reset.address, reset.tokenHash, reset.expiresAt, reset.playerId ?? null],
   );
   return rows[0];
 }

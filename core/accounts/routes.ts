@@ -78,7 +78,7 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
         body: protocol.RefreshRequest,
         response: {
           200: protocol.TokenPair,
-          ...failures("unauthorized", "token_reused", "banned"),
+          ...failures("unauthorized", "token_reused", "too_many_requests", "banned"),
         },
       },
     },

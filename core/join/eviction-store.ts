@@ -13,34 +13,35 @@ export interface EvictionRow {
 
 type SessionRow = Pick<EvictionRow, "session_id" | "node_id" | "room_id">;
 
-/** Where the player's session is; no join can place another until the transaction ends. */
-export async function lockSession(tx: Tx, playerId: PlayerId): Promise<SessionRow | undefined> {
+/**
+ * Where the player's session is; no join can place another until the transaction ends. Makes the row for
+ * a player without one: a first join that is under way would get its place unseen otherwise.
+ */
+export async function lockSession(
+  tx: Tx,
+  playerId: PlayerId,
+  now: Date,
+): Promise<SessionRow | undefined> {
   const rows = await tx.rows<SessionRow>(
-    "select session_id, node_id, room_id from sessions where player_id = $1 for update",
-    [playerId],
+    `insert into sessions (player_id, epoch_term, epoch_n, updated_at) values ($1, 0, 0, $2)
+     on conflict (player_id) do update set updated_at = excluded.updated_at
+     returning session_id, node_id, room_id`,
+    [playerId, now],
   );
   return rows[0];
 }
 
-/**
- * A session epoch of its own, placed nowhere: whatever has an older one is overtaken. Also makes the row
- * for a player without one, so that a first join that is under way waits for it.
- */
+/** A session epoch of its own, placed nowhere: whatever has an older one is overtaken. */
 export async function fenceSession(
   tx: Tx,
   playerId: PlayerId,
   closedUntil: Date | "infinity" | undefined,
-  now: Date,
 ): Promise<void> {
   await tx.run(
-    `insert into sessions as s (player_id, epoch_term, epoch_n, closed_until, updated_at)
-     values ($1, 0, 0, $2, $3)
-     on conflict (player_id) do update set
-       epoch_n = s.epoch_n + 1, placed_term = s.epoch_term, placed_n = s.epoch_n + 1,
-       node_id = null, room_id = null, session_id = null,
-       closed_until = coalesce(excluded.closed_until, s.closed_until),
-       updated_at = excluded.updated_at`,
-    [playerId, closedUntil ?? null, now],
+    `update sessions set epoch_n = epoch_n + 1, placed_term = epoch_term, placed_n = epoch_n + 1,
+       node_id = null, room_id = null, session_id = null, closed_until = coalesce($2, closed_until)
+     where player_id = $1`,
+    [playerId, closedUntil ?? null],
   );
 }
 
@@ -57,12 +58,23 @@ export async function insertEviction(tx: Tx, row: EvictionRow): Promise<void> {
   );
 }
 
-/** Those that were not tried for longest. */
-export function selectEvictions(sql: Sql, limit: number): Promise<EvictionRow[]> {
+/**
+ * Those that were not tried for longest, at the node where their room is now: it may have gone to
+ * another. One that is on its way can't be told of anything.
+ * @param releasedBefore rooms that were released before then and have no owner stay with the former one
+ */
+export function selectEvictions(
+  sql: Sql,
+  releasedBefore: Date,
+  limit: number,
+): Promise<EvictionRow[]> {
   return sql.rows<EvictionRow>(
-    `select session_id, node_id, room_id, kind, created_at from evictions
-     order by tries, created_at limit $1`,
-    [limit],
+    `select e.session_id, e.room_id, e.kind, e.created_at,
+       case when r.ended_at is null then coalesce(r.node_id, e.node_id) else e.node_id end as node_id
+     from evictions e left join rooms r using (room_id)
+     where r.released_at is null or r.released_at <= $1
+     order by e.tries, e.created_at limit $2`,
+    [releasedBefore, limit],
   );
 }
 

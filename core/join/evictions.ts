@@ -4,7 +4,8 @@
  * Ordered in the transaction of its cause, so that neither happens without the other. The order fences
  * the session (a join that is under way finds itself overtaken, a reconnection too) and notes the node
  * that is to be told. Telling is tried at once and then every `PERIOD_MS`, also by a core that was
- * restarted meanwhile, until the node has answered or is gone for `NODE_GONE_MS`, and the session with it.
+ * restarted meanwhile, until the node has answered or is gone for `NODE_GONE_MS`, and the session with it. A
+ * room that goes on at another node takes its sessions along: then that node is told.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -12,7 +13,7 @@ import { isFailure } from "../../shared/errors.ts";
 import type { NodeId, PlayerId, SessionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import type { EvictionKind } from "../../shared/protocol/link.ts";
+import { type EvictionKind, RELEASED_ROOM_MS } from "../../shared/protocol/link.ts";
 import type { Database, Tx } from "../db/database.ts";
 import { LogPace } from "../http/log-pace.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
@@ -72,8 +73,8 @@ export class Evictions implements Part {
     closedUntil?: Date | "infinity",
   ): Promise<SessionId | undefined> {
     const now = new Date(this.#deps.clock.nowMs());
-    const session = await store.lockSession(tx, playerId);
-    await store.fenceSession(tx, playerId, closedUntil, now);
+    const session = await store.lockSession(tx, playerId, now);
+    await store.fenceSession(tx, playerId, closedUntil);
     if (!session?.session_id) return undefined;
     await store.insertEviction(tx, { ...session, kind, created_at: now });
     return session.session_id;
@@ -101,7 +102,9 @@ export class Evictions implements Part {
   }
 
   async #round(): Promise<void> {
-    const due = await store.selectEvictions(this.#deps.database, AT_ONCE_MAX);
+    const { database, clock } = this.#deps;
+    const releasedBefore = new Date(clock.nowMs() - RELEASED_ROOM_MS);
+    const due = await store.selectEvictions(database, releasedBefore, AT_ONCE_MAX);
     await Promise.all(due.map((eviction) => this.#tell(eviction)));
   }
 

@@ -21,7 +21,7 @@ import { bannedFor, banOf, requireNotBanned } from "../accounts/ban.ts";
 import type { Database } from "../db/database.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { ReconnectionTokens } from "../tickets/reconnection-token.ts";
+import type { ReconnectionClaim, ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { Caller } from "./caller.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
@@ -94,9 +94,10 @@ export class Joins {
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
   async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
     const { returnGate, directory } = this.#deps;
+    const claim = this.#claimOf(request);
     // Outside of the gate: all players of a room that moves wait here at once.
     await directory.settled(request.roomId);
-    return this.#measured("reconnect", returnGate, () => this.#reconnect(request, address));
+    return this.#measured("reconnect", returnGate, () => this.#reconnect(request, claim, address));
   }
 
   async #join(join: Join, identify: () => Promise<PlayerId>, caller: Caller): Promise<JoinAnswer> {
@@ -156,7 +157,7 @@ export class Joins {
   }
 
   /**
-   * For a player whose room was lost before arrival: past the gate and the rate of joins, in whichever
+   * For a player whose room was lost before arrival: past the gate and the rate of joins (with one of its own), in whichever
    * region has a place, even if another room or region was asked for.
    */
   async #seatElsewhere(
@@ -173,17 +174,23 @@ export class Joins {
       ...(roundTripsMs && { roundTripsMs }),
     };
     const candidates = await finder.candidates(join, caller.address);
-    return await players.alone(playerId, () => this.#seat(join, candidates, { playerId, caller }));
+    return await players.owed(playerId, () => this.#seat(join, candidates, { playerId, caller }));
   }
 
-  async #reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
-    const { registry, reconnections, directory, seats } = this.#deps;
-    requireSpoken(request.protocol);
-    const { reconnectionToken } = request;
-    const claim = reconnections.verify(reconnectionToken);
-    if (!claim || claim.roomId !== request.roomId) {
-      throw new MeridianError("unauthorized", { message: "The reconnection token is not valid." });
-    }
+  /** @throws {MeridianError} `update_required`; `unauthorized` for a token that is not ours */
+  #claimOf({ reconnectionToken, roomId, protocol }: ReconnectRequest): ReconnectionClaim {
+    requireSpoken(protocol);
+    const claim = this.#deps.reconnections.verify(reconnectionToken);
+    if (claim?.roomId === roomId) return claim;
+    throw new MeridianError("unauthorized", { message: "The reconnection token is not valid." });
+  }
+
+  async #reconnect(
+    { reconnectionToken }: ReconnectRequest,
+    claim: ReconnectionClaim,
+    address: string,
+  ): Promise<JoinAnswer> {
+    const { registry, directory, seats } = this.#deps;
     const { playerId, roomId, sessionId, sessionEpoch } = claim;
     const session = await this.#requireCurrent(playerId, sessionEpoch);
     const nodeId = (await directory.find(roomId))?.nodeId ?? session.nodeId;

@@ -53,6 +53,20 @@ test("a ticket whose room ended before its player came is another seat", async (
   assert.equal(asked?.kind === "seat" && asked.mode, "create");
 });
 
+test("tickets of rooms that are lost again and again make no flood of seats", async () => {
+  const first = await seated({ mode: "create" });
+  shanghai.grant = async (request) => {
+    if (request.kind === "renew") throw new MeridianError("room_not_found");
+    return shanghai.granted(request);
+  };
+  const { ticket } = JoinAnswer.parse(
+    (await post("/v1/join/renew", { ticket: first.ticket, mode: "create" })).body,
+  );
+  const more = await post("/v1/join/renew", { ticket, mode: "create" });
+  assert.equal(more.body.error?.kind, "too_many_requests");
+  assert.ok(more.body.error.retryAfterMs > 0);
+});
+
 test("a ticket whose region is lost before its player came is a seat elsewhere", async () => {
   const options = { team: "red" };
   const first = await seated({ options });

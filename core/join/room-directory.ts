@@ -18,6 +18,8 @@ const ROOMS_MAX = 100_000;
 const WAIT_MAX_MS = 4_000;
 const POLL_MS = 50;
 const RETRY_AFTER_MS = 250;
+/** Rooms that are looked for at a time: anybody can ask for one that never was. */
+const SETTLING_MAX = 128;
 
 /** Where a room runs, and what is played there. */
 export interface RoomPlace {
@@ -55,11 +57,13 @@ export class RoomDirectory {
 
   /**
    * Resolves at once for any room that is not on its way, else when it has arrived or is given up.
-   * @throws {MeridianError} `unavailable` when it is on its way still after 4 s: ask again
+   * @throws {MeridianError} `unavailable` when it is on its way still after 4 s, or when too many others
+   *   are asked for: ask again
    */
   settled(roomId: RoomId): Promise<void> {
     const under = this.#settling.get(roomId);
     if (under) return under;
+    if (this.#settling.size >= SETTLING_MAX) return Promise.reject(tooMany());
     const settling = this.#settle(roomId).finally(() => this.#settling.delete(roomId));
     this.#settling.set(roomId, settling);
     return settling;
@@ -80,4 +84,9 @@ export class RoomDirectory {
     if (!room?.ended || !room.released_at) return false;
     return this.#clock.nowMs() < room.released_at.getTime() + RELEASED_ROOM_MS;
   }
+}
+
+function tooMany(): MeridianError {
+  const message = "Too many rooms are asked for at this moment.";
+  return new MeridianError("unavailable", { message, retryAfterMs: RETRY_AFTER_MS });
 }

@@ -8,7 +8,8 @@
  *
  * A list in Redis outlives the process that wrote it. So each process says every `BEAT_MS` that it lives,
  * rooms of one that did not for `ALIVE_S` are not found, and whoever comes upon them takes them out. The
- * owner writes all of its rooms anew every `REASSERT_BEATS` beats, and whenever Redis came back.
+ * owner writes all of its rooms anew every `REASSERT_BEATS` beats, and whenever Redis came back; the end of a
+ * room is tried at each beat until it is written.
  */
 import { type IRoomCache, LocalDriver, type SortOptions } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
@@ -22,6 +23,8 @@ import { aliveKey } from "./keys.ts";
 const BEAT_MS = 2_000;
 const ALIVE_S = 7;
 const REASSERT_BEATS = 5;
+/** Ends of rooms that are not in the list yet; past it the entries stay until this process ends. */
+const ENDED_MAX = 10_000;
 
 /** What a node believes of another one's entry; the rest of it is the game's. */
 const Listing = z.looseObject({
@@ -45,6 +48,8 @@ export interface RegionDriverOptions {
 export class RegionDriver extends LocalDriver {
   readonly #options: RegionDriverOptions;
   readonly #failures: Counter<"call">;
+  /** Rooms that are gone and may be listed still. */
+  readonly #ended = new Set<string>();
   #shared: RedisDriver;
   #cancel: Cancel | undefined;
   #beats = 0;
@@ -99,7 +104,8 @@ export class RegionDriver extends LocalDriver {
   }
 
   override remove(roomId: string): boolean {
-    void this.#try("write", () => this.#shared.remove(roomId));
+    if (this.#ended.size < ENDED_MAX) this.#ended.add(roomId);
+    void this.#erase(roomId);
     return super.remove(roomId);
   }
 
@@ -153,14 +159,23 @@ export class RegionDriver extends LocalDriver {
     if (!connection.up) return;
     await this.#try("write", () => connection.redis.setex(aliveKey(processId()), ALIVE_S, "1"));
     this.#beats += 1;
+    for (const roomId of this.#ended) void this.#erase(roomId);
     if (!back && this.#beats % REASSERT_BEATS !== 0) return;
     for (const room of this.rooms) this.#write(room);
   }
 
   /** Behind the caller: the owner's copy is in memory, and is written again before long. */
   #write(room: IRoomCache): void {
+    this.#ended.delete(room.roomId);
     if (!this.#options.connection.up) return;
     void this.#try("write", () => this.#shared.persist(room));
+  }
+
+  async #erase(roomId: string): Promise<void> {
+    await this.#try("write", async () => {
+      await this.#shared.remove(roomId);
+      this.#ended.delete(roomId);
+    });
   }
 
   async #try<T>(call: "read" | "write", work: () => Promise<T>): Promise<T | undefined> {

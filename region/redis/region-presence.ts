@@ -5,33 +5,76 @@
  * Colyseus also uses it to call methods of rooms from other processes: whoever can write to Redis could
  * run any method of any room, with any arguments. Nodes of ours never ask each other for anything there,
  * so those channels are not listened to at all.
+ *
+ * Colyseus and most rooms let go of the promises of presence. A Redis that is away must not end the
+ * process by one of them: each failure is counted, and whoever awaits it is told.
  */
+import type { Presence } from "@colyseus/core";
 import { RedisPresence } from "@colyseus/redis-presence";
 import { Redis } from "ioredis";
+import type { Logger } from "pino";
 import type { RegionId } from "../../shared/ids.ts";
+import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { sharedPrefix } from "./keys.ts";
 import type { RegionRedis } from "./region-redis.ts";
 
-/** Where a process and a room would take calls. A room's id is always as long; no topic of a game is. */
-const CALLS = /^(?:p:|\$[\w-]{16}$)/;
+/** The news of rooms, for Colyseus' lobbies: texts. */
+const LOBBY = "$lobby";
+/** Where a process and a room would take calls; a room may be called anything. */
+const CALLS = /^(?:p:|\$(?!lobby$))/;
 /** Where each process would write how many rooms it has, for choosing one; the core chooses here. */
 const STATS_KEY = "roomcount";
 const BLOCKING_MARGIN_MS = 1_000;
 type Listener = (message: unknown) => void;
 
-export class RegionPresence extends RedisPresence {
+export interface RegionPresenceOptions {
+  readonly redis: Pick<RegionRedis, "shared" | "listening">;
+  readonly regionId: RegionId;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export function createRegionPresence(options: RegionPresenceOptions): Presence {
+  const failures = new Counter({
+    name: "meridian_region_presence_failed_total",
+    help: "Calls of presence by rooms that failed; the rooms play on",
+    labelNames: ["call"],
+    registers: [options.metrics],
+  });
+  const presence = new RegionPresence(options);
+  return withCalls(presence, (call) => failures.inc({ call }));
+}
+
+/**
+ * Colyseus gives each room an object that inherits from its presence, on which private members are
+ * not to be had: so calls are bound to the presence itself.
+ */
+function withCalls(presence: Presence, failed: (call: string) => void): Presence {
+  return new Proxy(presence, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]): unknown => {
+        const done: unknown = member.apply(target, args);
+        if (done instanceof Promise) done.catch(() => failed(String(name)));
+        return done;
+      };
+    },
+  });
+}
+
+class RegionPresence extends RedisPresence {
   readonly #prefix: string;
   readonly #shared: Redis;
+  readonly #log: Logger;
 
-  constructor(
-    { shared, listening }: Pick<RegionRedis, "shared" | "listening">,
-    regionId: RegionId,
-  ) {
+  constructor({ redis: { shared, listening }, regionId, log }: RegionPresenceOptions) {
     // The stock class makes its second connection by `duplicate`; ours is one that is watched.
     shared.redis.duplicate = () => listening.redis;
     super(shared.redis);
     this.#prefix = sharedPrefix(regionId);
     this.#shared = shared.redis;
+    this.#log = log;
     // It logs each failed attempt to connect, several a second; ours log the change.
     for (const { redis } of [shared, listening]) {
       const last = redis.listeners("error").at(-1);
@@ -39,8 +82,14 @@ export class RegionPresence extends RedisPresence {
     }
   }
 
+  /** Resolves while Redis is away, too: the stock class subscribes anew whenever it came back. */
   override async subscribe(topic: string, callback: Listener): Promise<this> {
-    if (!CALLS.test(topic)) await super.subscribe(this.#prefix + topic, callback);
+    if (CALLS.test(topic)) return this;
+    try {
+      await super.subscribe(this.#prefix + topic, callback);
+    } catch (err) {
+      this.#log.info({ err, topic }, "presence listens to that once redis is back");
+    }
     return this;
   }
 
@@ -83,4 +132,29 @@ export class RegionPresence extends RedisPresence {
 
   /** Its connections are ended by whoever made them. */
   override shutdown(): void {}
+
+  /** A listener that fails keeps neither the others nor the process. */
+  protected override handleSubscription = (channel: string, text: string): void => {
+    const topic = channel.slice(this.#prefix.length);
+    const message = parsed(text);
+    if (message === undefined || (topic === LOBBY && typeof message !== "string")) return;
+    for (const listener of this.subscriptions.listeners(channel)) {
+      const hear = async () => listener(message);
+      hear().catch((err: unknown) => {
+        this.#log.error(
+          { err, topic, runbook: "region-game-code" },
+          "a listener of presence failed",
+        );
+      });
+    }
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Nobody of ours writes that.
+    return undefined;
+  }
 }

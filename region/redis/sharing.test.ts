@@ -1,7 +1,7 @@
 /** What nodes of one region share of their rooms, in a real Redis under the ACL of a region. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { type IRoomCache, Room } from "@colyseus/core";
+import { type IRoomCache, type Presence, Room } from "@colyseus/core";
 import { Redis } from "ioredis";
 import { systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
@@ -12,7 +12,7 @@ import { colyseusProcessId } from "../node/colyseus.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { aliveKey, sharedPrefix } from "./keys.ts";
 import { RegionDriver } from "./region-driver.ts";
-import { RegionPresence } from "./region-presence.ts";
+import { createRegionPresence } from "./region-presence.ts";
 import { RegionRedis } from "./region-redis.ts";
 import { TestRedis } from "./test-redis.ts";
 
@@ -21,7 +21,7 @@ const PREFIX = sharedPrefix(regionId);
 
 interface Member {
   readonly redis: RegionRedis;
-  readonly presence: RegionPresence;
+  readonly presence: Presence;
   readonly driver: RegionDriver;
   readonly metrics: Metrics;
 }
@@ -52,7 +52,7 @@ async function member(processId: string | (() => string)): Promise<Member> {
   const log = createLog("region", "silent");
   const redis = new RegionRedis({ url: server.url, regionId, clock: systemClock, log, metrics });
   await redis.start();
-  const presence = new RegionPresence(redis, regionId);
+  const presence = createRegionPresence({ redis, regionId, log, metrics });
   const driver = new RegionDriver({
     connection: redis.shared,
     processId: typeof processId === "string" ? () => processId : processId,
@@ -122,6 +122,17 @@ test("after Redis was lost with everything the owner's list is there again", asy
   one.driver.update(room(A, "one"), { $set: { locked: true } });
   await server.start();
   await until("the list's return", async () => idsOf(await two.driver.query({})).includes(A));
+});
+
+test("a room that ended while its node had no connection leaves the list after all", async () => {
+  const [one, two] = [await member("one"), await member("two")];
+  await Promise.all([one.driver.boot(), two.driver.boot()]);
+  await one.driver.insert(room(A, "one"));
+  await until("the listing", async () => (await two.driver.query({})).length === 1);
+  one.redis.shared.redis.disconnect(true);
+  one.driver.remove(A);
+  assert.deepEqual(idsOf(await two.driver.query({})), [A]);
+  await until("the removal", async () => (await two.driver.query({})).length === 0);
 });
 
 test("an entry that is no listing hides nobody else's", async () => {

@@ -105,8 +105,10 @@ export class Account {
 
   /** Has a link for a new password sent there, if there is such an account. */
   async requestPasswordReset(email: string): Promise<void> {
-    const path = "/v1/emails/reset";
-    await this.#options.api.call({ method: "POST", path, body: { email }, schema: Done });
+    const { api, storage } = this.#options;
+    const deviceToken = storage.getItem(DEVICE_TOKEN_KEY);
+    const body = { email, ...(deviceToken && { deviceToken }) };
+    await api.call({ method: "POST", path: "/v1/emails/reset", body, schema: Done });
   }
 
   /** Changes the shown name; rooms joined from then on show it. */

@@ -18,6 +18,8 @@ export class SeatTaker {
   readonly #options: SeatTakerOptions;
   /** The last ticket that brought nobody in. */
   #unused: string | undefined;
+  /** Whether a call got no answer since: what overtook the ticket may be the seat that it was given. */
+  #answerLost = false;
 
   constructor(options: SeatTakerOptions) {
     this.#options = options;
@@ -25,15 +27,16 @@ export class SeatTaker {
 
   /** @throws {MeridianError} why there is no seat */
   async take(request: JoinRequest): Promise<JoinAnswer> {
-    const { join, prepare } = this.#options;
-    const seat = (await this.#instead(request)) ?? (await join(request));
-    this.#unused = seat.ticket;
+    const { prepare } = this.#options;
+    const seat = (await this.#instead(request)) ?? (await this.#join(request));
+    this.#gave(seat);
     return prepare ? this.#keep(seat, request, prepare()) : seat;
   }
 
   /** The player is in the room: the ticket is spent. */
   arrived(): void {
     this.#unused = undefined;
+    this.#answerLost = false;
   }
 
   /** A seat for the unused ticket; undefined when there is none, or only a join can help. */
@@ -42,7 +45,7 @@ export class SeatTaker {
     try {
       return await this.#renew(this.#unused, request);
     } catch (error) {
-      if (!isFailure(error) || error.kind === "session_taken_over") throw error;
+      if (!isFailure(error) || this.#isTakenOver(error)) throw error;
       return undefined;
     }
   }
@@ -58,7 +61,7 @@ export class SeatTaker {
     const renew = async () => {
       try {
         kept = await this.#renew(kept.ticket, request);
-        this.#unused = kept.ticket;
+        this.#gave(kept);
         failure = undefined;
       } catch (error) {
         failure = error;
@@ -76,12 +79,36 @@ export class SeatTaker {
     return kept;
   }
 
+  #gave({ ticket }: JoinAnswer): void {
+    this.#unused = ticket;
+    this.#answerLost = false;
+  }
+
+  /** By another device of the player, which has the last word. */
+  #isTakenOver(error: MeridianError): boolean {
+    return error.kind === "session_taken_over" && !this.#answerLost;
+  }
+
+  #join(request: JoinRequest): Promise<JoinAnswer> {
+    return this.#noting(this.#options.join(request));
+  }
+
   #renew(ticket: string, { mode, options, roundTripsMs }: JoinRequest): Promise<JoinAnswer> {
-    return this.#options.renew({
+    const renewal = this.#options.renew({
       ticket,
       ...(mode && { mode }),
       ...(options && { options }),
       ...(roundTripsMs && { roundTripsMs }),
     });
+    return this.#noting(renewal);
+  }
+
+  async #noting(call: Promise<JoinAnswer>): Promise<JoinAnswer> {
+    try {
+      return await call;
+    } catch (error) {
+      if (isFailure(error, "timeout") || isFailure(error, "unavailable")) this.#answerLost = true;
+      throw error;
+    }
   }
 }

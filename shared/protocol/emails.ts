@@ -77,7 +77,10 @@ export const PasswordChange = z.object({
 export type PasswordChange = z.input<typeof PasswordChange>;
 
 /** `POST /v1/emails/reset`: answers the same whether there is such an address or not. */
-export const ResetRequest = z.object({ email: EmailAddress });
+export const ResetRequest = z.object({
+  email: EmailAddress,
+  deviceToken: DeviceToken.optional(),
+});
 export type ResetRequest = z.input<typeof ResetRequest>;
 
 /** `POST /v1/emails/reset/confirm`, with the token that came by mail. */
