@@ -160,13 +160,25 @@ test("log out everywhere ends every log-in, and gives a guest a new secret", asy
   const made = await accounts.createGuest({ device });
   assert.ok(made.secret);
   const other = await accounts.logInGuest(made.secret, { device: "another" });
-  const { secret } = await accounts.logOutEverywhere(made.playerId);
+  const { secret } = await accounts.logOutEverywhere(made.playerId, made.secret);
   assert.ok(secret);
   for (const { refreshToken } of [made, other]) {
     await assert.rejects(logIns.refresh(refreshToken, device), unauthorized);
   }
   await assert.rejects(accounts.logInGuest(made.secret, { device }), unauthorized);
   assert.equal((await accounts.logInGuest(secret, { device })).playerId, made.playerId);
+});
+
+test("log out everywhere without the secret leaves it to its owner", async () => {
+  const made = await accounts.createGuest({ device });
+  const other = await accounts.createGuest({ device });
+  assert.ok(made.secret);
+  for (const shown of [undefined, other.secret]) {
+    assert.deepEqual(await accounts.logOutEverywhere(made.playerId, shown), { ok: true });
+  }
+  await assert.rejects(logIns.refresh(made.refreshToken, device), unauthorized);
+  const back = await accounts.logInGuest(made.secret, { device });
+  assert.equal(back.playerId, made.playerId);
 });
 
 const thefts = [

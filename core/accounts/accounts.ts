@@ -75,22 +75,26 @@ export class Accounts {
   }
 
   /**
-   * Ends every log-in of the player and the session in a room. The secret of a guest is replaced if it
-   * is the only way in, and taken away otherwise. Access tokens go on for the minutes that they live:
+   * Ends every log-in of the player and the session in a room. The secret of a guest is taken away if
+   * there is another way in; else it is replaced for who shows it, and stays for who does not: an access
+   * token that was stolen must not buy one. Access tokens go on for the minutes that they live:
    * they can't buy new ones, and nothing that matters is done without a proof of who one is.
    */
-  async logOutEverywhere(playerId: PlayerId): Promise<RevokeAllAnswer> {
+  async logOutEverywhere(playerId: PlayerId, shown?: string): Promise<RevokeAllAnswer> {
     const { database, logIns, evictions, random } = this.#deps;
     const secret = newSecret(random);
     const replaced = await database.transaction(async (tx) => {
       if (!(await store.lockPlayer(tx, playerId))) throw goneAccount();
       const me = await store.selectMe(tx, playerId);
       await logIns.endAll(tx, playerId);
-      const hadSecret = await store.deleteGuestSecret(tx, playerId);
-      const guest = hadSecret && me !== undefined && meOf(me).guest;
-      if (guest) await store.insertGuestSecret(tx, playerId, hashOf(secret));
       await evictions.order(tx, playerId, "logged_out");
-      return guest;
+      const guest = me !== undefined && meOf(me).guest;
+      const owner = shown && (await store.selectPlayerIdBySecret(tx, hashOf(shown)));
+      if (guest && owner !== playerId) return false;
+      const hadSecret = await store.deleteGuestSecret(tx, playerId);
+      if (!guest || !hadSecret) return false;
+      await store.insertGuestSecret(tx, playerId, hashOf(secret));
+      return true;
     });
     evictions.carryOutSoon();
     logIns.note("logged_out_everywhere");

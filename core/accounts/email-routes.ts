@@ -5,6 +5,7 @@ import { Done } from "../../shared/protocol/link.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
+import type { AccountsData } from "./account-data.ts";
 import type { EmailAccounts } from "./email-accounts.ts";
 import type { GuestGate } from "./guest-gate.ts";
 import type { PasswordResets } from "./password-resets.ts";
@@ -12,6 +13,7 @@ import { BEARER, requirePlayer } from "./routes.ts";
 
 export interface EmailRouteDeps {
   readonly emails: EmailAccounts;
+  readonly data: AccountsData;
   readonly resets: PasswordResets;
   readonly tokens: SignedTokens;
   readonly gate: GuestGate;
@@ -63,7 +65,7 @@ export function addEmailRoutes(server: HttpServer, deps: EmailRouteDeps): void {
   addResetRoutes(server, deps);
 }
 
-function addOwnRoutes(server: HttpServer, { emails, tokens }: EmailRouteDeps): void {
+function addOwnRoutes(server: HttpServer, { emails, data, tokens }: EmailRouteDeps): void {
   server.post(
     "/v1/me/email",
     {
@@ -78,7 +80,12 @@ function addOwnRoutes(server: HttpServer, { emails, tokens }: EmailRouteDeps): v
         },
       },
     },
-    async (request) => emails.link(await requirePlayer(request, tokens), request.body, request.ip),
+    async (request) => {
+      const { proof, ...credentials } = request.body;
+      const playerId = await requirePlayer(request, tokens);
+      await data.requireProof(playerId, proof, request.ip);
+      return await emails.link(playerId, credentials, request.ip);
+    },
   );
   server.post(
     "/v1/me/password",

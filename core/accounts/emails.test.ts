@@ -144,7 +144,8 @@ test("a guest who links an address stays the same player, with the same ways in"
   const guest = await done("/v1/guests", { name: "Guesty" });
   const email = newEmail();
   const token = guest.accessToken;
-  const linked = await done("/v1/me/email", { email, password }, { token });
+  const proof = { secret: guest.secret };
+  const linked = await done("/v1/me/email", { email, password, proof }, { token });
   assert.deepEqual(
     [linked.playerId, linked.name, linked.guest, linked.email],
     [guest.playerId, "Guesty", false, email],
@@ -153,18 +154,30 @@ test("a guest who links an address stays the same player, with the same ways in"
   assert.equal(byMail.playerId, guest.playerId);
   const bySecret = await done("/v1/guests", { secret: guest.secret });
   assert.equal(bySecret.playerId, guest.playerId);
-  const other = { email: newEmail(), password };
+  const other = { email: newEmail(), password, proof };
   assert.equal(await kind("/v1/me/email", other, { token }), "conflict", "one address an account");
   const stranger = await done("/v1/guests", {});
   const taken = { token: stranger.accessToken };
-  assert.equal(await kind("/v1/me/email", { email, password }, taken), "conflict");
+  const own = { email, password, proof: { secret: stranger.secret } };
+  assert.equal(await kind("/v1/me/email", own, taken), "conflict");
+});
+
+test("an access token alone links no address: it needs what opens the account", async () => {
+  const [guest, thief] = [await done("/v1/guests", {}), await done("/v1/guests", {})];
+  const wish = { email: newEmail(), password };
+  const stolen = { token: guest.accessToken };
+  assert.equal(await kind("/v1/me/email", wish, stolen), "bad_request");
+  const wrong = { ...wish, proof: { secret: thief.secret } };
+  assert.equal(await kind("/v1/me/email", wrong, stolen), "unauthorized");
 });
 
 test("of many who want one address at once exactly one gets it", async () => {
   const email = newEmail();
   const guests = await Promise.all([1, 2, 3, 4].map(() => done("/v1/guests", {})));
   const answers = await Promise.all([
-    ...guests.map(({ accessToken: token }) => post("/v1/me/email", { email, password }, { token })),
+    ...guests.map(({ accessToken: token, secret }) =>
+      post("/v1/me/email", { email, password, proof: { secret } }, { token }),
+    ),
     post("/v1/emails/register", { email, password }),
   ]);
   const statuses = answers.map(({ status }) => status).sort();
@@ -177,7 +190,8 @@ test("of many who want one address at once exactly one gets it", async () => {
 test("a changed password ends every other log-in, the guest's secret too", async () => {
   const guest = await done("/v1/guests", {});
   const email = newEmail();
-  await done("/v1/me/email", { email, password }, { token: guest.accessToken });
+  const proof = { secret: guest.secret };
+  await done("/v1/me/email", { email, password, proof }, { token: guest.accessToken });
   const other = await done("/v1/emails/log-in", { email, password, device: "tablet" });
   const change = { password, newPassword: "battery staple", device: "phone" };
   const token = other.accessToken;

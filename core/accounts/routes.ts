@@ -109,10 +109,12 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
         tags: ["accounts"],
         summary: "Log out everywhere: end every log-in of the player, and the session in a room",
         security: BEARER,
+        body: protocol.RevokeAllRequest,
         response: { 200: protocol.RevokeAllAnswer, ...failures("unauthorized", "token_expired") },
       },
     },
-    async (request) => accounts.logOutEverywhere(await requirePlayer(request, tokens)),
+    async (request) =>
+      accounts.logOutEverywhere(await requirePlayer(request, tokens), request.body.secret),
   );
   server.get(
     "/v1/me",

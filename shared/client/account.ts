@@ -87,10 +87,17 @@ export class Account {
     return this.#keep(answer);
   }
 
-  /** Gives the player an address and a password as one more way in; nothing else changes. */
+  /**
+   * Gives a guest an address and a password as one more way in; nothing else changes.
+   * @throws {MeridianError} `unauthorized` for who is no guest of this storage
+   */
   async linkEmail(email: string, password: string): Promise<void> {
     const { api, storage } = this.#options;
-    const body = { email, password };
+    const secret = storage.getItem(SECRET_KEY);
+    if (!this.#guest || !secret) {
+      throw new MeridianError("unauthorized", { message: "Only a guest can link an address." });
+    }
+    const body = { email, password, proof: { secret } };
     const answer = await this.authorized((accessToken) =>
       api.call({
         method: "POST",

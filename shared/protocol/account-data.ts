@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { PlayerId } from "../ids.ts";
 import { Device } from "./device.ts";
-import { Password } from "./emails.ts";
+import { OwnerProof, Password } from "./emails.ts";
 import { Possessions } from "./value.ts";
 
 /** A JWT of an issuer that the core trusts. */
@@ -13,11 +13,7 @@ export const ExchangeRequest = z.object({ token: IdentityToken, device: Device }
 export type ExchangeRequest = z.input<typeof ExchangeRequest>;
 
 /** Who holds an access token shows once more who they are, in the way in which they log in. */
-export const Proof = z.union([
-  z.object({ password: Password }),
-  z.object({ secret: z.string().min(20).max(128) }),
-  z.object({ token: IdentityToken }),
-]);
+export const Proof = z.union([z.object({ password: Password }), ...OwnerProof.options]);
 export type Proof = z.input<typeof Proof>;
 
 export const ProofRequest = z.object({ proof: Proof });

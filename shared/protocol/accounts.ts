@@ -44,7 +44,11 @@ export type RefreshRequest = z.input<typeof RefreshRequest>;
 export const RevokeRequest = z.object({ refreshToken: z.string().min(20).max(256) });
 export type RevokeRequest = z.infer<typeof RevokeRequest>;
 
-/** `POST /v1/tokens/revoke-all`: a guest gets a new secret, the only way in that is left. */
+/**
+ * `POST /v1/tokens/revoke-all`. A guest who shows the secret, which is the only way in, gets a new one;
+ * without it the secret stays what it is.
+ */
+export const RevokeAllRequest = z.object({ secret: z.string().min(20).max(128).optional() });
 export const RevokeAllAnswer = z.object({ ok: z.literal(true), secret: z.string().optional() });
 export type RevokeAllAnswer = z.infer<typeof RevokeAllAnswer>;
 

@@ -62,8 +62,21 @@ export type EmailLogInRequest = z.input<typeof EmailLogInRequest>;
 export const EmailLogInAnswer = TokenPair.extend({ deviceToken: DeviceToken });
 export type EmailLogInAnswer = z.infer<typeof EmailLogInAnswer>;
 
-/** `POST /v1/me/email`: the player's log-ins stay; the address is one more way in. */
-export const LinkEmailRequest = z.object({ email: EmailAddress, password: Password });
+/** What opens an account that has no address: a guest's secret, or a token of a trusted issuer. */
+export const OwnerProof = z.union([
+  z.object({ secret: z.string().min(20).max(128) }),
+  z.object({ token: z.string().min(1).max(8_192) }),
+]);
+
+/**
+ * `POST /v1/me/email`: the player's log-ins stay; the address is one more way in. So an access token alone
+ * does not do: whoever found one would have the account for good.
+ */
+export const LinkEmailRequest = z.object({
+  email: EmailAddress,
+  password: Password,
+  proof: OwnerProof,
+});
 export type LinkEmailRequest = z.input<typeof LinkEmailRequest>;
 export const LinkEmailAnswer = Me.extend({ deviceToken: DeviceToken });
 export type LinkEmailAnswer = z.infer<typeof LinkEmailAnswer>;
