@@ -58,14 +58,18 @@ test("two browsers see each other move, by keyboard and by mouse", async (t) => 
   const before = await until("bob sees ada", () => otherOf(bob));
 
   const away = before.x > 0 ? "ArrowLeft" : "ArrowRight";
-  await ada.keyboard.down(away);
+  // Each page gets its input as the one in front: a page that loses the focus lets all keys go.
+  await ada.bringToFront();
   await until("bob sees ada run", async () => {
+    // A keyboard repeats a key that is held down; the driver's repeats it when asked to.
+    await ada.keyboard.down(away);
     const now = await otherOf(bob);
     return now && Math.abs(now.x - before.x) > 40;
   });
   await ada.keyboard.up(away);
 
   const bobBefore = await until("ada sees bob", () => otherOf(ada));
+  await bob.bringToFront();
   await bob.mouse.move(bobBefore.x > 0 ? 100 : 1180, 380);
   await bob.mouse.down();
   await until("ada sees bob run", async () => {
