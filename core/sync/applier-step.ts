@@ -1,0 +1,158 @@
+/**
+ * What a batch of players' state changes. Pure: the rows that it touches, locked by the caller, go in; the
+ * rows to write come out.
+ *
+ * A producer's batches are applied exactly in sequence, each in one transaction with the producer's
+ * checkpoint: whatever is sent again, in whichever cuts, has its effect once. A change counts when its
+ * epoch is the newest that was granted for the player. One that is newer than the core remembers was granted
+ * by a database that the core has lost since, and is the newest as well: after such a loss the term rises
+ * before anything is granted. What is refused is kept, with the reason, for an operator to look at.
+ */
+import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
+import type { PlayerId } from "../../shared/ids.ts";
+import { changed } from "../../shared/player-state/change.ts";
+import {
+  type BatchRequest,
+  DOCUMENT_BYTES_MAX,
+  type Document,
+  FIELDS_MAX,
+  type OutboxItem,
+  type StateChange,
+} from "../../shared/protocol/player-state.ts";
+
+export interface Checkpoint {
+  readonly lastSeq: number;
+  readonly closed: boolean;
+}
+
+/**
+ * `held` by its owner; `freed` when the owner is gone without a word, so that another may load the player,
+ * but until then what it wrote counts; `released` by the owner itself, after which nothing of it counts.
+ */
+export type Standing = "held" | "freed" | "released";
+
+export interface OwnedPlayer {
+  readonly stateEpoch: Epoch;
+  readonly standing: Standing;
+}
+
+export interface DocumentRow {
+  readonly playerId: PlayerId;
+  readonly collection: string;
+  readonly format: number;
+  readonly version: number;
+  readonly fields: Document;
+}
+
+export interface BatchRows {
+  /** Undefined when nothing was ever applied of that producer. */
+  readonly checkpoint: Checkpoint | undefined;
+  readonly coreTerm: number;
+  /** Of the items' players those that there are. */
+  readonly players: ReadonlySet<PlayerId>;
+  readonly owners: ReadonlyMap<PlayerId, OwnedPlayer>;
+  /** By `documentKey`. */
+  readonly documents: ReadonlyMap<string, DocumentRow>;
+}
+
+export type RefusedBecause =
+  /** The player has another owner since. */
+  | "superseded"
+  /** The owner had released the player before. */
+  | "released"
+  | "no_such_player"
+  /** No core can have granted that epoch yet. */
+  | "unknown_epoch"
+  | "too_large";
+
+export interface RefusedItem {
+  readonly item: StateChange;
+  readonly reason: RefusedBecause;
+}
+
+export type BatchDecision =
+  | { readonly outcome: "out_of_sequence" | "closed"; readonly lastSeq: number }
+  | {
+      readonly outcome: "applied";
+      readonly lastSeq: number;
+      /** Those that changed, whole. */
+      readonly documents: readonly DocumentRow[];
+      readonly owners: ReadonlyMap<PlayerId, OwnedPlayer>;
+      readonly refused: readonly RefusedItem[];
+    };
+
+export function documentKey(playerId: PlayerId, collection: string): string {
+  return `${playerId}/${collection}`;
+}
+
+export function applyBatch(rows: BatchRows, batch: BatchRequest): BatchDecision {
+  const { lastSeq, closed } = rows.checkpoint ?? { lastSeq: 0, closed: false };
+  if (closed) return { outcome: "closed", lastSeq };
+  if (batch.fromSeq !== lastSeq + 1) return { outcome: "out_of_sequence", lastSeq };
+  const writing = new Writing(rows);
+  for (const item of batch.items) writing.apply(item);
+  // One without items only asks, and lies before its own beginning.
+  const newLastSeq = Math.max(lastSeq, batch.toSeq);
+  return { outcome: "applied", lastSeq: newLastSeq, ...writing.written() };
+}
+
+class Writing {
+  readonly #rows: BatchRows;
+  readonly #documents = new Map<string, DocumentRow>();
+  readonly #owners = new Map<PlayerId, OwnedPlayer>();
+  readonly #refused: RefusedItem[] = [];
+
+  constructor(rows: BatchRows) {
+    this.#rows = rows;
+  }
+
+  apply(item: OutboxItem): void {
+    const reason = this.#admit(item);
+    if ("release" in item) {
+      // A marker that comes too late has nothing to say.
+      if (!reason) this.#own(item.playerId, { stateEpoch: item.stateEpoch, standing: "released" });
+      return;
+    }
+    const refused = reason ?? this.#change(item);
+    if (refused) this.#refused.push({ item, reason: refused });
+  }
+
+  written() {
+    return {
+      documents: [...this.#documents.values()],
+      owners: this.#owners,
+      refused: this.#refused,
+    };
+  }
+
+  #admit({ playerId, stateEpoch }: OutboxItem): RefusedBecause | undefined {
+    if (!this.#rows.players.has(playerId)) return "no_such_player";
+    const owned = this.#owners.get(playerId) ?? this.#rows.owners.get(playerId);
+    const order = compareEpochs(stateEpoch, owned?.stateEpoch ?? EPOCH_NONE);
+    if (order < 0) return "superseded";
+    if (order === 0) return owned?.standing === "released" ? "released" : undefined;
+    if (stateEpoch[0] > this.#rows.coreTerm) return "unknown_epoch";
+    this.#own(playerId, { stateEpoch, standing: "held" });
+    return undefined;
+  }
+
+  #change(change: StateChange): RefusedBecause | undefined {
+    const { playerId, collection, format } = change;
+    const key = documentKey(playerId, collection);
+    const before = this.#rows.documents.get(key);
+    const fields = changed((this.#documents.get(key) ?? before)?.fields ?? {}, change);
+    if (isTooLarge(fields)) return "too_large";
+    const version = (before?.version ?? 0) + 1;
+    this.#documents.set(key, { playerId, collection, format, version, fields });
+    return undefined;
+  }
+
+  #own(playerId: PlayerId, owned: OwnedPlayer): void {
+    this.#owners.set(playerId, owned);
+  }
+}
+
+export function isTooLarge(fields: Document): boolean {
+  const count = Object.keys(fields).length;
+  return count > FIELDS_MAX || JSON.stringify(fields).length > DOCUMENT_BYTES_MAX;
+}

@@ -1,0 +1,98 @@
+/**
+ * Items of an outbox, merged as far as that changes nothing, with the revision of each player's working
+ * copy that they bring about.
+ *
+ * Changes of one document under one epoch become one, at the place of the first. A release marker is never
+ * crossed: what comes after it under the same epoch, and is refused for that, stays after it. Items of
+ * different players have no order among each other; a player's are always taken together.
+ */
+import { compareEpochs } from "../epoch.ts";
+import type { PlayerId } from "../ids.ts";
+import type { OutboxItem, StateChange } from "../protocol/player-state.ts";
+import { merged } from "./change.ts";
+
+/** By player: the newest revision that a set of changes brings about. */
+export type Marks = ReadonlyMap<PlayerId, number>;
+
+export interface TakenItems {
+  readonly items: readonly OutboxItem[];
+  readonly marks: Marks;
+}
+
+interface PlayerItems {
+  readonly items: OutboxItem[];
+  revision: number;
+}
+
+export class ChangeSet {
+  readonly #players = new Map<PlayerId, PlayerItems>();
+  #size = 0;
+
+  /** How many items are in it. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** @param revision 0 when nobody waits to hear of it */
+  add(item: OutboxItem, revision = 0): void {
+    const player = this.#playerOf(item.playerId);
+    player.revision = Math.max(player.revision, revision);
+    const at = "release" in item ? -1 : placeOf(player.items, item);
+    if (at < 0) {
+      player.items.push(item);
+      this.#size += 1;
+    } else {
+      player.items[at] = mergedItem(player.items[at] as StateChange, item as StateChange);
+    }
+  }
+
+  addAll({ items, marks }: TakenItems): void {
+    for (const item of items) this.add(item);
+    for (const [playerId, revision] of marks) this.mark(playerId, revision);
+  }
+
+  /** Tells of a revision whose changes are elsewhere already. */
+  mark(playerId: PlayerId, revision: number): void {
+    const player = this.#playerOf(playerId);
+    player.revision = Math.max(player.revision, revision);
+  }
+
+  /** At least `atLeast` items if there are so many, of whole players; it does not hold them any more. */
+  take(atLeast: number): TakenItems {
+    const items: OutboxItem[] = [];
+    const marks = new Map<PlayerId, number>();
+    for (const [playerId, player] of this.#players) {
+      if (items.length >= atLeast) break;
+      items.push(...player.items);
+      if (player.revision > 0) marks.set(playerId, player.revision);
+      this.#players.delete(playerId);
+    }
+    this.#size -= items.length;
+    return { items, marks };
+  }
+
+  #playerOf(playerId: PlayerId): PlayerItems {
+    let player = this.#players.get(playerId);
+    if (!player) {
+      player = { items: [], revision: 0 };
+      this.#players.set(playerId, player);
+    }
+    return player;
+  }
+}
+
+/** Of the change that `item` can be merged into; -1 when there is none, or a marker between them. */
+function placeOf(items: readonly OutboxItem[], item: StateChange): number {
+  for (let at = items.length - 1; at >= 0; at -= 1) {
+    const other = items[at] as OutboxItem;
+    if (compareEpochs(other.stateEpoch, item.stateEpoch) !== 0) continue;
+    if ("release" in other) return -1;
+    if (other.collection === item.collection) return at;
+  }
+  return -1;
+}
+
+function mergedItem(a: StateChange, b: StateChange): StateChange {
+  const { playerId, stateEpoch, collection, format } = b;
+  return { playerId, stateEpoch, collection, format, ...merged(a, b) };
+}
