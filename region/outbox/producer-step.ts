@@ -84,6 +84,7 @@ export interface ProducerState {
   appendUnderWay: boolean;
   /** Appended and not flushed, in order. */
   kept: Entry[];
+  keptItems: number;
   keptBytes: number;
   /** The newest that was appended, applied, flushed. */
   lastSeq: number;
@@ -104,6 +105,7 @@ export function newProducer(name: string): ProducerState {
     appending: undefined,
     appendUnderWay: false,
     kept: [],
+    keptItems: 0,
     keptBytes: 0,
     lastSeq: 0,
     appliedSeq: 0,
@@ -126,6 +128,7 @@ export function takenOverProducer(
     incarnation,
     phase: "open",
     kept: [...entries],
+    keptItems: entries.reduce((sum, { items }) => sum + items.length, 0),
     keptBytes: entries.reduce((sum, { text }) => sum + text.length, 0),
     lastSeq: entries.at(-1)?.seq ?? flushedSeq,
     appliedSeq: flushedSeq,
@@ -210,6 +213,7 @@ function onAppended(state: ProducerState, seq: number): ProducerEffect[] {
   state.appendUnderWay = false;
   state.lastSeq = seq;
   state.kept.push(entry);
+  state.keptItems += entry.items.length;
   state.keptBytes += entry.text.length;
   return send(state);
 }
@@ -266,7 +270,8 @@ function noteTerm(state: ProducerState, coreTerm: number): ProducerEffect[] {
 function flush(state: ProducerState, flushedSeq: number): ProducerEffect[] {
   const effects: ProducerEffect[] = [];
   const flushed = Math.max(0, Math.min(flushedSeq, state.lastSeq) - state.flushedSeq);
-  for (const { marks, text } of state.kept.splice(0, flushed)) {
+  for (const { items, marks, text } of state.kept.splice(0, flushed)) {
+    state.keptItems -= items.length;
     state.keptBytes -= text.length;
     if (marks.size > 0) effects.push({ type: "saved", marks });
   }
@@ -299,7 +304,7 @@ function onClosed(state: ProducerState, answer: CloseProducerAnswer): ProducerEf
   again.addAll(waiting.take(Number.POSITIVE_INFINITY));
   if (state.takenOver) {
     const { items } = again.take(Number.POSITIVE_INFINITY);
-    Object.assign(state, { kept: [], keptBytes: 0, phase: "ended" });
+    Object.assign(state, { kept: [], keptItems: 0, keptBytes: 0, phase: "ended" });
     return [...effects, forget, ...(items.length > 0 ? [{ type: "inherit", items } as const] : [])];
   }
   Object.assign(state, newProducer(name), {

@@ -1,5 +1,6 @@
 /** The keys of a region's own Redis, all built here. */
 import type { RegionId } from "../../shared/ids.ts";
+import type { ProducerId } from "../../shared/protocol/player-state.ts";
 
 /** Counts the lives of the region's nodes. */
 export function incarnationKey(regionId: RegionId): string {
@@ -14,4 +15,19 @@ export function sharedPrefix(regionId: RegionId): string {
 /** Under `sharedPrefix`: is there while that process says that it lives. */
 export function aliveKey(processId: string): string {
   return `alive:${processId}`;
+}
+
+/** The ids of the region's producers, of living nodes and of dead ones. */
+export function outboxesKey(regionId: RegionId): string {
+  return `meridian:${regionId}:outboxes`;
+}
+
+/** A producer's stream. */
+export function outboxKey(regionId: RegionId, producerId: ProducerId): string {
+  return `meridian:${regionId}:outbox:${producerId}`;
+}
+
+/** Is there while a node sends a dead one's stream on. */
+export function takeOverKey(regionId: RegionId, producerId: ProducerId): string {
+  return `meridian:${regionId}:take-over:${producerId}`;
 }

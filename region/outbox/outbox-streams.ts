@@ -1,0 +1,103 @@
+/**
+ * The streams of a region's outboxes in its own Redis: one for each producer, and the set of them all.
+ * What a node wrote outlives it there, for another node of the region to send on.
+ */
+import { readFileSync } from "node:fs";
+import type { Redis } from "ioredis";
+import { z } from "zod";
+import type { NodeId, RegionId } from "../../shared/ids.ts";
+import { OutboxItem, ProducerId } from "../../shared/protocol/player-state.ts";
+import { aliveKey, outboxesKey, outboxKey, sharedPrefix, takeOverKey } from "../redis/keys.ts";
+import type { Entry } from "./producer-step.ts";
+
+/** Entries that are read in one call. */
+const PAGE = 100;
+const OPEN = readFileSync(new URL("./open.lua", import.meta.url), "utf8");
+const APPEND = readFileSync(new URL("./append.lua", import.meta.url), "utf8");
+const Items = z.array(OutboxItem);
+
+export class OutboxStreams {
+  readonly #redis: Redis;
+  readonly #regionId: RegionId;
+
+  constructor(redis: Redis, regionId: RegionId) {
+    this.#redis = redis;
+    this.#regionId = regionId;
+  }
+
+  async open(producerId: ProducerId): Promise<void> {
+    await this.#redis.eval(OPEN, 2, this.#key(producerId), outboxesKey(this.#regionId), producerId);
+  }
+
+  /** @returns whether the stream holds it; false when it lost what it had */
+  async append(producerId: ProducerId, { seq, text }: Entry): Promise<boolean> {
+    return (await this.#redis.eval(APPEND, 1, this.#key(producerId), seq, text)) === 1;
+  }
+
+  /** Whether the newest entry that the stream was ever given is that one. */
+  async isAt(producerId: ProducerId, lastSeq: number): Promise<boolean> {
+    const key = this.#key(producerId);
+    if ((await this.#redis.exists(key)) === 0) return false;
+    const info = (await this.#redis.xinfo("STREAM", key)) as unknown[];
+    const newest = info[info.indexOf("last-generated-id") + 1];
+    return String(newest).split("-")[0] === String(lastSeq);
+  }
+
+  async trim(producerId: ProducerId, upTo: number): Promise<void> {
+    await this.#redis.xtrim(this.#key(producerId), "MINID", `${upTo + 1}-0`);
+  }
+
+  async forget(producerId: ProducerId): Promise<void> {
+    await this.#redis.del(this.#key(producerId));
+    await this.#redis.srem(outboxesKey(this.#regionId), producerId);
+  }
+
+  /** All producers of the region; what is no producer's id is left out. */
+  async list(): Promise<ProducerId[]> {
+    const members = await this.#redis.smembers(outboxesKey(this.#regionId));
+    return members.flatMap((member) => ProducerId.safeParse(member).data ?? []);
+  }
+
+  async isAlive(nodeId: NodeId): Promise<boolean> {
+    const key = sharedPrefix(this.#regionId) + aliveKey(nodeId);
+    return (await this.#redis.exists(key)) === 1;
+  }
+
+  /** Keeps others from the same stream for a while. @returns whether nobody else has it */
+  async reserve(producerId: ProducerId, nodeId: NodeId, holdMs: number): Promise<boolean> {
+    const key = takeOverKey(this.#regionId, producerId);
+    return (await this.#redis.set(key, nodeId, "PX", holdMs, "NX")) === "OK";
+  }
+
+  /**
+   * Everything that was not trimmed, oldest first; one that can't be read, and all after it, is left out.
+   */
+  async read(producerId: ProducerId): Promise<{ entries: Entry[]; unreadable: boolean }> {
+    const entries: Entry[] = [];
+    for (let from = "0-2"; ; ) {
+      const page = await this.#redis.xrange(this.#key(producerId), from, "+", "COUNT", PAGE);
+      for (const [id, fields] of page) {
+        const entry = entryOf(id, fields);
+        if (!entry) return { entries, unreadable: true };
+        entries.push(entry);
+        from = `${entry.seq}-1`;
+      }
+      if (page.length < PAGE) return { entries, unreadable: false };
+    }
+  }
+
+  #key(producerId: ProducerId): string {
+    return outboxKey(this.#regionId, producerId);
+  }
+}
+
+function entryOf(id: string, [name, text]: readonly string[]): Entry | undefined {
+  if (name !== "items" || text === undefined) return undefined;
+  try {
+    const items = Items.parse(JSON.parse(text));
+    return { seq: Number(id.split("-")[0]), items, text, marks: new Map() };
+  } catch {
+    // Somebody else wrote there: the caller tells of it.
+    return undefined;
+  }
+}
