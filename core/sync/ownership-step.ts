@@ -30,7 +30,7 @@ export interface LoadRows {
 export type LoadDecision =
   /** `isNew` unless the same load was granted before. */
   | { readonly outcome: "granted"; readonly owner: Ownership; readonly isNew: boolean }
-  | { readonly outcome: "wait" }
+  | { readonly outcome: "wait"; readonly owner: Ownership }
   /** A newer session has a seat, or the player's state already. */
   | { readonly outcome: "taken_over" };
 
@@ -42,7 +42,7 @@ export function decideLoad(rows: LoadRows, request: LoadRequest): LoadDecision {
   if (owner && compareEpochs(owner.sessionEpoch, sessionEpoch) > 0) {
     return { outcome: "taken_over" };
   }
-  if (owner?.standing === "held" && ownerAlive) return { outcome: "wait" };
+  if (owner?.standing === "held" && ownerAlive) return { outcome: "wait", owner };
   const stateEpoch = nextEpoch(owner?.stateEpoch ?? EPOCH_NONE, coreTerm);
   const granted = { stateEpoch, standing: "held", loadId, sessionEpoch, nodeId } as const;
   return { outcome: "granted", owner: granted, isNew: true };

@@ -143,6 +143,23 @@ export const LoadAnswer = z.discriminatedUnion("outcome", [
     documents: z.array(StoredDocument).max(COLLECTIONS_MAX),
   }),
   /** The owner before has not released the player yet: ask again after this, ms. */
-  z.object({ outcome: z.literal("wait"), retryAfterMs: z.int().positive() }),
+  z.object({
+    outcome: z.literal("wait"),
+    retryAfterMs: z.int().positive(),
+    /** The epoch of that owner when it is the very node that asks. */
+    yours: Epoch.optional(),
+  }),
 ]);
 export type LoadAnswer = z.infer<typeof LoadAnswer>;
+
+/**
+ * `POST /link/wanted`, from the core to a node: a newer session waits for a player whom the node owns under
+ * that epoch, as far as the core knows.
+ */
+export const WantedPlayer = z.object({
+  playerId: PlayerId,
+  /** Of the session that waits. */
+  sessionEpoch: Epoch,
+  stateEpoch: Epoch,
+});
+export type WantedPlayer = z.infer<typeof WantedPlayer>;

@@ -1,0 +1,209 @@
+/**
+ * A player's documents as a room has them: a working copy, changed at once and written behind.
+ *
+ * What the core holds follows by changes of fields. `revision` counts the changes, `savedRevision` says up
+ * to where they can't be lost any more. A change that the outbox has no room for is refused before it has any
+ * effect. Values are copied in and frozen, so that nothing changes unseen.
+ */
+import { MeridianError } from "../../shared/errors.ts";
+import { replacing, type FieldChanges } from "../../shared/player-state/change.ts";
+import {
+  type Document,
+  DOCUMENT_BYTES_MAX,
+  FIELDS_MAX,
+  FieldName,
+  type Json,
+  type StoredDocument,
+} from "../../shared/protocol/player-state.ts";
+import { type Collections, inFormat } from "./state-collections.ts";
+
+/** Owns the state of one player for one session. */
+export interface OwnedState {
+  readonly documents: readonly StoredDocument[];
+  /**
+   * @param bytes of the changes as JSON, about
+   * @returns the revision that it makes
+   * @throws {MeridianError} `outbox_full`: nothing was taken
+   */
+  change(collection: string, format: number, changes: FieldChanges, bytes: number): number;
+}
+
+/** What JSON.stringify makes of a document besides its names and values. */
+const FIELD_EXTRA_BYTES = 4;
+const BRACES_BYTES = 1;
+
+export class PlayerState {
+  readonly #collections: Collections;
+  readonly #owned: OwnedState;
+  readonly #copies = new Map<string, WorkingCopy>();
+  #revision = 0;
+  #savedRevision = 0;
+
+  /** @throws {MeridianError} `unavailable` for documents that newer code has written */
+  constructor(collections: Collections, owned: OwnedState) {
+    this.#collections = collections;
+    this.#owned = owned;
+    for (const [name, spec] of Object.entries(collections)) {
+      const stored = owned.documents.find(({ collection }) => collection === name);
+      const fields = stored ? inFormat(name, spec, stored) : (spec.initial ?? {});
+      const copy = new WorkingCopy(fields, stored ? Object.keys(stored.fields) : []);
+      this.#copies.set(name, copy);
+      // Migrated: the core gets it whole, with the first change of it at the latest.
+      copy.behind = stored?.format !== spec.format;
+    }
+  }
+
+  /** The newest change; grows with each. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Changes up to this one are safe. */
+  get savedRevision(): number {
+    return this.#savedRevision;
+  }
+
+  /** The document as it is now; frozen. */
+  get(collection: string): Document {
+    return this.#copy(collection).document;
+  }
+
+  /**
+   * Sets fields, and leaves the others alone.
+   * @throws {MeridianError} `outbox_full`; {TypeError} for what is no JSON; {RangeError} past the limits
+   */
+  set(collection: string, fields: Document): void {
+    this.#change(collection, { set: copied(fields) });
+  }
+
+  /**
+   * Adds a whole number to a field.
+   * @returns the field's value after it
+   * @throws as `set`
+   */
+  add(collection: string, field: string, amount: number): number {
+    const before = this.get(collection)[field] ?? 0;
+    const value = typeof before === "number" ? before + amount : Number.NaN;
+    if (!Number.isSafeInteger(amount) || !Number.isSafeInteger(value)) {
+      throw new RangeError(`${collection}.${field}: ${before} and ${amount} make no whole number`);
+    }
+    this.#change(collection, { add: { [field]: amount } }, { [field]: value });
+    return value;
+  }
+
+  /** Takes fields out. @throws as `set` */
+  unset(collection: string, ...fields: readonly string[]): void {
+    this.#change(collection, { unset: fields });
+  }
+
+  /** @internal changes up to `revision` are flushed */
+  saved(revision: number): void {
+    this.#savedRevision = Math.max(this.#savedRevision, Math.min(revision, this.#revision));
+  }
+
+  /** @internal the core may have lost what it had: writes every document anew */
+  rewrite(): void {
+    for (const [name, copy] of this.#copies) {
+      if (!copy.behind) this.#write(name, copy.whole, copy.bytes);
+    }
+  }
+
+  #copy(collection: string): WorkingCopy {
+    const copy = this.#copies.get(collection);
+    if (copy) return copy;
+    const known = Object.keys(this.#collections).join(", ") || "none";
+    throw new TypeError(
+      `the room's class has no collection "${collection}" (it has: ${known}): add it to ` +
+        "`static collections`, or correct the name",
+    );
+  }
+
+  /** @param becomes the fields' values after it, where the change does not say them */
+  #change(collection: string, changes: FieldChanges, becomes: Document = changes.set ?? {}): void {
+    const copy = this.#copy(collection);
+    const next = copy.with(becomes, changes.unset ?? []);
+    const { behind } = copy;
+    this.#write(collection, behind ? next.whole : changes, behind ? next.bytes : bytesOf(changes));
+    this.#copies.set(collection, next);
+  }
+
+  #write(collection: string, changes: FieldChanges, bytes: number): void {
+    const format = this.#collections[collection]?.format ?? 1;
+    this.#revision = this.#owned.change(collection, format, changes, bytes);
+  }
+}
+
+class WorkingCopy {
+  readonly document: Document;
+  /** Fields that the core may have: those that ever were there. */
+  readonly #ever: ReadonlySet<string>;
+  readonly #sizes: ReadonlyMap<string, number>;
+  /** Whether the core has another document than this, so that the next change must be the whole. */
+  behind = false;
+
+  constructor(document: Document, ever: Iterable<string>, sizes = sizesOf(document)) {
+    this.document = frozen(document);
+    this.#ever = new Set([...ever, ...Object.keys(document)]);
+    this.#sizes = sizes;
+  }
+
+  /** Of the document as JSON. */
+  get bytes(): number {
+    let bytes = BRACES_BYTES;
+    for (const size of this.#sizes.values()) bytes += size;
+    return bytes;
+  }
+
+  /** What makes the core's document this one. */
+  get whole(): FieldChanges {
+    return replacing(this.document, this.#ever);
+  }
+
+  /** @throws {RangeError} past the limits */
+  with(fields: Document, unset: readonly string[]): WorkingCopy {
+    const document = { ...this.document, ...fields };
+    const sizes = new Map([...this.#sizes, ...sizesOf(fields)]);
+    for (const field of unset) {
+      delete document[field];
+      sizes.delete(field);
+    }
+    const next = new WorkingCopy(document, this.#ever, sizes);
+    if (sizes.size > FIELDS_MAX) throw new RangeError(`more than ${FIELDS_MAX} fields`);
+    if (next.bytes > DOCUMENT_BYTES_MAX) {
+      throw new RangeError(`a document of more than ${DOCUMENT_BYTES_MAX} bytes`);
+    }
+    return next;
+  }
+}
+
+function sizesOf(fields: Document): Map<string, number> {
+  return new Map(
+    Object.entries(fields).map(([name, value]) => {
+      return [name, name.length + JSON.stringify(value).length + FIELD_EXTRA_BYTES];
+    }),
+  );
+}
+
+function bytesOf(changes: FieldChanges): number {
+  return JSON.stringify(changes).length;
+}
+
+/** @throws {TypeError} for what is no JSON, or no field's name */
+function copied(fields: Document): Document {
+  const copy: Record<string, Json> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const text = FieldName.safeParse(name).success ? JSON.stringify(value) : undefined;
+    if (text === undefined) throw new TypeError(`"${name}" can't be a field with that value`);
+    copy[name] = JSON.parse(text);
+  }
+  return copy;
+}
+
+function frozen(value: Document): Document {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null && !Object.isFrozen(part)) {
+      frozen(part as Document);
+    }
+  }
+  return Object.freeze(value);
+}
