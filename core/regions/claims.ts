@@ -4,12 +4,31 @@
  */
 import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
-import type { ClaimRequest } from "../../shared/protocol/link.ts";
+import type { ClaimAnswer, ClaimRequest } from "../../shared/protocol/link.ts";
 import type { Tx } from "../db/database.ts";
+import { roomOpsAfter } from "../value/room-ops.ts";
 import * as store from "./region-store.ts";
 
+/**
+ * The epoch, and the operations that the claimant does not know. It has the room's row when they are
+ * read: one of a former owner was committed before or never will be, and the claimant's own come after.
+ * @throws {MeridianError} `conflict`, `fenced`
+ */
+export async function answerClaim(
+  tx: Tx,
+  claim: store.RegionClaim,
+  coreTerm: number,
+  claimedAt: Date,
+): Promise<ClaimAnswer> {
+  const roomEpoch = await grantClaim(tx, claim, coreTerm, claimedAt);
+  const { roomId, opSeq } = claim;
+  const known = await store.raiseOpSeq(tx, roomId, opSeq ?? 0);
+  const roomOps = await roomOpsAfter(tx, roomId, { after: opSeq ?? known, known });
+  return { roomEpoch, roomOps };
+}
+
 /** @throws {MeridianError} `conflict`, `fenced` */
-export async function grantClaim(
+async function grantClaim(
   tx: Tx,
   claim: store.RegionClaim,
   coreTerm: number,

@@ -1,5 +1,6 @@
 /**
- * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`, `POST /link/value`.
+ * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
+ * `POST /link/value`, `POST /link/room-ops`.
  *
  * Without a certificate of our CA there is no connection at all. Whoever has one is who it names: a
  * body that says otherwise is refused.
@@ -20,7 +21,7 @@ import {
   ReleaseRoomsAnswer,
   ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
-import { ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
+import { RoomOps, RoomOpsRequest, ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
 import { failures } from "../http/failures.ts";
 import type { Keyring } from "../tickets/keyring.ts";
 import type { ValueOps } from "../value/value-ops.ts";
@@ -68,7 +69,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         response: { 200: ClaimAnswer, ...failures("forbidden", "fenced", "conflict") },
       },
     },
-    async (request) => ({ roomEpoch: await registry.claim(regionOf(request), request.body) }),
+    (request) => registry.claim(regionOf(request), request.body),
   );
   server.post(
     "/link/release-rooms",
@@ -91,6 +92,19 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
     (request) => {
       registry.requireCurrent(regionOf(request), request.body.nodeId);
       return value.apply(request.body);
+    },
+  );
+  server.post(
+    "/link/room-ops",
+    {
+      schema: {
+        body: RoomOpsRequest,
+        response: { 200: RoomOps, ...failures("forbidden", "fenced") },
+      },
+    },
+    (request) => {
+      registry.requireCurrent(regionOf(request), request.body.nodeId);
+      return value.opsAfter(request.body);
     },
   );
 }

@@ -103,6 +103,20 @@ export async function claimRoom(
   return rows[0] && epochOf(rows[0]);
 }
 
+/**
+ * The room's last place, which is at least what its claimant knows and what was recorded under its id: a
+ * core that was restored from a backup may know less, and a row that was cleaned away nothing.
+ */
+export async function raiseOpSeq(sql: Sql, roomId: RoomId, atLeast: number): Promise<number> {
+  const rows = await sql.rows<{ op_seq: number }>(
+    `update rooms set op_seq = greatest(
+       op_seq, $2, (select max(op_seq) from ops where room_id = $1))
+     where room_id = $1 returning op_seq`,
+    [roomId, atLeast],
+  );
+  return rows[0]?.op_seq ?? atLeast;
+}
+
 /** False when the id was used before. */
 export async function insertClaim(sql: Sql, claim: ClaimRequest): Promise<boolean> {
   const inserted = await sql.run(

@@ -11,13 +11,14 @@ import type { NodeId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import {
+  type ClaimAnswer,
   type ClaimRequest,
   HEARTBEAT_PERIOD_MS,
   type Heartbeat,
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
-import { grantClaim } from "./claims.ts";
+import { answerClaim } from "./claims.ts";
 import type { EndedRooms } from "./ended-rooms.ts";
 import * as store from "./region-store.ts";
 import { RegistryMetrics } from "./registry-metrics.ts";
@@ -120,12 +121,12 @@ export class Registry implements Part {
    *   for a claim id that was used otherwise; `fenced` when the room has another owner, or ended
    *   under this claim
    */
-  async claim(from: RegionId, claim: ClaimRequest): Promise<Epoch> {
+  async claim(from: RegionId, claim: ClaimRequest): Promise<ClaimAnswer> {
     this.requireCurrent(from, claim.nodeId);
     const { database, clock } = this.#deps;
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
-    return await database.transaction((tx) => grantClaim(tx, ours, this.#coreTerm, now));
+    return await database.transaction((tx) => answerClaim(tx, ours, this.#coreTerm, now));
   }
 
   /**

@@ -10,9 +10,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import type { ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
+import type {
+  RoomOps,
+  RoomOpsRequest,
+  ValueAnswer,
+  ValueRequest,
+} from "../../shared/protocol/value.ts";
 import { decide, touchedBy } from "../../shared/value/value-step.ts";
 import type { Database, Sql, Tx } from "../db/database.ts";
+import { ownRoomOpsAfter } from "./room-ops.ts";
 import * as store from "./value-store.ts";
 
 export interface ValueOpsDeps {
@@ -54,6 +60,11 @@ export class ValueOps {
     }
   }
 
+  /** What was committed for a room after a place. @throws {MeridianError} `fenced` for all but its owner */
+  async opsAfter({ opSeq, ...owner }: RoomOpsRequest): Promise<RoomOps> {
+    return await this.#deps.database.transaction((tx) => ownRoomOpsAfter(tx, owner, opSeq));
+  }
+
   async #applyOnce(request: ValueRequest): Promise<{ answer: ValueAnswer; again: boolean }> {
     const { database } = this.#deps;
     try {
@@ -65,8 +76,8 @@ export class ValueOps {
     return { answer: await this.#answerAgain(database, request), again: true };
   }
 
-  async #decide(tx: Tx, { op, ...owner }: ValueRequest): Promise<ValueAnswer> {
-    const opSeq = await store.takeOpSeq(tx, owner);
+  async #decide(tx: Tx, { op, opSeq: heardOf, ...owner }: ValueRequest): Promise<ValueAnswer> {
+    const opSeq = await store.takeOpSeq(tx, owner, heardOf);
     if (opSeq === undefined) {
       throw new MeridianError("fenced", { message: "The room is not this node's any more." });
     }
@@ -91,6 +102,8 @@ export class ValueOps {
     if (!before) throw new MeridianError("unavailable", { retryAfterMs: 0 });
     if (!isDeepStrictEqual(before.body, op.changes)) throw new MeridianError("conflict");
     const opSeq = before.op_seq;
+    // A purchase has no place in any room, and no room may use its id.
+    if (opSeq === null) throw new MeridianError("conflict");
     if (before.refusal) return { outcome: "refused", opSeq, refusal: before.refusal };
     return { outcome: "committed", opSeq, wallets: await walletsOf(sql, touchedBy(op.changes)) };
   }

@@ -17,7 +17,8 @@ const GAMES = "00000000-0000-0000-0000-000000000000";
 export interface OpRow {
   readonly body: unknown;
   readonly refusal: Refusal | null;
-  readonly op_seq: number;
+  /** Null for one without a room. */
+  readonly op_seq: number | null;
 }
 
 /** A room in the hands of one owner. */
@@ -28,15 +29,15 @@ export interface Owner {
 }
 
 /**
- * The place of the room's next operation; its row stays with this transaction. Undefined when the owner
- * is not (any more) the one who has the room.
+ * The place of the room's next operation, above all that the room heard of; its row stays with this
+ * transaction. Undefined when the owner is not (any more) the one who has the room.
  */
-export async function takeOpSeq(tx: Tx, owner: Owner): Promise<number | undefined> {
+export async function takeOpSeq(tx: Tx, owner: Owner, heardOf = 0): Promise<number | undefined> {
   const rows = await tx.rows<{ op_seq: number }>(
-    `update rooms set op_seq = op_seq + 1
+    `update rooms set op_seq = greatest(op_seq, $5) + 1
      where room_id = $1 and node_id = $2 and epoch_term = $3 and epoch_n = $4 and ended_at is null
      returning op_seq`,
-    [owner.roomId, owner.nodeId, ...owner.roomEpoch],
+    [owner.roomId, owner.nodeId, ...owner.roomEpoch, heardOf],
   );
   return rows[0]?.op_seq;
 }
@@ -46,6 +47,36 @@ export async function selectOp(sql: Sql, id: string): Promise<OpRow | undefined>
     id,
   ]);
   return rows[0];
+}
+
+export interface RoomOpRow {
+  readonly op_seq: number;
+  readonly op_id: string;
+  readonly body: unknown;
+}
+
+/** The room's last place, its row kept from changing; undefined when the owner has not got the room. */
+export async function selectOpSeq(tx: Tx, owner: Owner): Promise<number | undefined> {
+  const rows = await tx.rows<{ op_seq: number }>(
+    `select op_seq from rooms
+     where room_id = $1 and node_id = $2 and epoch_term = $3 and epoch_n = $4 and ended_at is null
+     for share`,
+    [owner.roomId, owner.nodeId, ...owner.roomEpoch],
+  );
+  return rows[0]?.op_seq;
+}
+
+/** Committed ones, in their order. */
+export function selectRoomOps(
+  sql: Sql,
+  roomId: RoomId,
+  { after, max }: { readonly after: number; readonly max: number },
+): Promise<(RoomOpRow & Record<string, unknown>)[]> {
+  return sql.rows(
+    `select op_seq, op_id, body from ops
+     where room_id = $1 and op_seq > $2 and refusal is null order by op_seq limit $3`,
+    [roomId, after, max],
+  );
 }
 
 /** False when that id was decided before. One that is being decided at this moment is waited for. */

@@ -6,6 +6,7 @@ import { FakeClock } from "../../shared/fake-clock.ts";
 import { GameName, NodeId, RoomId } from "../../shared/ids.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createMetrics } from "../../shared/metrics.ts";
+import { OpId } from "../../shared/protocol/value.ts";
 import { until } from "../transport/test-tickets.ts";
 import { Claims } from "./claims.ts";
 import { TestCore } from "./test-core.ts";
@@ -43,10 +44,13 @@ after(() => core.stop());
 function claim(): Promise<unknown> {
   const coreAddress = core.address;
   const claims = new Claims({ client, coreAddress, nodeId, clock, random: () => 0.5, metrics });
-  return claims.claim(roomId, game, ended.signal).catch((error: unknown) => {
-    assert.ok(isFailure(error));
-    return error.kind;
-  });
+  return claims.claim({ roomId, game }, ended.signal).then(
+    ({ roomEpoch }) => roomEpoch,
+    (error: unknown) => {
+      assert.ok(isFailure(error));
+      return error.kind;
+    },
+  );
 }
 
 async function outcome(name: string): Promise<number> {
@@ -69,6 +73,29 @@ test("a claim that fails for now is tried again under the same id, and granted",
   assert.deepEqual(await claimed, [1, 3]);
   assert.equal(new Set(core.claims.map(({ claimId }) => claimId)).size, 1);
   assert.deepEqual([await outcome("retried"), await outcome("granted")], [2, 1]);
+});
+
+test("what a restored room has missed comes with the answer, and the rest after it", async () => {
+  const id = (n: number) => OpId.parse(`room/cause-${n}/ada`);
+  core.roomOps.push(
+    { ops: [{ opSeq: 8, id: id(8), changes: [] }], upTo: 8, more: true },
+    { ops: [{ opSeq: 9, id: id(9), changes: [] }], upTo: 11, more: false },
+  );
+  const claims = new Claims({
+    client,
+    coreAddress: core.address,
+    nodeId,
+    clock,
+    random: () => 0.5,
+    metrics,
+  });
+  const granted = await claims.claim({ roomId, game, opSeq: 7 }, ended.signal);
+  assert.equal(core.claims[0]?.opSeq, 7);
+  assert.deepEqual(core.roomOpsAsked, [{ nodeId, roomId, roomEpoch: [1, 1], opSeq: 8 }]);
+  assert.deepEqual(
+    granted.roomOps.map(({ upTo }) => upTo),
+    [8, 11],
+  );
 });
 
 test("a refusal is final", async () => {

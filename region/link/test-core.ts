@@ -19,12 +19,19 @@ import {
   Heartbeat,
   type HeartbeatAnswer,
   LEASE_MS,
+  ReaffirmRoomsRequest,
   type ReleaseRequest,
   ReserveAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
 import { Jwks } from "../../shared/protocol/ticket.ts";
-import { ValueRequest } from "../../shared/protocol/value.ts";
+import {
+  type RoomOps,
+  RoomOpsRequest,
+  type ValueAgainAnswer,
+  ValueAgainRequest,
+  ValueRequest,
+} from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
 
 export const TEST_REGION = RegionId.parse("testing");
@@ -42,6 +49,16 @@ export class TestCore {
   readonly valueFailures: MeridianError[] = [];
   /** When set, operations are answered only once it resolves. */
   valueHeld: Promise<void> | undefined;
+  /** What the core knows of a room's operations: a claim is answered with the first, `room-ops` with the rest. */
+  readonly roomOps: RoomOps[] = [];
+  readonly roomOpsAsked: RoomOpsRequest[] = [];
+  /** What nodes sent once more, and the rooms that they said are theirs. */
+  readonly valueAgain: ValueAgainRequest[] = [];
+  readonly reaffirmed: ReaffirmRoomsRequest[] = [];
+  /** Of operations sent again, by id; the others are known. */
+  readonly againOutcomes = new Map<string, ValueAgainAnswer["outcomes"][number]>();
+  readonly againFailures: MeridianError[] = [];
+  coreTerm = 1;
   /** When set, claims are answered only once it resolves. */
   claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
@@ -80,8 +97,33 @@ export class TestCore {
       await this.claimsHeld;
       const failure = this.claimFailures.shift();
       if (failure) throw failure;
-      return { roomEpoch: [1, this.claims.length] };
+      const roomOps = this.roomOps.shift();
+      return { roomEpoch: [1, this.claims.length], ...(roomOps && { roomOps }) };
     });
+    this.#server.post("/link/room-ops", { schema: { body: RoomOpsRequest } }, async (request) => {
+      this.roomOpsAsked.push(request.body);
+      return this.roomOps.shift() ?? { ops: [], upTo: request.body.opSeq, more: false };
+    });
+    this.#server.post(
+      "/link/value-again",
+      { schema: { body: ValueAgainRequest } },
+      async (request) => {
+        this.valueAgain.push(request.body);
+        const failure = this.againFailures.shift();
+        if (failure) throw failure;
+        return {
+          outcomes: request.body.ops.map(({ op }) => this.againOutcomes.get(op.id) ?? "known"),
+        };
+      },
+    );
+    this.#server.post(
+      "/link/reaffirm-rooms",
+      { schema: { body: ReaffirmRoomsRequest } },
+      async (request) => {
+        this.reaffirmed.push(request.body);
+        return { held: request.body.rooms.map(({ roomId }) => roomId) };
+      },
+    );
     this.#server.post("/link/value", { schema: { body: ValueRequest } }, async (request) => {
       this.valueOps.push(request.body);
       await this.valueHeld;
@@ -141,6 +183,7 @@ export class TestCore {
       coreTimeMs: Date.now() + this.aheadMs,
       leaseMs: LEASE_MS,
       regionEpoch: [1, 1],
+      coreTerm: this.coreTerm,
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,
     };

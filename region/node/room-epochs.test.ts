@@ -8,6 +8,8 @@ import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { GameName, RoomId } from "../../shared/ids.ts";
 import { createLog } from "../../shared/log.ts";
+import { OpId, type RoomOp, type RoomOps } from "../../shared/protocol/value.ts";
+import type { RoomToClaim } from "../link/claims.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { handler } from "../rooms/message-handler.ts";
 import { closeOf, TestNode } from "../transport/test-node.ts";
@@ -24,19 +26,26 @@ class Gated extends GameRoom<State> {
       this.state.banked += 1;
     }),
   };
+  override onValue({ opSeq }: RoomOp): void {
+    this.state.banked = opSeq * 100 + this.tick;
+  }
 }
 
 interface Claim {
+  readonly room: RoomToClaim;
   readonly signal: AbortSignal;
-  grant(epoch: Epoch): void;
+  grant(epoch: Epoch, roomOps?: readonly RoomOps[]): void;
   refuse(error: MeridianError): void;
 }
 const claims: Claim[] = [];
 
 const epochs = new RoomEpochs({
   claims: {
-    claim: (_roomId, _game, signal) => {
-      return new Promise((grant, refuse) => claims.push({ signal, grant, refuse }));
+    claim: (room, signal) => {
+      return new Promise((resolve, refuse) => {
+        const grant: Claim["grant"] = (roomEpoch, roomOps = []) => resolve({ roomEpoch, roomOps });
+        claims.push({ room, signal, grant, refuse });
+      });
     },
   },
   endRoom: (room) => node.rooms.end(room),
@@ -112,4 +121,24 @@ test("one who goes while the claim is under way never was in the room", async ()
   claim.grant([1, 1]);
   await until(() => clientIn(room) === undefined, "the client's end");
   assert.equal(room.players.size, 0);
+});
+
+test("a restored room says what it knows, and has the rest before its first tick", async () => {
+  const { room, claim } = await atTheDoor();
+  assert.equal(claim.room.opSeq, undefined, "a new room knows of nothing");
+  claim.grant([1, 1], [{ ops: [], upTo: 4, more: false }]);
+  await until(() => room.tick > 1, "the room's ticks");
+  const { roomId } = claim.room;
+  const snapshot = room.handOver();
+  await room.disconnect();
+  await until(() => node.rooms.gone, "the end");
+  const restored = await node.rooms.restore({ roomId, game: claim.room.game, snapshot });
+  assert.ok(restored instanceof Gated);
+  assert.equal(claims[1]?.room.opSeq, 4);
+  const { tick } = restored;
+  const missed = { opSeq: 5, id: OpId.parse(`${roomId}/cause/ada`), changes: [] };
+  claims[1]?.grant([1, 2], [{ ops: [missed], upTo: 6, more: false }]);
+  await until(() => restored.tick > tick, "the next tick");
+  assert.equal(restored.state.banked, 500 + tick);
+  await node.rooms.end(restored);
 });

@@ -6,11 +6,15 @@ import type { Room } from "@colyseus/core";
 import type { Logger } from "pino";
 import type { Epoch } from "../../shared/epoch.ts";
 import type { GameName, RoomId } from "../../shared/ids.ts";
+import type { RoomOps } from "../../shared/protocol/value.ts";
 import type { Claims } from "../link/claims.ts";
 
 /** A room that waits for its epoch. Plain Colyseus rooms are none and run at once. */
 export interface EpochGated {
-  grantEpoch(epoch: Epoch): void;
+  /** Of one that was restored: up to where it knows its operations on value. */
+  readonly knownOpSeq?: number | undefined;
+  /** @param roomOps those that it does not know */
+  grantEpoch(epoch: Epoch, roomOps?: readonly RoomOps[]): void;
 }
 
 export interface RoomEpochsOptions {
@@ -33,8 +37,9 @@ export class RoomEpochs {
     const ended = new AbortController();
     this.#waiting.set(roomId, ended);
     try {
-      const epoch = await claims.claim(roomId, game, ended.signal);
-      if (!ended.signal.aborted && isEpochGated(room)) room.grantEpoch(epoch);
+      const opSeq = isEpochGated(room) ? room.knownOpSeq : undefined;
+      const { roomEpoch, roomOps } = await claims.claim({ roomId, game, opSeq }, ended.signal);
+      if (!ended.signal.aborted && isEpochGated(room)) room.grantEpoch(roomEpoch, roomOps);
     } catch (err) {
       if (ended.signal.aborted) return;
       log.error(

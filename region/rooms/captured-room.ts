@@ -12,9 +12,11 @@ import { type Client, Room } from "@colyseus/core";
 import type { Encoder, Schema } from "@colyseus/schema";
 import type { Epoch } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
+import type { RoomOps } from "../../shared/protocol/value.ts";
 import { CapturingSerializer } from "./capturing-serializer.ts";
 import { EpochGate } from "./epoch-gate.ts";
 import { FixedStep } from "./fixed-step.ts";
+import type { OpOrder } from "./op-order.ts";
 import type { SessionRecord } from "./player.ts";
 import type { Random } from "./random.ts";
 import { RoomStateError } from "./room-error.ts";
@@ -52,6 +54,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   readonly #gate = new EpochGate();
   #serializer: CapturingSerializer | undefined;
   #recorder: RoomRecorder | undefined;
+  #restored = false;
   #simulation: Simulation | undefined;
   #loop: FixedStep | undefined;
 
@@ -67,9 +70,22 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     return this.#epoch;
   }
 
-  /** The core granted this node the room: from here on it ticks, and who waited is let in. */
-  grantEpoch(epoch: Epoch): void {
+  /** Up to where a restored room knows its operations on value; a new one knows of none. */
+  get knownOpSeq(): number | undefined {
+    return this.#restored ? this.ops.delivered : undefined;
+  }
+
+  /**
+   * The core granted this node the room: from here on it ticks, and who waited is let in.
+   * @param roomOps what the core committed for the room and its snapshot does not know, in one or several
+   *   answers: the game gets it first
+   */
+  grantEpoch(epoch: Epoch, roomOps: readonly RoomOps[] = []): void {
     this.#epoch = epoch;
+    for (const some of roomOps) {
+      if (this.#restored) this.learnOps(some);
+      else this.ops.beginAfter(some.upTo);
+    }
     this.#gate.open();
     if (this.#loop) return;
     this.#loop = new FixedStep(this.services.clock, this.tickMs, () => this.#step());
@@ -160,8 +176,14 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   protected abstract sessions(): SessionRecord[];
   /** Whether the client kept a decoder from before, here or at a former owner. */
   protected abstract isReturning(client: Client): boolean;
+  /** What the core committed for this room before it was here. */
+  protected abstract learnOps(roomOps: RoomOps): void;
   /** Before the game's own tick. */
   protected abstract beforeTick(): void;
+
+  protected get ops(): OpOrder {
+    return this.#running.ops;
+  }
 
   protected begin(): void {
     this.#simulation = Simulation.fresh(this.tickMs, this.services.seed());
@@ -170,6 +192,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
 
   protected async resumeFrom(restoration: Restoration): Promise<void> {
     const { state, image, progress, record } = restoration;
+    this.#restored = true;
     this.#simulation = new Simulation(this.tickMs, progress, record.timers);
     this.state = state as unknown as typeof this.state;
     if (this.#serializer) continueIds(this.#serializer.stateEncoder, image);
@@ -222,8 +245,8 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
 
   #step(): void {
     this.beforeTick();
-    this.#running.step((timer) => this.#attempt(`timers.${timer.name}`, () => this.#fire(timer)));
-    this.#attempt("onTick", () => this.onTick?.(this.tickMs));
+    this.#running.step((timer) => this.attempt(`timers.${timer.name}`, () => this.#fire(timer)));
+    this.attempt("onTick", () => this.onTick?.(this.tickMs));
   }
 
   #fire({ name, data }: Timer): unknown {
@@ -238,7 +261,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   }
 
   /** Runs game code whose failure must not reach the caller, nor, when it is async, the process. */
-  #attempt(method: string, run: () => unknown): void {
+  protected attempt(method: string, run: () => unknown): void {
     const failed = (error: unknown) => this.onUncaughtException(asError(error), method);
     try {
       const result = run();
@@ -256,7 +279,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   #recordFrame(encoder: Encoder): void {
     const recorder = this.#recorder;
     if (!recorder || !this.#epoch) return;
-    this.#attempt("replicate", () => {
+    this.attempt("replicate", () => {
       recorder.write(encoder, this.#running.progress, JSON.stringify(this.#record()));
     });
   }

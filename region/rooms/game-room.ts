@@ -16,8 +16,10 @@ import type { Schema } from "@colyseus/schema";
 import { compareEpochs } from "../../shared/epoch.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import { RoomId, type SessionId } from "../../shared/ids.ts";
+import type { RoomOp, RoomOps } from "../../shared/protocol/value.ts";
 import { CapturedRoom } from "./captured-room.ts";
 import type { MessageReceiver } from "./message-handler.ts";
+import { OpFeed } from "./op-feed.ts";
 import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
 import { type Restoration, restorationIn } from "./room-restore.ts";
 import { type Because, type Offer, type OwnedRoom, RoomValue, tradeChanges } from "./room-value.ts";
@@ -48,7 +50,17 @@ export abstract class GameRoom<S extends Schema = Schema>
   readonly reconnectGraceMs: number = 30_000;
 
   readonly #roster = new Roster();
-  readonly #value = new RoomValue(() => this.#owned(), this.services.value);
+  readonly #feed = new OpFeed({
+    order: () => this.ops,
+    give: (op) => this.attempt("onValue", () => this.onValue?.(op)),
+    ask: async (opSeq) => this.services.value.opsAfter(this.#owned(), opSeq),
+    clock: this.services.clock,
+  });
+  readonly #value = new RoomValue(
+    () => this.#readyForValue(),
+    this.services.value,
+    (op, answer) => this.#feed.answered(op, answer),
+  );
   readonly #returning = new WeakSet<Client>();
   #ending = false;
   #handedOver = false;
@@ -63,6 +75,12 @@ export abstract class GameRoom<S extends Schema = Schema>
   onAway?(player: Player): void | Promise<void>;
   /** The connection is back, or the player has followed the room to here. */
   onResume?(player: Player): void | Promise<void>;
+  /**
+   * Each committed operation of this room on money and items: once, in the core's order, live or after a
+   * failover, then before the first tick. What it changes in the state at once goes along with the
+   * knowledge that it was given.
+   */
+  onValue?(op: RoomOp): void | Promise<void>;
   /** The room ends. */
   onEnd?(): void | Promise<void>;
 
@@ -145,6 +163,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   override async onDispose(): Promise<void> {
     this.halt();
     if (!this.#handedOver) await this.call("onEnd", () => this.onEnd?.());
+    this.#feed.stop();
   }
 
   override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
@@ -159,6 +178,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   handOver(): Uint8Array {
     const snapshot = this.snapshot();
     this.#handedOver = true;
+    this.#feed.stop();
     this.halt();
     return snapshot;
   }
@@ -182,6 +202,10 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (request) return request.reject({ kind: "invalid_message", message });
     client.error(INVALID_MESSAGE.closeCode, `invalid_message: ${message}`);
     return undefined;
+  }
+
+  protected override learnOps(roomOps: RoomOps): void {
+    this.#feed.learn(roomOps);
   }
 
   protected override sessions(): SessionRecord[] {
@@ -225,7 +249,22 @@ export abstract class GameRoom<S extends Schema = Schema>
   #owned(): OwnedRoom {
     const { epoch: roomEpoch } = this;
     if (!roomEpoch) throw new MeridianError("unavailable", { message: "The room has no epoch." });
-    return { roomId: RoomId.parse(this.roomId), roomEpoch };
+    const { ops } = this;
+    const roomId = RoomId.parse(this.roomId);
+    return {
+      roomId,
+      roomEpoch,
+      get opSeq() {
+        return ops.seen;
+      },
+    };
+  }
+
+  #readyForValue(): OwnedRoom {
+    if (!this.ops.full) return this.#owned();
+    throw new MeridianError("unavailable", {
+      message: "Too many operations of the room wait for an earlier one.",
+    });
   }
 
   #unknownMessage(type: string): string {

@@ -26,7 +26,7 @@ export interface RoomFrame {
   readonly state: StateChange;
 }
 
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 /** A larger state is refused by both sides. */
 export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 

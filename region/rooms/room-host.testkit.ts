@@ -76,7 +76,7 @@ export class RoomHost {
       kind: full ? "full" : "delta",
       schemaHash: this.types.hash,
       seq: this.#seq++,
-      progress: { tick: this.#seq, entities: 0, random: [1, 2, 3, 4] },
+      progress: { tick: this.#seq, entities: 0, random: [1, 2, 3, 4], opSeq: 0 },
       record: full ? RECORD : undefined,
       state: full ? this.#capture.full(encoder) : this.#capture.delta(encoder),
     });

@@ -22,7 +22,10 @@ export interface RoomServices {
 /** Of a room that has no core. */
 export const noValue: ValueService = {
   async apply() {
-    throw new MeridianError("unavailable", { message: "There is no core to decide." });
+    throw noCore();
+  },
+  async opsAfter() {
+    throw noCore();
   },
 };
 
@@ -34,3 +37,7 @@ export const defaultRoomServices: RoomServices = {
   seed: () => randomInt(2 ** 32),
   value: noValue,
 };
+
+function noCore(): MeridianError {
+  return new MeridianError("unavailable", { message: "There is no core to decide." });
+}

@@ -16,6 +16,8 @@ export interface RoomProgress {
   /** Entity ids given out. */
   readonly entities: number;
   readonly random: RandomState;
+  /** All operations on value up to this place were given to the game. */
+  readonly opSeq: number;
 }
 
 export const RoomRecord = z.object({
@@ -33,6 +35,7 @@ export type RoomRecord = z.infer<typeof RoomRecord>;
 export function writeProgress(writer: ByteWriter, progress: RoomProgress): void {
   writer.varuint(progress.tick);
   writer.varuint(progress.entities);
+  writer.varuint(progress.opSeq);
   for (const word of progress.random) writer.u32(word);
 }
 
@@ -40,7 +43,9 @@ export function writeProgress(writer: ByteWriter, progress: RoomProgress): void 
 export function readProgress(reader: ByteReader): RoomProgress {
   const tick = reader.varuint();
   const entities = reader.varuint();
-  return { tick, entities, random: [reader.u32(), reader.u32(), reader.u32(), reader.u32()] };
+  const opSeq = reader.varuint();
+  const random: RandomState = [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
+  return { tick, entities, opSeq, random };
 }
 
 /** @throws {RoomStateError} `snapshot_corrupt` */

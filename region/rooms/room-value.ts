@@ -11,6 +11,7 @@ import type { PlayerId, RoomId } from "../../shared/ids.ts";
 import {
   Cause,
   type Refusal,
+  type RoomOps,
   type ValueAnswer,
   type ValueChange,
   ValueOp,
@@ -24,11 +25,15 @@ export interface ValueService {
    * @throws {MeridianError} when it is certain that nothing happened: `unavailable`, `fenced`, `conflict`
    */
   apply(room: OwnedRoom, op: ValueOp): Promise<ValueAnswer>;
+  /** The room's committed operations after a place. @throws {MeridianError} `unavailable`, `fenced` */
+  opsAfter(room: OwnedRoom, opSeq: number): Promise<RoomOps>;
 }
 
 export interface OwnedRoom {
   readonly roomId: RoomId;
   readonly roomEpoch: Epoch;
+  /** The highest place that the room heard of, whenever it is read. */
+  readonly opSeq?: number;
 }
 
 /** The core decided against it, for good. */
@@ -55,10 +60,20 @@ export interface Offer {
 export class RoomValue {
   readonly #room: () => OwnedRoom;
   readonly #service: ValueService;
+  readonly #answered: (op: ValueOp, answer: ValueAnswer) => void;
 
-  constructor(room: () => OwnedRoom, service: ValueService) {
+  /**
+   * @param room throws when it can have no operation now
+   * @param answered is told of each outcome before whoever asked for it
+   */
+  constructor(
+    room: () => OwnedRoom,
+    service: ValueService,
+    answered: (op: ValueOp, answer: ValueAnswer) => void,
+  ) {
     this.#room = room;
     this.#service = service;
+    this.#answered = answered;
   }
 
   /** @param whom whose operation it is: with the room and the cause it makes the id */
@@ -69,7 +84,9 @@ export class RoomValue {
   ): Promise<readonly WalletBalance[]> {
     const room = this.#room();
     const id = `${room.roomId}/${Cause.parse(cause)}/${whom}`;
-    const answer = await this.#service.apply(room, ValueOp.parse({ id, changes }));
+    const op = ValueOp.parse({ id, changes });
+    const answer = await this.#service.apply(room, op);
+    this.#answered(op, answer);
     if (answer.outcome === "refused") throw new ValueRefused(answer.refusal);
     return answer.wallets;
   }

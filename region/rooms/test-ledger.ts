@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
-import type { ValueAnswer, ValueOp } from "../../shared/protocol/value.ts";
+import type { RoomOps, ValueAnswer, ValueOp } from "../../shared/protocol/value.ts";
 import { decide, type ItemRow, touchedBy, type WalletRow } from "../../shared/value/value-step.ts";
 import type { OwnedRoom, ValueService } from "./room-value.ts";
 
@@ -34,6 +34,20 @@ export class TestLedger implements ValueService {
     const answer = this.#decide(op);
     this.#decided.set(op.id, { op, answer });
     return answer;
+  }
+
+  async opsAfter(_room: OwnedRoom, opSeq: number): Promise<RoomOps> {
+    if (!this.up) throw new MeridianError("unavailable");
+    return this.committedAfter(opSeq);
+  }
+
+  /** What a claim answers: all that was committed after that place. */
+  committedAfter(opSeq: number): RoomOps {
+    const later = [...this.#decided.values()].filter(({ answer }) => {
+      return answer.outcome === "committed" && answer.opSeq > opSeq;
+    });
+    const ops = later.map(({ op, answer }) => ({ opSeq: answer.opSeq, ...op }));
+    return { ops, upTo: Math.max(opSeq, this.#decided.size), more: false };
   }
 
   #decide({ changes }: ValueOp): ValueAnswer {

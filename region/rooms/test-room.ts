@@ -169,7 +169,9 @@ export class TestRoom<R extends GameRoom> {
     this.#epoch += 1;
     this.#room = room as unknown as R;
     this.#patchedMs = this.clock.monotonicMs();
-    room.grantEpoch([1, this.#epoch]);
+    const known = room.knownOpSeq;
+    const roomOps = known === undefined ? [] : [this.ledger.committedAfter(known)];
+    room.grantEpoch([1, this.#epoch], roomOps);
   }
 
   #patchWhenDue(): void {

@@ -12,7 +12,13 @@ import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
-import { ValueAnswer, type ValueOp, type ValueRequest } from "../../shared/protocol/value.ts";
+import {
+  RoomOps,
+  type RoomOpsRequest,
+  ValueAnswer,
+  type ValueOp,
+  type ValueRequest,
+} from "../../shared/protocol/value.ts";
 import type { OwnedRoom, ValueService } from "../rooms/room-value.ts";
 
 const ATTEMPT_DEADLINE_MS = 3_000;
@@ -74,6 +80,19 @@ export class ValueLink implements ValueService {
     } finally {
       this.#underWay -= 1;
     }
+  }
+
+  async opsAfter({ roomId, roomEpoch }: OwnedRoom, opSeq: number): Promise<RoomOps> {
+    const { client, coreAddress, nodeId } = this.#options;
+    const body: RoomOpsRequest = { nodeId, roomId, roomEpoch, opSeq };
+    return await client.call({
+      address: coreAddress,
+      peer: { role: "core" },
+      path: "/link/room-ops",
+      body,
+      answer: RoomOps,
+      deadlineMs: ATTEMPT_DEADLINE_MS,
+    });
   }
 
   stop(): void {

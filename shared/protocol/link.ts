@@ -2,8 +2,8 @@
  * The private link: mTLS HTTP with JSON, both ways. Who calls is taken from the certificate
  * (`meridian://core`, `meridian://region/beijing`), never from the body.
  *
- * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`, and `POST /link/value`
- * (`value.ts`).
+ * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
+ * `POST /link/reaffirm-rooms`; `POST /link/value`, `POST /link/room-ops`, `POST /link/value-again` (`value.ts`).
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`.
  */
 import { z } from "zod";
@@ -12,6 +12,7 @@ import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
 import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
+import { OpSeq, RoomOps } from "./value.ts";
 
 /** A region sends one this often, in ms. */
 export const HEARTBEAT_PERIOD_MS = 500;
@@ -69,6 +70,8 @@ export const HeartbeatAnswer = z.object({
   coreTimeMs: z.number(),
   leaseMs: z.number().int().positive(),
   regionEpoch: Epoch,
+  /** When it has risen the core may have lost what it said before. */
+  coreTerm: count.optional(),
   /** Present only when the node's key ids differ from the core's. */
   jwks: Jwks.optional(),
   /** What an operator wants of this node. */
@@ -82,9 +85,15 @@ export const ClaimRequest = z.object({
   roomId: RoomId,
   game: GameName,
   nodeId: NodeId,
+  /** Of a room that is restored: up to where it knows its operations. A new room knows of none. */
+  opSeq: OpSeq.optional(),
 });
 export type ClaimRequest = z.infer<typeof ClaimRequest>;
-export const ClaimAnswer = z.object({ roomEpoch: Epoch });
+export const ClaimAnswer = z.object({
+  roomEpoch: Epoch,
+  /** Those after that place; of a new room none, and where it begins. `POST /link/room-ops` has more. */
+  roomOps: RoomOps.optional(),
+});
 export type ClaimAnswer = z.infer<typeof ClaimAnswer>;
 
 /**
@@ -101,6 +110,22 @@ export const ReleaseRoomsAnswer = z.object({ released: count });
 export type ReleaseRoomsAnswer = z.infer<typeof ReleaseRoomsAnswer>;
 /** A released room that nobody claimed for this long has ended, ms. */
 export const RELEASED_ROOM_MS = 15_000;
+
+/**
+ * After the core's term rose: the rooms that the node holds. A core that was restored to before their claims
+ * takes the node's word, unless it knows a later owner.
+ */
+export const ReaffirmRoomsRequest = z.object({
+  nodeId: NodeId,
+  rooms: z
+    .array(z.object({ roomId: RoomId, game: GameName, roomEpoch: Epoch, opSeq: OpSeq }))
+    .min(1)
+    .max(500),
+});
+export type ReaffirmRoomsRequest = z.infer<typeof ReaffirmRoomsRequest>;
+/** Those that are the node's. */
+export const ReaffirmRoomsAnswer = z.object({ held: z.array(RoomId) });
+export type ReaffirmRoomsAnswer = z.infer<typeof ReaffirmRoomsAnswer>;
 
 /** `reserve` takes a new seat, `renew` keeps one for longer, `reconnect` finds a dropped player's. */
 export const ReserveRequest = z.discriminatedUnion("kind", [

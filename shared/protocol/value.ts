@@ -55,11 +55,18 @@ export const ValueOp = z.object({
 });
 export type ValueOp = z.infer<typeof ValueOp>;
 
+/** A place among a room's operations, from 1; 0 is before the first. */
+export const OpSeq = z.int().nonnegative();
+
 /** `POST /link/value`: only by the node that owns the room, in the epoch that it was granted. */
 export const ValueRequest = z.object({
   nodeId: NodeId,
   roomId: RoomId,
   roomEpoch: Epoch,
+  /** The highest place that the room heard of: a core that was restored goes on after it. */
+  opSeq: OpSeq.optional(),
+  /** Of the core that the node knows; a core of a later term first wants what the node kept. */
+  coreTerm: z.int().nonnegative().optional(),
   op: ValueOp,
 });
 export type ValueRequest = z.infer<typeof ValueRequest>;
@@ -94,6 +101,57 @@ export const ValueAnswer = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("refused"), opSeq: z.int().positive(), refusal: Refusal }),
 ]);
 export type ValueAnswer = z.infer<typeof ValueAnswer>;
+
+/** An operation of a room that was committed, as the room's `onValue` gets it. */
+export const RoomOp = z.object({
+  opSeq: z.int().positive(),
+  id: OpId,
+  changes: z.array(ValueChange),
+});
+export type RoomOp = z.infer<typeof RoomOp>;
+
+/** Most operations of one answer. They have 17 KB at most, and an answer of the link 4 MB. */
+export const ROOM_OPS_MAX = 200;
+
+/** A room's committed operations after a place, in their order; what was refused is left out. */
+export const RoomOps = z.object({
+  ops: z.array(RoomOp).max(ROOM_OPS_MAX),
+  /** All up to this place are among them. */
+  upTo: OpSeq,
+  /** Whether there are later ones. */
+  more: z.boolean(),
+});
+export type RoomOps = z.infer<typeof RoomOps>;
+
+/** `POST /link/room-ops`: by the room's owner, after this place. */
+export const RoomOpsRequest = ValueRequest.pick({
+  nodeId: true,
+  roomId: true,
+  roomEpoch: true,
+}).extend({ opSeq: OpSeq });
+export type RoomOpsRequest = z.infer<typeof RoomOpsRequest>;
+
+export const AGAIN_OPS_MAX = 64;
+
+/**
+ * `POST /link/value-again`: what the core committed in an earlier term, in the order of the answers. A core
+ * that was restored to before carries it out again, whoever owns the room now.
+ */
+export const ValueAgainRequest = z.object({
+  nodeId: NodeId,
+  coreTerm: z.int().positive(),
+  ops: z
+    .array(z.object({ roomId: RoomId, opSeq: z.int().positive(), op: ValueOp }))
+    .min(1)
+    .max(AGAIN_OPS_MAX),
+});
+export type ValueAgainRequest = z.infer<typeof ValueAgainRequest>;
+
+export const ValueAgainAnswer = z.object({
+  /** Of each: it was there, it was carried out again, or it can't be now, and nothing was recorded. */
+  outcomes: z.array(z.enum(["known", "committed", "refused"])),
+});
+export type ValueAgainAnswer = z.infer<typeof ValueAgainAnswer>;
 
 /** `GET /v1/me/possessions`. */
 export const Possessions = z.object({
