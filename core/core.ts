@@ -147,6 +147,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     database,
     joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
     returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
+    evictions,
     players: new PlayerJoins(
       { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
       common,

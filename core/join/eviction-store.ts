@@ -11,6 +11,12 @@ export interface EvictionRow {
   readonly created_at: Date;
 }
 
+/** An eviction with what has become of its room. */
+export interface DueEviction extends EvictionRow {
+  /** No node has it any more, as far as the core knows. */
+  readonly room_over: boolean;
+}
+
 type SessionRow = Pick<EvictionRow, "session_id" | "node_id" | "room_id">;
 
 /**
@@ -67,16 +73,31 @@ export function selectEvictions(
   sql: Sql,
   releasedBefore: Date,
   limit: number,
-): Promise<EvictionRow[]> {
-  return sql.rows<EvictionRow>(
-    `select e.session_id, e.room_id, e.kind, e.created_at,
-       case when r.ended_at is null then coalesce(r.node_id, e.node_id) else e.node_id end as node_id
-     from evictions e left join rooms r using (room_id)
-     where r.released_at is null or r.released_at <= $1
-     order by e.tries, e.created_at limit $2`,
-    [releasedBefore, limit],
-  );
+): Promise<DueEviction[]> {
+  return sql.rows<DueEviction>(`${DUE_EVICTIONS} order by e.tries, e.created_at limit $2`, [
+    releasedBefore,
+    limit,
+  ]);
 }
+
+/** As `selectEvictions`, one; undefined also while its room is on its way. */
+export async function selectEviction(
+  sql: Sql,
+  releasedBefore: Date,
+  sessionId: SessionId,
+): Promise<DueEviction | undefined> {
+  const rows = await sql.rows<DueEviction>(`${DUE_EVICTIONS} and e.session_id = $2`, [
+    releasedBefore,
+    sessionId,
+  ]);
+  return rows[0];
+}
+
+const DUE_EVICTIONS = `select e.session_id, e.room_id, e.kind, e.created_at,
+    r.ended_at is not null as room_over,
+    case when r.ended_at is null then coalesce(r.node_id, e.node_id) else e.node_id end as node_id
+  from evictions e left join rooms r using (room_id)
+  where (r.released_at is null or r.released_at <= $1)`;
 
 export async function isPending(sql: Sql, sessionId: SessionId): Promise<boolean> {
   const rows = await sql.rows("select from evictions where session_id = $1", [sessionId]);

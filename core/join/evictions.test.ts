@@ -11,9 +11,11 @@ import { until } from "../../test/until.ts";
 import { insertPlayer } from "../accounts/account-store.ts";
 import type { Tx } from "../db/database.ts";
 import { startTestDatabase } from "../db/test-database.ts";
+import { endRooms } from "../regions/region-store.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
-import { Evictions } from "./evictions.ts";
-import { grantSessionEpoch, placeSession } from "./session-store.ts";
+import { isPending } from "./eviction-store.ts";
+import { Evictions, type EvictionsDeps } from "./evictions.ts";
+import { clearSessions, grantSessionEpoch, placeSession } from "./session-store.ts";
 
 const created = await startTestDatabase();
 after(() => created.drop());
@@ -22,7 +24,7 @@ const clock = new FakeClock();
 const [FIRST, NEXT] = [NodeId.parse("shanghai-1"), NodeId.parse("shanghai-2")];
 const live = new Set<NodeId>([FIRST]);
 const told: { nodeId: NodeId; sessionId: SessionId }[] = [];
-const evictions = new Evictions({
+const deps: Omit<EvictionsDeps, "metrics"> = {
   database,
   calls: {
     evict: async ({ nodeId }, { sessionId }) => {
@@ -32,8 +34,8 @@ const evictions = new Evictions({
   liveNode: (nodeId) => (live.has(nodeId) ? ({ nodeId, alive: true } as NodeRecord) : undefined),
   clock,
   log: createLog("test", "silent"),
-  metrics: createMetrics({}),
-});
+};
+const evictions = new Evictions({ ...deps, metrics: createMetrics({}) });
 
 async function newPlayer(): Promise<PlayerId> {
   const id = PlayerId.parse(uuidV7(clock.nowMs(), randomBytes(10)));
@@ -133,4 +135,110 @@ test("a session of a room that nobody claimed is ended where it was", async () =
   clock.advance(RELEASED_ROOM_MS + 1);
   assert.equal(await evictions.carryOut(sessionId), true);
   assert.deepEqual(told, [{ nodeId: FIRST, sessionId }]);
+});
+
+/** Joins twice, in rooms of that name at `FIRST`. @returns the former session */
+async function joinTwice(playerId: PlayerId, room: string): Promise<SessionId> {
+  const former = await join(playerId, RoomId.parse(`${room}-former`));
+  assert.ok(former);
+  assert.ok(await join(playerId, RoomId.parse(`${room}-newer`)));
+  return former;
+}
+
+/** Evictions as another core would carry them out. */
+function restarted(): Evictions {
+  return new Evictions({ ...deps, metrics: createMetrics({}) });
+}
+
+test("a former session is told to end also by a core that was restarted meanwhile", async () => {
+  told.length = 0;
+  const former = await joinTwice(await newPlayer(), "restart");
+  restarted().carryOutSoon();
+  await until("its node is told", () => told.some(({ sessionId }) => sessionId === former));
+  await until("it is noted", async () => !(await isPending(database, former)));
+});
+
+test("a former session at a node that is cut off ends when that is back", async () => {
+  told.length = 0;
+  const former = await joinTwice(await newPlayer(), "cut-off");
+  live.delete(FIRST);
+  assert.equal(await evictions.carryOut(former), false);
+  clock.advance(60_000);
+  assert.equal(await evictions.carryOut(former), false, "it may be alive still");
+  live.add(FIRST);
+  assert.equal(await evictions.carryOut(former), true);
+  assert.deepEqual(told, [{ nodeId: FIRST, sessionId: former }]);
+});
+
+test("a former session whose node is gone with its room is not told of for long", async () => {
+  const playerId = await newPlayer();
+  const roomId = RoomId.parse("room-of-the-dead");
+  await moveRoom(roomId, FIRST, false);
+  const former = await join(playerId, roomId);
+  assert.ok(former && (await join(playerId, RoomId.parse("room-of-the-living"))));
+  live.delete(FIRST);
+  assert.equal(await evictions.carryOut(former), false);
+  await endRooms(database, [{ nodeId: FIRST, roomId }], new Date(clock.nowMs()));
+  assert.equal(await evictions.carryOut(former), true);
+  live.add(FIRST);
+});
+
+test("a former session in a room that moves ends at the room's next owner", async () => {
+  told.length = 0;
+  const playerId = await newPlayer();
+  const roomId = RoomId.parse("room-on-its-way");
+  const former = await join(playerId, roomId);
+  assert.ok(former);
+  await moveRoom(roomId, FIRST, true);
+  assert.ok(await join(playerId, RoomId.parse("room-elsewhere")));
+  assert.equal(await evictions.carryOut(former), false);
+  live.add(NEXT);
+  await moveRoom(roomId, NEXT, false);
+  assert.equal(await evictions.carryOut(former), true);
+  assert.deepEqual(told, [{ nodeId: NEXT, sessionId: former }]);
+});
+
+test("a ban that comes while a former session still is to end ends both", async () => {
+  told.length = 0;
+  const playerId = await newPlayer();
+  const former = await joinTwice(playerId, "ban");
+  const newer = await database.transaction(order(playerId));
+  assert.ok(newer && newer !== former);
+  assert.equal(await evictions.carryOut(newer), true);
+  assert.equal(await evictions.carryOut(former), true);
+  assert.deepEqual(
+    told.map(({ sessionId }) => sessionId),
+    [newer, former],
+  );
+});
+
+test("a former session that is over costs the next join nothing", async () => {
+  const playerId = await newPlayer();
+  const first = await join(playerId, RoomId.parse("room-left"));
+  assert.ok(first);
+  await clearSessions(database, [{ playerId, sessionId: first }]);
+  const ended = RoomId.parse("room-ended");
+  await moveRoom(ended, FIRST, false);
+  const second = await join(playerId, ended);
+  assert.ok(second);
+  await endRooms(database, [{ nodeId: FIRST, roomId: ended }], new Date(clock.nowMs()));
+  const third = await join(playerId, RoomId.parse("room-third"));
+  assert.ok(third);
+  for (const sessionId of [first, second])
+    assert.equal(await isPending(database, sessionId), false);
+  // Told late: the player has a newer session by now, which stays known.
+  await clearSessions(database, [{ playerId, sessionId: second }]);
+  assert.equal(await database.transaction(order(playerId)), third);
+});
+
+test("of joins that race the newest is left, and all before it are to end", async () => {
+  const playerId = await newPlayer();
+  const rooms = Array.from({ length: 8 }, (_, n) => RoomId.parse(`race-${n}`));
+  const placed = (await Promise.all(rooms.map((room) => join(playerId, room)))).filter(Boolean);
+  const pending = await Promise.all(
+    placed.map(async (id) => ((await isPending(database, id as SessionId)) ? id : undefined)),
+  );
+  const left = placed.filter((id) => !pending.includes(id));
+  assert.equal(left.length, 1, "one session is the player's");
+  assert.deepEqual(await database.transaction(order(playerId)), left[0]);
 });

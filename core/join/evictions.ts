@@ -1,10 +1,12 @@
 /**
- * Ends players' sessions at the core's word: after a ban, a log-out everywhere, a deletion.
+ * Ends players' sessions at the core's word: after a ban, a log-out everywhere, a deletion, or because the
+ * player has a newer one.
  *
- * Ordered in the transaction of its cause, so that neither happens without the other. The order fences
+ * Ordered in the transaction of its cause (a newer session's: see `placeSession`), so that neither happens
+ * without the other. The order fences
  * the session (a join that is under way finds itself overtaken, a reconnection too) and notes the node
  * that is to be told. Telling is tried at once and then every `PERIOD_MS`, also by a core that was
- * restarted meanwhile, until the node has answered or is gone for `NODE_GONE_MS`, and the session with it. A
+ * restarted meanwhile, until the node has answered, or is gone and its room with it, or for `NODE_GONE_MS`. A
  * room that goes on at another node takes its sessions along: then that node is told.
  */
 import type { Logger } from "pino";
@@ -41,6 +43,8 @@ export class Evictions implements Part {
   readonly #outcomes: Counter<"outcome">;
   #cancel: Cancel = () => {};
   #running: Promise<void> | undefined;
+  /** Told at once; as many as there are joins and bans under way, which are bounded. */
+  readonly #telling = new Set<Promise<void>>();
 
   constructor(deps: EvictionsDeps) {
     this.#deps = deps;
@@ -59,6 +63,7 @@ export class Evictions implements Part {
   async stop(): Promise<void> {
     this.#cancel();
     await this.#running;
+    await Promise.all(this.#telling);
   }
 
   /**
@@ -83,32 +88,43 @@ export class Evictions implements Part {
   /** Tells the nodes, in the background. */
   carryOutSoon(): void {
     this.#running ??= this.#round()
-      .catch((err: unknown) => {
-        const held = this.#pace.permit(this.#deps.clock.monotonicMs());
-        if (held === undefined) return;
-        this.#deps.log.warn({ err, held, runbook: "core-evictions" }, "evictions can't be read");
-      })
+      .catch((err: unknown) => this.#noteUnread(err))
       .finally(() => {
         this.#running = undefined;
       });
   }
 
-  /** Tells the nodes now. @returns whether that session's node has been told */
+  /** Tells that session's node, in the background. What fails is done by a later round. */
+  tellSoon(sessionId: SessionId): void {
+    const telling = this.#tellOne(sessionId)
+      .catch((err: unknown) => this.#noteUnread(err))
+      .finally(() => this.#telling.delete(telling));
+    this.#telling.add(telling);
+  }
+
+  /** Tells that session's node now. @returns whether it has been told */
   async carryOut(sessionId: SessionId): Promise<boolean> {
-    await this.#running;
-    this.carryOutSoon();
-    await this.#running;
+    await this.#tellOne(sessionId);
     return !(await store.isPending(this.#deps.database, sessionId));
   }
 
   async #round(): Promise<void> {
-    const { database, clock } = this.#deps;
-    const releasedBefore = new Date(clock.nowMs() - RELEASED_ROOM_MS);
-    const due = await store.selectEvictions(database, releasedBefore, AT_ONCE_MAX);
+    const { database } = this.#deps;
+    const due = await store.selectEvictions(database, this.#releasedBefore(), AT_ONCE_MAX);
     await Promise.all(due.map((eviction) => this.#tell(eviction)));
   }
 
-  async #tell(eviction: store.EvictionRow): Promise<void> {
+  async #tellOne(sessionId: SessionId): Promise<void> {
+    const { database } = this.#deps;
+    const eviction = await store.selectEviction(database, this.#releasedBefore(), sessionId);
+    if (eviction) await this.#tell(eviction);
+  }
+
+  #releasedBefore(): Date {
+    return new Date(this.#deps.clock.nowMs() - RELEASED_ROOM_MS);
+  }
+
+  async #tell(eviction: store.DueEviction): Promise<void> {
     const { database, calls, liveNode, clock } = this.#deps;
     const { node_id: nodeId, room_id: roomId, session_id: sessionId, kind } = eviction;
     const node = liveNode(nodeId);
@@ -117,12 +133,19 @@ export class Evictions implements Part {
       : "node_gone";
     this.#outcomes.inc({ outcome });
     const waitedMs = clock.nowMs() - eviction.created_at.getTime();
-    if (outcome === "done" || (!node && waitedMs >= NODE_GONE_MS)) {
+    const gone = !node && (eviction.room_over || waitedMs >= NODE_GONE_MS);
+    if (outcome === "done" || gone) {
       await store.deleteEviction(database, sessionId);
       return;
     }
     await store.postponeEviction(database, sessionId);
     this.#noteFailure(nodeId, outcome);
+  }
+
+  #noteUnread(err: unknown): void {
+    const held = this.#pace.permit(this.#deps.clock.monotonicMs());
+    if (held === undefined) return;
+    this.#deps.log.warn({ err, held, runbook: "core-evictions" }, "evictions can't be read");
   }
 
   #noteFailure(nodeId: NodeId, outcome: string): void {

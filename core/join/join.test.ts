@@ -30,6 +30,7 @@ beforeEach(async () => {
   for (const region of [beijing, shanghai]) {
     region.asked.length = 0;
     region.released.length = 0;
+    region.evicted.length = 0;
     region.grant = async (request) => region.granted(request);
     await region.heartbeat();
   }
@@ -292,16 +293,16 @@ test("a newer session of the player ends the older one's claims; a failed join d
   assert.equal(renewed.body.error.kind, "session_taken_over");
 });
 
-test("a new join gives back the seat of the one before, wherever that is", async () => {
+test("a new join ends the session of the one before, wherever that is", async () => {
   const { accessToken } = await newGuest();
   const first = await joined({ region: "beijing" }, accessToken);
   const second = await joined({}, accessToken);
-  await until(() => beijing.released.length === 1);
+  await until(() => beijing.evicted.length === 1);
   const { roomId, sessionId } = first.reservation;
-  assert.deepEqual(beijing.released, [{ roomId, sessionId }]);
+  assert.deepEqual(beijing.evicted, [{ roomId, sessionId, kind: "session_taken_over" }]);
   await joined({}, accessToken);
-  await until(() => shanghai.released.length === 1);
-  assert.equal(shanghai.released[0]?.sessionId, second.reservation.sessionId);
+  await until(() => shanghai.evicted.length === 1);
+  assert.equal(shanghai.evicted[0]?.sessionId, second.reservation.sessionId);
 });
 
 test("a player joins once at a time, and no faster than the limit", async () => {

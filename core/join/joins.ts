@@ -3,7 +3,8 @@
  *
  * A join ranks the regions, grants the player's next session epoch, takes a seat at the best node that
  * gives one, notes where the session is, and signs the ticket for that seat. An epoch that was granted
- * to a join that found no seat fences nobody: only a session that got one replaces the one before.
+ * to a join that found no seat fences nobody: only a session that got one replaces the one before, whose
+ * end is ordered with the placing and told to its node without holding up the join.
  */
 
 import type { z } from "zod";
@@ -24,6 +25,7 @@ import type { Registry } from "../regions/registry.ts";
 import type { ReconnectionClaim, ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { Caller } from "./caller.ts";
+import type { Evictions } from "./evictions.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { PlayerJoins } from "./player-joins.ts";
 import type { RoomDirectory } from "./room-directory.ts";
@@ -50,6 +52,7 @@ export interface JoinsDeps {
   /** Of renewals and reconnections, which bring no access token. */
   readonly returnGate: CallGate;
   readonly players: PlayerJoins;
+  readonly evictions: Pick<Evictions, "tellSoon">;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
 }
@@ -123,7 +126,7 @@ export class Joins {
     const giveBack = () => seats.giveBack(taken.node, taken.seat);
     try {
       requireThere(caller);
-      this.#giveUp(await this.#place(taken, player));
+      await this.#place(taken, player);
       const { roomId, sessionId } = taken.seat;
       directory.note(roomId, { nodeId: taken.node.nodeId, game: taken.seat.game });
       const claim = { playerId, roomId, sessionId, sessionEpoch: granted.epoch };
@@ -212,9 +215,10 @@ export class Joins {
     return roomId === undefined ? request : { ...request, roomId };
   }
 
-  async #place({ node, seat }: TakenSeat, player: PlayerAuth): Promise<store.FormerSeat> {
-    const { database, clock } = this.#deps;
-    const former = await store.placeSession(
+  /** From here on the player's only session is this one. */
+  async #place({ node, seat }: TakenSeat, player: PlayerAuth): Promise<void> {
+    const { database, evictions, clock } = this.#deps;
+    const placed = await store.placeSession(
       database,
       {
         playerId: player.playerId,
@@ -227,14 +231,8 @@ export class Joins {
       },
       new Date(clock.nowMs()),
     );
-    if (!former) throw await this.#whyRefused(player.playerId);
-    return former;
-  }
-
-  /** The seat that the player was promised before. Its node leaves it alone if the player is there. */
-  #giveUp({ node_id: nodeId, room_id: roomId, session_id: sessionId }: store.FormerSeat): void {
-    const node = nodeId ? this.#deps.registry.node(nodeId)?.node : undefined;
-    if (node?.alive && roomId && sessionId) this.#deps.seats.giveBack(node, { roomId, sessionId });
+    if (!placed) throw await this.#whyRefused(player.playerId);
+    if (placed.overtaken) evictions.tellSoon(placed.overtaken);
   }
 
   async #answer({ node, seat }: TakenSeat, placing: Placing, join?: Join): Promise<JoinAnswer> {

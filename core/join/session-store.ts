@@ -40,16 +40,16 @@ export async function grantSessionEpoch(
   return row && { name: row.name, epoch: [row.epoch_term, row.epoch_n] };
 }
 
-/** The seat that the player's session before this one got; all null when there was none. */
-export interface FormerSeat {
-  readonly node_id: NodeId | null;
-  readonly room_id: RoomId | null;
-  readonly session_id: SessionId | null;
+export interface Placed {
+  /** The player's session before this one, where it is ordered to end; null when it is over. */
+  readonly overtaken: SessionId | null;
 }
 
 /**
- * Notes where the session got its seat.
- * @returns the seat before; undefined when a newer session or a ban has overtaken it
+ * Notes where the session got its seat, and orders the end of the one before. That one is over, and costs
+ * nothing, when its node told so (`clearSessions`) or its room has ended; one whose room is on its way to
+ * another owner is not.
+ * @returns undefined when a newer session or a ban has overtaken it
  */
 export async function placeSession(
   sql: Sql,
@@ -63,16 +63,23 @@ export async function placeSession(
     readonly game: string;
   },
   now: Date,
-): Promise<FormerSeat | undefined> {
-  const rows = await sql.rows<FormerSeat>(
+): Promise<Placed | undefined> {
+  const rows = await sql.rows<Placed>(
     `with former as (
        select player_id, node_id, room_id, session_id from sessions
        where player_id = $1 and (placed_term, placed_n) < ($2, $3)
-       for update)
+       for update),
+     ordered as (
+       insert into evictions (session_id, node_id, room_id, kind, created_at)
+       select f.session_id, f.node_id, f.room_id, 'session_taken_over', $9
+       from former f left join rooms r on r.room_id = f.room_id
+       where f.session_id is not null and (r.ended_at is null or r.released_at is not null)
+       on conflict (session_id) do nothing
+       returning session_id)
      update sessions s set placed_term = $2, placed_n = $3, region_id = $4, node_id = $5,
        room_id = $6, session_id = $7, game = $8, updated_at = $9
      from former where s.player_id = former.player_id
-     returning former.node_id, former.room_id, former.session_id`,
+     returning (select session_id from ordered) as overtaken`,
     [
       session.playerId,
       session.epoch[0],
@@ -86,6 +93,21 @@ export async function placeSession(
     ],
   );
   return rows[0];
+}
+
+export interface LeftSession {
+  readonly playerId: PlayerId;
+  readonly sessionId: SessionId;
+}
+
+/** The players are out of their rooms for good; one who has a newer session by now keeps that. */
+export async function clearSessions(sql: Sql, left: readonly LeftSession[]): Promise<void> {
+  await sql.run(
+    `update sessions s set session_id = null
+     from unnest($1::uuid[], $2::text[]) as l (player_id, session_id)
+     where s.player_id = l.player_id and s.session_id = l.session_id`,
+    [left.map((one) => one.playerId), left.map((one) => one.sessionId)],
+  );
 }
 
 /** The player's newest session that got a seat, and the player. */

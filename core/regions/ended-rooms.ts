@@ -1,8 +1,8 @@
 /**
- * Rooms that ended, on their way into the database: many per statement, so that heartbeats never wait
- * for it. While the database is away they pile up, at most `PENDING_MAX`; past that the oldest are
+ * Rooms that ended and players who left, on their way into the database: many per statement, so that
+ * heartbeats never wait for it. While the database is away they pile up, at most `PENDING_MAX`; past that the oldest are
  * dropped and counted. A dropped room stays listed, and whoever asks for it is told by its node that it
- * is gone.
+ * is gone; a player whose leaving was dropped costs the next join a call to that node.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -12,6 +12,7 @@ import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { Database } from "../db/database.ts";
 import { LogPace } from "../http/log-pace.ts";
+import { clearSessions, type LeftSession } from "../join/session-store.ts";
 import { endOrphans, endRooms } from "./region-store.ts";
 
 const PENDING_MAX = 50_000;
@@ -19,6 +20,7 @@ const BATCH_MAX = 1_000;
 const FLUSH_PERIOD_MS = 250;
 
 type Ended =
+  | ({ readonly what: "session" } & LeftSession)
   | { readonly what: "room"; readonly nodeId: NodeId; readonly roomId: RoomId }
   | {
       readonly what: "orphans";
@@ -78,6 +80,12 @@ export class EndedRooms implements Part {
     this.#trim();
   }
 
+  /** Players who are out of their rooms for good. */
+  addLeft(left: readonly LeftSession[]): void {
+    for (const session of left) this.#pending.push({ what: "session", ...session });
+    this.#trim();
+  }
+
   /**
    * Ends the region's rooms that are elsewhere than at these nodes. However late that is written, it
    * is as of now: what a node claims that is heard only after this is left alone.
@@ -110,9 +118,11 @@ export class EndedRooms implements Part {
     const { database, clock, log } = this.#deps;
     const endedAt = new Date(clock.nowMs());
     const rooms = batch.filter((ended) => ended.what === "room");
+    const left = batch.filter((ended) => ended.what === "session");
     const orphans = batch.filter((ended) => ended.what === "orphans");
     try {
       if (rooms.length > 0) await endRooms(database, rooms, endedAt);
+      if (left.length > 0) await clearSessions(database, left);
       for (const each of orphans) {
         const count = await endOrphans(database, each, endedAt);
         if (count === 0) continue;

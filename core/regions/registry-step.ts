@@ -69,7 +69,8 @@ export type RegistryEffect =
       readonly type: "roomsEnded";
       readonly nodeId: NodeId;
       readonly roomIds: readonly RoomId[];
-    };
+    }
+  | { readonly type: "sessionsLeft"; readonly left: Heartbeat["leftSessions"] };
 
 export type RegistryStep = readonly [RegistryState, readonly RegistryEffect[]];
 
@@ -156,6 +157,9 @@ function onHeartbeat(
   if (!known && region.unheardUntilMs === undefined) effects.push(nodesKnown(region, nodes));
   if (heartbeat.endedRooms.length > 0) {
     effects.push({ type: "roomsEnded", nodeId: node.nodeId, roomIds: heartbeat.endedRooms });
+  }
+  if (heartbeat.leftSessions.length > 0) {
+    effects.push({ type: "sessionsLeft", left: heartbeat.leftSessions });
   }
   return [withRegion(state, { ...region, nodes }), effects];
 }

@@ -170,6 +170,10 @@ export class Registry implements Part {
       endedRooms.add(effect.nodeId, effect.roomIds);
       return;
     }
+    if (effect.type === "sessionsLeft") {
+      endedRooms.addLeft(effect.left);
+      return;
+    }
     if (effect.type === "nodesKnown") {
       endedRooms.addOrphans(effect.regionId, effect.nodeIds);
       return;

@@ -20,13 +20,15 @@ import type { KeySet } from "../transport/key-set.ts";
 import { CORE_TIME_UNKNOWN, coreTimeAt, learnCoreTime } from "./core-time.ts";
 import { EndedRooms } from "./ended-rooms.ts";
 import { leaseHeld, NO_LEASE, renewLease } from "./lease.ts";
+import { LeftSessions } from "./left-sessions.ts";
 
 /** Shorter than the lease, so that a lost request costs one heartbeat and not the lease. */
 const DEADLINE_MS = 1_000;
 const ENDED_ROOMS_MAX = 1_000;
+const LEFT_SESSIONS_MAX = 1_000;
 
 /** What the node puts into a heartbeat; the rest is known here. */
-export type Report = Omit<Heartbeat, "sequence" | "keyIds" | "endedRooms">;
+export type Report = Omit<Heartbeat, "sequence" | "keyIds" | "endedRooms" | "leftSessions">;
 
 export interface HeartbeatsOptions {
   readonly client: LinkClient;
@@ -43,6 +45,7 @@ export interface HeartbeatsOptions {
 
 export class Heartbeats {
   readonly endedRooms = new EndedRooms(ENDED_ROOMS_MAX);
+  readonly leftSessions = new LeftSessions(LEFT_SESSIONS_MAX);
   readonly #options: HeartbeatsOptions;
   readonly #outcomes: Counter<"outcome">;
   #lease = NO_LEASE;
@@ -91,11 +94,12 @@ export class Heartbeats {
     this.#cancel = this.#options.clock.every(HEARTBEAT_PERIOD_MS, beat);
   }
 
-  /** Reports the rooms that ended last, if there are any, and falls silent. */
+  /** Reports the rooms and sessions that ended last, if there are any, and falls silent. */
   async stop(): Promise<void> {
     this.#cancel?.();
     await this.#underWay;
-    if (this.endedRooms.list().length > 0) await this.beat();
+    const untold = this.endedRooms.list().length + this.leftSessions.list().length;
+    if (untold > 0) await this.beat();
   }
 
   /** Whether the node may grant seats. */
@@ -129,11 +133,13 @@ export class Heartbeats {
   async #exchange(): Promise<void> {
     const { client, coreAddress, keys, report, clock } = this.#options;
     const ended = this.endedRooms.list();
+    const left = this.leftSessions.list();
     const body: Heartbeat = {
       ...report(),
       sequence: this.#sequence++,
       keyIds: keys.keyIds,
       endedRooms: ended,
+      leftSessions: left,
     };
     const sentAtMs = clock.monotonicMs();
     try {
@@ -146,6 +152,7 @@ export class Heartbeats {
         deadlineMs: DEADLINE_MS,
       });
       this.endedRooms.acknowledged(ended);
+      this.leftSessions.acknowledged(left);
       this.#answered(answer, sentAtMs);
     } catch (error) {
       this.#failed(error);

@@ -16,6 +16,7 @@ import {
   ClaimRequest,
   Done,
   type DrainRequest,
+  type EvictRequest,
   Heartbeat,
   type HeartbeatAnswer,
   LEASE_MS,
@@ -166,6 +167,10 @@ export class TestCore {
 
   release(address: string, body: ReleaseRequest): Promise<Done> {
     return this.#call(address, "/link/release", body, Done);
+  }
+
+  evict(address: string, body: EvictRequest): Promise<Done> {
+    return this.#call(address, "/link/evict", body, Done);
   }
 
   drain(address: string, body: DrainRequest): Promise<Done> {

@@ -200,8 +200,13 @@ test("a dropped player's seat is found by its token, and by nobody else's", asyn
 
 /** Where a player may be when the core ends the session. */
 const standings = ["waiting", "playing", "dropped"] as const;
-for (const standing of standings) {
-  test(`a session that the core ends is over for good: ${standing}`, async () => {
+const kinds = [
+  { kind: "banned", code: 4403 },
+  { kind: "session_taken_over", code: 4408 },
+] as const;
+const cases = standings.flatMap((standing) => kinds.map((why) => ({ standing, ...why })));
+for (const { standing, kind, code } of cases) {
+  test(`a session that the core ends is over for good: ${standing}, ${kind}`, async () => {
     const seat = await node.seat("pair");
     const { roomId, sessionId, reconnectionToken, sub: playerId } = seat.claims;
     const room = standing === "waiting" ? undefined : await node.join(seat);
@@ -213,19 +218,22 @@ for (const standing of standings) {
       await until(() => ledger.get(sessionId)?.state === "dropped", "the drop");
       told.length = 0;
     }
-    await matchmaker.evict({ roomId, sessionId, kind: "banned" });
+    await matchmaker.evict({ roomId, sessionId, kind });
+    assert.equal(
+      ledger.get(sessionId),
+      undefined,
+      "the seat is free, whatever its room would keep",
+    );
     if (standing === "playing") {
       await until(() => told.length > 0, "the end of the connection");
-      assert.deepEqual(told, [{ code: 4403, reason: "banned" }]);
-    } else {
-      await until(() => ledger.get(sessionId) === undefined, "the free seat");
+      assert.deepEqual(told, [{ code, reason: kind }]);
     }
-    if (standing === "waiting") assert.equal((await closeOf(seat.url)).reason, "banned");
+    if (standing === "waiting") assert.equal((await closeOf(seat.url)).reason, kind);
     const back = `${seat.url}&reconnectionToken=${reconnectionToken}`;
-    assert.equal((await closeOf(back)).reason, "banned", "at the same URL");
+    assert.equal((await closeOf(back)).reason, kind, "at the same URL");
     const request = { kind: "reconnect", playerId, roomId, sessionId, reconnectionToken } as const;
     await assert.rejects(matchmaker.reserve(request), (error: { kind?: string }) =>
-      ["banned", "room_not_found"].includes(error.kind ?? ""),
+      [kind, "room_not_found"].includes(error.kind ?? ""),
     );
   });
 }

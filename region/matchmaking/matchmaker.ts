@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Room } from "@colyseus/core";
-import type { Clock } from "../../shared/clock.ts";
+import { type Clock, sleep } from "../../shared/clock.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, type NodeId, RoomId, SessionId } from "../../shared/ids.ts";
 import type {
@@ -34,6 +34,9 @@ const SESSION_ID_BYTES = 16;
  * last one is made for this player alone, who would lose every such race in a storm of joins.
  */
 const ROOMS_TRIED_MAX = 5;
+/** An evicted session's room may take this long; shorter than the core's patience. */
+const LET_GO_DEADLINE_MS = 1_000;
+const LET_GO_POLL_MS = 10;
 
 type SeatRequest = Extract<ReserveRequest, { kind: "seat" }>;
 type RenewRequest = Extract<ReserveRequest, { kind: "renew" }>;
@@ -90,16 +93,26 @@ export class Matchmaker {
     }
   }
 
-  /** Ends a session for good: one whose seat still waits, one who plays, one who dropped. */
+  /**
+   * Ends a session for good: one whose seat still waits, one who plays, one who dropped. Answers when the
+   * room has let go, or after a second: nobody comes back to it in any case.
+   */
   async evict({ roomId, sessionId, kind }: EvictRequest): Promise<void> {
-    const { rooms, evicted } = this.#options;
+    const { rooms, ledger, evicted, clock } = this.#options;
     // First: whoever is on the way in is put out by the transport, which asks for this.
     evicted.add(sessionId, kind);
     await this.release({ roomId, sessionId });
     const room = rooms.find(roomId);
     if (!room) return;
-    dismissReturn(room, sessionId);
-    room.clients.get(sessionId)?.leave(describeKind(kind).closeCode, kind);
+    if (room instanceof GameRoom) await room.giveUp(sessionId);
+    const endsAtMs = clock.monotonicMs() + LET_GO_DEADLINE_MS;
+    while (ledger.get(sessionId)) {
+      room.clients.get(sessionId)?.leave(describeKind(kind).closeCode, kind);
+      // A room may keep the seat of whoever's connection ended, whatever the reason.
+      dismissReturn(room, sessionId);
+      if (clock.monotonicMs() >= endsAtMs) return;
+      await sleep(clock, LET_GO_POLL_MS);
+    }
   }
 
   async #seat(request: SeatRequest): Promise<ReserveAnswer> {

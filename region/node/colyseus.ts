@@ -45,7 +45,7 @@ export type Games = ReadonlyMap<string, RoomClass>;
 export interface RoomEvents {
   created(room: Room, roomId: RoomId, game: GameName): void;
   /** The session is out of the room for good. */
-  left(sessionId: SessionId): void;
+  left(room: Room, sessionId: SessionId): void;
   /** The room is gone: its `onDispose` has settled. */
   ended(roomId: RoomId): void;
   failed: ReportFailure;
@@ -111,7 +111,7 @@ export class Rooms {
       guardRoomClass(roomClass, events.failed);
       const handler = matchMaker.defineRoomType(name, roomClass as new () => Room);
       handler.on("create", (room) => this.#created(room));
-      handler.on("leave", (_room, client) => events.left(SessionId.parse(client.sessionId)));
+      handler.on("leave", (room, client) => events.left(room, SessionId.parse(client.sessionId)));
     }
   }
 

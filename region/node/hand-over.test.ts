@@ -124,6 +124,20 @@ test("the next life goes on with the room and with the player's seat", async () 
   await returned.leave();
 });
 
+test("a session that the core ends after the move is expected no longer", async () => {
+  const { seat, roomId } = await formerLife();
+  node = new TestNode({ games: { count: Count } });
+  await node.start();
+  await handOverOf(node, []).take();
+  const { sessionId } = seat.answer;
+  const room = roomOf(roomId);
+  assert.equal(room.players.size, 1);
+  await node.matchmaker.evict({ roomId, sessionId, kind: "session_taken_over" });
+  assert.equal(room.players.size, 0);
+  assert.deepEqual(seen, ["exit"]);
+  assert.deepEqual(node.ledger.counts(systemClock.monotonicMs()), { connected: 0, reserved: 0 });
+});
+
 test("a ticket of the former life brings its player back, and no newcomer in", async () => {
   const { seat } = await formerLife();
   node = new TestNode({ games: { count: Count } });

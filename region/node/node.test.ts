@@ -161,6 +161,30 @@ test("a seat over the link, a player in the room, an epoch for it, and both in t
   await room.leave();
 });
 
+test("a player who left is told of once, one who may come back is not", async () => {
+  const { link } = await start();
+  // In rooms of their own: in one, the second would take the first one's place.
+  const create = { ...seat, mode: "create", game: gated } as const;
+  const leaving = await core.reserve(link, create);
+  const dropping = await core.reserve(link, create);
+  const left = await running?.join(leaving);
+  const dropped = await running?.join(dropping);
+  assert.ok(left && dropped);
+  dropped.reconnection.enabled = false;
+  dropped.connection.close();
+  await left.leave();
+  const told = () => core.heartbeats.flatMap(({ leftSessions }) => leftSessions);
+  await until(() => told().length > 0, "the player's leaving");
+  const beats = core.heartbeats.length;
+  await until(() => core.heartbeats.length > beats + 2, "heartbeats after it");
+  const { playerId } = player;
+  assert.deepEqual(told(), [{ sessionId: leaving.sessionId, playerId }]);
+  const { roomId, sessionId } = dropping;
+  await core.evict(link, { roomId, sessionId, kind: "session_taken_over" });
+  await until(() => told().length > 1, "the end of the other");
+  assert.deepEqual(told()[1], { sessionId, playerId });
+});
+
 test("claims that hang, all together, hold up no heartbeat", async () => {
   const { link, metrics } = await start({ REGION_CAPACITY: "30" });
   let release = (): void => {};

@@ -5,6 +5,7 @@ import type { Metrics } from "../../shared/metrics.ts";
 import type { Claims } from "../link/claims.ts";
 import type { Heartbeats } from "../link/heartbeat.ts";
 import type { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import { GameRoom } from "../rooms/game-room.ts";
 import type { RoomEvents, Rooms } from "./colyseus.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { RefusalLog } from "./refusal-log.ts";
@@ -15,7 +16,7 @@ export interface RoomEventsDeps {
   /** Made after these: they are told to it. */
   readonly rooms: () => Rooms;
   readonly ledger: SeatLedger;
-  readonly heartbeats: Pick<Heartbeats, "endedRooms">;
+  readonly heartbeats: Pick<Heartbeats, "endedRooms" | "leftSessions">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -34,7 +35,13 @@ export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
       // Its failures are handled inside.
       void epochs.created(room, roomId, game);
     },
-    left: (sessionId) => ledger.left(sessionId),
+    left(room, sessionId) {
+      const seat = ledger.get(sessionId);
+      ledger.left(sessionId);
+      // A session of a room that was handed over goes on there.
+      const over = !(room instanceof GameRoom && room.handedOver);
+      if (seat && over) heartbeats.leftSessions.add(sessionId, seat.playerId);
+    },
     ended: (roomId) => {
       epochs.ended(roomId);
       ledger.roomEnded(roomId);

@@ -183,6 +183,17 @@ export abstract class GameRoom<S extends Schema = Schema>
     return snapshot;
   }
 
+  /** @internal whether it goes on elsewhere */
+  get handedOver(): boolean {
+    return this.#handedOver;
+  }
+
+  /** @internal the session is over: whoever was expected back for it is not any more */
+  async giveUp(sessionId: SessionId): Promise<void> {
+    const player = this.#roster.find(sessionId);
+    if (player && this.expects(sessionId)) await this.#exit(player, "removed");
+  }
+
   /** @internal whether that player of the former owner may still come */
   expects(sessionId: string): boolean {
     return this.#roster.expects(sessionId);

@@ -100,7 +100,7 @@ export class TestNode {
       events: {
         invalidMessage() {},
         created: (room) => created(room),
-        left: (sessionId) => this.ledger.left(sessionId),
+        left: (_room, sessionId) => this.ledger.left(sessionId),
         ended: (roomId) => {
           this.ended.push(roomId);
           this.ledger.roomEnded(roomId);

@@ -62,6 +62,11 @@ export const Heartbeat = z.object({
   keyIds: z.array(z.string().max(64)).max(16),
   /** Rooms that ended since the last answered heartbeat. */
   endedRooms: z.array(RoomId).max(1000),
+  /** Players who left their room for good since then; what is missing here costs their next join a call. */
+  leftSessions: z
+    .array(z.object({ playerId: PlayerId, sessionId: SessionId }))
+    .max(1000)
+    .default([]),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -168,7 +173,12 @@ export const ReleaseRequest = z.object({ roomId: RoomId, sessionId: SessionId })
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
 
 /** Why the core ends a session. */
-export const EvictionKind = z.enum(["banned", "logged_out", "account_deleted"]);
+export const EvictionKind = z.enum([
+  "banned",
+  "logged_out",
+  "account_deleted",
+  "session_taken_over",
+]);
 export type EvictionKind = z.infer<typeof EvictionKind>;
 
 /**

@@ -145,7 +145,10 @@ function noticeWords(session: ArenaSession, notice: Notice, nowMs: number): Noti
   }
   const { text } = describeConnection(session.connection, city, 0);
   if (notice.kind === "over") {
-    return { text: notice.why ?? text, more: "", action: "Play again", mood: "bad" };
+    const { connection } = session;
+    const elsewhere = connection.phase === "left" && connection.reason === "session_taken_over";
+    const action = elsewhere ? "Play here again" : "Play again";
+    return { text: notice.why ?? text, more: "", action, mood: "bad" };
   }
   const seconds = Math.max(1, Math.ceil((notice.atMs - nowMs) / 1000));
   if (notice.to === undefined) {

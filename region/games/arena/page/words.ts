@@ -65,7 +65,7 @@ function left(reason: LeaveReason): string {
     case "asked":
       return "You left the arena.";
     case "session_taken_over":
-      return "You logged in elsewhere.";
+      return "You play on elsewhere: another tab or device took over.";
     case "update_required":
       return "This page is too old: reload it.";
     case "too_many_messages":
