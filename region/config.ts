@@ -100,6 +100,17 @@ export const regionSettings = {
     default: "1000",
     description: "Most open websockets that measure round trips. Past it: refused.",
   },
+  OUTBOX_ITEMS_MAX: {
+    schema: as.wholeNumber,
+    default: "200000",
+    description:
+      "Changes of players' state that may wait for the core, merged. Past it: rooms can make none.",
+  },
+  OUTBOX_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "67108864",
+    description: "The same in bytes.",
+  },
   DRAIN_DEADLINE_MS: {
     schema: as.wholeNumber,
     default: "5000",

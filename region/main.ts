@@ -12,6 +12,7 @@ import { colyseusProcessId } from "./node/colyseus.ts";
 import { loadGames } from "./node/load-games.ts";
 import { RegionNode, SETTLE_MS } from "./node/node.ts";
 import { succeed } from "./node/predecessor.ts";
+import { OutboxStreams } from "./outbox/outbox-streams.ts";
 import { takeNodeId } from "./redis/incarnation.ts";
 import { RegionDriver } from "./redis/region-driver.ts";
 import { createRegionPresence } from "./redis/region-presence.ts";
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
     nodeId,
     games,
     redis,
+    streams: new OutboxStreams(redis.outbox.redis, regionId),
     sharing: {
       presence: createRegionPresence({ redis, regionId, log, metrics }),
       driver: new RegionDriver({

@@ -1,5 +1,5 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`. A peer whose
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`. A peer whose
  * certificate does not name the core gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
@@ -16,6 +16,7 @@ import {
   ReserveAnswer,
   ReserveRequest,
 } from "../../shared/protocol/link.ts";
+import { WantedPlayer } from "../../shared/protocol/player-state.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
@@ -25,11 +26,13 @@ export interface LinkServerOptions {
   readonly identity: LinkIdentity;
   readonly matchmaker: Matchmaker;
   readonly onWanted: (wanted: DrainRequest["state"]) => void;
+  /** A newer session waits for a player whom this node owns, as far as the core knows. */
+  readonly wanted: (player: WantedPlayer) => void;
   readonly log: Logger;
 }
 
 export function createLinkServer(options: LinkServerOptions): HttpServer {
-  const { identity, matchmaker, onWanted, log } = options;
+  const { identity, matchmaker, onWanted, wanted, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
@@ -68,6 +71,14 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
     { schema: { body: DrainRequest, response: { 200: Done, ...failures } } },
     async (request) => {
       onWanted(request.body.state);
+      return { ok: true as const };
+    },
+  );
+  server.post(
+    "/link/wanted",
+    { schema: { body: WantedPlayer, response: { 200: Done, ...failures } } },
+    async (request) => {
+      wanted(request.body);
       return { ok: true as const };
     },
   );

@@ -19,6 +19,7 @@ import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame, isGameRoom } from "../rooms/define-game.ts";
 import { GameRoom } from "../rooms/game-room.ts";
+import type { StateService } from "../rooms/player-state.ts";
 import { restoreRoom } from "../rooms/restore-room.ts";
 import type { ValueService } from "../rooms/room-value.ts";
 import type { HandedRoom } from "./hand-over-file.ts";
@@ -62,6 +63,7 @@ export interface Sharing {
 export interface RoomsOptions {
   readonly games: Games;
   readonly sharing: Sharing;
+  readonly state: StateService;
   readonly value: ValueService;
   readonly events: RoomEvents;
   readonly clock: Clock;
@@ -106,6 +108,7 @@ export class Rooms {
         failed: events.failed,
         invalidMessage: (room, _client, reason) => events.invalidMessage(room, reason),
         seed: () => randomInt(2 ** 32),
+        state: this.#options.state,
         value: this.#options.value,
       });
       guardRoomClass(roomClass, events.failed);

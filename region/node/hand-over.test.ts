@@ -60,6 +60,7 @@ function handOverOf(node: TestNode, released: RoomId[], failure?: MeridianError)
       if (failure) throw failure;
       released.push(...roomIds);
     },
+    flushStates: async () => {},
     dismissPlayers: () => node.transport.dismissAll(),
     clock: systemClock,
     log: createLog("region", "silent"),

@@ -37,6 +37,8 @@ export interface HandOverOptions {
   readonly release: (roomIds: readonly RoomId[]) => Promise<void>;
   /** Sends every player off to come back. */
   readonly dismissPlayers: () => void;
+  /** Brings players' state to the core, from where the next life loads it. */
+  readonly flushStates: () => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -64,7 +66,7 @@ export class HandOver {
    * @returns false when nothing was given and the node plays on: no file is set, or no core answers
    */
   async give(): Promise<boolean> {
-    const { file, nodeId, rooms, release, dismissPlayers, clock, log } = this.#options;
+    const { file, nodeId, rooms, release, dismissPlayers, flushStates, clock, log } = this.#options;
     if (file === "") {
       log.warn({ runbook: "region-hand-over" }, "can't hand over: HAND_OVER_FILE is not set");
       return false;
@@ -82,6 +84,7 @@ export class HandOver {
     const handed = rooms.handOver();
     dismissPlayers();
     writeHandOver(file, { lives: [...this.#lives, nodeId], rooms: handed }, clock.nowMs());
+    await flushStates();
     log.info({ rooms: handed.length, file }, "handed the rooms over to the next life");
     return true;
   }

@@ -17,6 +17,7 @@ import { createMetrics } from "../../shared/metrics.ts";
 import { Done, type ReserveAnswer } from "../../shared/protocol/link.ts";
 import { regionSettings } from "../config.ts";
 import { TEST_REGION, TestCore } from "../link/test-core.ts";
+import { noStreams } from "../outbox/no-streams.ts";
 import {
   claimsFor,
   newPlayerId,
@@ -81,6 +82,7 @@ class Running {
         },
         stop() {},
       },
+      streams: noStreams,
       sharing: { presence: new LocalPresence(), driver: new LocalDriver() },
       identity: core.regionIdentity,
       readIdentity: () => core.regionIdentity.current,

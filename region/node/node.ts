@@ -24,6 +24,7 @@ import { releaseRooms } from "../link/release-rooms.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import type { Streams } from "../outbox/outbox-streams.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
@@ -37,6 +38,7 @@ import { LoadMeter } from "./load.ts";
 import { createPrivatePort } from "./private-port.ts";
 import { createRoomEvents } from "./room-events.ts";
 import { holdsSession } from "./room-internals.ts";
+import { StateParts } from "./state-parts.ts";
 
 /** Tickets that were used and have not expired. */
 const CONSUMED_TICKETS_MAX = 65_536;
@@ -48,6 +50,8 @@ export interface RegionNodeOptions {
   readonly nodeId: NodeId;
   readonly games: Games;
   readonly redis: Pick<RegionRedis, "state" | "stop">;
+  /** Of its outbox. */
+  readonly streams: Streams;
   readonly sharing: Sharing;
   readonly identity: LinkIdentity;
   /** What the identity's files say now. */
@@ -71,6 +75,8 @@ export class RegionNode {
   readonly #client: LinkClient;
   readonly #heartbeatClient: LinkClient;
   readonly #heartbeats: Heartbeats;
+  readonly #stateClient: LinkClient;
+  readonly #playerStates: StateParts;
   readonly #value: ValueLink;
   readonly #rooms: Rooms;
   readonly #transport: UwsTransport;
@@ -90,6 +96,18 @@ export class RegionNode {
     this.#client = new LinkClient(identity, clock);
     // Connections and a breaker of their own: whatever becomes of claims, the lease must not run out.
     this.#heartbeatClient = new LinkClient(identity, clock);
+    // Of its own too: batches are large.
+    this.#stateClient = new LinkClient(identity, clock);
+    this.#playerStates = new StateParts({
+      config,
+      nodeId,
+      streams: options.streams,
+      client: this.#stateClient,
+      clock,
+      random: options.random,
+      log,
+      metrics,
+    });
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
@@ -118,6 +136,7 @@ export class RegionNode {
     this.#rooms = new Rooms({
       games,
       sharing: options.sharing,
+      state: this.#playerStates.players,
       value: this.#value,
       clock,
       log,
@@ -147,7 +166,13 @@ export class RegionNode {
       granting: () => this.#granting(),
       clock,
     });
-    this.#link = createLinkServer({ identity, matchmaker, onWanted, log });
+    this.#link = createLinkServer({
+      identity,
+      matchmaker,
+      onWanted,
+      wanted: (player) => this.#playerStates.players.wanted(player),
+      log,
+    });
     this.#handOver = new HandOver({
       file: config.HAND_OVER_FILE,
       nodeId,
@@ -155,6 +180,7 @@ export class RegionNode {
       matchmaker,
       release: (roomIds) => releaseRooms({ ...core, nodeId }, roomIds),
       dismissPlayers: () => this.#transport.dismissAll(),
+      flushStates: () => this.#playerStates.flush(),
       clock,
       log,
     });
@@ -184,6 +210,7 @@ export class RegionNode {
     return [
       { name: "redis", stop: () => redis.stop() },
       { name: "list of rooms", stop: () => sharing.driver.shutdown() },
+      ...this.#playerStates.parts(),
       { name: "load", start: () => this.#load.start(), stop: () => this.#load.stop() },
       {
         name: "rooms",
@@ -219,7 +246,8 @@ export class RegionNode {
         name: "link clients",
         stop: async () => {
           this.#value.stop();
-          await Promise.all([this.#client.stop(), this.#heartbeatClient.stop()]);
+          const clients = [this.#client, this.#heartbeatClient, this.#stateClient];
+          await Promise.all(clients.map((client) => client.stop()));
         },
       },
       { name: "rooms of the former life", start: () => this.#handOver.take() },

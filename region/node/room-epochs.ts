@@ -13,6 +13,8 @@ import type { Claims } from "../link/claims.ts";
 export interface EpochGated {
   /** Of one that was restored: up to where it knows its operations on value. */
   readonly knownOpSeq?: number | undefined;
+  /** Of one that was restored: resolves when its players have their documents. Never rejects. */
+  loadPlayers?(): Promise<void>;
   /** @param roomOps those that it does not know */
   grantEpoch(epoch: Epoch, roomOps?: readonly RoomOps[]): void;
 }
@@ -39,7 +41,9 @@ export class RoomEpochs {
     try {
       const opSeq = isEpochGated(room) ? room.knownOpSeq : undefined;
       const { roomEpoch, roomOps } = await claims.claim({ roomId, game, opSeq }, ended.signal);
-      if (!ended.signal.aborted && isEpochGated(room)) room.grantEpoch(roomEpoch, roomOps);
+      if (ended.signal.aborted || !isEpochGated(room)) return;
+      await room.loadPlayers?.();
+      if (!ended.signal.aborted) room.grantEpoch(roomEpoch, roomOps);
     } catch (err) {
       if (ended.signal.aborted) return;
       log.error(

@@ -9,7 +9,7 @@ import { NodeId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { ProducerId } from "../../shared/protocol/player-state.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OutboxStreams } from "./outbox-streams.ts";
+import type { Streams } from "./outbox-streams.ts";
 import { takenOverProducer } from "./producer-step.ts";
 
 const PERIOD_MS = 1_000;
@@ -20,7 +20,7 @@ const DRAIN_DEADLINE_MS = 30_000;
 export interface OrphanStreamsOptions {
   readonly nodeId: NodeId;
   readonly outbox: Outbox;
-  readonly streams: OutboxStreams;
+  readonly streams: Streams;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -16,7 +16,7 @@ import type {
   ProducerId,
 } from "../../shared/protocol/player-state.ts";
 import type { OutboxMetrics } from "./outbox-metrics.ts";
-import type { OutboxStreams } from "./outbox-streams.ts";
+import type { Streams } from "./outbox-streams.ts";
 import {
   isDrained,
   type ProducerEffect,
@@ -44,7 +44,7 @@ export interface SyncCalls {
 
 export interface OutboxShardOptions {
   readonly state: ProducerState;
-  readonly streams: OutboxStreams;
+  readonly streams: Streams;
   readonly calls: SyncCalls;
   /** Of a stream that was taken over: the node that wrote it. */
   readonly drainedNode?: NodeId;

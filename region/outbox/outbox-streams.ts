@@ -16,6 +16,9 @@ const OPEN = readFileSync(new URL("./open.lua", import.meta.url), "utf8");
 const APPEND = readFileSync(new URL("./append.lua", import.meta.url), "utf8");
 const Items = z.array(OutboxItem);
 
+/** What the outbox needs of them. */
+export type Streams = Pick<OutboxStreams, keyof OutboxStreams>;
+
 export class OutboxStreams {
   readonly #redis: Redis;
   readonly #regionId: RegionId;
@@ -23,6 +26,11 @@ export class OutboxStreams {
   constructor(redis: Redis, regionId: RegionId) {
     this.#redis = redis;
     this.#regionId = regionId;
+  }
+
+  /** Calls `listener` whenever the connection is there, for the first time and again. */
+  onBack(listener: () => void): void {
+    this.#redis.on("ready", listener);
   }
 
   async open(producerId: ProducerId): Promise<void> {

@@ -15,7 +15,7 @@ import type { Marks } from "../../shared/player-state/change-set.ts";
 import type { OutboxItem } from "../../shared/protocol/player-state.ts";
 import { type Backlog, OutboxMetrics } from "./outbox-metrics.ts";
 import { OutboxShard, type SyncCalls } from "./outbox-shard.ts";
-import type { OutboxStreams } from "./outbox-streams.ts";
+import type { Streams } from "./outbox-streams.ts";
 import { newProducer, type ProducerState } from "./producer-step.ts";
 
 /** Fixed: a player's shard must not change while a stream lives. */
@@ -27,12 +27,12 @@ const BEAT_MS = 50;
 export interface OutboxOwner {
   saved(marks: Marks): void;
   /** Write all documents of the players in that shard anew. */
-  rewrite(shard: number): void;
+  rewrite(shard: number, coreTerm: number): void;
 }
 
 export interface OutboxOptions {
   readonly nodeId: NodeId;
-  readonly streams: OutboxStreams;
+  readonly streams: Streams;
   readonly calls: SyncCalls;
   readonly backlogItemsMax: number;
   readonly backlogBytesMax: number;
@@ -124,6 +124,11 @@ export class Outbox implements Part {
     for (const shard of this.#shards) shard.step({ type: "due" });
   }
 
+  /** Writes down at once what waits of that player. */
+  hurry(playerId: PlayerId): void {
+    this.#shards[shardOf(playerId)]?.step({ type: "due" });
+  }
+
   /** Resolves once everything that it was given is flushed. @returns false when `signal` was first */
   async drained(signal: AbortSignal): Promise<boolean> {
     this.flush();
@@ -155,7 +160,7 @@ export class Outbox implements Part {
       ...(drainedNode && { drainedNode }),
       saved: (marks) => this.#owner?.saved(marks),
       // Of a dead node's players this node owns none.
-      rewrite: () => index !== undefined && this.#owner?.rewrite(index),
+      rewrite: () => index !== undefined && this.#owner?.rewrite(index, state.coreTerm),
       inherit: (items) => {
         for (const item of items) this.add(item, JSON.stringify(item).length, 0);
       },

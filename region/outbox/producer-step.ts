@@ -173,7 +173,8 @@ export function producerStep(state: ProducerState, event: ProducerEvent): Produc
 
 function onDue(state: ProducerState): ProducerEffect[] {
   const by = producerIdOf(state);
-  if (state.phase === "opening") return [{ type: "open", by }];
+  // A shard without changes needs no stream.
+  if (state.phase === "opening") return state.waiting.size > 0 ? [{ type: "open", by }] : [];
   if (state.phase === "closing") return [{ type: "close", by, drained: false }];
   return onward(state);
 }
@@ -312,5 +313,5 @@ function onClosed(state: ProducerState, answer: CloseProducerAnswer): ProducerEf
     waiting: again,
     coreTerm,
   });
-  return [...effects, forget, { type: "open", by: producerIdOf(state) }];
+  return [...effects, forget, ...onDue(state)];
 }

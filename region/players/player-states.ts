@@ -10,10 +10,8 @@ import type { Epoch } from "../../shared/epoch.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId, PlayerId } from "../../shared/ids.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
-import type { FieldChanges } from "../../shared/player-state/change.ts";
 import type { Marks } from "../../shared/player-state/change-set.ts";
 import {
-  type Document,
   LOAD_WAIT_MS,
   type LoadAnswer,
   type LoadRequest,
@@ -44,7 +42,6 @@ export interface PlayerStatesOptions {
 
 /** A session that is loading, or was admitted. */
 interface Entered {
-  readonly loadId: string;
   readonly session: EnteringSession;
   readonly admitted: (state: OwnedState) => void;
   readonly refused: (failure: MeridianError) => void;
@@ -84,13 +81,8 @@ export class PlayerStates implements StateService, OutboxOwner {
     const { clock } = this.#options;
     const loadId = randomUUID();
     return new Promise((resolve, reject) => {
-      this.#entered.set(loadId, {
-        loadId,
-        session,
-        admitted: resolve,
-        refused: reject,
-        documents: [],
-      });
+      const outcome = { admitted: resolve, refused: reject };
+      this.#entered.set(loadId, { session, ...outcome, documents: [] });
       const giveUpAtMs = clock.monotonicMs() + LOAD_WAIT_MS;
       const entering = { sessionEpoch: session.sessionEpoch, loadId };
       this.#step(session.playerId, { type: "entered", session: entering, giveUpAtMs });
@@ -108,10 +100,7 @@ export class PlayerStates implements StateService, OutboxOwner {
   }
 
   saved(marks: Marks): void {
-    for (const { session } of this.#entered.values()) {
-      const revision = marks.get(session.playerId);
-      if (revision !== undefined) session.onSaved(revision);
-    }
+    for (const [playerId, revision] of marks) this.#sessionOf(playerId)?.onSaved(revision);
   }
 
   rewrite(shard: number, coreTerm: number): void {
@@ -153,9 +142,7 @@ export class PlayerStates implements StateService, OutboxOwner {
         this.#options.outbox.hurry(playerId);
         break;
       case "rewrite":
-        for (const entered of this.#entered.values()) {
-          if (entered.session.playerId === playerId) entered.session.onRewrite();
-        }
+        this.#sessionOf(playerId)?.onRewrite();
         break;
     }
   }
@@ -173,7 +160,8 @@ export class PlayerStates implements StateService, OutboxOwner {
     const entered = this.#entered.get(loadId);
     if (!entered) return;
     const { nodeId, load } = this.#options;
-    const { sessionEpoch, collections } = entered.session;
+    const { sessionEpoch } = entered.session;
+    const collections = [...entered.session.collections];
     try {
       const answer = await load({ loadId, nodeId, playerId, sessionEpoch, collections });
       this.#loads.inc({ outcome: answer.outcome });
@@ -200,8 +188,7 @@ export class PlayerStates implements StateService, OutboxOwner {
     entered.admitted({
       documents: entered.documents,
       change: (collection, format, changes, bytes) => {
-        const requireOwner = () => this.#requireEntered(loadId);
-        requireOwner();
+        this.#requireEntered(loadId);
         this.#options.outbox.requireRoom();
         return this.#write({ playerId, stateEpoch, collection, format, ...changes }, bytes);
       },
@@ -210,6 +197,12 @@ export class PlayerStates implements StateService, OutboxOwner {
         this.#step(playerId, { type: "left", sessionEpoch });
       },
     });
+  }
+
+  #sessionOf(playerId: PlayerId): EnteringSession | undefined {
+    const state = this.#players.get(playerId);
+    if (!state || state.phase === "absent") return undefined;
+    return this.#entered.get(state.session.loadId)?.session;
   }
 
   /** @throws {MeridianError} `session_taken_over` */

@@ -1,8 +1,8 @@
 /**
  * The region's own Redis. Nothing of value lives only there; rooms play on without it.
  *
- * Three connections, so that none holds up the others: for the node's own state, for what game code
- * shares with the region's other nodes, and for the messages that it listens to (which in Redis takes a
+ * Four connections, so that none holds up the others: for the node's own state, for what game code
+ * shares with the region's other nodes, for the outbox, and for the messages that it listens to (which in Redis takes a
  * connection of its own). Whether Redis is up is what the first one says.
  */
 import type { Redis } from "ioredis";
@@ -30,6 +30,8 @@ export interface RegionRedisOptions {
 export class RegionRedis {
   /** For what nodes of the region share: rooms' listings, presence. Its keys have a prefix of their own. */
   readonly shared: RedisConnection;
+  /** For players' changes on their way to the core: large ones must not hold up the others. */
+  readonly outbox: RedisConnection;
   /** Listens to the channels of presence. */
   readonly listening: RedisConnection;
   readonly #state: RedisConnection;
@@ -57,6 +59,7 @@ export class RegionRedis {
       name: "shared",
       keyPrefix: sharedPrefix(regionId),
     });
+    this.outbox = new RedisConnection({ ...common, name: "outbox" });
     this.listening = new RedisConnection({ ...common, name: "listening" });
   }
 
@@ -83,10 +86,11 @@ export class RegionRedis {
       await this.#state.check();
     }
     this.#started = true;
-    await Promise.all([this.shared.start(), this.listening.start()]);
+    await Promise.all([this.shared.start(), this.outbox.start(), this.listening.start()]);
   }
 
   stop(): void {
-    for (const connection of [this.#state, this.shared, this.listening]) connection.stop();
+    for (const connection of [this.#state, this.shared, this.outbox, this.listening])
+      connection.stop();
   }
 }

@@ -10,6 +10,7 @@ import { GameRoom } from "./game-room.ts";
 import { RoomStateError } from "./room-error.ts";
 import { defaultRoomServices } from "./room-services.ts";
 import { checkRestorable } from "./snapshot-check.ts";
+import { collectionProblems } from "./state-collections.ts";
 
 type RoomClass = new (...args: never[]) => Room;
 
@@ -34,7 +35,11 @@ export function defineGame(
   services = defaultRoomServices,
 ): void {
   if (!isGameRoom(roomClass)) return;
-  const problems = [...hookProblems(roomClass), ...stateProblems(roomClass)];
+  const problems = [
+    ...hookProblems(roomClass),
+    ...stateProblems(roomClass),
+    ...collectionProblems(roomClass.name, roomClass.collections),
+  ];
   if (problems.length > 0) {
     const message = `the game ${name} can't be registered:\n- ${problems.join("\n- ")}`;
     throw new RoomStateError("unrestorable_state", message, { problems });

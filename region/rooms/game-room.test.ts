@@ -16,7 +16,7 @@ import { restoreRoom } from "./restore-room.ts";
 import { RoomStateError } from "./room-error.ts";
 import { StockClient } from "./room-host.testkit.ts";
 import { RoomReplica } from "./room-replica.ts";
-import { noValue } from "./room-services.ts";
+import { noState, noValue } from "./room-services.ts";
 import { schemaHash } from "./snapshot-schema.ts";
 
 const Hero = schema({ name: t.string(), x: t.number().default(0), gear: t.set("string") }, "Hero");
@@ -107,6 +107,7 @@ before(async () => {
     failed: (_room, error, method) => failures.push(`${method}: ${(error as Error).message}`),
     invalidMessage: (_room, _client, reason) => invalid.push(reason),
     seed: () => 7,
+    state: noState,
     value: noValue,
   });
   matchMaker.defineRoomType("duel", Duel);

@@ -22,8 +22,10 @@ import type { MessageReceiver } from "./message-handler.ts";
 import { OpFeed } from "./op-feed.ts";
 import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
 import { type Restoration, restorationIn } from "./room-restore.ts";
+import { RoomStates } from "./room-states.ts";
 import { type Because, type Offer, type OwnedRoom, RoomValue, tradeChanges } from "./room-value.ts";
 import { Roster } from "./roster.ts";
+import type { Collections } from "./state-collections.ts";
 
 /**
  * After these the player comes back, on this connection's successor or by another attempt; every other
@@ -39,6 +41,8 @@ const MAY_RETURN = new Set<number | undefined>([
 ]);
 const INVALID_MESSAGE = describeKind("invalid_message");
 const REASON_LENGTH_MAX = 200;
+/** `onExit` may change the player's documents for so long. */
+const EXIT_DEADLINE_MS = 3_000;
 /** Of what a client named, in what it is told. */
 const TYPE_LENGTH_MAX = 32;
 
@@ -46,6 +50,9 @@ export abstract class GameRoom<S extends Schema = Schema>
   extends CapturedRoom<S>
   implements MessageReceiver
 {
+  /** The players' documents that this game has. */
+  static collections: Collections = {};
+
   /** How long the place of a player whose connection dropped is kept. */
   readonly reconnectGraceMs: number = 30_000;
 
@@ -60,6 +67,11 @@ export abstract class GameRoom<S extends Schema = Schema>
     () => this.#readyForValue(),
     this.services.value,
     (op, answer) => this.#feed.answered(op, answer),
+  );
+  readonly #states = new RoomStates(
+    (this.constructor as typeof GameRoom).collections,
+    this.services.state,
+    (player) => this.attempt("onSaved", () => this.onSaved?.(player)),
   );
   readonly #returning = new WeakSet<Client>();
   #ending = false;
@@ -81,6 +93,8 @@ export abstract class GameRoom<S extends Schema = Schema>
    * knowledge that it was given.
    */
   onValue?(op: RoomOp): void | Promise<void>;
+  /** More of what was changed in the player's documents can't be lost any more: `savedRevision` rose. */
+  onSaved?(player: Player): void | Promise<void>;
   /** The room ends. */
   onEnd?(): void | Promise<void>;
 
@@ -164,6 +178,7 @@ export abstract class GameRoom<S extends Schema = Schema>
     this.halt();
     if (!this.#handedOver) await this.call("onEnd", () => this.onEnd?.());
     this.#feed.stop();
+    this.#giveUpStates();
   }
 
   override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
@@ -180,7 +195,14 @@ export abstract class GameRoom<S extends Schema = Schema>
     this.#handedOver = true;
     this.#feed.stop();
     this.halt();
+    this.#giveUpStates();
     return snapshot;
+  }
+
+  /** @internal a restored room's players have their documents before its first tick */
+  async loadPlayers(): Promise<void> {
+    const failed = await this.#states.loadAll(this.players.values());
+    for (const player of failed) await this.#exit(player, "removed");
   }
 
   /** @internal whether it goes on elsewhere */
@@ -301,11 +323,16 @@ export abstract class GameRoom<S extends Schema = Schema>
     const given = typeof options === "object" && options !== null ? options : {};
     const record = SessionRecord.parse({ sessionId, auth, options: given });
     const player = new Player(record, this.#value, client);
-    this.#roster.add(player);
+    await this.#states.load(player);
     try {
+      // Either may have happened while the documents were on their way.
+      if (this.#handedOver) throw new MeridianError("going_away");
+      if (client.state === ClientState.LEAVING) throw new MeridianError("caller_gone");
+      this.#roster.add(player);
       await this.onEnter?.(player);
     } catch (error) {
       this.#roster.remove(player);
+      player.giveUpState();
       throw error;
     }
   }
@@ -326,7 +353,16 @@ export abstract class GameRoom<S extends Schema = Schema>
   async #exit(player: Player, reason: ExitReason): Promise<void> {
     player.detach();
     this.#noLongerExpected(() => this.#roster.remove(player));
-    await this.call("onExit", () => this.onExit?.(player, reason));
+    const exiting = this.call("onExit", () => this.onExit?.(player, reason));
+    // The player may be waited for elsewhere.
+    const late = this.services.clock.after(EXIT_DEADLINE_MS, () => player.giveUpState());
+    await exiting;
+    late();
+    player.giveUpState();
+  }
+
+  #giveUpStates(): void {
+    for (const player of this.players.values()) player.giveUpState();
   }
 
   #noLongerExpected(change: () => void): void {

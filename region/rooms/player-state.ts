@@ -5,11 +5,13 @@
  * to where they can't be lost any more. A change that the outbox has no room for is refused before it has any
  * effect. Values are copied in and frozen, so that nothing changes unseen.
  */
+import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
-import { replacing, type FieldChanges } from "../../shared/player-state/change.ts";
+import type { PlayerId } from "../../shared/ids.ts";
+import { type FieldChanges, replacing } from "../../shared/player-state/change.ts";
 import {
-  type Document,
   DOCUMENT_BYTES_MAX,
+  type Document,
   FIELDS_MAX,
   FieldName,
   type Json,
@@ -17,16 +19,47 @@ import {
 } from "../../shared/protocol/player-state.ts";
 import { type Collections, inFormat } from "./state-collections.ts";
 
-/** Owns the state of one player for one session. */
+/** A session that wants to own its player's state. */
+export interface EnteringSession {
+  readonly playerId: PlayerId;
+  readonly sessionEpoch: Epoch;
+  readonly collections: readonly string[];
+  /** Changes up to that revision can't be lost any more. */
+  readonly onSaved: (revision: number) => void;
+  /** The core may have lost what it had: the whole working copy is to be written. */
+  readonly onRewrite: () => void;
+}
+
+/** Brings players' documents, and takes what becomes of them. */
+export interface StateService {
+  /**
+   * Resolves once the session owns the player's state: the owner before has released it.
+   * @throws {MeridianError} `session_taken_over` by a newer session; `unavailable` when that took too long
+   */
+  enter(session: EnteringSession): Promise<OwnedState>;
+}
+
+/** A player's state in the hands of one session. */
 export interface OwnedState {
   readonly documents: readonly StoredDocument[];
   /**
    * @param bytes of the changes as JSON, about
    * @returns the revision that it makes
-   * @throws {MeridianError} `outbox_full`: nothing was taken
+   * @throws {MeridianError} `outbox_full`, `session_taken_over`: nothing was taken
    */
   change(collection: string, format: number, changes: FieldChanges, bytes: number): number;
+  /** Nothing more will be changed: the next owner may load the player. */
+  leave(): void;
 }
+
+/** Of a player whose documents could not be brought: as those of a new one, and unchangeable. */
+export const nobodysState: OwnedState = {
+  documents: [],
+  change() {
+    throw new MeridianError("session_taken_over");
+  },
+  leave() {},
+};
 
 /** What JSON.stringify makes of a document besides its names and values. */
 const FIELD_EXTRA_BYTES = 4;
@@ -93,12 +126,19 @@ export class PlayerState {
 
   /** Takes fields out. @throws as `set` */
   unset(collection: string, ...fields: readonly string[]): void {
-    this.#change(collection, { unset: fields });
+    this.#change(collection, { unset: [...fields] });
   }
 
-  /** @internal changes up to `revision` are flushed */
-  saved(revision: number): void {
-    this.#savedRevision = Math.max(this.#savedRevision, Math.min(revision, this.#revision));
+  /** @internal */
+  leave(): void {
+    this.#owned.leave();
+  }
+
+  /** @internal changes up to `revision` are flushed; @returns whether that is news */
+  saved(revision: number): boolean {
+    const known = this.#savedRevision;
+    this.#savedRevision = Math.max(known, Math.min(revision, this.#revision));
+    return this.#savedRevision > known;
   }
 
   /** @internal the core may have lost what it had: writes every document anew */
@@ -121,7 +161,7 @@ export class PlayerState {
   /** @param becomes the fields' values after it, where the change does not say them */
   #change(collection: string, changes: FieldChanges, becomes: Document = changes.set ?? {}): void {
     const copy = this.#copy(collection);
-    const next = copy.with(becomes, changes.unset ?? []);
+    const next = copy.with(becomes, [...(changes.unset ?? [])]);
     const { behind } = copy;
     this.#write(collection, behind ? next.whole : changes, behind ? next.bytes : bytesOf(changes));
     this.#copies.set(collection, next);

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { RegionId, SessionId } from "../../shared/ids.ts";
 import { JoinOptions } from "../../shared/protocol/join.ts";
 import { PlayerAuth } from "../../shared/protocol/ticket.ts";
+import type { PlayerState } from "./player-state.ts";
 import { Items, type RoomValue, Wallet } from "./room-value.ts";
 
 /** What the transport puts in `client.auth`; a room refuses a client without it. */
@@ -42,6 +43,7 @@ export class Player {
   #auth: RoomAuth;
   #client: Client | undefined;
   #userData: unknown;
+  #state: PlayerState | undefined;
 
   constructor(record: SessionRecord, value: RoomValue, client?: Client) {
     this.sessionId = record.sessionId;
@@ -65,6 +67,12 @@ export class Player {
     return this.#auth;
   }
 
+  /** The player's documents, in the collections that the room's class names. */
+  get state(): PlayerState {
+    if (this.#state) return this.#state;
+    throw new TypeError("the room's class names no collections: add `static collections` to it");
+  }
+
   /** Undefined while the connection is away. */
   get client(): Client | undefined {
     return this.#client;
@@ -73,6 +81,16 @@ export class Player {
   /** Sends a message, or nothing while the connection is away. */
   send(type: string | number, message?: unknown): void {
     this.#client?.send(type, message);
+  }
+
+  /** @internal */
+  own(state: PlayerState): void {
+    this.#state = state;
+  }
+
+  /** @internal the room is done with the player: the next owner may have the documents */
+  giveUpState(): void {
+    this.#state?.leave();
   }
 
   /** @internal the connection is there, for the first time or again */

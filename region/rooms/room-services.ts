@@ -4,6 +4,7 @@ import type { Client, Room } from "@colyseus/core";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
+import type { StateService } from "./player-state.ts";
 import type { ValueService } from "./room-value.ts";
 
 export interface RoomServices {
@@ -15,6 +16,8 @@ export interface RoomServices {
   invalidMessage(room: Room, client: Client, reason: string): void;
   /** Seeds a new room's randomness: a whole number from 0 to 2^32 - 1. */
   seed(): number;
+  /** Players' documents. */
+  readonly state: StateService;
   /** The core's decisions on money and items. */
   readonly value: ValueService;
 }
@@ -29,12 +32,20 @@ export const noValue: ValueService = {
   },
 };
 
+/** Of a room that has no core. */
+export const noState: StateService = {
+  async enter() {
+    throw noCore();
+  },
+};
+
 export const defaultRoomServices: RoomServices = {
   clock: systemClock,
   log: { error: console.error },
   failed() {},
   invalidMessage() {},
   seed: () => randomInt(2 ** 32),
+  state: noState,
   value: noValue,
 };
 

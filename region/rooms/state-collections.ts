@@ -7,7 +7,7 @@
  *     };
  */
 import { MeridianError } from "../../shared/errors.ts";
-import { Collection, COLLECTIONS_MAX, type Document } from "../../shared/protocol/player-state.ts";
+import { COLLECTIONS_MAX, Collection, type Document } from "../../shared/protocol/player-state.ts";
 
 export interface CollectionSpec {
   /** Of the documents' form, from 1; one more whenever the game reads or writes them differently. */

@@ -22,6 +22,7 @@ import { restoreRoom } from "./restore-room.ts";
 import type { RoomServices } from "./room-services.ts";
 import { TestLedger } from "./test-ledger.ts";
 import { TestPlayer } from "./test-player.ts";
+import { TestStates } from "./test-states.ts";
 
 export interface TestRoomOptions {
   /** Names of those who are in from the start, or how many. */
@@ -39,7 +40,7 @@ export interface Failure {
   readonly error: Error;
 }
 
-type GameClass<R extends GameRoom> = (new () => R) & Pick<typeof GameRoom, "State">;
+type GameClass<R extends GameRoom> = (new () => R) & Pick<typeof GameRoom, "State" | "collections">;
 
 export async function createTestRoom<R extends GameRoom>(
   roomClass: GameClass<R>,
@@ -61,6 +62,8 @@ export class TestRoom<R extends GameRoom> {
   readonly failures: Failure[] = [];
   /** What its players own. */
   readonly ledger = new TestLedger();
+  /** Their documents. */
+  readonly states = new TestStates();
   /** Messages that were refused, with the reason. */
   readonly refusals: string[] = [];
   readonly #options: TestRoomOptions;
@@ -101,7 +104,7 @@ export class TestRoom<R extends GameRoom> {
   async make(): Promise<void> {
     const { options = {} } = this.#options;
     const { roomId } = await matchMaker.handleCreateRoom(this.#game, options);
-    this.#adopt(matchMaker.getLocalRoomById(roomId));
+    await this.#adopt(matchMaker.getLocalRoomById(roomId));
     this.#check();
   }
 
@@ -148,7 +151,7 @@ export class TestRoom<R extends GameRoom> {
     this.room.handOver();
     await dispose(this.room);
     const roomClass = this.#roomClass;
-    this.#adopt(await restoreRoom({ game: this.#game, roomClass, roomId, snapshot }));
+    await this.#adopt(await restoreRoom({ game: this.#game, roomClass, roomId, snapshot }));
     for (const player of this.#players) await player.follow();
     this.#check();
   }
@@ -161,7 +164,7 @@ export class TestRoom<R extends GameRoom> {
     matchMaker.removeRoomType(this.#game);
   }
 
-  #adopt(room: Room | undefined): void {
+  async #adopt(room: Room | undefined): Promise<void> {
     if (!(room instanceof this.#roomClass)) throw new Error("the room ended while it was made");
     // Time is the test's: nothing may happen because real time went by.
     room.patchRate = null;
@@ -169,6 +172,7 @@ export class TestRoom<R extends GameRoom> {
     this.#epoch += 1;
     this.#room = room as unknown as R;
     this.#patchedMs = this.clock.monotonicMs();
+    await this.#room.loadPlayers();
     const known = room.knownOpSeq;
     const roomOps = known === undefined ? [] : [this.ledger.committedAfter(known)];
     room.grantEpoch([1, this.#epoch], roomOps);
@@ -188,6 +192,7 @@ export class TestRoom<R extends GameRoom> {
       failed: (_room, error, method) => this.failures.push({ method, error: thrownBy(error) }),
       invalidMessage: (_room, _client, reason) => this.refusals.push(reason),
       seed: () => this.#options.seed ?? 1,
+      state: this.states,
       value: this.ledger,
     };
   }

@@ -19,7 +19,7 @@ import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
 import { GameRoom } from "../rooms/game-room.ts";
-import { noValue } from "../rooms/room-services.ts";
+import { noState, noValue } from "../rooms/room-services.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
 import { KeySet } from "./key-set.ts";
@@ -94,6 +94,7 @@ export class TestNode {
     this.rooms = new Rooms({
       games: new Map(Object.entries(options.games)),
       sharing: options.sharing ?? { presence: new LocalPresence(), driver: new LocalDriver() },
+      state: noState,
       value: noValue,
       clock,
       log,

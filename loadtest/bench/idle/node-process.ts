@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LocalDriver, LocalPresence } from "@colyseus/core";
 import { regionSettings } from "../../../region/config.ts";
 import { RegionNode } from "../../../region/node/node.ts";
+import { noStreams } from "../../../region/outbox/no-streams.ts";
 import { defineGame } from "../../../region/rooms/define-game.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { readConfig } from "../../../shared/config.ts";
@@ -76,6 +77,7 @@ const node = new RegionNode({
   games: new Map([["idle", IdleRoom]]),
   sharing: { presence: new LocalPresence(), driver: new LocalDriver() },
   redis: { state: "up", stop() {} },
+  streams: noStreams,
   identity: new LinkIdentity(readLinkCredentials(config)),
   readIdentity: () => readLinkCredentials(config),
   onSuperseded(error) {

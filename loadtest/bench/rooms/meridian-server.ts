@@ -8,6 +8,7 @@ import { z } from "zod";
 import { regionSettings } from "../../../region/config.ts";
 import { TEST_REGION } from "../../../region/link/test-core.ts";
 import { RegionNode } from "../../../region/node/node.ts";
+import { noStreams } from "../../../region/outbox/no-streams.ts";
 import { GameRoom } from "../../../region/rooms/game-room.ts";
 import { handler } from "../../../region/rooms/message-handler.ts";
 import type { Player } from "../../../region/rooms/player.ts";
@@ -81,6 +82,7 @@ async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddre
     nodeId: NodeId.parse(`${TEST_REGION}-1`),
     games: new Map([[GAME, FieldRoom]]),
     redis: { state: "up", stop() {} },
+    streams: noStreams,
     sharing: { presence: new LocalPresence(), driver: new LocalDriver() },
     identity,
     readIdentity: () => identity.current,
