@@ -35,6 +35,7 @@ const HEADER = [
   "ROOMS",
   "LOOP P99",
   "REDIS",
+  "OUTBOX",
   "HEARD",
   "BUILD",
 ];
@@ -97,6 +98,9 @@ function regionRows(region: z.infer<typeof RegionStatus>): string[][] {
     String(node.rooms),
     `${node.eventLoopDelayP99Ms.toFixed(1)} ms`,
     node.redis,
+    node.outbox.items === 0
+      ? "-"
+      : `${node.outbox.items}, ${(node.outbox.ageMs / 1_000).toFixed(1)} s`,
     `${(node.heartbeatAgeMs / 1_000).toFixed(1)} s ago`,
     node.build,
   ]);

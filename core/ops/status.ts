@@ -42,6 +42,7 @@ function nodeStatus(
     rooms: heartbeat.rooms,
     eventLoopDelayP99Ms: heartbeat.load.eventLoopDelayP99Ms,
     redis: heartbeat.redis,
+    outbox: heartbeat.outbox ?? { items: 0, bytes: 0, ageMs: 0 },
     build: heartbeat.build,
   };
 }

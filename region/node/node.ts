@@ -355,6 +355,7 @@ export class RegionNode {
       rooms: this.#rooms.count,
       load: this.#load.sample(),
       redis: redis.state,
+      outbox: this.#playerStates.outbox.backlog,
     };
   }
 }

@@ -58,6 +58,8 @@ export const Heartbeat = z.object({
   }),
   /** Whether this region's own Redis answers. */
   redis: z.enum(["up", "down"]),
+  /** Players' changes that wait for the core; absent from nodes of before. */
+  outbox: z.object({ items: count, bytes: count, ageMs: z.number().nonnegative() }).optional(),
   /** The key ids of the JWKS that the node holds, so that the core sends it only when it changed. */
   keyIds: z.array(z.string().max(64)).max(16),
   /** Rooms that ended since the last answered heartbeat. */

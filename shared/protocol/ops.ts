@@ -20,6 +20,8 @@ export const NodeStatus = z.object({
   rooms: z.number(),
   eventLoopDelayP99Ms: z.number(),
   redis: z.enum(["up", "down"]),
+  /** Players' changes that wait for the core, and for how long. */
+  outbox: z.object({ items: z.number(), bytes: z.number(), ageMs: z.number() }),
   build: z.string(),
 });
 
