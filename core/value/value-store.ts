@@ -72,9 +72,9 @@ export async function insertOp(
 interface LockedRow {
   readonly players: PlayerId[];
   readonly balances: (string | null)[];
-  readonly items: string[] | null;
-  readonly item_kinds: string[] | null;
-  readonly item_owners: PlayerId[] | null;
+  readonly items: string[];
+  readonly item_kinds: string[];
+  readonly item_owners: PlayerId[];
   readonly [column: string]: unknown;
 }
 
@@ -91,10 +91,10 @@ export interface Wanted {
 export async function lockTouched(tx: Tx, { players, wallets, items }: Wanted): Promise<Touched> {
   const inOrder = [...wallets].sort(byOwner);
   const [row] = await tx.rows<LockedRow>("select * from lock_touched($1, $2, $3, $4)", [
-    players,
+    [...players].sort(),
     inOrder.map(({ playerId }) => playerId),
     inOrder.map(({ currency }) => currency),
-    items,
+    [...items].sort(),
   ]);
   if (!row) throw new Error("a function gave no row");
   return {
@@ -103,10 +103,10 @@ export async function lockTouched(tx: Tx, { players, wallets, items }: Wanted): 
       const balance = row.balances[index] ?? null;
       return balance === null ? [] : [{ ...wallet, balance: Number(balance) }];
     }),
-    items: (row.items ?? []).map((itemId, index) => ({
+    items: row.items.map((itemId, index) => ({
       itemId,
-      kind: row.item_kinds?.[index] ?? "",
-      ownerId: row.item_owners?.[index] ?? NOBODY,
+      kind: row.item_kinds[index] ?? "",
+      ownerId: row.item_owners[index] ?? NOBODY,
     })),
   };
 }
