@@ -12,6 +12,7 @@ import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
+import { syncBenchmark } from "./sync/sync.ts";
 import { ticketBenchmark } from "./ticket.ts";
 
 const benchmarks: readonly Benchmark[] = [
@@ -21,6 +22,7 @@ const benchmarks: readonly Benchmark[] = [
   idleBenchmark,
   roomsBenchmark,
   ledgerBenchmark,
+  syncBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]

@@ -22,8 +22,8 @@ import {
   rounded,
 } from "../benchmark.ts";
 import { Child } from "../child.ts";
+import type { CoreReady } from "../core-process.ts";
 import { interruption } from "../interruption.ts";
-import type { CoreReady } from "./core-process.ts";
 import { Nodes } from "./nodes.ts";
 import { findPgbench, Pgbench } from "./pgbench.ts";
 
@@ -33,7 +33,7 @@ const ROOMS = 64;
 const SCALE = 64;
 const SCALE_QUICK = 32;
 const PLAYERS = 2_048;
-const CORE = fileURLToPath(new URL("core-process.ts", import.meta.url));
+const CORE = fileURLToPath(new URL("../core-process.ts", import.meta.url));
 
 interface Round {
   readonly opsPerS: number;

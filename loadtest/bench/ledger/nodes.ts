@@ -32,7 +32,7 @@ import {
   type ValueRequest,
 } from "../../../shared/protocol/value.ts";
 import { PROTOCOL_VERSION } from "../../../shared/protocol/version.ts";
-import type { CoreReady } from "./core-process.ts";
+import type { CoreReady } from "../core-process.ts";
 
 const REGION = RegionId.parse("beijing");
 const GAME = GameName.parse("arena");

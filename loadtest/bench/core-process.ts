@@ -1,7 +1,7 @@
 /** The process of the core that is measured: a whole one, with its defaults, on a database that is given. */
-import { startTestCore } from "../../../core/test-core.ts";
-import { RegionId } from "../../../shared/ids.ts";
-import type { LinkCredentials } from "../../../shared/link/credentials.ts";
+import { startTestCore } from "../../core/test-core.ts";
+import { RegionId } from "../../shared/ids.ts";
+import type { LinkCredentials } from "../../shared/link/credentials.ts";
 
 /** The first thing that is said to the benchmark. */
 export interface CoreReady {
