@@ -51,6 +51,18 @@ export function selectRefused(
   );
 }
 
+/** All of a player, resolved or not, newest first; more than 1,000 are not listed. */
+export function selectRefusedOf(
+  sql: Sql,
+  playerId: PlayerId,
+): Promise<(Pick<RefusedRow, "item" | "reason" | "refused_at"> & Record<string, unknown>)[]> {
+  return sql.rows(
+    `select item, reason, refused_at from refused_changes
+     where player_id = $1 order by id desc limit 1000`,
+    [playerId],
+  );
+}
+
 /** Unresolved, and with this transaction from now on; undefined when there is none of that id. */
 export async function lockRefused(tx: Tx, id: number): Promise<RefusedRow | undefined> {
   const rows = await tx.rows<RefusedRow & Record<string, unknown>>(
