@@ -2,7 +2,7 @@
  * The whole core, wired top to bottom: every part that it is made of, in the order in which they start.
  *
  *     players ─▶ public server ─▶ accounts · joins ─▶ registry, tickets, database ─▶ seats ─▶ nodes
- *     nodes ─▶ link server ─▶ registry          operators ─▶ private server ─▶ registry, operators
+ *     nodes ─▶ link server ─▶ registry, states  operators ─▶ private server ─▶ registry, operators
  */
 import type { Logger } from "pino";
 import type { Clock } from "../shared/clock.ts";
@@ -47,6 +47,7 @@ import { Seats } from "./join/seats.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
+import { addRefusedRoutes } from "./ops/refused-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
@@ -55,6 +56,10 @@ import { NodeCalls } from "./regions/node-calls.ts";
 import { Registry } from "./regions/registry.ts";
 import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
+import { OwnerLives } from "./sync/owner-lives.ts";
+import { PlayerStates } from "./sync/player-states.ts";
+import { RefusedChanges } from "./sync/refused-changes.ts";
+import { addSyncRoutes } from "./sync/sync-routes.ts";
 import { Keyring } from "./tickets/keyring.ts";
 import { type RandomBytes, Vault } from "./tickets/master-key.ts";
 import { ReconnectionTokens } from "./tickets/reconnection-token.ts";
@@ -65,6 +70,8 @@ import { addValueRoutes } from "./value/value-routes.ts";
 
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Each takes a connection to the database for some 2 ms; their nodes ask again. */
+const PLAYER_LOADS_UNDER_WAY_MAX = 100;
 
 export interface CoreDeps {
   readonly topology: Topology;
@@ -135,6 +142,20 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
   const { accounts } = people;
   const value = new ValueOps({ database, clock, metrics });
+  const refused = new RefusedChanges({ database, ...common });
+  const states = new PlayerStates({
+    database,
+    refused,
+    lives: new OwnerLives((nodeId) => registry.node(nodeId)?.node, clock),
+    loadGate: callGate("player_loads", PLAYER_LOADS_UNDER_WAY_MAX),
+    coreTerm: () => registry.coreTerm,
+    wanted(nodeId, player) {
+      const node = aliveOnly(registry.node(nodeId)?.node);
+      // The load that waits says it again.
+      if (node) calls.wanted(node, player).catch(() => undefined);
+    },
+    ...common,
+  });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
@@ -202,6 +223,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
       addPlayerOpsRoutes(server, { operators, ...people });
+      addRefusedRoutes(server, { operators, refused });
     },
   });
   const linkServing = new Serving({
@@ -211,7 +233,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
     clock,
-    prepare: (server) => addLinkRoutes(server, { registry, keyring, value, clock }),
+    prepare(server) {
+      addLinkRoutes(server, { registry, keyring, value, clock });
+      addSyncRoutes(server, { registry, states });
+    },
   });
 
   return {
@@ -233,6 +258,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { name: "link client of reserves", stop: () => clients.reserves.stop() },
       { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
+      { name: "refused changes", stop: () => refused.settled() },
       linkServing,
       publicServing,
     ],

@@ -13,6 +13,8 @@ import type { PlayerId } from "../../shared/ids.ts";
 import type { AccountData, Proof } from "../../shared/protocol/account-data.ts";
 import type { Database, Tx } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
+import { selectRefusedOf } from "../sync/refused-store.ts";
+import { documentsOf } from "../sync/sync-store.ts";
 import { possessionsOf } from "../value/possessions.ts";
 import { deletePlayer, lockPlayerToDelete, selectPlayerIdBySecret } from "./account-store.ts";
 import { goneAccount } from "./accounts.ts";
@@ -83,6 +85,12 @@ export class AccountsData {
           ended: revoked_at !== null,
         })),
         possessions: await possessionsOf(tx, playerId),
+        documents: await documentsOf(tx, playerId),
+        refusedChanges: (await selectRefusedOf(tx, playerId)).map(
+          ({ item, reason, refused_at }) => {
+            return { change: item, reason, at: refused_at.toISOString() };
+          },
+        ),
         operatorActions: actions.map(({ at, action }) => ({ at: at.toISOString(), action })),
       };
     });

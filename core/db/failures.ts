@@ -4,6 +4,7 @@ import { MeridianError } from "../../shared/errors.ts";
 /** SQLSTATEs that pass by themselves: connection lost or refused, shutdown, deadlock, too many. */
 const PASSING_STATES = /^(08...|57P0[1-4]|53[0-9A-Z]{3}|40001|40P01|25P0[34])$/;
 const STATEMENT_TIMEOUT = "57014";
+const DEADLOCK = "40P01";
 const NETWORK_CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -37,6 +38,12 @@ export function databaseFailure(error: unknown): unknown {
     cause: error,
     retryAfterMs: RETRY_AFTER_MS,
   });
+}
+
+/** Whether PostgreSQL ended the transaction because it and another waited for each other. */
+export function isDeadlock(failure: unknown): boolean {
+  const cause = failure instanceof MeridianError ? failure.cause : failure;
+  return cause instanceof Error && "code" in cause && cause.code === DEADLOCK;
 }
 
 /** Whether the connection that met this error must not be used again (pg #3399). */

@@ -47,3 +47,32 @@ test("a round is bounded, says when it leaves rows, and the next goes on", async
   await part.run();
   assert.equal(await left(), 0);
 });
+
+test("closed outboxes and resolved refusals go after a time, others stay", async () => {
+  await database.run(
+    `insert into producers (producer_id, region_id, last_seq, closed_at, updated_at) values
+       ('beijing-1/0/1', 'beijing', 1, now() - interval '31 days', now()),
+       ('beijing-1/0/2', 'beijing', 1, now() - interval '29 days', now()),
+       ('beijing-1/0/3', 'beijing', 1, null, now() - interval '99 days')`,
+  );
+  await database.run(
+    `insert into refused_changes (producer_id, to_seq, player_id, collection, item, reason,
+       refused_at, resolved_at, resolved_by, resolution)
+     select 'beijing-1/0/1', n, gen_random_uuid(), 'stats', '{}'::jsonb, 'superseded', now(),
+       now() - (n * interval '1 day'), 'Grace', 'dropped' from unnest(array[89, 91]) n
+     union all
+     select 'beijing-1/0/1', 3, gen_random_uuid(), 'stats', '{}'::jsonb, 'superseded',
+       now() - interval '1 year', null, null, null`,
+  );
+  await housekeeping().part.run();
+  const outboxes = await database.rows("select producer_id as id from producers order by 1");
+  assert.deepEqual(
+    outboxes.map(({ id }) => id),
+    ["beijing-1/0/2", "beijing-1/0/3"],
+  );
+  const refusals = await database.rows("select to_seq from refused_changes order by 1");
+  assert.deepEqual(
+    refusals.map(({ to_seq }) => to_seq),
+    [3, 89],
+  );
+});

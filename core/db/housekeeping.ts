@@ -1,7 +1,7 @@
 /**
  * Deletes rows that nothing needs any more: expired refresh tokens and password
  * resets, what outlived a ban, rooms that ended long ago, players that were made for one session of a
- * stock client.
+ * stock client, outboxes that were closed, refused changes that were resolved.
  *
  * A round deletes in small batches until one is not full, and rests between them, so that players'
  * statements come first. A round is bounded too; one that reaches its bound says so, for rows are then
@@ -17,6 +17,9 @@ const PERIOD_MS = 600_000;
 const DAY_MS = 86_400_000;
 const ROOMS_KEPT_MS = 7 * DAY_MS;
 const EPHEMERAL_KEPT_MS = 7 * DAY_MS;
+/** Long after the last batch of a closed outbox can arrive: without its row it would count as new. */
+const PRODUCERS_KEPT_MS = 30 * DAY_MS;
+const REFUSALS_KEPT_MS = 90 * DAY_MS;
 
 export interface HousekeepingLimits {
   /** Most rows of one statement. */
@@ -44,6 +47,8 @@ const CHORES: readonly Chore[] = [
   { what: "barred_identities", keptMs: 0, deleteBatch: deleteEndedBars },
   { what: "rooms", keptMs: ROOMS_KEPT_MS, deleteBatch: deleteEndedRooms },
   { what: "ephemeral_players", keptMs: EPHEMERAL_KEPT_MS, deleteBatch: deleteEphemeral },
+  { what: "producers", keptMs: PRODUCERS_KEPT_MS, deleteBatch: deleteClosedProducers },
+  { what: "refused_changes", keptMs: REFUSALS_KEPT_MS, deleteBatch: deleteResolvedRefusals },
 ];
 
 export interface HousekeepingDeps {
@@ -160,6 +165,22 @@ function deleteEphemeral(sql: Sql, before: Date, rowsMax: number): Promise<numbe
        (select id from players p where ephemeral and created_at < $1
           and not exists (select from sessions where player_id = p.id and updated_at >= $1)
         limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+function deleteClosedProducers(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from producers where producer_id in
+       (select producer_id from producers where closed_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+function deleteResolvedRefusals(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from refused_changes where id in
+       (select id from refused_changes where resolved_at < $1 limit $2)`,
     [before, rowsMax],
   );
 }

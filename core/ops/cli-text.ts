@@ -16,6 +16,9 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   unban PLAYER                    end a ban
   player show PLAYER              all that is stored of a player, as JSON
   player delete PLAYER            delete the account for good
+  refused list [--player P] [--json]  changes of players' state that were refused and are unresolved
+  refused apply ID                make one on the document as it is now, while no node holds the player
+  refused drop ID                 give one up
   keys rotate                     a new signing key; the present one retires by itself
 
 Environment:

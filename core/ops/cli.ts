@@ -6,6 +6,7 @@ import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/pr
 import { readOpsAccess } from "./access.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
+import { listRefused, resolveRefused } from "./cli-refused.ts";
 import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
@@ -22,6 +23,7 @@ interface Options {
   readonly role: string | undefined;
   readonly reason: string | undefined;
   readonly until: string | undefined;
+  readonly player: string | undefined;
 }
 
 try {
@@ -40,7 +42,8 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const [command, second, third] = words;
-  const three = (command === "token" && second === "revoke") || command === "player";
+  const resolves = command === "refused" && second !== "list";
+  const three = (command === "token" && second === "revoke") || command === "player" || resolves;
   const expected = command === "status" ? 1 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await showStatus(options);
@@ -53,6 +56,9 @@ async function main(args: string[]): Promise<void> {
   else if (command === "unban") say(await unbanPlayer(call, named(second)));
   else if (command === "player" && second === "show") say(await showPlayer(call, named(third)));
   else if (command === "player" && second === "delete") say(await deletePlayer(call, named(third)));
+  else if (command === "refused" && second === "list") say(await listRefused(call, options));
+  else if (command === "refused" && (second === "apply" || second === "drop"))
+    say(await resolve(second, third));
   else if (command === "keys" && second === "rotate") await rotateKeys();
   else throw new UsageError(`there is no command "${words.join(" ")}"`);
 }
@@ -70,11 +76,13 @@ function readArgs(args: string[]): { words: string[]; options: Options; help: bo
         role: { type: "string" },
         reason: { type: "string" },
         until: { type: "string" },
+        player: { type: "string" },
       },
     });
     const { help, ...options } = values;
-    const { json, watch, name, role, reason, until } = options;
-    return { words: positionals, options: { json, watch, name, role, reason, until }, help };
+    const { json, watch, name, role, reason, until, player } = options;
+    const all = { json, watch, name, role, reason, until, player };
+    return { words: positionals, options: all, help };
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
@@ -111,6 +119,11 @@ function ban(playerId: string, { reason, until }: Options): Promise<string> {
 function named(playerId: string | undefined): string {
   if (playerId === undefined) throw new UsageError("give the player's id");
   return playerId;
+}
+
+function resolve(verb: "apply" | "drop", id: string | undefined): Promise<string> {
+  if (id === undefined) throw new UsageError("give the change's id; `refused list` shows them");
+  return resolveRefused(call, verb, id);
 }
 
 async function createToken({ name, role }: Options): Promise<void> {

@@ -110,7 +110,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
 }
 
 /** The region that the connection's certificate names. */
-function regionOf(request: FastifyRequest): RegionId {
+export function regionOf(request: FastifyRequest): RegionId {
   const { socket } = request.raw;
   const peer = socket instanceof TLSSocket ? peerOf(socket) : undefined;
   if (peer?.role !== "region") {

@@ -1,5 +1,5 @@
 /**
- * The core's calls to nodes: reserve, release, evict, drain. Reserves have a client of their own, so that a
+ * The core's calls to nodes: reserve, release, evict, wanted, drain. Reserves have a client of their own, so that a
  * node which hangs in them still hears the others.
  */
 import { RegionId } from "../../shared/ids.ts";
@@ -12,11 +12,14 @@ import {
   ReserveAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
+import type { WantedPlayer } from "../../shared/protocol/player-state.ts";
 import { type NodeRecord, partsOf } from "./registry-step.ts";
 
 const RELEASE_DEADLINE_MS = 2_000;
 const EVICT_DEADLINE_MS = 2_000;
 const DRAIN_DEADLINE_MS = 2_000;
+/** It is said again with each load that waits. */
+const WANTED_DEADLINE_MS = 1_000;
 
 export interface Clients {
   readonly reserves: LinkClient;
@@ -50,6 +53,12 @@ export class NodeCalls {
   async evict(node: NodeRecord, body: EvictRequest): Promise<void> {
     const deadlineMs = EVICT_DEADLINE_MS;
     const path = "/link/evict";
+    await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
+  }
+
+  async wanted(node: NodeRecord, body: WantedPlayer): Promise<void> {
+    const deadlineMs = WANTED_DEADLINE_MS;
+    const path = "/link/wanted";
     await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
   }
 

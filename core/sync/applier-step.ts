@@ -11,6 +11,7 @@
 import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import { changed } from "../../shared/player-state/change.ts";
+import { isStorable } from "../../shared/player-state/storable.ts";
 import {
   type BatchRequest,
   DOCUMENT_BYTES_MAX,
@@ -44,6 +45,11 @@ export interface DocumentRow {
   readonly fields: Document;
 }
 
+/** One to write, with its fields as JSON too. */
+export interface WrittenDocument extends DocumentRow {
+  readonly text: string;
+}
+
 export interface BatchRows {
   /** Undefined when nothing was ever applied of that producer. */
   readonly checkpoint: Checkpoint | undefined;
@@ -63,6 +69,8 @@ export type RefusedBecause =
   | "no_such_player"
   /** No core can have granted that epoch yet. */
   | "unknown_epoch"
+  /** A value that the database can't keep. */
+  | "unstorable"
   | "too_large";
 
 export interface RefusedItem {
@@ -76,7 +84,7 @@ export type BatchDecision =
       readonly outcome: "applied";
       readonly lastSeq: number;
       /** Those that changed, whole. */
-      readonly documents: readonly DocumentRow[];
+      readonly documents: readonly WrittenDocument[];
       readonly owners: ReadonlyMap<PlayerId, OwnedPlayer>;
       readonly refused: readonly RefusedItem[];
     };
@@ -98,7 +106,7 @@ export function applyBatch(rows: BatchRows, batch: BatchRequest): BatchDecision 
 
 class Writing {
   readonly #rows: BatchRows;
-  readonly #documents = new Map<string, DocumentRow>();
+  readonly #documents = new Map<string, WrittenDocument>();
   readonly #owners = new Map<PlayerId, OwnedPlayer>();
   readonly #refused: RefusedItem[] = [];
 
@@ -130,6 +138,8 @@ class Writing {
     const owned = this.#owners.get(playerId) ?? this.#rows.owners.get(playerId);
     const order = compareEpochs(stateEpoch, owned?.stateEpoch ?? EPOCH_NONE);
     if (order < 0) return "superseded";
+    // None is granted before the first.
+    if (!owned && order === 0) return "unknown_epoch";
     if (order === 0) return owned?.standing === "released" ? "released" : undefined;
     if (stateEpoch[0] > this.#rows.coreTerm) return "unknown_epoch";
     this.#own(playerId, { stateEpoch, standing: "held" });
@@ -137,13 +147,11 @@ class Writing {
   }
 
   #change(change: StateChange): RefusedBecause | undefined {
-    const { playerId, collection, format } = change;
-    const key = documentKey(playerId, collection);
+    const key = documentKey(change.playerId, change.collection);
     const before = this.#rows.documents.get(key);
-    const fields = changed((this.#documents.get(key) ?? before)?.fields ?? {}, change);
-    if (isTooLarge(fields)) return "too_large";
-    const version = (before?.version ?? 0) + 1;
-    this.#documents.set(key, { playerId, collection, format, version, fields });
+    const written = documentAfter(change, this.#documents.get(key) ?? before, before?.version ?? 0);
+    if (typeof written === "string") return written;
+    this.#documents.set(key, written);
     return undefined;
   }
 
@@ -152,7 +160,31 @@ class Writing {
   }
 }
 
-export function isTooLarge(fields: Document): boolean {
-  const count = Object.keys(fields).length;
-  return count > FIELDS_MAX || JSON.stringify(fields).length > DOCUMENT_BYTES_MAX;
+/**
+ * The document with the change made, or why it is not.
+ * @param version that is stored: several changes of one batch raise it once
+ */
+export function documentAfter(
+  change: StateChange,
+  before: DocumentRow | undefined,
+  version: number,
+): WrittenDocument | "unstorable" | "too_large" {
+  const { playerId, collection, format, set } = change;
+  if (set && !isStorable(set)) return "unstorable";
+  const fields = changed(before?.fields ?? {}, change);
+  if (countOf(fields) > FIELDS_MAX) return "too_large";
+  const text = JSON.stringify(fields);
+  if (isOverBytes(text)) return "too_large";
+  return { playerId, collection, format, version: version + 1, fields, text };
+}
+
+function countOf(fields: Document): number {
+  let count = 0;
+  for (const _ in fields) count += 1;
+  return count;
+}
+
+/** A character takes three bytes at most; only what may be too large is measured. */
+function isOverBytes(text: string): boolean {
+  return text.length * 3 > DOCUMENT_BYTES_MAX && Buffer.byteLength(text) > DOCUMENT_BYTES_MAX;
 }

@@ -31,13 +31,18 @@ export type LoadDecision =
   /** `isNew` unless the same load was granted before. */
   | { readonly outcome: "granted"; readonly owner: Ownership; readonly isNew: boolean }
   | { readonly outcome: "wait"; readonly owner: Ownership }
+  /** That load was granted to another node or session. */
+  | { readonly outcome: "conflict" }
   /** A newer session has a seat, or the player's state already. */
   | { readonly outcome: "taken_over" };
 
 export function decideLoad(rows: LoadRows, request: LoadRequest): LoadDecision {
   const { placedEpoch, owner, coreTerm, ownerAlive } = rows;
   const { loadId, sessionEpoch, nodeId } = request;
-  if (owner && owner.loadId === loadId) return { outcome: "granted", owner, isNew: false };
+  if (owner && owner.loadId === loadId) {
+    const same = owner.nodeId === nodeId && compareEpochs(owner.sessionEpoch, sessionEpoch) === 0;
+    return same ? { outcome: "granted", owner, isNew: false } : { outcome: "conflict" };
+  }
   if (compareEpochs(placedEpoch, sessionEpoch) > 0) return { outcome: "taken_over" };
   if (owner && compareEpochs(owner.sessionEpoch, sessionEpoch) > 0) {
     return { outcome: "taken_over" };

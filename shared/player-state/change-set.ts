@@ -3,8 +3,8 @@
  * copy that they bring about.
  *
  * Changes of one document under one epoch become one, at the place of the first. A release marker is never
- * crossed: what comes after it under the same epoch, and is refused for that, stays after it. Items of
- * different players have no order among each other; a player's are always taken together.
+ * crossed: what comes after it under the same epoch, and is refused for that, stays after it. Nor is a newer
+ * epoch. Items of different players have no order among each other; a player's are always taken together.
  */
 import { compareEpochs } from "../epoch.ts";
 import type { PlayerId } from "../ids.ts";
@@ -81,11 +81,16 @@ export class ChangeSet {
   }
 }
 
-/** Of the change that `item` can be merged into; -1 when there is none, or a marker between them. */
+/**
+ * Of the change that `item` can be merged into; -1 when there is none, or something of a newer epoch or a
+ * marker between them: what would be refused behind those must not come before them.
+ */
 function placeOf(items: readonly OutboxItem[], item: StateChange): number {
   for (let at = items.length - 1; at >= 0; at -= 1) {
     const other = items[at] as OutboxItem;
-    if (compareEpochs(other.stateEpoch, item.stateEpoch) !== 0) continue;
+    const order = compareEpochs(other.stateEpoch, item.stateEpoch);
+    if (order > 0) return -1;
+    if (order < 0) continue;
     if ("release" in other) return -1;
     if (other.collection === item.collection) return at;
   }

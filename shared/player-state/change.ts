@@ -2,7 +2,8 @@
  * Changes of documents: what one does to a document, and two as one.
  *
  * For every document, applying `merged(a, b)` is the same as applying `a` and then `b`. So it does not
- * matter how many changes an outbox has made one of, nor where the cuts fell.
+ * matter how many changes an outbox has made one of, nor where the cuts fell. (Of fractions, and past 2^53,
+ * sums are the same but for rounding.)
  */
 import type { Document, Json, StateChange } from "../protocol/player-state.ts";
 
@@ -37,7 +38,7 @@ export function merged(a: FieldChanges, b: FieldChanges): FieldChanges {
     const amount = b.add[field] ?? 0;
     if (Object.hasOwn(set, field)) set[field] = numberIn(set, field) + amount;
     else if (unset.delete(field)) set[field] = amount;
-    else add[field] = (add[field] ?? 0) + amount;
+    else add[field] = numberIn(add, field) + amount;
   }
   return {
     ...(hasAny(set) && { set }),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { PlayerId } from "../ids.ts";
 import { Device } from "./device.ts";
 import { OwnerProof, Password } from "./emails.ts";
+import { StateChange, StoredDocument } from "./player-state.ts";
 import { Possessions } from "./value.ts";
 
 /** A JWT of an issuer that the core trusts. */
@@ -42,6 +43,10 @@ export const AccountData = z.object({
     .nullable(),
   ban: z.object({ since: time, endsAt: time.nullable(), reason: z.string() }).nullable(),
   possessions: Possessions,
+  /** What games keep of the player, such as statistics and quests. */
+  documents: z.array(StoredDocument),
+  /** Changes of those that came too late or could not be made. */
+  refusedChanges: z.array(z.object({ change: StateChange, reason: z.string(), at: time })),
   /** What operators did to the account; kept when it is deleted. */
   operatorActions: z.array(z.object({ at: time, action: z.string() })),
 });

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
+import { StateChange } from "./player-state.ts";
 import { printableText } from "./text.ts";
 
 /** Each role may do what the one before it may. */
@@ -67,3 +68,18 @@ export const OperatorTokenAnswer = z.object({
   /** Shown once. */
   token: z.string(),
 });
+
+/** `GET /ops/refused`: unresolved ones, newest first. */
+export const RefusedAnswer = z.object({
+  changes: z.array(
+    z.object({
+      id: z.number(),
+      producerId: z.string(),
+      reason: z.string(),
+      change: StateChange,
+      /** ISO 8601. */
+      refusedAt: z.string(),
+    }),
+  ),
+});
+export type RefusedAnswer = z.infer<typeof RefusedAnswer>;

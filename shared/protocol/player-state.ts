@@ -19,14 +19,18 @@ export const DOCUMENT_BYTES_MAX = 64 * 1024;
 /** Collections that one game may use. */
 export const COLLECTIONS_MAX = 32;
 export const FIELDS_MAX = 256;
+export const FORMAT_MAX = 1_000_000;
 /** How long a load may wait for the owner before; then the join fails and may be tried again, ms. */
 export const LOAD_WAIT_MS = 10_000;
 
 export const Collection = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,31}$/, "a collection: a-z, 0-9, _ -");
-/** Starts with a letter, so that it is never `__proto__`. */
-export const FieldName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, "a field's name");
+/** Not the name of something that every object has, such as `constructor`. */
+export const FieldName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, "a field's name")
+  .refine((name) => !(name in Object.prototype), "a name that every object has");
 
 /** What JSON can say. What comes out of `JSON.parse` is that already. */
 export type Json =
@@ -38,6 +42,7 @@ export type Json =
   | { readonly [k: string]: Json };
 const Json = z.custom<Json>((value) => value !== undefined);
 const Fields = z.record(FieldName, Json);
+const Format = z.int().positive().max(FORMAT_MAX);
 
 /** A document's fields. */
 export type Document = Readonly<Record<string, Json>>;
@@ -48,7 +53,7 @@ export const StateChange = z.object({
   stateEpoch: Epoch,
   collection: Collection,
   /** Which version of the collection's form the game wrote. */
-  format: z.int().positive(),
+  format: Format,
   set: Fields.optional(),
   /** Whole numbers; a field that is not there, or is no number, counts as 0. */
   add: z.record(FieldName, z.int()).optional(),
@@ -80,12 +85,16 @@ const sequence = z.int().nonnegative();
  * `POST /link/batch`: everything from `fromSeq` to `toSeq`, merged. One without items (`toSeq` below
  * `fromSeq`) only asks how far the core is.
  */
-export const BatchRequest = z.object({
-  producerId: ProducerId,
-  fromSeq: sequence.min(1),
-  toSeq: sequence,
-  items: z.array(OutboxItem).max(BATCH_ITEMS_MAX),
-});
+export const BatchRequest = z
+  .object({
+    producerId: ProducerId,
+    fromSeq: sequence.min(1),
+    toSeq: sequence,
+    items: z.array(OutboxItem).max(BATCH_ITEMS_MAX),
+  })
+  .refine(({ fromSeq, toSeq, items }) => {
+    return items.length > 0 ? toSeq >= fromSeq : toSeq >= fromSeq - 1;
+  }, "a batch's items need a place in the sequence");
 export type BatchRequest = z.infer<typeof BatchRequest>;
 
 const standing = {
@@ -129,7 +138,7 @@ export type LoadRequest = z.infer<typeof LoadRequest>;
 
 export const StoredDocument = z.object({
   collection: Collection,
-  format: z.int().positive(),
+  format: Format,
   /** Counts the batches that changed it. */
   version: z.int().positive(),
   fields: Fields,

@@ -1,0 +1,109 @@
+/**
+ * One batch of an outbox, in one transaction: the producer's row and the owners' rows are locked, the pure
+ * step decides, its rows are written by one statement a table.
+ *
+ * Whoever loads a player takes the same owner's row: either it waits for the batch, and finds its changes,
+ * or the batch finds the new owner. A player who has an owner's row is there, because a deletion takes that
+ * row first.
+ */
+import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
+import type { BatchRequest } from "../../shared/protocol/player-state.ts";
+import type { Tx } from "../db/database.ts";
+import {
+  applyBatch,
+  type BatchDecision,
+  type BatchRows,
+  type Checkpoint,
+  documentKey,
+} from "./applier-step.ts";
+import { insertRefused } from "./refused-store.ts";
+import * as store from "./sync-store.ts";
+
+/** Who sends a batch, as its id and its certificate say. */
+export interface Sender {
+  readonly nodeId: NodeId;
+  readonly regionId: RegionId;
+}
+
+/** Undoes the transaction: a row was made meanwhile that was not there to be locked. */
+export class RowsAppeared extends Error {}
+
+export interface BatchContext {
+  readonly sender: Sender;
+  readonly coreTerm: number;
+  readonly at: Date;
+}
+
+/** @throws RowsAppeared when it is to be tried again */
+export async function applyInTransaction(
+  tx: Tx,
+  batch: BatchRequest,
+  context: BatchContext,
+): Promise<BatchDecision> {
+  const checkpoint = await takeProducer(tx, batch, context);
+  const { coreTerm } = context;
+  const due = !checkpoint.closed && batch.fromSeq === checkpoint.lastSeq + 1;
+  const rows = due ? await lockRows(tx, batch) : NO_ROWS;
+  const decision = applyBatch({ ...rows, checkpoint, coreTerm }, batch);
+  if (decision.outcome === "applied") await write(tx, batch, decision, context);
+  return decision;
+}
+
+type PlayersRows = Pick<BatchRows, "players" | "owners" | "documents">;
+
+const NO_ROWS: PlayersRows = { players: new Set(), owners: new Map(), documents: new Map() };
+
+async function takeProducer(
+  tx: Tx,
+  { producerId }: BatchRequest,
+  { sender, at }: BatchContext,
+): Promise<Checkpoint> {
+  const known = await store.lockProducer(tx, producerId);
+  if (known) return known;
+  await store.insertProducer(tx, { producerId, regionId: sender.regionId }, at);
+  const made = await store.lockProducer(tx, producerId);
+  if (!made) throw new RowsAppeared("a producer's row went as soon as it was made");
+  return made;
+}
+
+async function lockRows(tx: Tx, { items }: BatchRequest): Promise<PlayersRows> {
+  const wanted = new Set<PlayerId>();
+  const ids = new Map<string, store.DocumentId>();
+  for (const item of items) {
+    const { playerId } = item;
+    wanted.add(playerId);
+    if ("release" in item) continue;
+    const { collection } = item;
+    ids.set(documentKey(playerId, collection), { playerId, collection });
+  }
+  if (wanted.size === 0) return NO_ROWS;
+  const owners = await store.lockOwners(tx, [...wanted]);
+  const players = new Set(owners.keys());
+  const unowned = [...wanted].filter((playerId) => !owners.has(playerId));
+  if (unowned.length > 0) {
+    for (const playerId of await store.lockPlayers(tx, unowned)) players.add(playerId);
+  }
+  // Only now: what a statement sees is from when it began, and that must be after the locks.
+  const stored = ids.size > 0 ? await store.selectDocuments(tx, [...ids.values()]) : [];
+  const documents = new Map(
+    stored.map((row) => [documentKey(row.playerId, row.collection), row] as const),
+  );
+  return { players, owners, documents };
+}
+
+async function write(
+  tx: Tx,
+  { producerId, toSeq }: BatchRequest,
+  decision: BatchDecision & { readonly outcome: "applied" },
+  { sender, at }: BatchContext,
+): Promise<void> {
+  const { documents, owners, lastSeq } = decision;
+  // What a player's deletion has taken along does not come back.
+  const refused = decision.refused.filter(({ reason }) => reason !== "no_such_player");
+  if (owners.size > 0 && !(await store.writeOwners(tx, owners, sender, at))) {
+    throw new RowsAppeared("a player was loaded meanwhile");
+  }
+  if (documents.length > 0) await store.writeDocuments(tx, documents, at);
+  if (refused.length > 0) await insertRefused(tx, { producerId, toSeq }, refused, at);
+  await store.writeCheckpoint(tx, producerId, lastSeq, at);
+}

@@ -1,0 +1,222 @@
+/**
+ * Players' state at the core: takes outboxes' batches, closes outboxes, and grants players to nodes.
+ *
+ * Each is one transaction. Batches run a few at a time, for they take most of what the database can do;
+ * so many wait, and more are told to come back. One that is refused for that, or whose answer is lost, is
+ * sent again and has its effect once.
+ */
+import type { Logger } from "pino";
+import { BoundedQueue } from "../../shared/bounded-queue.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { EPOCH_NONE } from "../../shared/epoch.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { NodeId, RegionId } from "../../shared/ids.ts";
+import { Gauge, type Metrics } from "../../shared/metrics.ts";
+import type {
+  BatchAnswer,
+  BatchRequest,
+  CloseProducerAnswer,
+  CloseProducerRequest,
+  LoadAnswer,
+  LoadRequest,
+  WantedPlayer,
+} from "../../shared/protocol/player-state.ts";
+import type { Database, Tx } from "../db/database.ts";
+import { isDeadlock } from "../db/failures.ts";
+import type { CallGate } from "../http/call-gate.ts";
+import type { BatchDecision } from "./applier-step.ts";
+import { applyInTransaction, RowsAppeared, type Sender } from "./batch-apply.ts";
+import type { OwnerLives } from "./owner-lives.ts";
+import * as owners from "./owner-store.ts";
+import { decideLoad, type LoadDecision, type Ownership } from "./ownership-step.ts";
+import type { RefusedChanges } from "./refused-changes.ts";
+import { StateMetrics } from "./state-metrics.ts";
+import * as store from "./sync-store.ts";
+
+/** More at a time do not get more done on two cores, and take connections from everything else. */
+const BATCHES_RUNNING_MAX = 4;
+/** Each holds its items, up to 4 MiB of JSON. */
+const BATCHES_WAITING_MAX = 32;
+const BATCH_DEADLINE_MS = 4_000;
+const BATCH_RETRY_AFTER_MS = 250;
+const LOAD_RETRY_AFTER_MS = 60;
+/** Of transactions that met another's rows in the wrong order or at the wrong moment. */
+const ATTEMPTS_MAX = 4;
+
+export interface PlayerStatesDeps {
+  readonly database: Database;
+  readonly lives: OwnerLives;
+  readonly refused: RefusedChanges;
+  readonly loadGate: CallGate;
+  readonly coreTerm: () => number;
+  /** Tells a node, if it lives, that another session waits for a player whom it owns. Never throws. */
+  readonly wanted: (nodeId: NodeId, player: WantedPlayer) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export class PlayerStates {
+  readonly #deps: PlayerStatesDeps;
+  readonly #queue: BoundedQueue;
+  readonly #metrics: StateMetrics;
+
+  constructor(deps: PlayerStatesDeps) {
+    this.#deps = deps;
+    this.#metrics = new StateMetrics(deps.metrics);
+    const queue = new BoundedQueue({
+      name: "batches",
+      runningMax: BATCHES_RUNNING_MAX,
+      waitingMax: BATCHES_WAITING_MAX,
+      deadlineMs: BATCH_DEADLINE_MS,
+      clock: deps.clock,
+    });
+    this.#queue = queue;
+    new Gauge({
+      name: "meridian_state_batches_waiting",
+      help: "Batches of players' state that wait for their turn.",
+      registers: [deps.metrics],
+      collect() {
+        this.set(queue.waiting);
+      },
+    });
+  }
+
+  /** @throws {MeridianError} `unavailable`, `timeout`: nothing is known then, and it is sent again */
+  async applyBatch(sender: Sender, batch: BatchRequest): Promise<BatchAnswer> {
+    try {
+      if (this.#queue.waiting >= BATCHES_WAITING_MAX) throw tooManyBatches();
+      const decision = await this.#queue.run(() => this.#applyNow(sender, batch));
+      this.#metrics.batch(decision.outcome);
+      const standing = this.#standing(decision.lastSeq);
+      if (decision.outcome !== "applied") return { outcome: decision.outcome, ...standing };
+      this.#metrics.items(batch.items.length, decision.refused);
+      if (decision.refused.length > 0) this.#noteRefused(batch, decision);
+      return { outcome: "applied", ...standing, refused: decision.refused.length };
+    } catch (error) {
+      this.#metrics.batch(isFailure(error) ? error.kind : "internal");
+      throw error;
+    }
+  }
+
+  /** After it nothing of that producer is applied. */
+  async closeProducer(
+    sender: Sender,
+    { producerId, drainedNode }: CloseProducerRequest,
+  ): Promise<CloseProducerAnswer> {
+    const { clock, log, lives } = this.#deps;
+    const { regionId } = sender;
+    const at = new Date(clock.nowMs());
+    // A node that heartbeats still holds its players, whoever says otherwise.
+    const gone = drainedNode !== undefined && !lives.isAlive(drainedNode) ? drainedNode : undefined;
+    const { lastSeq, freed } = await this.#transaction(async (tx) => ({
+      lastSeq: await store.closeProducer(tx, { producerId, regionId }, at),
+      freed: gone ? await owners.freePlayersOfNode(tx, { regionId, nodeId: gone }, at) : 0,
+    }));
+    log.info({ producerId, lastSeq, drainedNode, freed }, "an outbox was closed");
+    return this.#standing(lastSeq);
+  }
+
+  /** @throws {MeridianError} `session_taken_over`, `account_deleted`, `conflict`, `unavailable` */
+  async load(from: RegionId, request: LoadRequest): Promise<LoadAnswer> {
+    try {
+      const { decision, documents } = await this.#deps.loadGate.run(() =>
+        this.#transaction((tx) => this.#load(tx, from, request)),
+      );
+      if (decision.outcome === "taken_over") throw new MeridianError("session_taken_over");
+      if (decision.outcome === "conflict") throw new MeridianError("conflict");
+      if (decision.outcome === "wait") {
+        this.#metrics.load("wait");
+        return this.#waitFor(decision.owner, request);
+      }
+      this.#metrics.load(decision.isNew ? "granted" : "repeated");
+      return { outcome: "granted", stateEpoch: decision.owner.stateEpoch, documents };
+    } catch (error) {
+      this.#metrics.load(isFailure(error) ? error.kind : "internal");
+      throw error;
+    }
+  }
+
+  /** An owner that lives may not know that it is one: an answer got lost on its way there. */
+  #waitFor(owner: Ownership, { nodeId, playerId, sessionEpoch }: LoadRequest): LoadAnswer {
+    const wait = { outcome: "wait", retryAfterMs: LOAD_RETRY_AFTER_MS } as const;
+    const { stateEpoch } = owner;
+    if (owner.nodeId === nodeId) return { ...wait, yours: stateEpoch };
+    this.#deps.wanted(owner.nodeId, { playerId, sessionEpoch, stateEpoch });
+    return wait;
+  }
+
+  async #applyNow(sender: Sender, batch: BatchRequest): Promise<BatchDecision> {
+    const { clock, coreTerm } = this.#deps;
+    const beganMs = clock.monotonicMs();
+    const context = { sender, coreTerm: coreTerm(), at: new Date(clock.nowMs()) };
+    const decision = await this.#transaction((tx) => applyInTransaction(tx, batch, context));
+    this.#metrics.applied(clock.monotonicMs() - beganMs);
+    return decision;
+  }
+
+  async #load(tx: Tx, regionId: RegionId, request: LoadRequest) {
+    const { clock, lives, coreTerm } = this.#deps;
+    const { playerId, collections } = request;
+    if ((await store.lockPlayers(tx, [playerId])).length === 0) {
+      throw new MeridianError("account_deleted");
+    }
+    const placedEpoch = (await owners.lockPlacedEpoch(tx, playerId)) ?? EPOCH_NONE;
+    const owner = await owners.lockOwner(tx, playerId);
+    const ownerAlive = owner?.standing === "held" && lives.mayWrite(owner.nodeId);
+    const rows = { placedEpoch, owner, coreTerm: coreTerm(), ownerAlive };
+    const decision: LoadDecision = decideLoad(rows, request);
+    if (decision.outcome !== "granted") return { decision, documents: [] };
+    if (decision.isNew) {
+      const at = new Date(clock.nowMs());
+      const before = owner?.stateEpoch ?? EPOCH_NONE;
+      const written = { ...decision.owner, playerId, regionId };
+      if (!(await owners.writeOwner(tx, written, before, at))) {
+        throw new RowsAppeared("the player got an owner meanwhile");
+      }
+    }
+    return { decision, documents: await store.documentsOf(tx, playerId, collections) };
+  }
+
+  async #transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#deps.database.transaction(work);
+      } catch (error) {
+        const passing = error instanceof RowsAppeared || isDeadlock(error);
+        if (!passing) throw error;
+        if (attempt === ATTEMPTS_MAX) {
+          throw new MeridianError("unavailable", {
+            message: "Others change the same players at this moment.",
+            cause: error,
+            retryAfterMs: BATCH_RETRY_AFTER_MS,
+          });
+        }
+      }
+    }
+  }
+
+  #noteRefused(batch: BatchRequest, { refused }: BatchDecision & { outcome: "applied" }): void {
+    this.#deps.refused.note({
+      producerId: batch.producerId,
+      refused: refused.length,
+      reason: refused[0]?.reason,
+    });
+  }
+
+  #standing(lastSeq: number) {
+    return { lastSeq, flushedSeq: flushedSeqOf(lastSeq), coreTerm: this.#deps.coreTerm() };
+  }
+}
+
+/** A commit is on the disk of the one server when it is answered: what was applied is flushed. */
+function flushedSeqOf(lastSeq: number): number {
+  return lastSeq;
+}
+
+function tooManyBatches(): MeridianError {
+  return new MeridianError("unavailable", {
+    message: "Too many batches wait.",
+    retryAfterMs: BATCH_RETRY_AFTER_MS,
+  });
+}
