@@ -80,6 +80,7 @@ test("a player is loaded, changed, released and loaded again", async () => {
   assert.deepEqual(await load(playerId, { loadId: "still-another", sessionEpoch: [1, 3] }), {
     outcome: "wait",
     retryAfterMs: 60,
+    yours: [1, 2],
   });
   const closed = await region.client.call({
     ...calls,

@@ -12,6 +12,7 @@ import {
   LoadRequest,
   type OutboxItem,
   type StateChange,
+  type WantedPlayer,
 } from "../../shared/protocol/player-state.ts";
 import { startTestDatabase } from "../db/test-database.ts";
 import { CallGate } from "../http/call-gate.ts";
@@ -68,12 +69,14 @@ export async function startTestStates(options: { readonly refusedKeptMax?: numbe
   const livesClock = new FakeClock();
   let coreTerm = 1;
   let loads = 0;
+  const wanted: (WantedPlayer & { readonly nodeId: NodeId })[] = [];
   const states = new PlayerStates({
     database,
     refused,
     lives: new OwnerLives((id) => (alive.has(id) ? record(id) : undefined), livesClock),
     loadGate: new CallGate({ calls: "player_loads", underWayMax: 100, ...common }),
     coreTerm: () => coreTerm,
+    wanted: (nodeId, player) => wanted.push({ nodeId, ...player }),
     ...common,
   });
 
@@ -82,6 +85,7 @@ export async function startTestStates(options: { readonly refusedKeptMax?: numbe
     states,
     refused,
     metrics,
+    wanted,
     alive,
     livesClock,
     raiseTerm(term: number): void {

@@ -46,6 +46,8 @@ interface Entered {
   readonly admitted: (state: OwnedState) => void;
   readonly refused: (failure: MeridianError) => void;
   documents: OwnedState["documents"];
+  /** Of the newest attempt to load. */
+  lastFailure: unknown;
 }
 
 export class PlayerStates implements StateService, OutboxOwner {
@@ -82,7 +84,7 @@ export class PlayerStates implements StateService, OutboxOwner {
     const loadId = randomUUID();
     return new Promise((resolve, reject) => {
       const outcome = { admitted: resolve, refused: reject };
-      this.#entered.set(loadId, { session, ...outcome, documents: [] });
+      this.#entered.set(loadId, { session, ...outcome, documents: [], lastFailure: undefined });
       const giveUpAtMs = clock.monotonicMs() + LOAD_WAIT_MS;
       const entering = { sessionEpoch: session.sessionEpoch, loadId };
       this.#step(session.playerId, { type: "entered", session: entering, giveUpAtMs });
@@ -127,8 +129,7 @@ export class PlayerStates implements StateService, OutboxOwner {
         this.#admit(effect.session.loadId, effect.stateEpoch);
         break;
       case "refuse":
-        this.#entered.get(effect.session.loadId)?.refused(new MeridianError(effect.kind));
-        this.#entered.delete(effect.session.loadId);
+        this.#refuse(effect.session.loadId, effect.kind);
         break;
       case "end":
         this.#entered.delete(effect.session.loadId);
@@ -145,6 +146,12 @@ export class PlayerStates implements StateService, OutboxOwner {
         this.#sessionOf(playerId)?.onRewrite();
         break;
     }
+  }
+
+  #refuse(loadId: string, kind: "session_taken_over" | "unavailable"): void {
+    const entered = this.#entered.get(loadId);
+    this.#entered.delete(loadId);
+    entered?.refused(new MeridianError(kind, { cause: entered.lastFailure }));
   }
 
   #loadAfter(playerId: PlayerId, loadId: string, afterMs: number): void {
@@ -174,10 +181,24 @@ export class PlayerStates implements StateService, OutboxOwner {
       entered.documents = documents;
       this.#step(playerId, { type: "granted", loadId, stateEpoch, coreTerm: this.#coreTerm });
     } catch (error) {
-      const kind = isFailure(error) ? error.kind : "internal";
-      this.#loads.inc({ outcome: kind });
-      const type = kind === "session_taken_over" ? "takenOver" : "loadFailed";
-      this.#step(playerId, { type, loadId });
+      this.#loadFailed(playerId, loadId, error);
+    }
+  }
+
+  #loadFailed(playerId: PlayerId, loadId: string, error: unknown): void {
+    const entered = this.#entered.get(loadId);
+    const kind = isFailure(error) ? error.kind : "internal";
+    this.#loads.inc({ outcome: kind });
+    if (kind === "session_taken_over") {
+      this.#step(playerId, { type: "takenOver", loadId });
+    } else if (isFailure(error) && !error.retryable && entered) {
+      // Asking again would not help.
+      this.#entered.delete(loadId);
+      this.#step(playerId, { type: "left", sessionEpoch: entered.session.sessionEpoch });
+      entered.refused(error);
+    } else {
+      if (entered) entered.lastFailure = error;
+      this.#step(playerId, { type: "loadFailed", loadId });
     }
   }
 

@@ -6,36 +6,21 @@
 import { randomBytes } from "node:crypto";
 import type { z } from "zod";
 import { Random } from "../../../region/rooms/random.ts";
-import { systemClock } from "../../../shared/clock.ts";
+import { type Cancel, systemClock } from "../../../shared/clock.ts";
 import type { Epoch } from "../../../shared/epoch.ts";
-import {
-  GameName,
-  type NodeId,
-  nodeIdOf,
-  type PlayerId,
-  RegionId,
-  RoomId,
-} from "../../../shared/ids.ts";
+import { type NodeId, type PlayerId, RoomId } from "../../../shared/ids.ts";
 import { LinkIdentity } from "../../../shared/link/identity.ts";
 import { LinkClient } from "../../../shared/link/link-client.ts";
-import {
-  ClaimAnswer,
-  type ClaimRequest,
-  HEARTBEAT_PERIOD_MS,
-  Heartbeat,
-  HeartbeatAnswer,
-} from "../../../shared/protocol/link.ts";
+import { ClaimAnswer, type ClaimRequest } from "../../../shared/protocol/link.ts";
 import {
   ValueAnswer,
   type ValueChange,
   ValueOp,
   type ValueRequest,
 } from "../../../shared/protocol/value.ts";
-import { PROTOCOL_VERSION } from "../../../shared/protocol/version.ts";
 import type { CoreReady } from "../core-process.ts";
+import { STAND_IN_GAME, startHeartbeats } from "../stand-in-node.ts";
 
-const REGION = RegionId.parse("beijing");
-const GAME = GameName.parse("arena");
 /** A node has 16 connections to the core. */
 const NODES = 4;
 const DEADLINE_MS = 5_000;
@@ -55,7 +40,7 @@ export class Nodes {
   readonly #players: readonly PlayerId[];
   readonly #clients: LinkClient[] = [];
   readonly #rooms: OwnedRoom[] = [];
-  readonly #beats: NodeJS.Timeout[] = [];
+  readonly #beats: Cancel[] = [];
   readonly #dice = Random.fromSeed(1);
   readonly #run = randomBytes(6).toString("hex");
   #made = 0;
@@ -96,26 +81,23 @@ export class Nodes {
   }
 
   async stop(): Promise<void> {
-    for (const beat of this.#beats) clearInterval(beat);
+    for (const stop of this.#beats) stop();
     await Promise.all(this.#clients.map((client) => client.stop()));
   }
 
   async #addNode(serial: number, rooms: number): Promise<void> {
-    const nodeId = nodeIdOf(REGION, serial);
     const client = new LinkClient(new LinkIdentity(this.#core.region));
     this.#clients.push(client);
-    let sequence = 0;
-    const beat = () => {
-      sequence += 1;
-      const body = heartbeatOf(nodeId, serial, sequence);
-      return this.#call(client, "/link/heartbeat", body, HeartbeatAnswer);
-    };
-    await beat();
-    // One that fails is followed by the next.
-    this.#beats.push(setInterval(() => void beat().catch(() => undefined), HEARTBEAT_PERIOD_MS));
+    const { nodeId, stop } = await startHeartbeats(client, this.#core.link, serial);
+    this.#beats.push(stop);
     for (let room = 1; room <= rooms; room += 1) {
       const roomId = RoomId.parse(`ledger-${serial}-${room}`);
-      const claim: ClaimRequest = { claimId: `ledger-${roomId}`, roomId, game: GAME, nodeId };
+      const claim: ClaimRequest = {
+        claimId: `ledger-${roomId}`,
+        roomId,
+        game: STAND_IN_GAME,
+        nodeId,
+      };
       const { roomEpoch } = await this.#call(client, "/link/claim", claim, ClaimAnswer);
       this.#rooms.push({ client, nodeId, roomId, roomEpoch });
     }
@@ -145,27 +127,4 @@ export class Nodes {
     const peer = { role: "core" } as const;
     return client.call({ address, peer, path, body, answer, deadlineMs: DEADLINE_MS });
   }
-}
-
-function heartbeatOf(nodeId: NodeId, serial: number, sequence: number): Heartbeat {
-  return Heartbeat.parse({
-    regionId: REGION,
-    nodeId,
-    sequence,
-    protocol: PROTOCOL_VERSION,
-    build: "benchmark",
-    publicAddress: `benchmark.test:${serial}`,
-    nodeAddress: `127.0.0.1:${serial}`,
-    linkAddress: `127.0.0.1:${serial}`,
-    games: [GAME],
-    state: "active",
-    capacity: 100,
-    connected: 0,
-    reserved: 0,
-    rooms: 0,
-    load: { eventLoopDelayP99Ms: 1, eventLoopUtilisation: 0.1, rssBytes: 1 },
-    redis: "up",
-    keyIds: [],
-    endedRooms: [],
-  });
 }

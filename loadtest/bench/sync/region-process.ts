@@ -11,7 +11,7 @@ import { PlayerState } from "../../../region/rooms/player-state.ts";
 import type { Collections } from "../../../region/rooms/state-collections.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { isFailure } from "../../../shared/errors.ts";
-import { NodeId, type PlayerId, RegionId } from "../../../shared/ids.ts";
+import { type NodeId, type PlayerId, RegionId } from "../../../shared/ids.ts";
 import type { LinkCredentials } from "../../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../../shared/link/identity.ts";
 import { LinkClient } from "../../../shared/link/link-client.ts";
@@ -23,6 +23,7 @@ import {
   LoadAnswer,
 } from "../../../shared/protocol/player-state.ts";
 import { percentile } from "../benchmark.ts";
+import { startHeartbeats } from "../stand-in-node.ts";
 
 export interface RegionSetup {
   /** `host:port` of the core's link, and the same over a long way. */
@@ -56,6 +57,7 @@ export interface RunAnswer {
 
 export const HOT_PLAYERS = 1_000;
 export const COLLECTIONS = 25;
+const REGION = RegionId.parse("beijing");
 const DEADLINE_MS = 10_000;
 const LOADS_AT_ONCE = 32;
 /** Changes in one go, before anything else of the process has its turn, as in a tick. */
@@ -80,15 +82,14 @@ class BenchRegion {
   #appendsMs: number[] = [];
   #keyed = 0;
 
-  constructor(setup: RegionSetup, redis: RegionRedis, regionId: RegionId, nodeId: NodeId) {
+  constructor(setup: RegionSetup, redis: RegionRedis, client: LinkClient, nodeId: NodeId) {
     this.#setup = setup;
     this.#address = setup.link;
     const clock = this.#clock;
     const log = createLog("region", "error");
     const metrics = createMetrics({});
-    const client = new LinkClient(new LinkIdentity(setup.credentials));
     const call = { peer: { role: "core" }, deadlineMs: DEADLINE_MS } as const;
-    const streams = new OutboxStreams(redis.outbox.redis, regionId);
+    const streams = new OutboxStreams(redis.outbox.redis, REGION);
     const append = streams.append.bind(streams);
     streams.append = async (by, entry) => {
       const beganMs = clock.monotonicMs();
@@ -219,17 +220,20 @@ class BenchRegion {
   }
 }
 
+// Nothing else keeps the process until it is told where its Redis is.
+process.channel?.ref();
 process.once("message", async (setup: RegionSetup) => {
-  const regionId = RegionId.parse("beijing");
   const redis = new RegionRedis({
     url: setup.redisUrl,
-    regionId,
+    regionId: REGION,
     clock: systemClock,
     log: createLog("region", "error"),
     metrics: createMetrics({}),
   });
   await redis.start();
-  const region = new BenchRegion(setup, redis, regionId, NodeId.parse("beijing-1"));
+  const client = new LinkClient(new LinkIdentity(setup.credentials));
+  const { nodeId } = await startHeartbeats(client, setup.link, 1);
+  const region = new BenchRegion(setup, redis, client, nodeId);
   await region.loadPlayers();
   process.on("message", async (question: RunQuestion) =>
     process.send?.(await region.run(question)),
