@@ -48,6 +48,8 @@ import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
+import { createProfileParts } from "./profiles/profile-parts.ts";
+import { addProfileLinkRoutes, addProfileRoutes } from "./profiles/routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
 import { createLinkServer } from "./regions/link-server.ts";
@@ -132,7 +134,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     liveNode: (nodeId) => aliveOnly(registry.node(nodeId)?.node),
     ...common,
   });
-  const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
+  const seen = createProfileParts(config, { database, random, ...common });
+  const { profiles } = seen;
+  const people = createAccountParts(config, {
+    database,
+    tokens,
+    evictions,
+    profiles,
+    random,
+    ...common,
+  });
   const { accounts } = people;
   const value = new ValueOps({ database, clock, metrics });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
@@ -181,6 +192,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
+      addProfileRoutes(server, { ...seen, tokens });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -210,7 +222,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
     clock,
-    prepare: (server) => addLinkRoutes(server, { registry, keyring, value, clock }),
+    prepare(server) {
+      addLinkRoutes(server, { registry, keyring, value, feed: seen.feed, clock });
+      addProfileLinkRoutes(server, profiles);
+    },
   });
 
   return {
@@ -227,6 +242,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       endedRooms,
       registry,
       evictions,
+      ...seen.parts,
       people.mails,
       new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client of reserves", stop: () => clients.reserves.stop() },

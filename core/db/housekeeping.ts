@@ -1,6 +1,6 @@
 /**
  * Deletes rows that nothing needs any more: expired refresh tokens and password
- * resets, what outlived a ban, rooms that ended long ago, players that were made for one session of a
+ * resets, changes of players that every core has read, what outlived a ban, rooms that ended long ago, players that were made for one session of a
  * stock client.
  *
  * A round deletes in small batches until one is not full, and rests between them, so that players'
@@ -17,6 +17,8 @@ const PERIOD_MS = 600_000;
 const DAY_MS = 86_400_000;
 const ROOMS_KEPT_MS = 7 * DAY_MS;
 const EPHEMERAL_KEPT_MS = 7 * DAY_MS;
+/** A core process that has not read for so long begins anew. */
+const CHANGES_KEPT_MS = 3_600_000;
 
 export interface HousekeepingLimits {
   /** Most rows of one statement. */
@@ -43,6 +45,7 @@ const CHORES: readonly Chore[] = [
   { what: "password_resets", keptMs: 0, deleteBatch: deleteExpiredResets },
   { what: "barred_identities", keptMs: 0, deleteBatch: deleteEndedBars },
   { what: "rooms", keptMs: ROOMS_KEPT_MS, deleteBatch: deleteEndedRooms },
+  { what: "player_changes", keptMs: CHANGES_KEPT_MS, deleteBatch: deleteReadChanges },
   { what: "ephemeral_players", keptMs: EPHEMERAL_KEPT_MS, deleteBatch: deleteEphemeral },
 ];
 
@@ -149,6 +152,17 @@ function deleteEndedRooms(sql: Sql, before: Date, rowsMax: number): Promise<numb
   return sql.run(
     `delete from rooms where room_id in
        (select room_id from rooms where ended_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+/** The oldest ones, by transaction: time has no index of its own, which each new player would pay for. */
+function deleteReadChanges(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from player_changes where (xid, player_id) in
+       (select xid, player_id from
+          (select xid, player_id, changed_at from player_changes order by xid limit $2) oldest
+        where changed_at < $1)`,
     [before, rowsMax],
   );
 }

@@ -3,13 +3,14 @@
  * (`meridian://core`, `meridian://region/beijing`), never from the body.
  *
  * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`, and `POST /link/value`
- * (`value.ts`).
+ * (`value.ts`), `POST /link/profiles` (`profiles.ts`).
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`.
  */
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { FeedNews, FeedPlace } from "./profiles.ts";
 import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
 
@@ -61,6 +62,8 @@ export const Heartbeat = z.object({
   keyIds: z.array(z.string().max(64)).max(16),
   /** Rooms that ended since the last answered heartbeat. */
   endedRooms: z.array(RoomId).max(1000),
+  /** Up to where the node has the feed of changed profiles; absent before it has any. */
+  feed: FeedPlace.optional(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -73,6 +76,8 @@ export const HeartbeatAnswer = z.object({
   jwks: Jwks.optional(),
   /** What an operator wants of this node. */
   wanted: z.enum(["active", "draining"]),
+  /** Absent from a core that has none. */
+  feed: FeedNews.optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
