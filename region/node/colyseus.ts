@@ -20,6 +20,7 @@ import type { JoinOptions } from "../../shared/protocol/join.ts";
 import { defineGame, isGameRoom } from "../rooms/define-game.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { restoreRoom } from "../rooms/restore-room.ts";
+import type { ProfileService } from "../rooms/room-profiles.ts";
 import type { ValueService } from "../rooms/room-value.ts";
 import type { HandedRoom } from "./hand-over-file.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
@@ -63,6 +64,7 @@ export interface RoomsOptions {
   readonly games: Games;
   readonly sharing: Sharing;
   readonly value: ValueService;
+  readonly profiles: ProfileService;
   readonly events: RoomEvents;
   readonly clock: Clock;
   readonly log: Logger;
@@ -107,6 +109,7 @@ export class Rooms {
         invalidMessage: (room, _client, reason) => events.invalidMessage(room, reason),
         seed: () => randomInt(2 ** 32),
         value: this.#options.value,
+        profiles: this.#options.profiles,
       });
       guardRoomClass(roomClass, events.failed);
       const handler = matchMaker.defineRoomType(name, roomClass as new () => Room);

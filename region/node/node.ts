@@ -24,6 +24,7 @@ import { releaseRooms } from "../link/release-rooms.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import { ProfileLink } from "../profiles/profile-link.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
@@ -70,6 +71,8 @@ export class RegionNode {
   readonly #load: LoadMeter;
   readonly #client: LinkClient;
   readonly #heartbeatClient: LinkClient;
+  /** Another breaker, too: profiles that come late must not hold up operations. */
+  readonly #profileClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #value: ValueLink;
   readonly #rooms: Rooms;
@@ -90,15 +93,18 @@ export class RegionNode {
     this.#client = new LinkClient(identity, clock);
     // Connections and a breaker of their own: whatever becomes of claims, the lease must not run out.
     this.#heartbeatClient = new LinkClient(identity, clock);
+    this.#profileClient = new LinkClient(identity, clock);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
+    const profiles = new ProfileLink({ ...core, client: this.#profileClient, clock, metrics });
 
     this.#heartbeats = new Heartbeats({
       ...core,
       client: this.#heartbeatClient,
       keys,
       report: () => this.#report(),
+      feed: profiles,
       onWanted,
       onSuperseded: options.onSuperseded,
       clock,
@@ -119,6 +125,7 @@ export class RegionNode {
       games,
       sharing: options.sharing,
       value: this.#value,
+      profiles,
       clock,
       log,
       events: createRoomEvents({
@@ -219,7 +226,8 @@ export class RegionNode {
         name: "link clients",
         stop: async () => {
           this.#value.stop();
-          await Promise.all([this.#client.stop(), this.#heartbeatClient.stop()]);
+          const clients = [this.#client, this.#heartbeatClient, this.#profileClient];
+          await Promise.all(clients.map((client) => client.stop()));
         },
       },
       { name: "rooms of the former life", start: () => this.#handOver.take() },

@@ -4,6 +4,7 @@ import type { Client, Room } from "@colyseus/core";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
+import { noProfiles, type ProfileService } from "./room-profiles.ts";
 import type { ValueService } from "./room-value.ts";
 
 export interface RoomServices {
@@ -17,6 +18,8 @@ export interface RoomServices {
   seed(): number;
   /** The core's decisions on money and items. */
   readonly value: ValueService;
+  /** What may be known of any player. */
+  readonly profiles: ProfileService;
 }
 
 /** Of a room that has no core. */
@@ -33,4 +36,5 @@ export const defaultRoomServices: RoomServices = {
   invalidMessage() {},
   seed: () => randomInt(2 ** 32),
   value: noValue,
+  profiles: noProfiles,
 };

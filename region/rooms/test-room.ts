@@ -15,13 +15,14 @@ import { randomUUID } from "node:crypto";
 import { after } from "node:test";
 import { matchMaker, type Room } from "@colyseus/core";
 import { FakeClock } from "../../shared/fake-clock.ts";
-import { startColyseus, turn } from "./colyseus.testkit.ts";
+import { authOf, startColyseus, turn } from "./colyseus.testkit.ts";
 import { defineGame } from "./define-game.ts";
 import type { GameRoom } from "./game-room.ts";
 import { restoreRoom } from "./restore-room.ts";
 import type { RoomServices } from "./room-services.ts";
 import { TestLedger } from "./test-ledger.ts";
 import { TestPlayer } from "./test-player.ts";
+import { TestProfiles } from "./test-profiles.ts";
 
 export interface TestRoomOptions {
   /** Names of those who are in from the start, or how many. */
@@ -61,6 +62,8 @@ export class TestRoom<R extends GameRoom> {
   readonly failures: Failure[] = [];
   /** What its players own. */
   readonly ledger = new TestLedger();
+  /** What the room can learn of players; those who join are in it. */
+  readonly profiles = new TestProfiles();
   /** Messages that were refused, with the reason. */
   readonly refusals: string[] = [];
   readonly #options: TestRoomOptions;
@@ -108,6 +111,7 @@ export class TestRoom<R extends GameRoom> {
   /** One more player joins. @throws what the room refuses them with */
   async join(name = nameOf(0, this.#joined), options: object = {}): Promise<TestPlayer> {
     this.#joined += 1;
+    this.profiles.set({ id: authOf(name, this.#joined).playerId, name });
     const player = new TestPlayer({
       name,
       number: this.#joined,
@@ -187,6 +191,7 @@ export class TestRoom<R extends GameRoom> {
       invalidMessage: (_room, _client, reason) => this.refusals.push(reason),
       seed: () => this.#options.seed ?? 1,
       value: this.ledger,
+      profiles: this.profiles,
     };
   }
 
