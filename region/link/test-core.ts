@@ -23,6 +23,7 @@ import {
   ReserveAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
+import { type FeedNews, type Profile, ProfilesRequest } from "../../shared/protocol/profiles.ts";
 import { Jwks } from "../../shared/protocol/ticket.ts";
 import { ValueRequest } from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
@@ -42,6 +43,14 @@ export class TestCore {
   readonly valueFailures: MeridianError[] = [];
   /** When set, operations are answered only once it resolves. */
   valueHeld: Promise<void> | undefined;
+  /** Profiles that it has, and the ids of each call for some. */
+  readonly profiles = new Map<string, Profile>();
+  readonly profileCalls: string[][] = [];
+  /** When set, calls for profiles are answered only once it resolves, as things were before. */
+  profilesHeld: Promise<void> | undefined;
+  profileFailure: MeridianError | undefined;
+  /** What heartbeats' answers carry of the feed. */
+  feed: FeedNews | undefined;
   /** When set, claims are answered only once it resolves. */
   claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
@@ -88,6 +97,15 @@ export class TestCore {
       const failure = this.valueFailures.shift();
       if (failure) throw failure;
       return { outcome: "committed", opSeq: 1, wallets: [] };
+    });
+    this.#server.post("/link/profiles", { schema: { body: ProfilesRequest } }, async (request) => {
+      const { ids } = request.body;
+      this.profileCalls.push(ids);
+      if (this.profileFailure) throw this.profileFailure;
+      const asOf = this.feed?.place ?? { feedId: "none", seq: 0 };
+      const profiles = ids.flatMap((id) => this.profiles.get(id) ?? []);
+      await this.profilesHeld;
+      return { asOf, profiles };
     });
   }
 
@@ -143,6 +161,7 @@ export class TestCore {
       regionEpoch: [1, 1],
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,
+      ...(this.feed && { feed: this.feed }),
     };
   }
 }
