@@ -23,9 +23,13 @@ begin
   return null;
 end
 $$;
--- Whichever way a player's row comes, changes or goes.
-create trigger players_made after insert or delete on players
+-- Whichever way a player's row comes, changes or goes. But what housekeeping deletes by the thousands, guests of
+-- stock clients whose last session was a week ago, would push everything else out of the regions' feed.
+create trigger players_made after insert on players
   for each row execute function note_player_change();
+create trigger players_gone after delete on players
+  for each row when (not old.ephemeral or old.created_at > now() - interval '7 days')
+  execute function note_player_change();
 create trigger players_renamed after update of name on players
   for each row when (old.name is distinct from new.name) execute function note_player_change();
 
