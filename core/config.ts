@@ -216,6 +216,16 @@ export const coreSettings = {
     description: "Joins of one player at once, one after the other: as many as a client retries.",
     default: "10",
   },
+  LOOK_UPS_PER_PLAYER_PER_SECOND: {
+    schema: rate,
+    description: "Look-ups of other players a second by one player.",
+    default: "10",
+  },
+  LOOK_UPS_PER_PLAYER_BURST: {
+    schema: limit,
+    description: "The same at once: a list of friends.",
+    default: "100",
+  },
   GUESTS_PER_PREFIX_PER_SECOND: {
     schema: rate,
     description: "Guests made a second from one address prefix (IPv4 /24, IPv6 /48).",

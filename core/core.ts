@@ -49,6 +49,8 @@ import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addRefusedRoutes } from "./ops/refused-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
+import { createProfileParts } from "./profiles/profile-parts.ts";
+import { addProfileLinkRoutes, addProfileRoutes } from "./profiles/routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
 import { createLinkServer } from "./regions/link-server.ts";
@@ -139,7 +141,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     liveNode: (nodeId) => aliveOnly(registry.node(nodeId)?.node),
     ...common,
   });
-  const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
+  const seen = createProfileParts(config, { database, random, ...common });
+  const { profiles } = seen;
+  const people = createAccountParts(config, {
+    database,
+    tokens,
+    evictions,
+    profiles,
+    random,
+    ...common,
+  });
   const { accounts } = people;
   const value = new ValueOps({ database, clock, metrics });
   const refused = new RefusedChanges({ database, ...common });
@@ -203,6 +214,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
+      addProfileRoutes(server, { ...seen, tokens });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -234,8 +246,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     portSetting: "CORE_LINK_PORT",
     clock,
     prepare(server) {
-      addLinkRoutes(server, { registry, keyring, value, clock });
+      addLinkRoutes(server, { registry, keyring, value, feed: seen.feed, clock });
       addSyncRoutes(server, { registry, states });
+      addProfileLinkRoutes(server, profiles);
     },
   });
 
@@ -253,6 +266,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       endedRooms,
       registry,
       evictions,
+      ...seen.parts,
       people.mails,
       new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client of reserves", stop: () => clients.reserves.stop() },

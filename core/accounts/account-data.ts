@@ -13,6 +13,7 @@ import type { PlayerId } from "../../shared/ids.ts";
 import type { AccountData, Proof } from "../../shared/protocol/account-data.ts";
 import type { Database, Tx } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
+import type { Profiles } from "../profiles/profiles.ts";
 import { selectRefusedOf } from "../sync/refused-store.ts";
 import { documentsOf } from "../sync/sync-store.ts";
 import { possessionsOf } from "../value/possessions.ts";
@@ -33,6 +34,7 @@ export interface AccountDataDeps {
   readonly logIns: LogIns;
   readonly barred: BarredIdentities;
   readonly evictions: Evictions;
+  readonly profiles: Pick<Profiles, "forget">;
   readonly clock: Clock;
 }
 
@@ -98,13 +100,14 @@ export class AccountsData {
 
   /** @throws {MeridianError} `unauthorized` when the account is gone */
   async delete(playerId: PlayerId): Promise<void> {
-    const { database, evictions, logIns } = this.#deps;
+    const { database, evictions, profiles, logIns } = this.#deps;
     await database.transaction(async (tx) => {
       if (!(await lockPlayerToDelete(tx, playerId))) throw goneAccount();
       await this.#keepBan(tx, playerId);
       await evictions.order(tx, playerId, "account_deleted");
       await deletePlayer(tx, playerId);
     });
+    profiles.forget(playerId);
     evictions.carryOutSoon();
     logIns.note("account_deleted");
   }

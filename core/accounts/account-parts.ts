@@ -5,6 +5,7 @@ import type { Metrics } from "../../shared/metrics.ts";
 import type { CoreConfig } from "../config.ts";
 import type { Database } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
+import type { Profiles } from "../profiles/profiles.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import { AccountsData } from "./account-data.ts";
@@ -29,6 +30,7 @@ export interface AccountPartsDeps {
   readonly database: Database;
   readonly tokens: SignedTokens;
   readonly evictions: Evictions;
+  readonly profiles: Pick<Profiles, "forget">;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -38,7 +40,7 @@ export interface AccountPartsDeps {
 export type AccountParts = ReturnType<typeof createAccountParts>;
 
 export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
-  const { database, tokens, evictions, clock, random, log, metrics } = deps;
+  const { database, tokens, evictions, profiles, clock, random, log, metrics } = deps;
   const common = { clock, log, metrics };
   const master = config.MASTER_KEY;
   const logIns = new LogIns({
@@ -50,7 +52,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     refreshGraceMs: config.REFRESH_GRACE_MS,
     ...common,
   });
-  const accounts = new Accounts({ database, logIns, evictions, clock, random });
+  const accounts = new Accounts({ database, logIns, evictions, profiles, clock, random });
   const passwords = new Passwords(common);
   const devices = new DeviceTokens(master, random);
   const prefixes = new KnownPrefixes(master);
@@ -90,6 +92,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     logIns,
     barred,
     evictions,
+    profiles,
     clock,
   });
   const bans = new Bans({ database, logIns, evictions, clock, metrics });

@@ -55,7 +55,14 @@ const evictions = new Evictions({
   log,
   metrics,
 });
-const accounts = new Accounts({ database, logIns, evictions, clock, random: randomBytes });
+const accounts = new Accounts({
+  database,
+  logIns,
+  evictions,
+  profiles: { forget() {} },
+  clock,
+  random: randomBytes,
+});
 const device = "phone";
 const unauthorized = (error: unknown) => isFailure(error, "unauthorized");
 const reused = (error: unknown) => isFailure(error, "token_reused");

@@ -8,6 +8,7 @@ import { PlayerId, uuidV7 } from "../../shared/ids.ts";
 import type { GuestAnswer, Me, RevokeAllAnswer } from "../../shared/protocol/accounts.ts";
 import type { Database, Sql } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
+import type { Profiles } from "../profiles/profiles.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
 import * as store from "./account-store.ts";
 import { requireNotBanned } from "./ban.ts";
@@ -18,6 +19,8 @@ export interface AccountsDeps {
   readonly database: Database;
   readonly logIns: LogIns;
   readonly evictions: Evictions;
+  /** Told of names that changed. */
+  readonly profiles: Pick<Profiles, "forget">;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -55,7 +58,7 @@ export class Accounts {
 
   /** @throws {MeridianError} `unauthorized` when no guest has that secret, `banned` */
   async logInGuest(secret: string, logIn: LogIn): Promise<GuestAnswer> {
-    const { database, logIns, clock } = this.#deps;
+    const { database, logIns, profiles, clock } = this.#deps;
     const { player, refreshToken } = await database.transaction(async (tx) => {
       const hash = hashOf(secret);
       const found = await store.selectPlayerIdBySecret(tx, hash);
@@ -70,6 +73,7 @@ export class Accounts {
       const player = { id: known.id, name: logIn.name ?? known.name };
       return { player, refreshToken: await logIns.begin(tx, known.id, logIn.device) };
     });
+    if (logIn.name !== undefined) profiles.forget(player.id);
     logIns.note("guest_logged_in");
     return await logIns.pair(player, refreshToken);
   }
@@ -115,6 +119,7 @@ export class Accounts {
   /** @throws {MeridianError} `unauthorized` when the account is gone */
   async rename(playerId: PlayerId, name: string): Promise<Me> {
     await store.updateName(this.#deps.database, playerId, name);
+    this.#deps.profiles.forget(playerId);
     return await this.me(playerId);
   }
 

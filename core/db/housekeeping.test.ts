@@ -76,3 +76,16 @@ test("closed outboxes and resolved refusals go after a time, others stay", async
     [3, 89],
   );
 });
+
+test("changes of players go after an hour; of old guests' deletion there are none", async () => {
+  await database.run("delete from player_changes");
+  await makeOld(3);
+  await database.run(
+    `insert into player_changes (xid, player_id, made, changed_at)
+     select n::text::xid8, gen_random_uuid(), false, now() - interval '61 minutes'
+     from generate_series(1, 5) n`,
+  );
+  await housekeeping({ batchRowsMax: 2, batchesMax: 10, restMs: 1 }).part.run();
+  const rows = await database.rows<{ made: boolean }>("select made from player_changes");
+  assert.deepEqual(rows, [{ made: true }, { made: true }, { made: true }]);
+});

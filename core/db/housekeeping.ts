@@ -1,7 +1,8 @@
 /**
  * Deletes rows that nothing needs any more: expired refresh tokens and password
- * resets, what outlived a ban, rooms that ended long ago, players that were made for one session of a
- * stock client, outboxes that were closed, refused changes that were resolved.
+ * resets, changes of players that every core has read, what outlived a ban, rooms that ended long ago,
+ * players that were made for one session of a stock client, outboxes that were closed, refused changes that
+ * were resolved.
  *
  * A round deletes in small batches until one is not full, and rests between them, so that players'
  * statements come first. A round is bounded too; one that reaches its bound says so, for rows are then
@@ -20,6 +21,8 @@ const EPHEMERAL_KEPT_MS = 7 * DAY_MS;
 /** Long after the last batch of a closed outbox can arrive: without its row it would count as new. */
 const PRODUCERS_KEPT_MS = 30 * DAY_MS;
 const REFUSALS_KEPT_MS = 90 * DAY_MS;
+/** A core process that has not read for so long begins anew. */
+const CHANGES_KEPT_MS = 3_600_000;
 
 export interface HousekeepingLimits {
   /** Most rows of one statement. */
@@ -46,6 +49,7 @@ const CHORES: readonly Chore[] = [
   { what: "password_resets", keptMs: 0, deleteBatch: deleteExpiredResets },
   { what: "barred_identities", keptMs: 0, deleteBatch: deleteEndedBars },
   { what: "rooms", keptMs: ROOMS_KEPT_MS, deleteBatch: deleteEndedRooms },
+  { what: "player_changes", keptMs: CHANGES_KEPT_MS, deleteBatch: deleteReadChanges },
   { what: "ephemeral_players", keptMs: EPHEMERAL_KEPT_MS, deleteBatch: deleteEphemeral },
   { what: "producers", keptMs: PRODUCERS_KEPT_MS, deleteBatch: deleteClosedProducers },
   { what: "refused_changes", keptMs: REFUSALS_KEPT_MS, deleteBatch: deleteResolvedRefusals },
@@ -154,6 +158,17 @@ function deleteEndedRooms(sql: Sql, before: Date, rowsMax: number): Promise<numb
   return sql.run(
     `delete from rooms where room_id in
        (select room_id from rooms where ended_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+/** The oldest ones, by transaction: time has no index of its own, which each new player would pay for. */
+function deleteReadChanges(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from player_changes where (xid, player_id) in
+       (select xid, player_id from
+          (select xid, player_id, changed_at from player_changes order by xid limit $2) oldest
+        where changed_at < $1)`,
     [before, rowsMax],
   );
 }

@@ -65,7 +65,10 @@ function assertDocumented(
 
 /** A path that the template serves. */
 function exampleOf(template: string): string {
-  return template.replace("{method}", "join").replace("{name}", "arena");
+  return template
+    .replace("{method}", "join")
+    .replace("{name}", "arena")
+    .replace("{playerId}", "0190f2a0-0000-7000-8000-000000000001");
 }
 
 for (const { path, method, operation } of operations) {

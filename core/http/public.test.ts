@@ -100,6 +100,8 @@ test("the OpenAPI page describes every route with its failures", async () => {
     "/v1/me/export",
     "/v1/me/password",
     "/v1/me/possessions",
+    "/v1/players",
+    "/v1/players/{playerId}",
     "/v1/reconnect",
     "/v1/regions",
     "/v1/tokens/exchange",

@@ -23,6 +23,7 @@ import {
 } from "../../shared/protocol/link.ts";
 import { RoomOps, RoomOpsRequest, ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
 import { failures } from "../http/failures.ts";
+import type { ProfileFeed } from "../profiles/profile-feed.ts";
 import type { Keyring } from "../tickets/keyring.ts";
 import type { ValueOps } from "../value/value-ops.ts";
 import type { Registry } from "./registry.ts";
@@ -31,11 +32,12 @@ export interface LinkRouteDeps {
   readonly registry: Registry;
   readonly keyring: Keyring;
   readonly value: ValueOps;
+  readonly feed: Pick<ProfileFeed, "news">;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, value, clock } = deps;
+  const { registry, keyring, value, feed, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     regionOf(request);
@@ -56,6 +58,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
         wanted: region.wanted,
+        feed: feed.news(heartbeat.feed),
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());
       return known ? answer : { ...answer, jwks: keyring.jwks() };

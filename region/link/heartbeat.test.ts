@@ -50,6 +50,7 @@ beforeEach(() => {
     coreAddress: core.address,
     keys: new KeySet(),
     report: () => ({ ...REPORT, state }),
+    feed: { place: undefined, hear() {} },
     onWanted() {},
     onSuperseded: (error) => superseded.push(error),
     clock,

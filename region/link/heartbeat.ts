@@ -16,6 +16,7 @@ import {
   type Heartbeat,
   HeartbeatAnswer,
 } from "../../shared/protocol/link.ts";
+import type { FeedNews, FeedPlace } from "../../shared/protocol/profiles.ts";
 import type { KeySet } from "../transport/key-set.ts";
 import { CORE_TIME_UNKNOWN, coreTimeAt, learnCoreTime } from "./core-time.ts";
 import { EndedRooms } from "./ended-rooms.ts";
@@ -28,13 +29,24 @@ const ENDED_ROOMS_MAX = 1_000;
 const LEFT_SESSIONS_MAX = 1_000;
 
 /** What the node puts into a heartbeat; the rest is known here. */
-export type Report = Omit<Heartbeat, "sequence" | "keyIds" | "endedRooms" | "leftSessions">;
+export type Report = Omit<
+  Heartbeat,
+  "sequence" | "keyIds" | "endedRooms" | "leftSessions" | "feed"
+>;
+
+/** Follows the core's feed, which the answers carry. */
+export interface FeedFollower {
+  /** Up to where it has everything. */
+  readonly place: FeedPlace | undefined;
+  hear(news: FeedNews, sentAtMs: number): void;
+}
 
 export interface HeartbeatsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
   readonly keys: KeySet;
   readonly report: () => Report;
+  readonly feed: FeedFollower;
   readonly onWanted: (wanted: HeartbeatAnswer["wanted"]) => void;
   /** The core knows a newer life of this node. Called once. */
   readonly onSuperseded: (error: unknown) => void;
@@ -131,7 +143,7 @@ export class Heartbeats {
   }
 
   async #exchange(): Promise<void> {
-    const { client, coreAddress, keys, report, clock } = this.#options;
+    const { client, coreAddress, keys, report, feed, clock } = this.#options;
     const ended = this.endedRooms.list();
     const left = this.leftSessions.list();
     const body: Heartbeat = {
@@ -140,6 +152,7 @@ export class Heartbeats {
       keyIds: keys.keyIds,
       endedRooms: ended,
       leftSessions: left,
+      ...(feed.place && { feed: feed.place }),
     };
     const sentAtMs = clock.monotonicMs();
     try {
@@ -160,12 +173,13 @@ export class Heartbeats {
   }
 
   #answered(answer: HeartbeatAnswer, sentAtMs: number): void {
-    const { keys, clock, onWanted } = this.#options;
+    const { keys, feed, clock, onWanted } = this.#options;
     const { leaseMs, coreTimeMs, jwks, wanted } = answer;
     const receivedAtMs = clock.monotonicMs();
     this.#lease = renewLease(this.#lease, { sentAtMs, leaseMs });
     this.#coreTime = learnCoreTime(this.#coreTime, { sentAtMs, receivedAtMs, coreTimeMs });
     if (jwks) keys.replace(jwks);
+    if (answer.feed) feed.hear(answer.feed, sentAtMs);
     this.#outcomes.inc({ outcome: "answered" });
     this.#tell("answered", () => this.#options.log.info("the core answers: the lease is held"));
     onWanted(wanted);

@@ -25,6 +25,7 @@ import {
   ReserveAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
+import { type FeedNews, type Profile, ProfilesRequest } from "../../shared/protocol/profiles.ts";
 import { Jwks } from "../../shared/protocol/ticket.ts";
 import {
   type RoomOps,
@@ -60,6 +61,14 @@ export class TestCore {
   readonly againOutcomes = new Map<string, ValueAgainAnswer["outcomes"][number]>();
   readonly againFailures: MeridianError[] = [];
   coreTerm = 1;
+  /** Profiles that it has, and the ids of each call for some. */
+  readonly profiles = new Map<string, Profile>();
+  readonly profileCalls: string[][] = [];
+  /** When set, calls for profiles are answered only once it resolves, as things were before. */
+  profilesHeld: Promise<void> | undefined;
+  profileFailure: MeridianError | undefined;
+  /** What heartbeats' answers carry of the feed. */
+  feed: FeedNews | undefined;
   /** When set, claims are answered only once it resolves. */
   claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
@@ -132,6 +141,15 @@ export class TestCore {
       if (failure) throw failure;
       return { outcome: "committed", opSeq: 1, wallets: [] };
     });
+    this.#server.post("/link/profiles", { schema: { body: ProfilesRequest } }, async (request) => {
+      const { ids } = request.body;
+      this.profileCalls.push(ids);
+      if (this.profileFailure) throw this.profileFailure;
+      const asOf = this.feed?.place ?? { feedId: "none", seq: 0 };
+      const profiles = ids.flatMap((id) => this.profiles.get(id) ?? []);
+      await this.profilesHeld;
+      return { asOf, profiles };
+    });
   }
 
   static async start(port = 0): Promise<TestCore> {
@@ -191,6 +209,7 @@ export class TestCore {
       coreTerm: this.coreTerm,
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,
+      ...(this.feed && { feed: this.feed }),
     };
   }
 }

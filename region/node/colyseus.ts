@@ -21,6 +21,7 @@ import { defineGame, isGameRoom } from "../rooms/define-game.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import type { StateService } from "../rooms/player-state.ts";
 import { restoreRoom } from "../rooms/restore-room.ts";
+import type { ProfileService } from "../rooms/room-profiles.ts";
 import type { ValueService } from "../rooms/room-value.ts";
 import type { HandedRoom } from "./hand-over-file.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
@@ -65,6 +66,7 @@ export interface RoomsOptions {
   readonly sharing: Sharing;
   readonly state: StateService;
   readonly value: ValueService;
+  readonly profiles: ProfileService;
   readonly events: RoomEvents;
   readonly clock: Clock;
   readonly log: Logger;
@@ -110,6 +112,7 @@ export class Rooms {
         seed: () => randomInt(2 ** 32),
         state: this.#options.state,
         value: this.#options.value,
+        profiles: this.#options.profiles,
       });
       guardRoomClass(roomClass, events.failed);
       const handler = matchMaker.defineRoomType(name, roomClass as new () => Room);

@@ -25,6 +25,7 @@ import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import type { Streams } from "../outbox/outbox-streams.ts";
+import { ProfileLink } from "../profiles/profile-link.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
@@ -74,6 +75,8 @@ export class RegionNode {
   readonly #load: LoadMeter;
   readonly #client: LinkClient;
   readonly #heartbeatClient: LinkClient;
+  /** Another breaker, too: profiles that come late must not hold up operations. */
+  readonly #profileClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #stateClient: LinkClient;
   readonly #playerStates: StateParts;
@@ -108,15 +111,18 @@ export class RegionNode {
       log,
       metrics,
     });
+    this.#profileClient = new LinkClient(identity, clock);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
+    const profiles = new ProfileLink({ ...core, client: this.#profileClient, clock, metrics });
 
     this.#heartbeats = new Heartbeats({
       ...core,
       client: this.#heartbeatClient,
       keys,
       report: () => this.#report(),
+      feed: profiles,
       onWanted,
       onSuperseded: options.onSuperseded,
       clock,
@@ -138,6 +144,7 @@ export class RegionNode {
       sharing: options.sharing,
       state: this.#playerStates.players,
       value: this.#value,
+      profiles,
       clock,
       log,
       events: createRoomEvents({
@@ -246,7 +253,12 @@ export class RegionNode {
         name: "link clients",
         stop: async () => {
           this.#value.stop();
-          const clients = [this.#client, this.#heartbeatClient, this.#stateClient];
+          const clients = [
+            this.#client,
+            this.#heartbeatClient,
+            this.#stateClient,
+            this.#profileClient,
+          ];
           await Promise.all(clients.map((client) => client.stop()));
         },
       },

@@ -15,6 +15,7 @@ import { dump } from "./restorable.testkit.ts";
 import { restoreRoom } from "./restore-room.ts";
 import { RoomStateError } from "./room-error.ts";
 import { StockClient } from "./room-host.testkit.ts";
+import { noProfiles } from "./room-profiles.ts";
 import { RoomReplica } from "./room-replica.ts";
 import { noState, noValue } from "./room-services.ts";
 import { schemaHash } from "./snapshot-schema.ts";
@@ -109,6 +110,7 @@ before(async () => {
     seed: () => 7,
     state: noState,
     value: noValue,
+    profiles: noProfiles,
   });
   matchMaker.defineRoomType("duel", Duel);
   matchMaker.defineRoomType("plain", Plain);

@@ -21,6 +21,7 @@ import { CapturedRoom } from "./captured-room.ts";
 import type { MessageReceiver } from "./message-handler.ts";
 import { OpFeed } from "./op-feed.ts";
 import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
+import type { ProfileService } from "./room-profiles.ts";
 import { type Restoration, restorationIn } from "./room-restore.ts";
 import { RoomStates } from "./room-states.ts";
 import { type Because, type Offer, type OwnedRoom, RoomValue, tradeChanges } from "./room-value.ts";
@@ -100,6 +101,11 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   get players(): ReadonlyMap<SessionId, Player> {
     return this.#roster.players;
+  }
+
+  /** Of any player: `await this.profiles.get(id)`. */
+  get profiles(): ProfileService {
+    return this.services.profiles;
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { type Clock, systemClock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { StateService } from "./player-state.ts";
+import { noProfiles, type ProfileService } from "./room-profiles.ts";
 import type { ValueService } from "./room-value.ts";
 
 export interface RoomServices {
@@ -20,6 +21,8 @@ export interface RoomServices {
   readonly state: StateService;
   /** The core's decisions on money and items. */
   readonly value: ValueService;
+  /** What may be known of any player. */
+  readonly profiles: ProfileService;
 }
 
 /** Of a room that has no core. */
@@ -47,6 +50,7 @@ export const defaultRoomServices: RoomServices = {
   seed: () => randomInt(2 ** 32),
   state: noState,
   value: noValue,
+  profiles: noProfiles,
 };
 
 function noCore(): MeridianError {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { schema, t } from "@colyseus/schema";
 import { z } from "zod";
+import { PlayerId } from "../../shared/ids.ts";
 import { Arena } from "../games/arena/arena-room.ts";
 import { GameRoom } from "./game-room.ts";
 import { handler } from "./message-handler.ts";
@@ -138,4 +139,17 @@ test("what game code throws reaches the test, unless it wants to look at it late
 test("a full room refuses, and says so", async () => {
   const room = await createTestRoom(Diary, { players: 2 });
   await assert.rejects(room.join("Cho"), { kind: "room_full" });
+});
+
+test("a room asks about any player; the test says who there is, and whether the core answers", async () => {
+  const room = await createTestRoom(Arena, { players: ["Ada"] });
+  const [ada] = [...room.room.players.values()];
+  assert.ok(ada);
+  assert.deepEqual((await room.room.profiles.get(ada.id))?.name, "Ada");
+  const stranger = PlayerId.parse("0190f2a0-0000-7000-8000-0000000000ff");
+  assert.equal(await room.room.profiles.get(stranger), undefined);
+  room.profiles.set({ id: stranger, name: "Bea" });
+  room.profiles.up = false;
+  const seen = await room.room.profiles.get(stranger);
+  assert.deepEqual([seen?.name, seen?.stale], ["Bea", true]);
 });

@@ -15,13 +15,14 @@ import { randomUUID } from "node:crypto";
 import { after } from "node:test";
 import { matchMaker, type Room } from "@colyseus/core";
 import { FakeClock } from "../../shared/fake-clock.ts";
-import { startColyseus, turn } from "./colyseus.testkit.ts";
+import { authOf, startColyseus, turn } from "./colyseus.testkit.ts";
 import { defineGame } from "./define-game.ts";
 import type { GameRoom } from "./game-room.ts";
 import { restoreRoom } from "./restore-room.ts";
 import type { RoomServices } from "./room-services.ts";
 import { TestLedger } from "./test-ledger.ts";
 import { TestPlayer } from "./test-player.ts";
+import { TestProfiles } from "./test-profiles.ts";
 import { TestStates } from "./test-states.ts";
 
 export interface TestRoomOptions {
@@ -64,6 +65,8 @@ export class TestRoom<R extends GameRoom> {
   readonly ledger = new TestLedger();
   /** Their documents. */
   readonly states = new TestStates();
+  /** What the room can learn of players; those who join are in it. */
+  readonly profiles = new TestProfiles();
   /** Messages that were refused, with the reason. */
   readonly refusals: string[] = [];
   readonly #options: TestRoomOptions;
@@ -111,6 +114,7 @@ export class TestRoom<R extends GameRoom> {
   /** One more player joins. @throws what the room refuses them with */
   async join(name = nameOf(0, this.#joined), options: object = {}): Promise<TestPlayer> {
     this.#joined += 1;
+    this.profiles.set({ id: authOf(name, this.#joined).playerId, name });
     const player = new TestPlayer({
       name,
       number: this.#joined,
@@ -194,6 +198,7 @@ export class TestRoom<R extends GameRoom> {
       seed: () => this.#options.seed ?? 1,
       state: this.states,
       value: this.ledger,
+      profiles: this.profiles,
     };
   }
 

@@ -19,6 +19,7 @@ import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
 import { GameRoom } from "../rooms/game-room.ts";
+import { noProfiles } from "../rooms/room-profiles.ts";
 import { noState, noValue } from "../rooms/room-services.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
@@ -96,6 +97,7 @@ export class TestNode {
       sharing: options.sharing ?? { presence: new LocalPresence(), driver: new LocalDriver() },
       state: noState,
       value: noValue,
+      profiles: noProfiles,
       clock,
       log,
       events: {

@@ -4,12 +4,14 @@
  *
  * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
  * `POST /link/reaffirm-rooms`; `POST /link/value`, `POST /link/room-ops`, `POST /link/value-again` (`value.ts`).
+ * `POST /link/profiles` (`profiles.ts`); `player-state.ts` has those of players' documents.
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`.
  */
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { FeedNews, FeedPlace } from "./profiles.ts";
 import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
 import { OpSeq, RoomOps } from "./value.ts";
@@ -69,6 +71,8 @@ export const Heartbeat = z.object({
     .array(z.object({ playerId: PlayerId, sessionId: SessionId }))
     .max(1000)
     .default([]),
+  /** Up to where the node has the feed of changed profiles; absent before it has any. */
+  feed: FeedPlace.optional(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -83,6 +87,8 @@ export const HeartbeatAnswer = z.object({
   jwks: Jwks.optional(),
   /** What an operator wants of this node. */
   wanted: z.enum(["active", "draining"]),
+  /** Absent from a core that has none. */
+  feed: FeedNews.optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
