@@ -14,8 +14,10 @@ import {
   type BatchDecision,
   type BatchRows,
   type Checkpoint,
+  type DocumentRow,
   documentKey,
 } from "./applier-step.ts";
+import type { DocumentCache } from "./document-cache.ts";
 import { insertRefused } from "./refused-store.ts";
 import * as store from "./sync-store.ts";
 
@@ -25,16 +27,17 @@ export interface Sender {
   readonly regionId: RegionId;
 }
 
-/** Undoes the transaction: a row was made meanwhile that was not there to be locked. */
-export class RowsAppeared extends Error {}
+/** Undoes the transaction: a row was made meanwhile that was not there to be locked, or written. */
+export class RowsChanged extends Error {}
 
 export interface BatchContext {
   readonly sender: Sender;
   readonly coreTerm: number;
   readonly at: Date;
+  readonly cache: DocumentCache;
 }
 
-/** @throws RowsAppeared when it is to be tried again */
+/** @throws RowsChanged when it is to be tried again */
 export async function applyInTransaction(
   tx: Tx,
   batch: BatchRequest,
@@ -43,7 +46,7 @@ export async function applyInTransaction(
   const checkpoint = await takeProducer(tx, batch, context);
   const { coreTerm } = context;
   const due = !checkpoint.closed && batch.fromSeq === checkpoint.lastSeq + 1;
-  const rows = due ? await lockRows(tx, batch) : NO_ROWS;
+  const rows = due ? await lockRows(tx, batch, context.cache) : NO_ROWS;
   const decision = applyBatch({ ...rows, checkpoint, coreTerm }, batch);
   if (decision.outcome === "applied") await write(tx, batch, decision, context);
   return decision;
@@ -62,11 +65,15 @@ async function takeProducer(
   if (known) return known;
   await store.insertProducer(tx, { producerId, regionId: sender.regionId }, at);
   const made = await store.lockProducer(tx, producerId);
-  if (!made) throw new RowsAppeared("a producer's row went as soon as it was made");
+  if (!made) throw new RowsChanged("a producer's row went as soon as it was made");
   return made;
 }
 
-async function lockRows(tx: Tx, { items }: BatchRequest): Promise<PlayersRows> {
+async function lockRows(
+  tx: Tx,
+  { items }: BatchRequest,
+  cache: DocumentCache,
+): Promise<PlayersRows> {
   const wanted = new Set<PlayerId>();
   const ids = new Map<string, store.DocumentId>();
   for (const item of items) {
@@ -83,11 +90,16 @@ async function lockRows(tx: Tx, { items }: BatchRequest): Promise<PlayersRows> {
   if (unowned.length > 0) {
     for (const playerId of await store.lockPlayers(tx, unowned)) players.add(playerId);
   }
+  const documents = new Map<string, DocumentRow>();
+  for (const [key, { playerId }] of ids) {
+    const cached = owners.has(playerId) ? cache.get(key) : undefined;
+    if (!cached) continue;
+    documents.set(key, cached);
+    ids.delete(key);
+  }
   // Only now: what a statement sees is from when it began, and that must be after the locks.
   const stored = ids.size > 0 ? await store.selectDocuments(tx, [...ids.values()]) : [];
-  const documents = new Map(
-    stored.map((row) => [documentKey(row.playerId, row.collection), row] as const),
-  );
+  for (const row of stored) documents.set(documentKey(row.playerId, row.collection), row);
   return { players, owners, documents };
 }
 
@@ -95,15 +107,20 @@ async function write(
   tx: Tx,
   { producerId, toSeq }: BatchRequest,
   decision: BatchDecision & { readonly outcome: "applied" },
-  { sender, at }: BatchContext,
+  { sender, at, cache }: BatchContext,
 ): Promise<void> {
   const { documents, owners, lastSeq } = decision;
   // What a player's deletion has taken along does not come back.
   const refused = decision.refused.filter(({ reason }) => reason !== "no_such_player");
   if (owners.size > 0 && !(await store.writeOwners(tx, owners, sender, at))) {
-    throw new RowsAppeared("a player was loaded meanwhile");
+    throw new RowsChanged("a player was loaded meanwhile");
   }
-  if (documents.length > 0) await store.writeDocuments(tx, documents, at);
+  if (documents.length > 0 && !(await store.writeDocuments(tx, documents, at))) {
+    for (const { playerId, collection } of documents) {
+      cache.forget(documentKey(playerId, collection));
+    }
+    throw new RowsChanged("a document was written by another core");
+  }
   if (refused.length > 0) await insertRefused(tx, { producerId, toSeq }, refused, at);
   await store.writeCheckpoint(tx, producerId, lastSeq, at);
 }

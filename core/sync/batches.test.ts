@@ -148,6 +148,20 @@ test("outboxes with the same players at once: nothing is lost, nobody waits for 
   }
 });
 
+test("what somebody else wrote since is what the next change is made on", async () => {
+  const { playerId, epoch } = await owned();
+  const producer = newProducer();
+  await world.batch(producer, [1, 1], [adding(playerId, epoch, { kills: 1 })]);
+  await database.run(
+    `update player_documents set fields = '{"kills": 50}', version = version + 1
+     where player_id = $1`,
+    [playerId],
+  );
+  const answer = await world.batch(producer, [2, 2], [adding(playerId, epoch, { kills: 1 })]);
+  assert.deepEqual([answer.outcome, answer.lastSeq], ["applied", 2]);
+  assert.deepEqual(await world.fields(playerId), { kills: 51 });
+});
+
 test("each reason for a refusal, and only what is refused is not applied", async () => {
   const superseded = await owned();
   const newEpoch = await (async () => {

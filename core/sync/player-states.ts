@@ -25,7 +25,8 @@ import type { Database, Tx } from "../db/database.ts";
 import { isDeadlock } from "../db/failures.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import type { BatchDecision } from "./applier-step.ts";
-import { applyInTransaction, RowsAppeared, type Sender } from "./batch-apply.ts";
+import { applyInTransaction, RowsChanged, type Sender } from "./batch-apply.ts";
+import { DocumentCache } from "./document-cache.ts";
 import type { OwnerLives } from "./owner-lives.ts";
 import * as owners from "./owner-store.ts";
 import { decideLoad, type LoadDecision, type Ownership } from "./ownership-step.ts";
@@ -40,6 +41,8 @@ const BATCHES_WAITING_MAX = 32;
 const BATCH_DEADLINE_MS = 4_000;
 const BATCH_RETRY_AFTER_MS = 250;
 const LOAD_RETRY_AFTER_MS = 60;
+/** About 64 MiB: the documents of 40,000 players whose each has 800 characters. */
+const CACHED_CHARACTERS_MAX = 32 * 1024 * 1024;
 /** Of transactions that met another's rows in the wrong order or at the wrong moment. */
 const ATTEMPTS_MAX = 4;
 
@@ -60,6 +63,7 @@ export class PlayerStates {
   readonly #deps: PlayerStatesDeps;
   readonly #queue: BoundedQueue;
   readonly #metrics: StateMetrics;
+  readonly #cache = new DocumentCache(CACHED_CHARACTERS_MAX);
 
   constructor(deps: PlayerStatesDeps) {
     this.#deps = deps;
@@ -149,8 +153,10 @@ export class PlayerStates {
   async #applyNow(sender: Sender, batch: BatchRequest): Promise<BatchDecision> {
     const { clock, coreTerm } = this.#deps;
     const beganMs = clock.monotonicMs();
-    const context = { sender, coreTerm: coreTerm(), at: new Date(clock.nowMs()) };
+    const cache = this.#cache;
+    const context = { sender, coreTerm: coreTerm(), at: new Date(clock.nowMs()), cache };
     const decision = await this.#transaction((tx) => applyInTransaction(tx, batch, context));
+    if (decision.outcome === "applied") for (const one of decision.documents) cache.put(one);
     this.#metrics.applied(clock.monotonicMs() - beganMs);
     return decision;
   }
@@ -172,7 +178,7 @@ export class PlayerStates {
       const before = owner?.stateEpoch ?? EPOCH_NONE;
       const written = { ...decision.owner, playerId, regionId };
       if (!(await owners.writeOwner(tx, written, before, at))) {
-        throw new RowsAppeared("the player got an owner meanwhile");
+        throw new RowsChanged("the player got an owner meanwhile");
       }
     }
     return { decision, documents: await store.documentsOf(tx, playerId, collections) };
@@ -183,7 +189,7 @@ export class PlayerStates {
       try {
         return await this.#deps.database.transaction(work);
       } catch (error) {
-        const passing = error instanceof RowsAppeared || isDeadlock(error);
+        const passing = error instanceof RowsChanged || isDeadlock(error);
         if (!passing) throw error;
         if (attempt === ATTEMPTS_MAX) {
           throw new MeridianError("unavailable", {

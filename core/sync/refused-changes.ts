@@ -103,7 +103,7 @@ export class RefusedChanges {
       }
       const written = documentAfter(item, before, before?.version ?? 0);
       if (typeof written === "string") throw refusal(`The change can't be made: ${written}.`);
-      await writeDocuments(tx, [written], at);
+      if (!(await writeDocuments(tx, [written], at))) throw refusal("Others write it: try again.");
       await store.resolveRefused(tx, id, { by, resolution: "applied", at });
     });
   }

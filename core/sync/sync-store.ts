@@ -139,18 +139,20 @@ export async function documentsOf(
   });
 }
 
+/** False when one is not of the version any more that it was made from. */
 export async function writeDocuments(
   tx: Tx,
   documents: readonly WrittenDocument[],
   at: Date,
-): Promise<void> {
-  await tx.run(
-    `insert into player_documents (player_id, collection, format, version, fields, updated_at)
+): Promise<boolean> {
+  const written = await tx.run(
+    `insert into player_documents as p (player_id, collection, format, version, fields, updated_at)
      select player_id, collection, format, version, fields::jsonb, $6
      from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::text[])
        as d (player_id, collection, format, version, fields)
      on conflict (player_id, collection) do update set format = excluded.format,
-       version = excluded.version, fields = excluded.fields, updated_at = excluded.updated_at`,
+       version = excluded.version, fields = excluded.fields, updated_at = excluded.updated_at
+       where p.version = excluded.version - 1`,
     [
       documents.map(({ playerId }) => playerId),
       documents.map(({ collection }) => collection),
@@ -160,6 +162,7 @@ export async function writeDocuments(
       at,
     ],
   );
+  return written === documents.length;
 }
 
 /**

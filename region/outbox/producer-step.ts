@@ -13,7 +13,7 @@
  * A node that has died leaves its streams in Redis. Another node of the region takes such a stream over
  * and sends it to its end under the producer's own id, which does no harm should two do it.
  */
-import { ChangeSet, type Marks, type TakenItems } from "../../shared/player-state/change-set.ts";
+import { ChangeSet, type Marks, type TakenText } from "../../shared/player-state/change-set.ts";
 import {
   BATCH_ITEMS_MAX,
   type BatchAnswer,
@@ -24,13 +24,13 @@ import {
 
 /** Items of one entry, besides the rest of the last one's player. */
 export const ENTRY_ITEMS = 1_000;
-/** A batch that has so many bytes takes no further entry. */
-const BATCH_TEXT_BYTES = 2 * 1024 * 1024;
+/** Bytes of one entry, besides the last player's, of up to 2 MiB: all of it fits into a batch. */
+export const ENTRY_BYTES = 1024 * 1024;
+/** Entries of one batch have no more bytes together, unless it is one alone. */
+const BATCH_TEXT_BYTES = 3 * 1024 * 1024;
 
-export interface Entry extends TakenItems {
+export interface Entry extends TakenText {
   readonly seq: number;
-  /** The items as JSON. */
-  readonly text: string;
 }
 
 export interface Batch {
@@ -200,8 +200,8 @@ function append(state: ProducerState): ProducerEffect[] {
   if (state.appendUnderWay || state.takenOver) return [];
   if (!state.appending) {
     if (state.waiting.size === 0) return [];
-    const taken = state.waiting.take(ENTRY_ITEMS);
-    state.appending = { ...taken, seq: state.lastSeq + 1, text: JSON.stringify(taken.items) };
+    const taken = state.waiting.takeText(ENTRY_ITEMS, ENTRY_BYTES);
+    state.appending = { ...taken, seq: state.lastSeq + 1 };
   }
   state.appendUnderWay = true;
   return [{ type: "append", by: producerIdOf(state), entry: state.appending }];
@@ -235,10 +235,10 @@ function nextBatch({ kept, appliedSeq, flushedSeq }: ProducerState): Batch {
   let bytes = 0;
   for (let at = appliedSeq - flushedSeq; at < kept.length; at += 1) {
     const entry = kept[at] as Entry;
+    bytes += Buffer.byteLength(entry.text);
     const large = merging.size + entry.items.length > BATCH_ITEMS_MAX || bytes > BATCH_TEXT_BYTES;
     if (toSeq > appliedSeq && large) break;
     merging.addAll(entry);
-    bytes += entry.text.length;
     toSeq = entry.seq;
   }
   return { fromSeq: appliedSeq + 1, toSeq, items: merging.take(Number.POSITIVE_INFINITY).items };

@@ -119,3 +119,23 @@ test("sizes are right, whole players are taken, and marks go along", (t) => {
     runs,
   );
 });
+
+test("taken as text: the same items, and no further player past the bytes", (t) => {
+  t.diagnostic(`seed ${seed}`);
+  fc.assert(
+    fc.property(someItems, fc.integer({ min: 1, max: 2_000 }), (items, bytesMax) => {
+      const [plain, bounded] = [setOf(items), setOf(items)];
+      const all: OutboxItem[] = [];
+      while (bounded.size > 0) {
+        const { items: taken, text } = bounded.takeText(ALL, bytesMax);
+        assert.equal(text, JSON.stringify(taken));
+        const last = taken.at(-1)?.playerId;
+        const before = taken.filter(({ playerId }) => playerId !== last);
+        assert.ok(JSON.stringify(before).length - 2 < bytesMax || before.length === 0);
+        all.push(...taken);
+      }
+      assert.deepEqual(all, plain.take(ALL).items);
+    }),
+    runs,
+  );
+});

@@ -19,6 +19,11 @@ export interface TakenItems {
   readonly marks: Marks;
 }
 
+export interface TakenText extends TakenItems {
+  /** The items as JSON. */
+  readonly text: string;
+}
+
 interface PlayerItems {
   readonly items: OutboxItem[];
   revision: number;
@@ -59,10 +64,34 @@ export class ChangeSet {
 
   /** At least `atLeast` items if there are so many, of whole players; it does not hold them any more. */
   take(atLeast: number): TakenItems {
+    return this.#take((items) => items.length >= atLeast);
+  }
+
+  /**
+   * The same as JSON too, and no further player once there are so many bytes of it. A player's documents
+   * may have 2 MiB all together.
+   */
+  takeText(atLeast: number, bytesMax: number): TakenText {
+    const texts: string[] = [];
+    let bytes = 0;
+    const taken = this.#take((items) => {
+      for (const item of items.slice(texts.length)) {
+        const text = JSON.stringify(item);
+        texts.push(text);
+        bytes += Buffer.byteLength(text) + 1;
+      }
+      return items.length >= atLeast || bytes >= bytesMax;
+    });
+    for (const item of taken.items.slice(texts.length)) texts.push(JSON.stringify(item));
+    return { ...taken, text: `[${texts.join(",")}]` };
+  }
+
+  /** Whole players, until those that were taken are enough. */
+  #take(isEnough: (items: readonly OutboxItem[]) => boolean): TakenItems {
     const items: OutboxItem[] = [];
     const marks = new Map<PlayerId, number>();
     for (const [playerId, player] of this.#players) {
-      if (items.length >= atLeast) break;
+      if (isEnough(items)) break;
       items.push(...player.items);
       if (player.revision > 0) marks.set(playerId, player.revision);
       this.#players.delete(playerId);

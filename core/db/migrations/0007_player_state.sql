@@ -20,7 +20,7 @@ create table player_owners (
 
 create table player_documents (
   player_id uuid not null,
-  collection text not null,
+  collection text collate "C" not null,
   format integer not null,
   version bigint not null,
   fields jsonb not null,
