@@ -24,6 +24,7 @@ import { ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
 import { failures } from "../http/failures.ts";
 import type { Keyring } from "../tickets/keyring.ts";
 import type { ValueOps } from "../value/value-ops.ts";
+import { answerTo } from "./fence-step.ts";
 import type { Registry } from "./registry.ts";
 
 export interface LinkRouteDeps {
@@ -54,7 +55,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
-        wanted: region.wanted,
+        wanted: answerTo(heartbeat.regionEpoch, region),
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());
       return known ? answer : { ...answer, jwks: keyring.jwks() };

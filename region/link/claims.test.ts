@@ -42,7 +42,15 @@ after(() => core.stop());
 /** The epoch, or the kind of the failure. */
 function claim(): Promise<unknown> {
   const coreAddress = core.address;
-  const claims = new Claims({ client, coreAddress, nodeId, clock, random: () => 0.5, metrics });
+  const claims = new Claims({
+    client,
+    coreAddress,
+    nodeId,
+    regionEpoch: () => [1, 1],
+    clock,
+    random: () => 0.5,
+    metrics,
+  });
   return claims.claim(roomId, game, ended.signal).catch((error: unknown) => {
     assert.ok(isFailure(error));
     return error.kind;

@@ -22,6 +22,8 @@ export interface ClaimsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
   readonly nodeId: NodeId;
+  /** The region's life in which the node serves. */
+  readonly regionEpoch: () => Epoch;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -49,7 +51,8 @@ export class Claims {
    */
   async claim(roomId: RoomId, game: GameName, signal: AbortSignal): Promise<Epoch> {
     const { nodeId, clock } = this.#options;
-    const request: ClaimRequest = { claimId: randomUUID(), roomId, game, nodeId };
+    const regionEpoch = this.#options.regionEpoch();
+    const request: ClaimRequest = { claimId: randomUUID(), roomId, game, nodeId, regionEpoch };
     const endsAtMs = clock.monotonicMs() + CLAIM_DEADLINE_MS;
     for (let attempt = 0; ; attempt += 1) {
       try {

@@ -29,6 +29,7 @@ before(async () => {
     identity: core.regionIdentity,
     matchmaker: node.matchmaker,
     onWanted() {},
+    onFenced() {},
     log: createLog("region", "silent"),
   });
   await server.listen({ host: "127.0.0.1", port: 0 });

@@ -1,5 +1,5 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`. A peer whose
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `fence`. A peer whose
  * certificate does not name the core gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
@@ -12,6 +12,7 @@ import {
   Done,
   DrainRequest,
   EvictRequest,
+  FenceRequest,
   ReleaseRequest,
   ReserveAnswer,
   ReserveRequest,
@@ -25,11 +26,12 @@ export interface LinkServerOptions {
   readonly identity: LinkIdentity;
   readonly matchmaker: Matchmaker;
   readonly onWanted: (wanted: DrainRequest["state"]) => void;
+  readonly onFenced: (regionEpoch: FenceRequest["regionEpoch"]) => void;
   readonly log: Logger;
 }
 
 export function createLinkServer(options: LinkServerOptions): HttpServer {
-  const { identity, matchmaker, onWanted, log } = options;
+  const { identity, matchmaker, onWanted, onFenced, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
@@ -68,6 +70,14 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
     { schema: { body: DrainRequest, response: { 200: Done, ...failures } } },
     async (request) => {
       onWanted(request.body.state);
+      return { ok: true as const };
+    },
+  );
+  server.post(
+    "/link/fence",
+    { schema: { body: FenceRequest, response: { 200: Done, ...failures } } },
+    async (request) => {
+      onFenced(request.body.regionEpoch);
       return { ok: true as const };
     },
   );

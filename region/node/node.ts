@@ -6,6 +6,7 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
+import type { Epoch } from "../../shared/epoch.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
@@ -100,12 +101,20 @@ export class RegionNode {
       keys,
       report: () => this.#report(),
       onWanted,
+      onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onSuperseded: options.onSuperseded,
       clock,
       log,
       metrics,
     });
-    const claims = new Claims({ ...core, nodeId, clock, random: options.random, metrics });
+    const claims = new Claims({
+      ...core,
+      nodeId,
+      regionEpoch: () => this.#heartbeats.regionEpoch,
+      clock,
+      random: options.random,
+      metrics,
+    });
     this.#value = new ValueLink({
       ...core,
       nodeId,
@@ -147,7 +156,8 @@ export class RegionNode {
       granting: () => this.#granting(),
       clock,
     });
-    this.#link = createLinkServer({ identity, matchmaker, onWanted, log });
+    const onFenced = (regionEpoch: Epoch) => this.#heartbeats.fence(regionEpoch);
+    this.#link = createLinkServer({ identity, matchmaker, onWanted, onFenced, log });
     this.#handOver = new HandOver({
       file: config.HAND_OVER_FILE,
       nodeId,
@@ -276,13 +286,23 @@ export class RegionNode {
   }
 
   get #state(): Heartbeat["state"] {
-    return this.#stopping ? "draining" : this.#wanted;
+    return this.#stopping || this.#heartbeats.fenced ? "draining" : this.#wanted;
   }
 
   #want(wanted: Heartbeat["state"]): void {
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     this.#options.log.info({ wanted }, "an operator wants this node in another state");
+  }
+
+  /** The rooms are not this node's any more: nothing that they still do with money is carried out. */
+  #fenced(regionEpoch: Epoch): void {
+    const about = { regionEpoch, rooms: this.#rooms.count, runbook: "core-region-fenced" };
+    this.#options.log.error(
+      about,
+      "this region was fenced: its rooms end, its players go elsewhere",
+    );
+    this.#rooms.endPresent();
   }
 
   #granting(): Granting {
@@ -292,8 +312,10 @@ export class RegionNode {
 
   #obstacles(): string[] {
     const found: string[] = [];
-    if (!this.#heartbeats.leaseHeld) found.push("no lease: the core does not answer");
-    if (this.#state === "draining") found.push("draining");
+    const { fenced, leaseHeld } = this.#heartbeats;
+    if (fenced) found.push("fenced");
+    else if (!leaseHeld) found.push("no lease: the core does not answer");
+    if (!fenced && this.#state === "draining") found.push("draining");
     if (this.#options.redis.state === "down") found.push("redis is down");
     return found;
   }
