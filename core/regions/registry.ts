@@ -170,8 +170,8 @@ export class Registry implements Part {
       this.#applyLife(regionId, life);
       if (!changed) return outcome;
       this.#metrics.fence(regionId, "fenced");
-      const about = { regionId, epoch: life.epoch, rooms, runbook: "core-region-fenced" };
-      log.warn(about, "a region was fenced");
+      const { epoch } = life;
+      log.warn({ regionId, epoch, rooms, runbook: "core-region-fenced" }, "a region was fenced");
       return outcome;
     });
   }

@@ -297,9 +297,9 @@ export class RegionNode {
 
   /** The rooms are not this node's any more: nothing that they still do with money is carried out. */
   #fenced(regionEpoch: Epoch): void {
-    const about = { regionEpoch, rooms: this.#rooms.count, runbook: "core-region-fenced" };
+    const rooms = this.#rooms.count;
     this.#options.log.error(
-      about,
+      { regionEpoch, rooms, runbook: "core-region-fenced" },
       "this region was fenced: its rooms end, its players go elsewhere",
     );
     this.#rooms.endPresent();
