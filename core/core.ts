@@ -44,6 +44,7 @@ import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
 import { Seats } from "./join/seats.ts";
+import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
@@ -234,6 +235,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addHealthRoutes(server, { database, players: publicServing, metrics });
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
+      addFenceRoutes(server, { operators, registry, calls });
       addPlayerOpsRoutes(server, { operators, ...people });
       addRefusedRoutes(server, { operators, refused });
     },

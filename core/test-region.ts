@@ -11,6 +11,7 @@ import {
   type Done,
   DrainRequest,
   EvictRequest,
+  FenceRequest,
   HEARTBEAT_PERIOD_MS,
   Heartbeat,
   HeartbeatAnswer,
@@ -29,6 +30,7 @@ export interface TestRegion {
   readonly released: ReleaseRequest[];
   readonly evicted: EvictRequest[];
   readonly drained: string[];
+  readonly fenced: FenceRequest[];
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
   grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
   granted(request: ReserveRequest): ReserveAnswer;
@@ -71,6 +73,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     released: [],
     evicted: [],
     drained: [],
+    fenced: [],
     firstHeartbeat,
     grant: async (request) => region.granted(request),
     granted(request) {
@@ -127,6 +130,10 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   });
   server.post("/link/drain", { schema: { body: DrainRequest } }, async (request) => {
     region.drained.push(request.body.state);
+    return { ok: true };
+  });
+  server.post("/link/fence", { schema: { body: FenceRequest } }, async (request) => {
+    region.fenced.push(request.body);
     return { ok: true };
   });
   await server.listen({ host: "127.0.0.1", port: 0 });

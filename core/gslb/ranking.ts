@@ -89,6 +89,7 @@ function obstacleOf(region: RegionRecord, input: RankingInput): string | undefin
   const { only, game } = input;
   if (only !== undefined && region.spec.id !== only) return `the player insists on ${only}`;
   const state = regionStateOf(region);
+  if (state === "fenced") return "fenced: an operator ended what ran there";
   if (state === "unknown") return "no heartbeat yet";
   if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
   if (state === "down") return "down: its heartbeats stopped";

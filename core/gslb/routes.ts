@@ -43,14 +43,16 @@ export function addGslbRoutes(server: HttpServer, { registry, locator }: GslbRou
 function infoOf(region: RegionRecord): RegionInfo {
   const { id, name, latitude, longitude, capacity } = region.spec;
   const live = liveNodes(region);
+  const state = regionStateOf(region);
   const reported = live.reduce((sum, node) => sum + node.heartbeat.capacity, 0);
   return {
     regionId: id,
     name,
     latitude,
     longitude,
-    state: regionStateOf(region),
-    publicAddress: live[0]?.heartbeat.publicAddress ?? null,
+    // To players a fenced region is as good as down: nobody plays there, nor measures the way.
+    state: state === "fenced" ? "down" : state,
+    publicAddress: (state !== "fenced" && live[0]?.heartbeat.publicAddress) || null,
     players: live.reduce((sum, node) => sum + node.heartbeat.connected, 0),
     capacity: live.length > 0 ? reported : capacity,
   };

@@ -149,7 +149,7 @@ export class Joins {
     const { roomId, sessionId, reconnectionToken } = claims;
     const request = { kind: "renew", roomId, sessionId, holdMs: this.#holdMs() } as const;
     try {
-      const node = requireAlive(this.#deps.registry.node(claims.aud)?.node);
+      const node = requireAlive(this.#deps.registry.node(claims.aud));
       const seat = await this.#deps.seats.ask(node, request);
       const placing = { player: authOf(claims), reconnectionToken, address: caller.address };
       return await this.#answer({ node, seat }, placing);
@@ -197,7 +197,7 @@ export class Joins {
     const { playerId, roomId, sessionId, sessionEpoch } = claim;
     const session = await this.#requireCurrent(playerId, sessionEpoch);
     const nodeId = (await directory.find(roomId))?.nodeId ?? session.nodeId;
-    const node = requireAlive(nodeId ? registry.node(nodeId)?.node : undefined);
+    const node = requireAlive(nodeId ? registry.node(nodeId) : undefined);
     const seat = await seats.ask(node, {
       kind: "reconnect",
       playerId,

@@ -44,7 +44,7 @@ export class SeatFinder {
     if (join.mode === "joinById" && join.roomId) {
       const place = await directory.find(join.roomId);
       if (!place) throw new MeridianError("room_not_found");
-      const node = requireAlive(registry.node(place.nodeId)?.node);
+      const node = requireAlive(registry.node(place.nodeId));
       return { nodes: [node], game: place.game };
     }
     const { game } = join;
@@ -67,8 +67,10 @@ export class SeatFinder {
   }
 }
 
-/** A room is where its node is: when that is gone, so is the room. */
-export function requireAlive(node: NodeRecord | undefined): NodeRecord {
-  if (!node?.alive) throw new MeridianError("room_not_found");
-  return node;
+/** A room is where its node is: when that is gone, or its region is fenced, so is the room. */
+export function requireAlive(found: ReturnType<Registry["node"]>): NodeRecord {
+  if (!found?.node.alive || found.region.wanted === "fenced") {
+    throw new MeridianError("room_not_found");
+  }
+  return found.node;
 }

@@ -2,13 +2,15 @@
 import type { z } from "zod";
 import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
 import type { RegionStatus, StatusAnswer } from "../../shared/protocol/ops.ts";
-import type { OperatorTokens, WantedAnswer } from "./schemas.ts";
+import type { FenceAnswer, OperatorTokens, WantedAnswer } from "./schemas.ts";
 
 export const USAGE = `Usage: npm run ops -- COMMAND
 
   status [--json] [--watch]       regions, nodes and players; --watch refreshes every second
   drain REGION                    no new players there; what runs may end by itself
   undrain REGION                  take new players again
+  fence REGION [--yes] [--json]   end all rooms there at once and send the players to the neighbours
+  unfence REGION [--json]         its nodes may take new rooms
   token create --name N --role R  a new operator's token, shown once (viewer, operator, admin)
   token list                      all tokens, without their secrets
   token revoke ID                 end a token
@@ -45,7 +47,7 @@ const HEADER = [
 
 export function statusText(status: z.infer<typeof StatusAnswer>): string {
   const { build, coreTerm, database, playersOnline: players, regions } = status;
-  const online = `${players} player${players === 1 ? "" : "s"} online`;
+  const online = `${counted(players, "player")} online`;
   const head = `core ${build} · term ${coreTerm} · database ${database} · ${online}`;
   return `${head}\n\n${table([HEADER, ...regions.flatMap(regionRows)])}`;
 }
@@ -60,6 +62,29 @@ export function wantedText({ regionId, wanted, nodes }: WantedAnswer): string {
   return [`${regionId} ${doing}.`, ...lines, ...none].join("\n");
 }
 
+/** What a fence will do, for whoever is to say yes to it. */
+export function fenceQuestion({ regionId, nodes }: z.infer<typeof RegionStatus>): string {
+  const live = nodes.filter(({ state }) => state !== "down");
+  const players = live.reduce((sum, { connected }) => sum + connected, 0);
+  const rooms = live.reduce((sum, node) => sum + node.rooms, 0);
+  return (
+    `${counted(players, "player")} and ${counted(rooms, "room")} of ${regionId} are ended here; ` +
+    "players are sent to the neighbours. What their rooms have not paid out is lost. Go on?"
+  );
+}
+
+export function fencedText({ regionId, regionEpoch, changed, rooms, nodes }: FenceAnswer): string {
+  const under = `epoch ${regionEpoch.join(".")}`;
+  const done = changed
+    ? `${regionId} is fenced under ${under}: ${counted(rooms, "room")} ended.`
+    : `${regionId} is fenced already, under ${under}.`;
+  const lines = nodes.map(
+    ({ nodeId, told }) =>
+      `  ${nodeId}: ${told ? "told" : "not reached; its next heartbeat tells it"}`,
+  );
+  return [done, ...lines].join("\n");
+}
+
 export function tokensText({ tokens }: OperatorTokens): string {
   const rows = tokens.map(({ id, name, role, createdAt, revokedAt }) => [
     id,
@@ -69,6 +94,10 @@ export function tokensText({ tokens }: OperatorTokens): string {
     revokedAt ?? "-",
   ]);
   return table([["ID", "NAME", "ROLE", "CREATED", "REVOKED"], ...rows]);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Columns as wide as their widest cell, two spaces apart. */

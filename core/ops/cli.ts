@@ -7,6 +7,7 @@ import { readOpsAccess } from "./access.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
 import { listRefused, resolveRefused } from "./cli-refused.ts";
+import { fenceRegion, terminalConfirm, unfenceRegion } from "./cli-regions.ts";
 import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
@@ -19,6 +20,7 @@ class UsageError extends Error {}
 interface Options {
   readonly json: boolean;
   readonly watch: boolean;
+  readonly yes: boolean;
   readonly name: string | undefined;
   readonly role: string | undefined;
   readonly reason: string | undefined;
@@ -49,6 +51,8 @@ async function main(args: string[]): Promise<void> {
   if (command === "status") await showStatus(options);
   else if (command === "drain") await want(second, "draining");
   else if (command === "undrain") await want(second, "active");
+  else if (command === "fence") say(await fence(second, options));
+  else if (command === "unfence") say(await unfenceRegion(call, namedRegion(second), options));
   else if (command === "token" && second === "create") await createToken(options);
   else if (command === "token" && second === "list") await listTokens();
   else if (command === "token" && second === "revoke") await revokeToken(third);
@@ -72,6 +76,7 @@ function readArgs(args: string[]): { words: string[]; options: Options; help: bo
         help: { type: "boolean", short: "h", default: false },
         json: { type: "boolean", default: false },
         watch: { type: "boolean", default: false },
+        yes: { type: "boolean", short: "y", default: false },
         name: { type: "string" },
         role: { type: "string" },
         reason: { type: "string" },
@@ -80,9 +85,9 @@ function readArgs(args: string[]): { words: string[]; options: Options; help: bo
       },
     });
     const { help, ...options } = values;
-    const { json, watch, name, role, reason, until, player } = options;
-    const all = { json, watch, name, role, reason, until, player };
-    return { words: positionals, options: all, help };
+    const { json, watch, yes, name, role, reason, until, player } = options;
+    const given = { json, watch, yes, name, role, reason, until, player };
+    return { words: positionals, options: given, help };
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
@@ -106,9 +111,17 @@ async function showStatus({ json, watch }: Options): Promise<void> {
 }
 
 async function want(region: string | undefined, state: "active" | "draining"): Promise<void> {
-  if (region === undefined) throw new UsageError("name a region");
-  const path = `/ops/regions/${encodeURIComponent(region)}/wanted`;
+  const path = `/ops/regions/${encodeURIComponent(namedRegion(region))}/wanted`;
   say(wantedText(await call({ method: "POST", path, body: { state }, answer: WantedAnswer })));
+}
+
+function fence(region: string | undefined, { yes, json }: Options): Promise<string> {
+  return fenceRegion(call, namedRegion(region), { yes, json, confirm: terminalConfirm() });
+}
+
+function namedRegion(region: string | undefined): string {
+  if (region === undefined) throw new UsageError("name a region");
+  return region;
 }
 
 function ban(playerId: string, { reason, until }: Options): Promise<string> {

@@ -8,6 +8,7 @@ import { RegionsAnswer } from "../../shared/protocol/join.ts";
 import { StatusAnswer } from "../../shared/protocol/ops.ts";
 import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
+import { fenceQuestion } from "./cli-text.ts";
 
 const core = await startTestCore();
 const region = await startTestRegion({ core, name: "beijing" });
@@ -127,6 +128,15 @@ test("draining goes over the link, shows at once, and is audited", async () => {
   assert.equal(actions.filter((line) => line === "bootstrap: wanted beijing").length >= 2, true);
 });
 
+test("what a fence will do is said before it is done", () => {
+  const node = { state: "active", connected: 2, rooms: 1 };
+  const region = { regionId: "beijing", nodes: [node, { ...node, state: "down", connected: 9 }] };
+  assert.match(
+    fenceQuestion(region as Parameters<typeof fenceQuestion>[0]),
+    /^2 players and 1 room of beijing are ended here; players are sent to the neighbours\./,
+  );
+});
+
 test("status is a pleasant table, or JSON", async () => {
   await region.heartbeat({ connected: 12, rooms: 2, capacity: 100 });
   const { out, code } = await ops(["status"]);
@@ -201,5 +211,37 @@ test("health, readiness and metrics answer on the private port", async () => {
       ours.some((line) => line.startsWith(start)),
       `${start}\n${ours.join("\n")}`,
     );
+  }
+});
+
+test("a fence needs a yes, ends what runs there, shows in the status, and is audited", async () => {
+  // The command may take longer to start than a silent node counts as alive.
+  await region.beat();
+  const unasked = await ops(["fence", "beijing"]);
+  assert.equal(unasked.code, 1);
+  assert.match(unasked.err, /--yes where nobody can be asked/);
+  assert.deepEqual(region.fenced, [], "nothing was done");
+
+  const done = await ops(["fence", "beijing", "--yes"]);
+  assert.equal(done.code, 0, done.err);
+  assert.match(
+    done.out,
+    /^beijing is fenced under epoch 1\.2: 0 rooms ended\.\n {2}beijing-1: told/,
+  );
+  assert.deepEqual(region.fenced, [{ regionEpoch: [1, 2] }]);
+  assert.match((await ops(["status"])).out, /^beijing +fenced +1\.2 +beijing-1 +draining/m);
+  const again = JSON.parse((await ops(["fence", "beijing", "--yes", "--json"])).out);
+  assert.deepEqual([again.changed, again.rooms], [false, 0]);
+  const drained = await ops(["drain", "beijing"]);
+  assert.match(drained.err, /beijing is fenced: unfence it first/);
+
+  const over = await ops(["unfence", "beijing"]);
+  assert.match(over.out, /^beijing takes players again, under epoch 1\.2\./);
+  const viewer = await tokenFor("viewer");
+  assert.equal((await call("POST", "/ops/regions/beijing/fence", viewer)).status, 403);
+  assert.equal((await call("POST", "/ops/regions/nowhere/fence", OPERATOR_TOKEN)).status, 404);
+  const actions = await auditActions();
+  for (const line of ["bootstrap: fence beijing", "bootstrap: unfence beijing"]) {
+    assert.ok(actions.includes(line), line);
   }
 });

@@ -18,7 +18,7 @@ import { failures } from "../http/failures.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { NodeRecord, Wanted } from "../regions/registry-step.ts";
+import type { NodeRecord } from "../regions/registry-step.ts";
 import type { Keyring } from "../tickets/keyring.ts";
 import type { Operator, Operators } from "./operators.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
@@ -139,7 +139,7 @@ async function statusOf(deps: OpsRouteDeps): Promise<z.infer<typeof StatusAnswer
 }
 
 /** Tells a node at once; one that can't be reached learns it from its next heartbeat's answer. */
-async function tell(node: NodeRecord, wanted: Wanted, { calls }: OpsRouteDeps) {
+async function tell(node: NodeRecord, wanted: DrainRequest["state"], { calls }: OpsRouteDeps) {
   try {
     await calls.drain(node, { state: wanted });
     return { nodeId: node.nodeId, told: true };
@@ -149,7 +149,10 @@ async function tell(node: NodeRecord, wanted: Wanted, { calls }: OpsRouteDeps) {
   }
 }
 
-function noRegion(regionId: RegionId, { registry }: OpsRouteDeps): MeridianError {
+export function noRegion(
+  regionId: RegionId,
+  { registry }: { readonly registry: Registry },
+): MeridianError {
   const known = registry.regions().map((region) => region.spec.id);
   return new MeridianError("not_found", {
     message: `There is no region "${regionId}"; there are ${known.join(", ")}.`,

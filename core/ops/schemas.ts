@@ -1,5 +1,6 @@
 /** What operators send and get besides the status (`shared/protocol/ops.ts`). */
 import { z } from "zod";
+import { Epoch } from "../../shared/epoch.ts";
 import { NodeId, RegionId } from "../../shared/ids.ts";
 import { OperatorRole } from "../../shared/protocol/ops.ts";
 
@@ -16,6 +17,32 @@ export const WantedAnswer = z.object({
   ),
 });
 export type WantedAnswer = z.infer<typeof WantedAnswer>;
+
+/** `POST /ops/regions/:regionId/fence`. */
+export const FenceAnswer = z.object({
+  regionId: RegionId,
+  /** The life in which the region's nodes may take rooms again, once it is unfenced. */
+  regionEpoch: Epoch,
+  /** False when the region was fenced already. */
+  changed: z.boolean(),
+  /** How many rooms were ended. */
+  rooms: z.number(),
+  nodes: z.array(
+    z.object({
+      nodeId: NodeId,
+      /** Nodes that could not be told learn it with their next heartbeat. */
+      told: z.boolean(),
+    }),
+  ),
+});
+export type FenceAnswer = z.infer<typeof FenceAnswer>;
+
+/** `DELETE /ops/regions/:regionId/fence`. */
+export const UnfenceAnswer = z.object({
+  regionId: RegionId,
+  regionEpoch: Epoch,
+  wanted: z.enum(["active", "draining", "fenced"]),
+});
 
 /** `GET /ops/tokens`. */
 export const OperatorTokens = z.object({

@@ -7,6 +7,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { ClaimAnswer, ClaimRequest } from "../../shared/protocol/link.ts";
 import type { Tx } from "../db/database.ts";
 import { roomOpsAfter } from "../value/room-ops.ts";
+import { mayClaim } from "./fence-step.ts";
 import * as store from "./region-store.ts";
 
 /**
@@ -36,6 +37,7 @@ async function grantClaim(
 ): Promise<Epoch> {
   const before = await store.selectClaim(tx, claim.claimId);
   if (before) return answerAgain(claim, before);
+  await requireLife(tx, claim);
   const granted = await store.claimRoom(tx, claim, coreTerm, claimedAt);
   if (!granted) {
     // Whoever holds the room may have come by this very claim, sent twice at once.
@@ -46,6 +48,14 @@ async function grantClaim(
   // Its id went to another room at this moment: the room is not granted after all.
   if (!(await store.insertClaim(tx, claim))) throw new MeridianError("conflict");
   return granted;
+}
+
+/** Holds the region's row until the claim is committed: a fence waits for that, and then sees the room. */
+async function requireLife(tx: Tx, { regionId, regionEpoch }: store.RegionClaim): Promise<void> {
+  const life = await store.shareRegion(tx, regionId);
+  if (!life) throw new MeridianError("unavailable", { message: "The region is not registered." });
+  if (mayClaim(regionEpoch, life)) return;
+  throw new MeridianError("fenced", { message: "The region was fenced." });
 }
 
 /** The answer to a claim that was granted before. Pure. */

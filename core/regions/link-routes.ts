@@ -26,6 +26,7 @@ import { failures } from "../http/failures.ts";
 import type { ProfileFeed } from "../profiles/profile-feed.ts";
 import type { Keyring } from "../tickets/keyring.ts";
 import type { ValueOps } from "../value/value-ops.ts";
+import { answerTo } from "./fence-step.ts";
 import type { Registry } from "./registry.ts";
 
 export interface LinkRouteDeps {
@@ -57,7 +58,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
-        wanted: region.wanted,
+        wanted: answerTo(heartbeat.regionEpoch, region),
         feed: feed.news(heartbeat.feed),
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());

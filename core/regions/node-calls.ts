@@ -1,5 +1,5 @@
 /**
- * The core's calls to nodes: reserve, release, evict, wanted, drain. Reserves have a client of their own, so that a
+ * The core's calls to nodes: reserve, release, evict, wanted, drain, fence. Reserves have a client of their own, so that a
  * node which hangs in them still hears the others.
  */
 import { RegionId } from "../../shared/ids.ts";
@@ -8,6 +8,7 @@ import {
   Done,
   type DrainRequest,
   type EvictRequest,
+  type FenceRequest,
   type ReleaseRequest,
   ReserveAnswer,
   type ReserveRequest,
@@ -20,6 +21,7 @@ const EVICT_DEADLINE_MS = 2_000;
 const DRAIN_DEADLINE_MS = 2_000;
 /** It is said again with each load that waits. */
 const WANTED_DEADLINE_MS = 1_000;
+const FENCE_DEADLINE_MS = 2_000;
 
 export interface Clients {
   readonly reserves: LinkClient;
@@ -65,6 +67,12 @@ export class NodeCalls {
   async drain(node: NodeRecord, body: DrainRequest): Promise<void> {
     const deadlineMs = DRAIN_DEADLINE_MS;
     const path = "/link/drain";
+    await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
+  }
+
+  async fence(node: NodeRecord, body: FenceRequest): Promise<void> {
+    const deadlineMs = FENCE_DEADLINE_MS;
+    const path = "/link/fence";
     await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
   }
 }

@@ -1,9 +1,10 @@
 /** Rows of the core's term, of regions and of rooms: one function a statement. */
 import type { Epoch } from "../../shared/epoch.ts";
+import { MeridianError } from "../../shared/errors.ts";
 import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { ClaimRequest } from "../../shared/protocol/link.ts";
-import type { Sql } from "../db/database.ts";
-import type { Wanted } from "./registry-step.ts";
+import type { Sql, Tx } from "../db/database.ts";
+import type { RegionLife, Wanted } from "./fence-step.ts";
 
 interface EpochColumns {
   readonly epoch_term: number;
@@ -71,13 +72,67 @@ export async function grantFirstEpoch(sql: Sql, id: RegionId, coreTerm: number):
   );
 }
 
-/** A region that never registered gets a row without an epoch. */
-export async function setWanted(sql: Sql, id: RegionId, wanted: Wanted): Promise<void> {
-  await sql.run(
-    `insert into regions (region_id, epoch_term, epoch_n, wanted) values ($1, 0, 0, $2)
-     on conflict (region_id) do update set wanted = excluded.wanted`,
+/** A region that never registered gets a row without an epoch. @returns false when it is fenced */
+export async function setWanted(
+  sql: Sql,
+  id: RegionId,
+  wanted: Exclude<Wanted, "fenced">,
+): Promise<boolean> {
+  const changed = await sql.run(
+    `insert into regions as r (region_id, epoch_term, epoch_n, wanted) values ($1, 0, 0, $2)
+     on conflict (region_id) do update set wanted = excluded.wanted where r.wanted <> 'fenced'`,
     [id, wanted],
   );
+  return changed === 1;
+}
+
+/**
+ * The region's life, which nobody changes, and in which no claim is granted, until the transaction ends. A
+ * region that never registered gets a row without an epoch.
+ */
+export async function lockRegion(tx: Tx, id: RegionId): Promise<RegionLife> {
+  const rows = await tx.rows<RegionRow>(
+    `insert into regions (region_id, epoch_term, epoch_n) values ($1, 0, 0)
+     on conflict (region_id) do update set region_id = excluded.region_id
+     returning region_id, epoch_term, epoch_n, wanted`,
+    [id],
+  );
+  const row = rows[0];
+  if (!row) throw new Error("a row that was written was not returned");
+  return { epoch: epochOf(row), wanted: row.wanted };
+}
+
+/** The region's life, which no fence changes until the transaction ends. */
+export async function shareRegion(tx: Tx, id: RegionId): Promise<RegionLife | undefined> {
+  const rows = await tx.rows<RegionRow>(
+    "select region_id, epoch_term, epoch_n, wanted from regions where region_id = $1 for share",
+    [id],
+  );
+  const row = rows[0];
+  return row && { epoch: epochOf(row), wanted: row.wanted };
+}
+
+/** By compare and set, so that no epoch is ever granted twice. @throws {MeridianError} `conflict` */
+export async function changeLife(
+  tx: Tx,
+  id: RegionId,
+  from: RegionLife,
+  to: RegionLife,
+): Promise<void> {
+  const changed = await tx.run(
+    `update regions set epoch_term = $4, epoch_n = $5, wanted = $6
+     where region_id = $1 and epoch_term = $2 and epoch_n = $3`,
+    [id, ...from.epoch, ...to.epoch, to.wanted],
+  );
+  if (changed !== 1) throw new MeridianError("conflict", { message: "The region was changed." });
+}
+
+/** Ends all rooms that nodes of the region have. @returns how many */
+export function endRegionRooms(tx: Tx, id: RegionId, endedAt: Date): Promise<number> {
+  return tx.run("update rooms set ended_at = $2 where region_id = $1 and ended_at is null", [
+    id,
+    endedAt,
+  ]);
 }
 
 /** Makes the room's row, or takes over one that has ended; undefined when someone holds it. */

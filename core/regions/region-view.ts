@@ -8,10 +8,11 @@ const BUSY_UTILISATION = 0.8;
 /** Differences in room below an eighth don't count. */
 const ROOM_STEPS = 8;
 
-export type RegionState = "active" | "draining" | "down" | "unknown";
+export type RegionState = "active" | "draining" | "fenced" | "down" | "unknown";
 
-/** `unknown` until a first heartbeat since this core started. */
+/** `fenced` whatever its nodes do; `unknown` until a first heartbeat since this core started. */
 export function regionStateOf(region: RegionRecord): RegionState {
+  if (region.wanted === "fenced") return "fenced";
   const nodes = [...region.nodes.values()];
   if (nodes.length === 0) return "unknown";
   const live = liveNodes(region);

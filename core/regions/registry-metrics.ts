@@ -6,6 +6,7 @@ import type { RegionRecord } from "./registry-step.ts";
 export class RegistryMetrics {
   readonly #heartbeats: Counter<"outcome">;
   readonly #changes: Counter<"change">;
+  readonly #fences: Counter<"region" | "what">;
 
   constructor(metrics: Metrics, regions: () => readonly RegionRecord[]) {
     this.#heartbeats = new Counter({
@@ -18,6 +19,12 @@ export class RegistryMetrics {
       name: "meridian_node_changes_total",
       help: "Nodes that came up, went down, were replaced or forgotten.",
       labelNames: ["change"],
+      registers: [metrics],
+    });
+    this.#fences = new Counter({
+      name: "meridian_region_fences_total",
+      help: "Regions that were fenced, and ends of that, by region.",
+      labelNames: ["region", "what"],
       registers: [metrics],
     });
     new Gauge({
@@ -50,6 +57,10 @@ export class RegistryMetrics {
 
   heartbeat(outcome: string): void {
     this.#heartbeats.inc({ outcome });
+  }
+
+  fence(region: string, what: "fenced" | "unfenced"): void {
+    this.#fences.inc({ region, what });
   }
 
   change(change: string): void {

@@ -10,19 +10,18 @@
  * change, its open rooms elsewhere than at known nodes end: not before one grace after a start, by when
  * every living node has been heard.
  */
-import { EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
+import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
 import type { ErrorKind } from "../../shared/errors.ts";
 import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import { GRACE_MS, type Heartbeat } from "../../shared/protocol/link.ts";
 import { speaks } from "../../shared/protocol/version.ts";
+import type { Wanted } from "./fence-step.ts";
 import type { RegionSpec } from "./topology.ts";
 
 /** Nodes known in one region; past it a new one is refused unless a dead one makes room. */
 export const NODES_PER_REGION_MAX = 64;
 /** A node that is down is shown to operators for this long, then forgotten. */
 export const FORGET_MS = 600_000;
-
-export type Wanted = "active" | "draining";
 
 export interface NodeRecord {
   readonly nodeId: NodeId;
@@ -99,7 +98,7 @@ export function registryStep(
   const region = state.get(event.regionId);
   if (!region) return [state, []];
   if (event.type === "wanted") return [withRegion(state, { ...region, wanted: event.wanted }), []];
-  if (event.type === "epoch") return [withRegion(state, { ...region, epoch: event.epoch }), []];
+  if (event.type === "epoch") return onEpoch(state, region, event.epoch);
   const node = region.nodes.get(event.nodeId);
   if (!node) return [state, []];
   return [withNode(state, region, { ...node, seatsSince: node.seatsSince + 1 }), []];
@@ -162,6 +161,12 @@ function onHeartbeat(
     effects.push({ type: "sessionsLeft", left: heartbeat.leftSessions });
   }
   return [withRegion(state, { ...region, nodes }), effects];
+}
+
+/** Epochs only rise: one that was read before another was granted tells nothing. */
+function onEpoch(state: RegistryState, region: RegionRecord, epoch: Epoch): RegistryStep {
+  if (compareEpochs(epoch, region.epoch) < 0) return [state, []];
+  return [withRegion(state, { ...region, epoch }), []];
 }
 
 function onTick(state: RegistryState, nowMs: number): RegistryStep {

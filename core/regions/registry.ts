@@ -20,6 +20,8 @@ import {
 import type { Database } from "../db/database.ts";
 import { answerClaim } from "./claims.ts";
 import type { EndedRooms } from "./ended-rooms.ts";
+import { type Fenced, fenceRegion, unfenceRegion } from "./fence.ts";
+import type { RegionLife, Wanted } from "./fence-step.ts";
 import * as store from "./region-store.ts";
 import { RegistryMetrics } from "./registry-metrics.ts";
 import {
@@ -31,7 +33,6 @@ import {
   type RegistryEvent,
   type RegistryState,
   registryStep,
-  type Wanted,
 } from "./registry-step.ts";
 import type { Topology } from "./topology.ts";
 
@@ -53,6 +54,8 @@ export class Registry implements Part {
   readonly #deps: RegistryDeps;
   readonly #metrics: RegistryMetrics;
   readonly #granting = new Map<RegionId, Promise<Epoch>>();
+  /** Operators' changes, one after the other: what is held here is what was written last. */
+  #changing: Promise<unknown> = Promise.resolve();
   #state: RegistryState;
   #coreTerm = 0;
   #cancel: Cancel = () => {};
@@ -143,17 +146,65 @@ export class Registry implements Part {
     return count;
   }
 
-  /** Keeps what an operator wants of a region, over restarts too; it shows in the ranking at once. */
-  async setWanted(regionId: RegionId, wanted: Wanted): Promise<RegionRecord> {
-    if (!this.#state.has(regionId)) throw new MeridianError("unknown_region");
-    await store.setWanted(this.#deps.database, regionId, wanted);
-    this.#dispatch({ type: "wanted", regionId, wanted });
-    return this.#require(regionId);
+  /**
+   * Keeps what an operator wants of a region, over restarts too; it shows in the ranking at once.
+   * @throws {MeridianError} `unknown_region`; `conflict` while the region is fenced
+   */
+  setWanted(regionId: RegionId, wanted: Exclude<Wanted, "fenced">): Promise<RegionRecord> {
+    return this.#change(regionId, async () => {
+      if (!(await store.setWanted(this.#deps.database, regionId, wanted))) throw isFenced(regionId);
+      this.#dispatch({ type: "wanted", regionId, wanted });
+      return this.#require(regionId);
+    });
+  }
+
+  /** Ends the region's life and its rooms. @throws {MeridianError} `unknown_region` */
+  fence(regionId: RegionId): Promise<Fenced> {
+    const { database, clock, log } = this.#deps;
+    return this.#change(regionId, async () => {
+      const at = new Date(clock.nowMs());
+      const coreTerm = this.#coreTerm;
+      const outcome = await database.transaction((tx) =>
+        fenceRegion(tx, regionId, { coreTerm, at }),
+      );
+      const { life, changed, rooms } = outcome;
+      this.#applyLife(regionId, life);
+      if (!changed) return outcome;
+      this.#metrics.fence(regionId, "fenced");
+      const { epoch } = life;
+      log.warn({ regionId, epoch, rooms, runbook: "core-region-fenced" }, "a region was fenced");
+      return outcome;
+    });
+  }
+
+  /** Lets a fenced region take new rooms. @throws {MeridianError} `unknown_region` */
+  unfence(regionId: RegionId): Promise<RegionLife> {
+    const { database, log } = this.#deps;
+    return this.#change(regionId, async () => {
+      const life = await database.transaction((tx) => unfenceRegion(tx, regionId));
+      this.#applyLife(regionId, life);
+      this.#metrics.fence(regionId, "unfenced");
+      log.info({ regionId, epoch: life.epoch }, "a region is fenced no longer");
+      return life;
+    });
   }
 
   /** Counts a seat that a node granted, until its next heartbeat does. */
   noteSeat(regionId: RegionId, nodeId: NodeId): void {
     this.#dispatch({ type: "seatGranted", regionId, nodeId });
+  }
+
+  #applyLife(regionId: RegionId, { epoch, wanted }: RegionLife): void {
+    this.#dispatch({ type: "epoch", regionId, epoch });
+    this.#dispatch({ type: "wanted", regionId, wanted });
+  }
+
+  async #change<T>(regionId: RegionId, work: () => Promise<T>): Promise<T> {
+    this.#require(regionId);
+    const change = this.#changing.then(work);
+    // Its caller hears of a failure; the next change is made all the same.
+    this.#changing = change.catch(() => undefined);
+    return await change;
   }
 
   #dispatch(event: RegistryEvent): readonly RegistryEffect[] {
@@ -239,4 +290,8 @@ export class Registry implements Part {
       });
     }
   }
+}
+
+function isFenced(regionId: RegionId): MeridianError {
+  return new MeridianError("conflict", { message: `${regionId} is fenced: unfence it first.` });
 }

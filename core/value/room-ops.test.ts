@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, test } from "node:test";
 import { systemClock } from "../../shared/clock.ts";
+import { EPOCH_NONE } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, uuidV7 } from "../../shared/ids.ts";
 import { createMetrics } from "../../shared/metrics.ts";
@@ -29,7 +30,15 @@ let claims = 0;
 function claim(roomId: RoomId, nodeId: NodeId, opSeq?: number) {
   claims += 1;
   const known = opSeq === undefined ? {} : { opSeq };
-  const body = { claimId: `room-ops-${claims}`, roomId, game, nodeId, regionId, ...known };
+  const body = {
+    claimId: `room-ops-${claims}`,
+    roomId,
+    game,
+    nodeId,
+    regionId,
+    regionEpoch: EPOCH_NONE,
+    ...known,
+  };
   return database.transaction((tx) => answerClaim(tx, body, 1, new Date()));
 }
 

@@ -43,7 +43,15 @@ after(() => core.stop());
 /** The epoch, or the kind of the failure. */
 function claim(): Promise<unknown> {
   const coreAddress = core.address;
-  const claims = new Claims({ client, coreAddress, nodeId, clock, random: () => 0.5, metrics });
+  const claims = new Claims({
+    client,
+    coreAddress,
+    nodeId,
+    regionEpoch: () => [1, 1],
+    clock,
+    random: () => 0.5,
+    metrics,
+  });
   return claims.claim({ roomId, game }, ended.signal).then(
     ({ roomEpoch }) => roomEpoch,
     (error: unknown) => {
@@ -85,6 +93,7 @@ test("what a restored room has missed comes with the answer, and the rest after 
     client,
     coreAddress: core.address,
     nodeId,
+    regionEpoch: () => [1, 1],
     clock,
     random: () => 0.5,
     metrics,

@@ -39,6 +39,8 @@ export interface ClaimsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
   readonly nodeId: NodeId;
+  /** The region's life in which the node serves. */
+  readonly regionEpoch: () => Epoch;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -67,7 +69,9 @@ export class Claims {
   async claim({ roomId, game, opSeq }: RoomToClaim, signal: AbortSignal): Promise<Granted> {
     const { nodeId, clock } = this.#options;
     const known = opSeq === undefined ? {} : { opSeq };
-    const request: ClaimRequest = { claimId: randomUUID(), roomId, game, nodeId, ...known };
+    const regionEpoch = this.#options.regionEpoch();
+    const asked = { claimId: randomUUID(), roomId, game, nodeId, regionEpoch };
+    const request: ClaimRequest = { ...asked, ...known };
     const endsAtMs = clock.monotonicMs() + CLAIM_DEADLINE_MS;
     try {
       const answer = await this.#retried(() => this.#ask(request), endsAtMs, signal);

@@ -1,6 +1,7 @@
 /** Heartbeats over a real link to a core that answers as it is told; the node's time stands still. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { FakeClock } from "../../shared/fake-clock.ts";
 import { NodeId, RoomId } from "../../shared/ids.ts";
@@ -37,6 +38,7 @@ let client: LinkClient;
 let clock: FakeClock;
 let heartbeats: Heartbeats;
 const superseded: unknown[] = [];
+const fenced: Epoch[] = [];
 let state: Report["state"] = "active";
 
 before(async () => {
@@ -52,6 +54,7 @@ beforeEach(() => {
     report: () => ({ ...REPORT, state }),
     feed: { place: undefined, hear() {} },
     onWanted() {},
+    onFenced: (epoch) => fenced.push(epoch),
     onSuperseded: (error) => superseded.push(error),
     clock,
     log: createLog("region", "silent"),
@@ -64,6 +67,10 @@ afterEach(async () => {
   await client.stop();
   core.heartbeats.length = 0;
   superseded.length = 0;
+  fenced.length = 0;
+  core.wanted = "active";
+  core.regionEpoch = [1, 1];
+  core.heartbeatsHeld = undefined;
   state = "active";
 });
 after(() => core.stop());
@@ -133,4 +140,50 @@ test("rooms that ended are reported until the core has heard of them, also at th
   await heartbeats.stop();
   await heartbeats.stop();
   assert.deepEqual(reported(), ["one", "", "two"]);
+});
+
+test("a fence ends the lease at once, and what ran before once; after it the node serves anew", async () => {
+  await heartbeats.beat();
+  assert.deepEqual(heartbeats.regionEpoch, [1, 1]);
+  core.wanted = "fenced";
+  core.regionEpoch = [1, 2];
+  heartbeats.fence([1, 2]);
+  assert.equal(heartbeats.leaseHeld, false);
+  for (let beat = 0; beat < 3; beat += 1) await heartbeats.beat();
+  assert.deepEqual(fenced, [[1, 2]]);
+  assert.deepEqual([heartbeats.fenced, heartbeats.leaseHeld], [true, false]);
+  core.wanted = "active";
+  await heartbeats.beat();
+  assert.deepEqual([heartbeats.fenced, heartbeats.leaseHeld], [false, true]);
+  assert.deepEqual(core.heartbeats.at(-1)?.regionEpoch, [1, 2]);
+  assert.deepEqual(fenced, [[1, 2]]);
+});
+
+test("a fence that came and went while the core was away ends what ran before", async () => {
+  await heartbeats.beat();
+  core.regionEpoch = [2, 2];
+  await heartbeats.beat();
+  assert.deepEqual(fenced, [[2, 2]]);
+  assert.equal(
+    heartbeats.leaseHeld,
+    false,
+    "nothing is granted before all of the former life is over",
+  );
+  await heartbeats.beat();
+  assert.deepEqual([heartbeats.fenced, heartbeats.leaseHeld], [false, true]);
+});
+
+test("an answer from before the fence does not bring the lease back", async () => {
+  await heartbeats.beat();
+  let answer = (): void => {};
+  core.heartbeatsHeld = new Promise((resolve) => {
+    answer = resolve;
+  });
+  const underWay = heartbeats.beat();
+  await until(() => core.heartbeats.length === 2, "the heartbeat is at the core");
+  heartbeats.fence([1, 2]);
+  answer();
+  await underWay;
+  assert.deepEqual([heartbeats.fenced, heartbeats.leaseHeld], [true, false]);
+  assert.deepEqual(heartbeats.regionEpoch, [1, 2]);
 });

@@ -5,9 +5,12 @@
  * Never two are under way; each has a deadline. While none is answered the lease runs out, rooms play
  * on, and the next answer mends everything. Only `stale_incarnation` is final: the core knows a newer
  * life of this node, so this one must end. It is told once; no heartbeat follows and no seat is granted.
+ *
+ * A fence (`region-life.ts`) ends the lease at once. Answers to heartbeats from before it tell nothing of it.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
+import type { Epoch } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
@@ -22,6 +25,7 @@ import { CORE_TIME_UNKNOWN, coreTimeAt, learnCoreTime } from "./core-time.ts";
 import { EndedRooms } from "./ended-rooms.ts";
 import { leaseHeld, NO_LEASE, renewLease } from "./lease.ts";
 import { LeftSessions } from "./left-sessions.ts";
+import { LIFE_UNKNOWN, lifeAfter } from "./region-life.ts";
 
 /** Shorter than the lease, so that a lost request costs one heartbeat and not the lease. */
 const DEADLINE_MS = 1_000;
@@ -31,7 +35,7 @@ const LEFT_SESSIONS_MAX = 1_000;
 /** What the node puts into a heartbeat; the rest is known here. */
 export type Report = Omit<
   Heartbeat,
-  "sequence" | "keyIds" | "endedRooms" | "leftSessions" | "feed"
+  "sequence" | "regionEpoch" | "keyIds" | "endedRooms" | "leftSessions" | "feed"
 >;
 
 /** Follows the core's feed, which the answers carry. */
@@ -47,7 +51,9 @@ export interface HeartbeatsOptions {
   readonly keys: KeySet;
   readonly report: () => Report;
   readonly feed: FeedFollower;
-  readonly onWanted: (wanted: HeartbeatAnswer["wanted"]) => void;
+  readonly onWanted: (wanted: Heartbeat["state"]) => void;
+  /** The region's life in which this node served is over: what runs here ends. Once for each life. */
+  readonly onFenced: (regionEpoch: Epoch) => void;
   /** The core knows a newer life of this node. Called once. */
   readonly onSuperseded: (error: unknown) => void;
   readonly clock: Clock;
@@ -61,6 +67,9 @@ export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   readonly #outcomes: Counter<"outcome">;
   #lease = NO_LEASE;
+  #life = LIFE_UNKNOWN;
+  /** Answers to heartbeats before this one are of a life that is over. */
+  #heededFrom = 0;
   #coreTime = CORE_TIME_UNKNOWN;
   #sequence = 0;
   #underWay: Promise<void> | undefined;
@@ -119,6 +128,21 @@ export class Heartbeats {
     return leaseHeld(this.#lease, this.#options.clock.monotonicMs());
   }
 
+  /** Whether what ran here has ended by the core's word, and nothing may run yet. */
+  get fenced(): boolean {
+    return this.#life.fenced;
+  }
+
+  /** The region's life in which this node serves. */
+  get regionEpoch(): Epoch {
+    return this.#life.epoch;
+  }
+
+  /** The core fenced the region: what it says before any heartbeat is answered so. */
+  fence(regionEpoch: Epoch): void {
+    this.#learn({ regionEpoch, wanted: "fenced" });
+  }
+
   /** Core time in ms, or undefined before the first answer. */
   coreNowMs(): number | undefined {
     return coreTimeAt(this.#coreTime, this.#options.clock.monotonicMs());
@@ -146,9 +170,11 @@ export class Heartbeats {
     const { client, coreAddress, keys, report, feed, clock } = this.#options;
     const ended = this.endedRooms.list();
     const left = this.leftSessions.list();
+    const sequence = this.#sequence++;
     const body: Heartbeat = {
       ...report(),
-      sequence: this.#sequence++,
+      regionEpoch: this.#life.epoch,
+      sequence,
       keyIds: keys.keyIds,
       endedRooms: ended,
       leftSessions: left,
@@ -166,23 +192,41 @@ export class Heartbeats {
       });
       this.endedRooms.acknowledged(ended);
       this.leftSessions.acknowledged(left);
-      this.#answered(answer, sentAtMs);
+      this.#answered(answer, { sequence, sentAtMs });
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  #answered(answer: HeartbeatAnswer, sentAtMs: number): void {
-    const { keys, feed, clock, onWanted } = this.#options;
-    const { leaseMs, coreTimeMs, jwks, wanted } = answer;
+  #answered(
+    answer: HeartbeatAnswer,
+    { sequence, sentAtMs }: { readonly sequence: number; readonly sentAtMs: number },
+  ): void {
+    const { keys, feed, clock } = this.#options;
+    const { leaseMs, coreTimeMs, jwks } = answer;
     const receivedAtMs = clock.monotonicMs();
-    this.#lease = renewLease(this.#lease, { sentAtMs, leaseMs });
     this.#coreTime = learnCoreTime(this.#coreTime, { sentAtMs, receivedAtMs, coreTimeMs });
     if (jwks) keys.replace(jwks);
     if (answer.feed) feed.hear(answer.feed, sentAtMs);
     this.#outcomes.inc({ outcome: "answered" });
+    if (sequence < this.#heededFrom) return;
+    this.#learn(answer);
+    if (this.#life.fenced) return;
+    this.#lease = renewLease(this.#lease, { sentAtMs, leaseMs });
     this.#tell("answered", () => this.#options.log.info("the core answers: the lease is held"));
-    onWanted(wanted);
+  }
+
+  #learn(told: Pick<HeartbeatAnswer, "regionEpoch" | "wanted">): void {
+    const { onWanted, onFenced } = this.#options;
+    const { life, over } = lifeAfter(this.#life, told);
+    this.#life = life;
+    if (told.wanted !== "fenced") onWanted(told.wanted);
+    if (!life.fenced) return;
+    this.#lease = NO_LEASE;
+    this.#told = "fenced";
+    if (!over) return;
+    this.#heededFrom = this.#sequence;
+    onFenced(life.epoch);
   }
 
   #failed(error: unknown): void {

@@ -30,6 +30,7 @@ before(async () => {
     matchmaker: node.matchmaker,
     onWanted() {},
     wanted() {},
+    onFenced() {},
     log: createLog("region", "silent"),
   });
   await server.listen({ host: "127.0.0.1", port: 0 });

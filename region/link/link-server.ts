@@ -1,5 +1,5 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`. A peer whose
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`. A peer whose
  * certificate does not name the core gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
@@ -12,6 +12,7 @@ import {
   Done,
   DrainRequest,
   EvictRequest,
+  FenceRequest,
   ReleaseRequest,
   ReserveAnswer,
   ReserveRequest,
@@ -28,11 +29,12 @@ export interface LinkServerOptions {
   readonly onWanted: (wanted: DrainRequest["state"]) => void;
   /** A newer session waits for a player whom this node owns, as far as the core knows. */
   readonly wanted: (player: WantedPlayer) => void;
+  readonly onFenced: (regionEpoch: FenceRequest["regionEpoch"]) => void;
   readonly log: Logger;
 }
 
 export function createLinkServer(options: LinkServerOptions): HttpServer {
-  const { identity, matchmaker, onWanted, wanted, log } = options;
+  const { identity, matchmaker, onWanted, wanted, onFenced, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
@@ -79,6 +81,14 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
     { schema: { body: WantedPlayer, response: { 200: Done, ...failures } } },
     async (request) => {
       wanted(request.body);
+      return { ok: true as const };
+    },
+  );
+  server.post(
+    "/link/fence",
+    { schema: { body: FenceRequest, response: { 200: Done, ...failures } } },
+    async (request) => {
+      onFenced(request.body.regionEpoch);
       return { ok: true as const };
     },
   );

@@ -5,6 +5,7 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { z } from "zod";
 import { type Authority, createAuthority } from "../../infra/private-link/authority.ts";
+import type { Epoch } from "../../shared/epoch.ts";
 import type { MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
 import { RegionId } from "../../shared/ids.ts";
@@ -17,6 +18,7 @@ import {
   Done,
   type DrainRequest,
   type EvictRequest,
+  type FenceRequest,
   Heartbeat,
   type HeartbeatAnswer,
   LEASE_MS,
@@ -69,9 +71,12 @@ export class TestCore {
   profileFailure: MeridianError | undefined;
   /** What heartbeats' answers carry of the feed. */
   feed: FeedNews | undefined;
+  /** When set, heartbeats are answered only once it resolves. */
+  heartbeatsHeld: Promise<void> | undefined;
   /** When set, claims are answered only once it resolves. */
   claimsHeld: Promise<void> | undefined;
   wanted: HeartbeatAnswer["wanted"] = "active";
+  regionEpoch: Epoch = [1, 1];
   /** The core's clock is ahead by this. */
   aheadMs = 0;
   readonly signer: KeyObject;
@@ -100,7 +105,9 @@ export class TestCore {
     this.#server.post("/link/heartbeat", { schema: { body: Heartbeat } }, async (request) => {
       if (this.heartbeatFailure) throw this.heartbeatFailure;
       this.heartbeats.push(request.body);
-      return this.#answer(request.body);
+      const answer = this.#answer(request.body);
+      await this.heartbeatsHeld;
+      return answer;
     });
     this.#server.post("/link/claim", { schema: { body: ClaimRequest } }, async (request) => {
       this.claims.push(request.body);
@@ -191,6 +198,10 @@ export class TestCore {
     return this.#call(address, "/link/evict", body, Done);
   }
 
+  fence(address: string, body: FenceRequest): Promise<Done> {
+    return this.#call(address, "/link/fence", body, Done);
+  }
+
   drain(address: string, body: DrainRequest): Promise<Done> {
     return this.#call(address, "/link/drain", body, Done);
   }
@@ -205,7 +216,7 @@ export class TestCore {
     return {
       coreTimeMs: Date.now() + this.aheadMs,
       leaseMs: LEASE_MS,
-      regionEpoch: [1, 1],
+      regionEpoch: this.regionEpoch,
       coreTerm: this.coreTerm,
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,

@@ -242,13 +242,15 @@ test("a player whom the core ends on the way in gets out again", async () => {
   const seat = await node.seat("pair");
   const { roomId, sessionId } = seat.claims;
   const joining = node.join(seat);
-  await until(() => ledger.get(sessionId)?.state === "connected", "the arrival");
-  await matchmaker.evict({ roomId, sessionId, kind: "banned" });
-  const outcome = await joining.then(
+  // Listening from the first moment: the room has let go when the eviction is answered.
+  const outcome = joining.then(
     (room) => new Promise((resolve) => room.onLeave(resolve)),
     (error: { code: number }) => error.code,
   );
-  assert.equal(outcome, 4403);
+  await until(() => ledger.get(sessionId)?.state === "connected", "the arrival");
+  await matchmaker.evict({ roomId, sessionId, kind: "banned" });
+  assert.equal(await outcome, 4403);
+  assert.equal(ledger.get(sessionId), undefined, "no seat is left behind");
 });
 
 test("ending what is not there is no error", async () => {

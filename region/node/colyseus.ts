@@ -9,7 +9,7 @@
  * A process has one set of rooms at a time, because Colyseus does.
  */
 import { randomBytes, randomInt } from "node:crypto";
-import { type MatchMakerDriver, matchMaker, type Presence, Room } from "@colyseus/core";
+import { CloseCode, type MatchMakerDriver, matchMaker, type Presence, Room } from "@colyseus/core";
 // biome-ignore lint/style/noRestrictedImports: this core is Colyseus' package, not our folder.
 import { setLogger } from "@colyseus/core/Logger";
 import type { Logger } from "pino";
@@ -268,20 +268,27 @@ export class Rooms {
    * away to reconnect, ends the room. Nobody finds it meanwhile, or it would go on for as long as
    * somebody comes.
    */
-  async end(room: Room): Promise<void> {
+  async end(room: Room, closeCode = GOING_AWAY): Promise<void> {
     this.#leaving.add(room);
     await room.lock();
     for (let seats = waitingSeats(room); seats.length > 0; seats = waitingSeats(room)) {
       await Promise.all(seats.map((sessionId) => reholdSeat(room, sessionId, 0)));
       await sleep(this.#options.clock, POLL_MS);
     }
-    await room.disconnect(GOING_AWAY);
+    await room.disconnect(closeCode);
   }
 
   /** Ends all rooms, and each that is still being made as soon as it is. */
   endAll(): void {
     this.#ending = true;
     for (const room of this.#alive.values()) this.#attempt(room, "end", () => this.end(room));
+  }
+
+  /** Ends the rooms that there are, sending their players elsewhere; new ones may follow. */
+  endPresent(): void {
+    for (const room of this.#alive.values()) {
+      this.#attempt(room, "end", () => this.end(room, CloseCode.MAY_TRY_RECONNECT));
+    }
   }
 
   /** Ids of the rooms that are not gone yet. */

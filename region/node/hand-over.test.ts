@@ -139,6 +139,20 @@ test("a session that the core ends after the move is expected no longer", async 
   assert.deepEqual(node.ledger.counts(systemClock.monotonicMs()), { connected: 0, reserved: 0 });
 });
 
+test("a session that the core ends while its player plays is not kept as if it had dropped", async () => {
+  node = new TestNode({ games: { count: Count } });
+  await node.start();
+  const seat = await node.seat("count");
+  const player = await node.join(seat);
+  const { roomId, sessionId } = seat.answer;
+  await until(() => roomOf(roomId).players.size === 1, "the player");
+  const closed = new Promise<number>((resolve) => player.onLeave.once(resolve));
+  await node.matchmaker.evict({ roomId, sessionId, kind: "session_taken_over" });
+  assert.equal(await closed, 4408, "and a stock client takes that for final");
+  assert.equal(seen[0], "exit", "not away");
+  assert.deepEqual(node.ledger.counts(systemClock.monotonicMs()), { connected: 0, reserved: 0 });
+});
+
 test("a ticket of the former life brings its player back, and no newcomer in", async () => {
   const { seat } = await formerLife();
   node = new TestNode({ games: { count: Count } });

@@ -128,6 +128,7 @@ afterEach(async () => {
   running = undefined;
   core.heartbeatFailure = undefined;
   core.wanted = "active";
+  core.regionEpoch = [1, 1];
   core.heartbeats.length = 0;
 });
 after(() => core.stop());
@@ -270,6 +271,31 @@ test("an operator's drain takes no new players, says so, and can be undone", asy
   core.wanted = "active";
   await until(() => core.heartbeats.at(-1)?.state === "active", "the end of the drain");
   await core.reserve(node.link, { ...seat, game: gated });
+});
+
+test("a fenced node ends its rooms, grants nothing, runs on, and serves in the next life", async () => {
+  const node = await start();
+  const answer = await core.reserve(node.link, { ...seat, game: gated });
+  const room = await node.join(answer);
+  room.reconnection.enabled = false;
+  const left = new Promise((resolve) => room.onLeave(resolve));
+  core.wanted = "fenced";
+  core.regionEpoch = [1, 2];
+  await core.fence(node.link, { regionEpoch: [1, 2] });
+  assert.equal(await left, 4010, "its players may try again, elsewhere");
+  await until(() => disposed.includes(answer.roomId), "the room's end");
+  assert.deepEqual(await readiness(node), [503, ["fenced"]]);
+  await assert.rejects(core.reserve(node.link, { ...seat, game: gated }), { kind: "region_full" });
+  const beats = core.heartbeats.length;
+  await until(() => core.heartbeats.length > beats + 1, "it still reports");
+  const { state, regionEpoch, rooms } = core.heartbeats.at(-1) ?? {};
+  assert.deepEqual([state, regionEpoch, rooms], ["draining", [1, 2], 0]);
+  core.wanted = "active";
+  await untilReadiness(node, 200);
+  const next = await core.reserve(node.link, { ...seat, game: gated });
+  assert.notEqual(next.roomId, answer.roomId);
+  await until(() => core.claims.at(-1)?.roomId === next.roomId, "its claim");
+  assert.deepEqual(core.claims.at(-1)?.regionEpoch, [1, 2]);
 });
 
 test("a seat that is released is free again", async () => {

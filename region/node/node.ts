@@ -6,6 +6,7 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
+import type { Epoch } from "../../shared/epoch.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
@@ -124,12 +125,20 @@ export class RegionNode {
       report: () => this.#report(),
       feed: profiles,
       onWanted,
+      onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onSuperseded: options.onSuperseded,
       clock,
       log,
       metrics,
     });
-    const claims = new Claims({ ...core, nodeId, clock, random: options.random, metrics });
+    const claims = new Claims({
+      ...core,
+      nodeId,
+      regionEpoch: () => this.#heartbeats.regionEpoch,
+      clock,
+      random: options.random,
+      metrics,
+    });
     this.#value = new ValueLink({
       ...core,
       nodeId,
@@ -178,6 +187,7 @@ export class RegionNode {
       matchmaker,
       onWanted,
       wanted: (player) => this.#playerStates.players.wanted(player),
+      onFenced: (regionEpoch) => this.#heartbeats.fence(regionEpoch),
       log,
     });
     this.#handOver = new HandOver({
@@ -316,13 +326,24 @@ export class RegionNode {
   }
 
   get #state(): Heartbeat["state"] {
-    return this.#stopping ? "draining" : this.#wanted;
+    return this.#stopping || this.#heartbeats.fenced ? "draining" : this.#wanted;
   }
 
   #want(wanted: Heartbeat["state"]): void {
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     this.#options.log.info({ wanted }, "an operator wants this node in another state");
+  }
+
+  /** The rooms are not this node's any more: nothing that they still do with money is carried out. */
+  #fenced(regionEpoch: Epoch): void {
+    const rooms = this.#rooms.count;
+    this.#options.log.error(
+      { regionEpoch, rooms, runbook: "core-region-fenced" },
+      "this region was fenced: its rooms end, its players go elsewhere",
+    );
+    this.#rooms.endPresent();
+    this.#playerStates.players.fenced();
   }
 
   #granting(): Granting {
@@ -332,8 +353,10 @@ export class RegionNode {
 
   #obstacles(): string[] {
     const found: string[] = [];
-    if (!this.#heartbeats.leaseHeld) found.push("no lease: the core does not answer");
-    if (this.#state === "draining") found.push("draining");
+    const { fenced, leaseHeld } = this.#heartbeats;
+    if (fenced) found.push("fenced");
+    else if (!leaseHeld) found.push("no lease: the core does not answer");
+    if (!fenced && this.#state === "draining") found.push("draining");
     if (this.#options.redis.state === "down") found.push("redis is down");
     return found;
   }

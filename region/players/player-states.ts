@@ -29,6 +29,8 @@ import {
 } from "./hand-off-step.ts";
 
 const RELEASE_BYTES = 100;
+/** Longer than a room's end may take. */
+const FENCED_GRACE_MS = 5_000;
 
 export interface PlayerStatesOptions {
   readonly nodeId: NodeId;
@@ -96,9 +98,14 @@ export class PlayerStates implements StateService, OutboxOwner {
     this.#step(playerId, { type: "wanted", sessionEpoch, stateEpoch });
   }
 
-  /** The region was fenced: others may have its players by now. */
+  /** The region was fenced, and its rooms end: whom they have not given up in a while they have no more. */
   fenced(): void {
-    for (const playerId of [...this.#players.keys()]) this.#step(playerId, { type: "fenced" });
+    const present = new Map(this.#entered);
+    this.#options.clock.after(FENCED_GRACE_MS, () => {
+      for (const [loadId, { session }] of present) {
+        if (this.#entered.has(loadId)) this.#step(session.playerId, { type: "fenced" });
+      }
+    });
   }
 
   saved(marks: Marks): void {

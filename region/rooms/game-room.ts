@@ -75,6 +75,7 @@ export abstract class GameRoom<S extends Schema = Schema>
     (player) => this.attempt("onSaved", () => this.onSaved?.(player)),
   );
   readonly #returning = new WeakSet<Client>();
+  readonly #givenUp = new WeakSet<Client>();
   #ending = false;
   #handedOver = false;
   #disposesItself = true;
@@ -216,10 +217,15 @@ export abstract class GameRoom<S extends Schema = Schema>
     return this.#handedOver;
   }
 
-  /** @internal the session is over: whoever was expected back for it is not any more */
+  /**
+   * @internal the session is over, whatever its connection is closed with: no seat is kept for it, and
+   * whoever was expected back for it is not any more
+   */
   async giveUp(sessionId: SessionId): Promise<void> {
     const player = this.#roster.find(sessionId);
     if (player && this.expects(sessionId)) await this.#exit(player, "removed");
+    const client = this.clients.get(sessionId);
+    if (client) this.#givenUp.add(client);
   }
 
   /** @internal whether that player of the former owner may still come */
@@ -351,6 +357,7 @@ export abstract class GameRoom<S extends Schema = Schema>
   }
 
   #mayReturn(client: Client, code: number | undefined): boolean {
+    if (this.#givenUp.has(client)) return false;
     // Colyseus' code for a return whose connection ended, or was taken over, while `onResume` ran.
     const brokenOff = code === CloseCode.FAILED_TO_RECONNECT && this.#returning.has(client);
     return brokenOff || MAY_RETURN.has(code);

@@ -5,10 +5,11 @@
  * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
  * `POST /link/reaffirm-rooms`; `POST /link/value`, `POST /link/room-ops`, `POST /link/value-again` (`value.ts`).
  * `POST /link/profiles` (`profiles.ts`); `player-state.ts` has those of players' documents.
- * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`.
+ * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`,
+ * `POST /link/wanted`, `POST /link/fence`.
  */
 import { z } from "zod";
-import { Epoch } from "../epoch.ts";
+import { EPOCH_NONE, Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
 import { FeedNews, FeedPlace } from "./profiles.ts";
@@ -44,6 +45,8 @@ export const Heartbeat = z.object({
   /** By game: free places in rooms that exist and take anyone, so that new players meet others. */
   openSeats: z.record(GameName, count).default({}),
   state: z.enum(["active", "draining"]),
+  /** The region's life that the node serves in; none before its first answer. */
+  regionEpoch: Epoch.default(EPOCH_NONE),
   /** Most players (connected and reserved) that this node takes. */
   capacity: count,
   /** Players in rooms. */
@@ -85,10 +88,13 @@ export const HeartbeatAnswer = z.object({
   coreTerm: count.optional(),
   /** Present only when the node's key ids differ from the core's. */
   jwks: Jwks.optional(),
-  /** What an operator wants of this node. */
-  wanted: z.enum(["active", "draining"]),
   /** Absent from a core that has none. */
   feed: FeedNews.optional(),
+  /**
+   * What an operator wants of this node. `fenced`: the life that it serves in is over. Its rooms are not its
+   * own any more and end, it has no lease, and names `regionEpoch` from the next heartbeat on.
+   */
+  wanted: z.enum(["active", "draining", "fenced"]),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
@@ -100,6 +106,8 @@ export const ClaimRequest = z.object({
   nodeId: NodeId,
   /** Of a room that is restored: up to where it knows its operations. A new room knows of none. */
   opSeq: OpSeq.optional(),
+  /** The region's life in which the node asks; one that is over gets no room. */
+  regionEpoch: Epoch.default(EPOCH_NONE),
 });
 export type ClaimRequest = z.infer<typeof ClaimRequest>;
 export const ClaimAnswer = z.object({
@@ -203,6 +211,10 @@ export type EvictRequest = z.infer<typeof EvictRequest>;
 /** No new seats and no new rooms; those that run may end by themselves. `active` undoes it. */
 export const DrainRequest = z.object({ state: z.enum(["active", "draining"]) });
 export type DrainRequest = z.infer<typeof DrainRequest>;
+
+/** The region's life that a node may have served in is over; see `HeartbeatAnswer`. */
+export const FenceRequest = z.object({ regionEpoch: Epoch });
+export type FenceRequest = z.infer<typeof FenceRequest>;
 
 export const Done = z.object({ ok: z.literal(true) });
 export type Done = z.infer<typeof Done>;

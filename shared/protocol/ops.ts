@@ -29,7 +29,7 @@ export const NodeStatus = z.object({
 export const RegionStatus = z.object({
   regionId: RegionId,
   name: z.string(),
-  state: z.enum(["active", "draining", "down", "unknown"]),
+  state: z.enum(["active", "draining", "fenced", "down", "unknown"]),
   regionEpoch: Epoch,
   nodes: z.array(NodeStatus),
 });

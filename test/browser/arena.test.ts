@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { sleep, systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
 import { until } from "../until.ts";
 import { allRegionsActive, worldForTests } from "../world.ts";
@@ -152,5 +153,31 @@ test("a killed region: the player is told in words, and plays on in another", as
   await picture(page, "region-moved");
   await world().regions.get(from)?.restart();
   await allRegionsActive(world());
+  assert.deepEqual(wrong, []);
+});
+
+test("a player who opens the arena elsewhere plays there, and here only by the button", async (t) => {
+  const first = await open();
+  const account = await first.evaluate(() => ({ ...sessionStorage }));
+  const context = await browser.newContext();
+  await context.addInitScript((entries: Record<string, string>) => {
+    for (const [key, value] of Object.entries(entries)) sessionStorage.setItem(key, value);
+  }, account);
+  const second = await context.newPage();
+  t.after(() => Promise.all([first.context().close(), context.close()]));
+  await second.goto(world().core.url);
+  const plays = (page: Page) => page.evaluate(() => window.arena?.connection.phase === "playing");
+  await until("the second page plays", () => plays(second));
+
+  const button = first.getByRole("button", { name: "Play here again" });
+  await button.waitFor();
+  assert.match(await first.evaluate(() => window.arena?.words ?? ""), /another tab or device/);
+  await picture(first, "taken-over");
+  // Longer than the page waits before it looks for another room by itself.
+  await sleep(systemClock, 5_000);
+  assert.deepEqual([await plays(first), await plays(second)], [false, true]);
+  await button.click();
+  await until("the first page plays again", () => plays(first));
+  await second.getByRole("button", { name: "Play here again" }).waitFor();
   assert.deepEqual(wrong, []);
 });

@@ -51,6 +51,7 @@ const heartbeats = new Heartbeats({
   report: () => REPORT,
   feed: profiles,
   onWanted() {},
+  onFenced() {},
   onSuperseded() {},
   log: createLog("region", "silent"),
 });

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { z } from "zod";
 import { Random } from "../../../region/rooms/random.ts";
 import { type Cancel, systemClock } from "../../../shared/clock.ts";
-import type { Epoch } from "../../../shared/epoch.ts";
+import { EPOCH_NONE, type Epoch } from "../../../shared/epoch.ts";
 import { type NodeId, type PlayerId, RoomId } from "../../../shared/ids.ts";
 import { LinkIdentity } from "../../../shared/link/identity.ts";
 import { LinkClient } from "../../../shared/link/link-client.ts";
@@ -96,6 +96,7 @@ export class Nodes {
         claimId: `ledger-${roomId}`,
         roomId,
         game: STAND_IN_GAME,
+        regionEpoch: EPOCH_NONE,
         nodeId,
       };
       const { roomEpoch } = await this.#call(client, "/link/claim", claim, ClaimAnswer);
