@@ -88,7 +88,8 @@ export function documentKey(playerId: PlayerId, collection: string): string {
 export function applyBatch(rows: BatchRows, batch: BatchRequest): BatchDecision {
   const { lastSeq, closed } = rows.checkpoint ?? { lastSeq: 0, closed: false };
   if (closed) return { outcome: "closed", lastSeq };
-  if (batch.fromSeq !== lastSeq + 1) return { outcome: "out_of_sequence", lastSeq };
+  const isNext = batch.fromSeq === lastSeq + 1 || (batch.skips && batch.fromSeq > lastSeq);
+  if (!isNext) return { outcome: "out_of_sequence", lastSeq };
   const writing = new Writing(rows);
   for (const item of batch.items) writing.apply(item);
   // One without items only asks, and lies before its own beginning.
