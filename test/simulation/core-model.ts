@@ -18,7 +18,7 @@ import type { Documents } from "./truth.ts";
 import { COLLECTIONS } from "./truth.ts";
 import type { World } from "./world.ts";
 
-const COMMIT_MS_MAX = 4;
+const COMMIT_MS_MAX = 6;
 const LOAD_RETRY_MS = 60;
 /** A node that was silent for so long is given up: others may load its players. */
 export const NODE_GONE_MS = 2_500;
@@ -50,6 +50,7 @@ export class CoreModel {
   constructor(world: World) {
     this.world = world;
     this.database = new CoreDatabase(world.schedule);
+    world.truth.onRewind = (undo) => this.database.history.record(undo);
     world.schedule.after(TICK_MS, () => this.#tick());
   }
 
@@ -184,7 +185,10 @@ export class CoreModel {
         if (lastSeq !== undefined) {
           database.commit((position) => this.#advance(producerId, { lastSeq, position }));
         }
-        reply({ ...answer, ...this.#standing(producerId) } as BatchAnswer);
+        const standing = this.#standing(producerId);
+        if (rules.answersAfterCommit) reply({ ...answer, ...standing } as BatchAnswer);
+        // As if it were there for good already.
+        else reply({ ...answer, ...standing, ...applied(answer.outcome, batch) } as BatchAnswer);
       },
       !rules.answersAfterCommit,
     );
@@ -305,6 +309,10 @@ export class CoreModel {
     const flushedSeq = this.world.parts.rules.flushedIsFlushed ? flushed : row.lastSeq;
     return { lastSeq: row.lastSeq, flushedSeq, coreTerm: this.term };
   }
+}
+
+function applied(outcome: BatchAnswer["outcome"], { toSeq }: BatchRequest) {
+  return outcome === "applied" ? { lastSeq: toSeq, flushedSeq: toSeq } : {};
 }
 
 function flushedSeqOf({ applied }: CheckpointRow, flushedPosition: number): number {

@@ -25,7 +25,7 @@ export function claimRoom(
       const row = database.rooms.get(roomId);
       if (row?.nodeId === nodeId) return { answer: row };
       const mayLive = row && !database.fenced.get(row.nodeId);
-      if (mayLive && rules.claimsCheckOwner) return { answer: { epoch: undefined } };
+      if (mayLive) return { answer: { epoch: undefined } };
       const epoch = nextEpoch(row?.epoch ?? EPOCH_NONE, core.term);
       const write = (position: number) => {
         world.truth.roomGranted(roomId, nodeId, epoch);

@@ -8,9 +8,10 @@ import type { RedisModel } from "./redis-model.ts";
 import { REGIONS, type World } from "./world.ts";
 
 export const FAULTS_UNTIL_MS = 4_500;
-const FAULTS_MAX = 6;
-const CRASHES_MAX = 3;
+const FAULTS_MAX = 10;
+const CRASHES_MAX = 4;
 const LAG_MS_MAX = 1_500;
+const PROMOTED_AFTER_MS_MAX = 700;
 const REDIS_DOWN_MS_MAX = 400;
 /** A crash point is passed often or seldom. */
 const PASSES = [1, 1, 2, 3, 5, 8, 13, 21];
@@ -94,7 +95,15 @@ const INFLICTIONS: Readonly<Record<Fault, Infliction>> = {
       database.flushMs = FLUSH_MS;
     });
   },
-  "core's standby is promoted": (world) => world.crashCore(() => promote(world)),
+  // One that lags behind a while before.
+  "core's standby is promoted": (world, forMs) => {
+    const { core, schedule, chance } = world;
+    core.database.flushMs = 100 + chance.below(LAG_MS_MAX);
+    schedule.after(Math.min(forMs, PROMOTED_AFTER_MS_MAX), () => {
+      world.crashCore(() => promote(world));
+      core.database.flushMs = FLUSH_MS;
+    });
+  },
   "backup is taken": ({ core: { database } }) => {
     database.backupPosition = database.flushedPosition;
   },
@@ -146,6 +155,7 @@ function crashRedis(world: World, lose: (world: World, redis: RedisModel) => voi
     lose(world, redis);
     redis.down = false;
     if (lose === keepAll) return;
+    redis.hasLost = true;
     truth.redisLost((nodeId) => nodeId.startsWith(`${regionId}-`));
   });
 }

@@ -46,7 +46,8 @@ export class Network {
     };
     this.#travel(node.id, () => this.#arrive(call, reply));
     if (this.#happens(this.weather.doublesOnceIn)) {
-      this.#travel(node.id, () => this.#arrive(call, () => {}), this.weather.delayMs);
+      const laterMs = this.#world.chance.of([0, 0, this.weather.delayMs]);
+      this.#travel(node.id, () => this.#arrive(call, () => {}), laterMs);
     }
     schedule.after(DEADLINE_MS, () => {
       if (!settled) node.run(() => settle(undefined));

@@ -2,7 +2,7 @@
  * A region's node in one life: its outbox, the players whose state it owns, the streams of dead nodes that
  * it sends on. It may die at any crash point, stand still for a while, and lose its way to core or Redis.
  */
-import { newProducer } from "../../region/outbox/producer-step.ts";
+import { newProducer, producerIdOf } from "../../region/outbox/producer-step.ts";
 import {
   ABSENT,
   type HandOff,
@@ -97,19 +97,25 @@ export class NodeModel {
     if (this.dead) return;
     this.dead = true;
     this.world.say(() => `${this.id} dies: ${why}`);
+    this.world.truth.nodeDied(this.id, this.#kept());
+    this.world.nodeDied(this);
+  }
+
+  /**
+   * What of its players outlives it in Redis, by their newest revision: what is there, and what it holds for
+   * appended as long as Redis has lost nothing.
+   */
+  #kept(): Map<PlayerId, number> {
     const kept = new Map<PlayerId, number>();
-    const moving = this.shards.filter((shard) => shard.isMoving).map(({ state }) => state.name);
-    for (const [id, { entries }] of this.redis.streams.entries()) {
-      if (!id.startsWith(`${this.id}/`) || moving.some((name) => id.startsWith(`${name}/`)))
-        continue;
-      for (const { marks } of entries) {
-        for (const [playerId, revision] of marks) {
-          kept.set(playerId, Math.max(kept.get(playerId) ?? 0, revision));
-        }
+    for (const { state, isMoving } of this.shards) {
+      if (isMoving) continue;
+      const there = this.redis.streams.get(producerIdOf(state))?.entries ?? [];
+      const entries = this.redis.hasLost ? there : [...state.kept, ...there];
+      for (const [playerId, revision] of entries.flatMap(({ marks }) => [...marks])) {
+        kept.set(playerId, Math.max(kept.get(playerId) ?? 0, revision));
       }
     }
-    this.world.truth.nodeDied(this.id, kept);
-    this.world.nodeDied(this);
+    return kept;
   }
 
   pause(forMs: number): void {
@@ -234,7 +240,8 @@ export class NodeModel {
   }
 
   #admit(playerId: PlayerId, stateEpoch: Epoch): void {
-    if (this.copies.get(playerId)) return;
+    const there = this.copies.get(playerId);
+    if (there && String(there.lineage.epoch) === String(stateEpoch)) return;
     const lineage = this.world.truth.announced(playerId, stateEpoch);
     this.copies.set(playerId, { lineage, documents: this.#loaded });
     const lineages = this.#lineages.get(playerId) ?? [];
@@ -248,7 +255,7 @@ export class NodeModel {
     const marker = { playerId, stateEpoch, release: true } as const;
     this.#shardOf(playerId).state.waiting.add(marker, revision);
     if (!own) return;
-    this.copies.delete(playerId);
+    if (this.world.parts.rules.releaseEndsCopy) this.copies.delete(playerId);
     this.world.truth.released(own.lineage);
   }
 
@@ -338,6 +345,7 @@ export class NodeModel {
 
   #takeOver(id: ProducerId, writer: NodeId): void {
     const slash = id.lastIndexOf("/");
+    if (this.world.parts.rules.takeOverFences) this.redis.take(id);
     const entries = this.redis.streams.get(id)?.entries ?? [];
     // What was read from Redis knows of nobody who waits for it.
     const read = entries.map((entry) => ({ ...entry, marks: new Map() }));

@@ -26,8 +26,6 @@ export interface Rules {
   readonly termRises: boolean;
   /** The core's `flushedSeq` is what was flushed. */
   readonly flushedIsFlushed: boolean;
-  /** A claim of a room is refused while its owner may live. */
-  readonly claimsCheckOwner: boolean;
   /** A value operation is refused from whoever does not own the room. */
   readonly valueChecksOwner: boolean;
   /** An operation that was decided before is not decided again. */
@@ -36,8 +34,12 @@ export interface Rules {
   readonly valueKeepsId: boolean;
   /** The marker goes into the outbox behind what a room writes while its player leaves. */
   readonly markerLast: boolean;
+  /** Nothing is changed in the copy of a player who was released. */
+  readonly releaseEndsCopy: boolean;
   /** Redis refuses an entry that is not the next one. */
   readonly appendChecksSeq: boolean;
+  /** Whoever takes a stream over keeps its writer from it first. */
+  readonly takeOverFences: boolean;
   /** A node's players are free only when the last of its streams was sent. */
   readonly drainsAllStreams: boolean;
 }
@@ -71,12 +73,13 @@ export const PRODUCTION: Parts = {
     claimsWaitForFlush: true,
     termRises: true,
     flushedIsFlushed: true,
-    claimsCheckOwner: true,
     valueChecksOwner: true,
     valueOnce: true,
     valueKeepsId: true,
     markerLast: true,
+    releaseEndsCopy: true,
     appendChecksSeq: true,
+    takeOverFences: true,
     drainsAllStreams: true,
   },
 };

@@ -108,8 +108,14 @@ const OUTBOX_BUGS: readonly PlantedBug[] = [
   ),
   producer("an answer that never came is taken for a success", (state, event) => {
     if (event.type !== "sendFailed" || !state.sendUnderWay) return producerStep(state, event);
-    const { lastSeq, flushedSeq, coreTerm } = state;
-    const answer = { outcome: "applied", lastSeq, flushedSeq, coreTerm, refused: 0 } as const;
+    const { lastSeq, coreTerm } = state;
+    const answer = {
+      outcome: "applied",
+      lastSeq,
+      flushedSeq: lastSeq,
+      coreTerm,
+      refused: 0,
+    } as const;
     return producerStep(state, { type: "answered", by: event.by, answer });
   }),
   {
@@ -128,17 +134,6 @@ const OUTBOX_BUGS: readonly PlantedBug[] = [
 const HAND_OFF_BUGS: readonly PlantedBug[] = [
   rule("a room's last change comes after the release marker", { markerLast: false }),
   {
-    name: "a player who leaves is not released",
-    parts: {
-      ...PRODUCTION,
-      handOffStep: (state, event, nowMs) => {
-        const [next, effects] = handOffStep(state, event, nowMs);
-        if (event.type !== "left") return [next, effects];
-        return [next, effects.filter(({ type }) => type !== "release")];
-      },
-    },
-  },
-  {
     name: "a grant that nobody waits for any more is kept",
     parts: {
       ...PRODUCTION,
@@ -150,18 +145,7 @@ const HAND_OFF_BUGS: readonly PlantedBug[] = [
       },
     },
   },
-  {
-    name: "a newer session plays on with the copy of the one before",
-    parts: {
-      ...PRODUCTION,
-      handOffStep: (state, event, nowMs) => {
-        const stays = event.type === "wanted" && state.phase === "owned";
-        return stays
-          ? [state, [{ type: "release", stateEpoch: state.stateEpoch }]]
-          : handOffStep(state, event, nowMs);
-      },
-    },
-  },
+  rule("a room goes on to change the copy of a released player", { releaseEndsCopy: false }),
 ];
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [...OUTBOX_BUGS, ...HAND_OFF_BUGS, ...CORE_BUGS];

@@ -1,7 +1,7 @@
 /** Mistakes that one could make at the core, each planted into an otherwise faultless world. */
-import { applyBatch, type BatchRows } from "../../core/sync/applier-step.ts";
+import { applyBatch } from "../../core/sync/applier-step.ts";
 import { decideLoad } from "../../core/sync/ownership-step.ts";
-import { EPOCH_NONE, nextEpoch } from "../../shared/epoch.ts";
+import { compareEpochs, EPOCH_NONE, nextEpoch } from "../../shared/epoch.ts";
 import type { BatchRequest } from "../../shared/protocol/player-state.ts";
 import { decide } from "../../shared/value/value-step.ts";
 import { type Parts, PRODUCTION, type Rules } from "./parts.ts";
@@ -25,10 +25,20 @@ export const CORE_BUGS: readonly CoreBug[] = [
     },
   },
   {
-    name: "a released player's late changes are taken",
+    name: "a marker of a grant that the core has lost counts",
     parts: {
       ...PRODUCTION,
-      applyBatch: (rows, batch) => applyBatch({ ...rows, owners: held(rows) }, batch),
+      applyBatch: (rows, batch) => {
+        const newer = batch.items.flatMap((item) => {
+          const owned = rows.owners.get(item.playerId);
+          const isNewer = owned && compareEpochs(item.stateEpoch, owned.stateEpoch) > 0;
+          return isNewer && "release" in item ? [[item.playerId, item.stateEpoch] as const] : [];
+        });
+        const lost = new Map(newer);
+        const owners = new Map(rows.owners);
+        for (const [id, stateEpoch] of lost) owners.set(id, { stateEpoch, standing: "held" });
+        return applyBatch({ ...rows, owners }, batch);
+      },
     },
   },
   {
@@ -121,9 +131,9 @@ export const CORE_BUGS: readonly CoreBug[] = [
   rule("what was applied is called flushed", { flushedIsFlushed: false }),
   rule("the term does not rise with a rewound database", { termRises: false }),
   rule("a dead node's players are free with its first stream", { drainsAllStreams: false }),
+  rule("a stream is taken over from a writer who may live", { takeOverFences: false }),
   rule("an operation is told before it is flushed", { valueWaitsForFlush: false }),
   rule("a room's claim is told before it is flushed", { claimsWaitForFlush: false }),
-  rule("a room is claimed while its owner lives", { claimsCheckOwner: false }),
   rule("an operation of a former owner is taken", { valueChecksOwner: false }),
   rule("an operation that was decided is decided again", { valueOnce: false }),
   rule("an operation is asked for again under another id", { valueKeepsId: false }),
@@ -143,8 +153,4 @@ export const CORE_BUGS: readonly CoreBug[] = [
 
 function rule(name: string, rules: Partial<Rules>): CoreBug {
   return { name, parts: { ...PRODUCTION, rules: { ...PRODUCTION.rules, ...rules } } };
-}
-
-function held({ owners }: BatchRows): BatchRows["owners"] {
-  return new Map([...owners].map(([id, owned]) => [id, { ...owned, standing: "held" }]));
 }

@@ -12,6 +12,8 @@ export interface Stream {
   /** The newest that it was ever given. */
   readonly lastSeq: number;
   readonly entries: readonly Entry[];
+  /** Somebody sends it on: its writer appends nothing to it any more. */
+  readonly taken: boolean;
 }
 
 interface Reservation {
@@ -21,6 +23,8 @@ interface Reservation {
 
 export class RedisModel {
   down = false;
+  /** It has come back without some of what it had taken. */
+  hasLost = false;
   /** Another one after each crash: who waited for an answer gets none. */
   life = 1;
   /** Nodes' signs of life, and until when they hold. */
@@ -33,18 +37,23 @@ export class RedisModel {
 
   open(id: ProducerId): void {
     if (this.streams.get(id)) return;
-    this.history.commit(() => this.streams.set(id, { lastSeq: 0, entries: [] }));
+    this.history.commit(() => this.streams.set(id, { lastSeq: 0, entries: [], taken: false }));
   }
 
   /** @returns false when the stream does not hold what it had taken */
   append(id: ProducerId, entry: Entry): boolean {
     const stream = this.streams.get(id);
-    if (!stream) return false;
+    if (!stream || stream.taken) return false;
     if (stream.lastSeq === entry.seq) return true;
     if (stream.lastSeq !== entry.seq - 1) return false;
     const entries = [...stream.entries, entry];
-    this.history.commit(() => this.streams.set(id, { lastSeq: entry.seq, entries }));
+    this.history.commit(() => this.streams.set(id, { ...stream, lastSeq: entry.seq, entries }));
     return true;
+  }
+
+  take(id: ProducerId): void {
+    const stream = this.streams.get(id);
+    if (stream) this.history.commit(() => this.streams.set(id, { ...stream, taken: true }));
   }
 
   trim(id: ProducerId, upTo: number): void {

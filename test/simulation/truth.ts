@@ -51,6 +51,8 @@ interface PlayerTruth {
 }
 
 export class Truth extends ValueTruth {
+  /** Set by the world: what is to be undone with the commit under way. */
+  onRewind: (undo: () => void) => void = () => {};
   readonly #players = new Map<PlayerId, PlayerTruth>();
   readonly #epochs = new Set<string>();
   /** Whose players others may load before all that it wrote was applied. */
@@ -76,11 +78,9 @@ export class Truth extends ValueTruth {
     this.#once("state", playerId, epoch);
     const player = this.#player(playerId);
     const before = player.newest;
-    if (player.restored) {
-      player.restored = false;
-      player.newest = undefined;
-    } else if (before) this.#handedOver(before, grant);
-    player.granted = epoch;
+    if (player.restored) this.#keepBack(player, { restored: false, newest: undefined });
+    else if (before) this.#handedOver(before, grant);
+    this.#keepBack(player, { granted: epoch });
     player.revision += 1;
     const revision = player.revision;
     player.lineages.set(String(epoch), {
@@ -135,7 +135,7 @@ export class Truth extends ValueTruth {
     if (!player.newest) return;
     const order = compareEpochs(stateEpoch, player.newest.epoch);
     // The whole copy: whatever a restore took back is there again. Other changes only add to the count.
-    if (order === 0 && set && "count" in set) player.restored = false;
+    if (order === 0 && set && "count" in set) this.#keepBack(player, { restored: false });
     if (player.restored || order >= 0) return;
     const story = `${playerId}: ${stateEpoch} was taken, although ${player.newest.epoch} works on it`;
     throw new Violation("at most one accepted owner", story);
@@ -185,9 +185,25 @@ export class Truth extends ValueTruth {
   /** Everything has come to rest. */
   settled(documentsOf: (playerId: PlayerId) => Documents): void {
     for (const [playerId, { newest, restored }] of this.#players) {
-      if (!newest || restored) continue;
+      if (!newest) continue;
+      // An owner who lives has heard of the restore by now, and has written everything anew.
+      const lives = newest.end === "none" && !newest.givenUp && !this.#lost.has(newest.nodeId);
+      if (restored && !lives) continue;
       this.#mustHold(newest, documentsOf(playerId), this.#floorOf(newest));
     }
+  }
+
+  /** What the core has written is so only until it is rewound. */
+  #keepBack(player: PlayerTruth, change: Partial<PlayerTruth>): void {
+    const { restored, newest, granted } = player;
+    const before = { restored, newest, granted };
+    Object.assign(player, change);
+    this.onRewind(() => {
+      // Whoever has heard of a grant since goes on to work with it.
+      const later = player.newest;
+      const isLater = later && (!newest || compareEpochs(later.epoch, newest.epoch) > 0);
+      Object.assign(player, before, isLater ? { newest: later } : {});
+    });
   }
 
   #handedOver(
