@@ -18,6 +18,7 @@ import {
   type Document,
   FIELDS_MAX,
   type OutboxItem,
+  type ReleaseMarker,
   type StateChange,
 } from "../../shared/protocol/player-state.ts";
 
@@ -96,7 +97,8 @@ export function documentKey(playerId: PlayerId, collection: string): string {
 export function applyBatch(rows: BatchRows, batch: BatchRequest): BatchDecision {
   const { lastSeq, closed } = rows.checkpoint ?? { lastSeq: 0, closed: false };
   if (closed) return { outcome: "closed", lastSeq };
-  if (batch.fromSeq !== lastSeq + 1) return { outcome: "out_of_sequence", lastSeq };
+  const isNext = batch.fromSeq === lastSeq + 1 || (batch.skips && batch.fromSeq > lastSeq);
+  if (!isNext) return { outcome: "out_of_sequence", lastSeq };
   const writing = new Writing(rows);
   for (const item of batch.items) writing.apply(item);
   // One without items only asks, and lies before its own beginning.
@@ -115,14 +117,24 @@ class Writing {
   }
 
   apply(item: OutboxItem): void {
-    const reason = this.#admit(item);
     if ("release" in item) {
-      // A marker that comes too late has nothing to say.
-      if (!reason) this.#own(item.playerId, { stateEpoch: item.stateEpoch, standing: "released" });
+      this.#release(item);
       return;
     }
+    const reason = this.#admit(item);
     const refused = reason ?? this.#change(item);
     if (refused) this.#refused.push({ item, reason: refused });
+  }
+
+  /**
+   * Only of the epoch that the core knows. One of an older epoch comes too late. One of a newer: the core
+   * has lost that grant, and nothing was changed under it, while the last changes of the owner before may
+   * be on their way again.
+   */
+  #release({ playerId, stateEpoch }: ReleaseMarker): void {
+    const owned = this.#owners.get(playerId) ?? this.#rows.owners.get(playerId);
+    if (!owned || compareEpochs(stateEpoch, owned.stateEpoch) !== 0) return;
+    this.#own(playerId, { stateEpoch, standing: "released" });
   }
 
   written() {
@@ -133,7 +145,7 @@ class Writing {
     };
   }
 
-  #admit({ playerId, stateEpoch }: OutboxItem): RefusedBecause | undefined {
+  #admit({ playerId, stateEpoch }: StateChange): RefusedBecause | undefined {
     if (!this.#rows.players.has(playerId)) return "no_such_player";
     const owned = this.#owners.get(playerId) ?? this.#rows.owners.get(playerId);
     const order = compareEpochs(stateEpoch, owned?.stateEpoch ?? EPOCH_NONE);

@@ -12,7 +12,6 @@ import type {
   BatchRequest,
   CloseProducerAnswer,
   CloseProducerRequest,
-  OutboxItem,
   ProducerId,
 } from "../../shared/protocol/player-state.ts";
 import type { OutboxMetrics } from "./outbox-metrics.ts";
@@ -50,7 +49,6 @@ export interface OutboxShardOptions {
   readonly drainedNode?: NodeId;
   readonly saved: (marks: Marks) => void;
   readonly rewrite: () => void;
-  readonly inherit: (items: readonly OutboxItem[]) => void;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -136,7 +134,7 @@ export class OutboxShard {
   }
 
   #carryOut(effect: ProducerEffect): void {
-    const { saved, rewrite, inherit, metrics } = this.#options;
+    const { saved, rewrite, metrics } = this.#options;
     const { type } = effect;
     if (type === "open") this.#once(type, () => this.#open(effect.by));
     else if (type === "close") this.#once(type, () => this.#close(effect));
@@ -146,8 +144,7 @@ export class OutboxShard {
     else if (type === "forget") this.#inBackground(this.#forget(effect.by));
     else if (type === "saved") saved(effect.marks);
     else if (type === "rewrite") rewrite();
-    else if (type === "refused") metrics.refused.inc(effect.items);
-    else inherit(effect.items);
+    else metrics.refused.inc(effect.items);
   }
 
   /** The step asks for it at every beat until it is done. */

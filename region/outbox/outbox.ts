@@ -161,9 +161,6 @@ export class Outbox implements Part {
       saved: (marks) => this.#owner?.saved(marks),
       // Of a dead node's players this node owns none.
       rewrite: () => index !== undefined && this.#owner?.rewrite(index, state.coreTerm),
-      inherit: (items) => {
-        for (const item of items) this.add(item, JSON.stringify(item).length, 0);
-      },
       clock,
       random,
       log,

@@ -10,8 +10,12 @@
  * the core closes the old one and says how far it came, so that nothing is applied twice and nothing left
  * out. An entry is let go only when the core can't lose it any more.
  *
+ * A core that was restored to before what was let go can't get that any more: the next batch leaves it out,
+ * and says so. Whoever owns players then writes their documents anew.
+ *
  * A node that has died leaves its streams in Redis. Another node of the region takes such a stream over
- * and sends it to its end under the producer's own id, which does no harm should two do it.
+ * and sends it to its end under the producer's own id, which does no harm should two do it, or should the
+ * writer live: the core takes each place in the sequence once, whoever brings it.
  */
 import { ChangeSet, type Marks, type TakenText } from "../../shared/player-state/change-set.ts";
 import {
@@ -36,6 +40,8 @@ export interface Entry extends TakenText {
 export interface Batch {
   readonly fromSeq: number;
   readonly toSeq: number;
+  /** What the core lacks before it is lost. */
+  readonly skips: boolean;
   readonly items: readonly OutboxItem[];
 }
 
@@ -67,9 +73,7 @@ export type ProducerEffect =
   /** The core may have forgotten what it had: whoever owns players writes their documents anew. */
   | { readonly type: "rewrite" }
   /** So many items were not applied: their players have another owner. */
-  | { readonly type: "refused"; readonly items: number }
-  /** What is left of a stream that was taken over, for this node's own outbox. */
-  | { readonly type: "inherit"; readonly items: readonly OutboxItem[] };
+  | { readonly type: "refused"; readonly items: number };
 
 export interface ProducerState {
   /** `node/shard`; with the incarnation it is the producer's id. */
@@ -90,6 +94,8 @@ export interface ProducerState {
   lastSeq: number;
   appliedSeq: number;
   flushedSeq: number;
+  /** The core lacks what was let go. */
+  skips: boolean;
   sendUnderWay: boolean;
   /** The highest that the core has named; 0 before it named any. */
   coreTerm: number;
@@ -110,6 +116,7 @@ export function newProducer(name: string): ProducerState {
     lastSeq: 0,
     appliedSeq: 0,
     flushedSeq: 0,
+    skips: false,
     sendUnderWay: false,
     coreTerm: 0,
   };
@@ -175,7 +182,7 @@ function onDue(state: ProducerState): ProducerEffect[] {
   const by = producerIdOf(state);
   // A shard without changes needs no stream.
   if (state.phase === "opening") return state.waiting.size > 0 ? [{ type: "open", by }] : [];
-  if (state.phase === "closing") return [{ type: "close", by, drained: false }];
+  if (state.phase === "closing") return [{ type: "close", by, drained: state.takenOver }];
   return onward(state);
 }
 
@@ -189,8 +196,7 @@ function onward(state: ProducerState): ProducerEffect[] {
   if (state.phase !== "open") return [];
   const effects = [...append(state), ...send(state)];
   if (state.takenOver && effects.length === 0 && isDrained(state) && !state.sendUnderWay) {
-    state.phase = "closing";
-    return [{ type: "close", by: producerIdOf(state), drained: true }];
+    return startClosing(state);
   }
   return effects;
 }
@@ -229,7 +235,7 @@ function send(state: ProducerState): ProducerEffect[] {
   return [{ type: "send", by: producerIdOf(state), batch: nextBatch(state) }];
 }
 
-function nextBatch({ kept, appliedSeq, flushedSeq }: ProducerState): Batch {
+function nextBatch({ kept, appliedSeq, flushedSeq, skips }: ProducerState): Batch {
   const merging = new ChangeSet();
   let toSeq = appliedSeq;
   let bytes = 0;
@@ -241,7 +247,8 @@ function nextBatch({ kept, appliedSeq, flushedSeq }: ProducerState): Batch {
     merging.addAll(entry);
     toSeq = entry.seq;
   }
-  return { fromSeq: appliedSeq + 1, toSeq, items: merging.take(Number.POSITIVE_INFINITY).items };
+  const { items } = merging.take(Number.POSITIVE_INFINITY);
+  return { fromSeq: appliedSeq + 1, toSeq, skips, items };
 }
 
 function onAnswered(state: ProducerState, answer: BatchAnswer): ProducerEffect[] {
@@ -249,13 +256,14 @@ function onAnswered(state: ProducerState, answer: BatchAnswer): ProducerEffect[]
   state.sendUnderWay = false;
   const effects = noteTerm(state, answer.coreTerm);
   const { lastSeq, flushedSeq } = answer;
-  // It lacks what was let go; or it knows more than Redis has said to have taken.
-  const apart = lastSeq < state.flushedSeq || lastSeq > state.lastSeq;
-  if (answer.outcome === "closed" || apart) return [...effects, ...startClosing(state)];
+  // It knows more than Redis has said to have taken.
+  const isAhead = lastSeq > state.lastSeq;
+  if (answer.outcome === "closed" || isAhead) return [...effects, ...startClosing(state)];
   if (answer.outcome === "applied" && answer.refused > 0) {
     effects.push({ type: "refused", items: answer.refused });
   }
-  state.appliedSeq = lastSeq;
+  state.skips = lastSeq < state.flushedSeq;
+  state.appliedSeq = Math.max(lastSeq, state.flushedSeq);
   effects.push(...flush(state, flushedSeq));
   return state.flushedSeq < lastSeq && lastSeq === state.lastSeq
     ? effects
@@ -284,12 +292,15 @@ function flush(state: ProducerState, flushedSeq: number): ProducerEffect[] {
 function startClosing(state: ProducerState): ProducerEffect[] {
   if (state.phase !== "open") return [];
   state.phase = "closing";
-  return [{ type: "close", by: producerIdOf(state), drained: false }];
+  return [{ type: "close", by: producerIdOf(state), drained: state.takenOver }];
 }
 
 /**
  * The core has closed it after `lastSeq`. What was not applied waits again, in the order in which it came,
  * for the next incarnation. Until what was applied can't be lost any more, it is asked again.
+ *
+ * Of a stream that was taken over nothing goes on: its writer closed it, and has the rest, or it was sent
+ * to its end. A writer that dies between closing and the next append loses what Redis had lost before.
  */
 function onClosed(state: ProducerState, answer: CloseProducerAnswer): ProducerEffect[] {
   if (state.phase !== "closing") return [];
@@ -304,9 +315,8 @@ function onClosed(state: ProducerState, answer: CloseProducerAnswer): ProducerEf
   }
   again.addAll(waiting.take(Number.POSITIVE_INFINITY));
   if (state.takenOver) {
-    const { items } = again.take(Number.POSITIVE_INFINITY);
     Object.assign(state, { kept: [], keptItems: 0, keptBytes: 0, phase: "ended" });
-    return [...effects, forget, ...(items.length > 0 ? [{ type: "inherit", items } as const] : [])];
+    return [...effects, forget];
   }
   Object.assign(state, newProducer(name), {
     incarnation: incarnation + 1,

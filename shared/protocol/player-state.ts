@@ -103,6 +103,8 @@ export const BatchRequest = z
     producerId: ProducerId,
     fromSeq: sequence.min(1),
     toSeq: sequence,
+    /** What lies between `lastSeq` and `fromSeq` is lost: a restored core had it flushed before. */
+    skips: z.boolean().optional(),
     items: z.array(OutboxItem).max(BATCH_ITEMS_MAX),
   })
   .refine(({ fromSeq, toSeq, items }) => {
@@ -129,7 +131,10 @@ export const BatchAnswer = z.discriminatedUnion("outcome", [
 ]);
 export type BatchAnswer = z.infer<typeof BatchAnswer>;
 
-/** `POST /link/outbox/close`: after it nothing of that producer is applied. Idempotent. */
+/**
+ * `POST /link/outbox/close`: after it nothing of that producer is applied. Idempotent. Answered only when the
+ * closing itself can't be lost any more: what a promotion opened again would be applied twice.
+ */
 export const CloseProducerRequest = z.object({
   producerId: ProducerId,
   /** Its node is dead and this was all of it: players whom the node held are free. */
