@@ -25,6 +25,7 @@ import { type Restoration, restorationIn } from "./room-restore.ts";
 import { RoomStates } from "./room-states.ts";
 import { type Because, type Offer, type OwnedRoom, RoomValue, tradeChanges } from "./room-value.ts";
 import { Roster } from "./roster.ts";
+import { SavedTeller } from "./saved-teller.ts";
 import type { Collections } from "./state-collections.ts";
 
 /**
@@ -55,6 +56,11 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   /** How long the place of a player whose connection dropped is kept. */
   readonly reconnectGraceMs: number = 30_000;
+  /**
+   * Whether clients are told how far their documents are saved (`meridian:saved`). Stock Colyseus clients warn
+   * of messages that they don't listen to, so a game that has a use for it says so.
+   */
+  readonly tellsSaved: boolean = false;
 
   readonly #roster = new Roster();
   readonly #feed = new OpFeed({
@@ -73,6 +79,7 @@ export abstract class GameRoom<S extends Schema = Schema>
     this.services.state,
     (player) => this.attempt("onSaved", () => this.onSaved?.(player)),
   );
+  readonly #teller = new SavedTeller();
   readonly #returning = new WeakSet<Client>();
   #ending = false;
   #handedOver = false;
@@ -179,6 +186,11 @@ export abstract class GameRoom<S extends Schema = Schema>
     if (!this.#handedOver) await this.call("onEnd", () => this.onEnd?.());
     this.#feed.stop();
     this.#giveUpStates();
+  }
+
+  override broadcastPatch(): boolean {
+    if (this.tellsSaved && !this.#handedOver) this.#teller.tell(this.players.values());
+    return super.broadcastPatch();
   }
 
   override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
