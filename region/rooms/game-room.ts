@@ -14,10 +14,10 @@ import {
 } from "@colyseus/core";
 import type { Schema } from "@colyseus/schema";
 import { compareEpochs } from "../../shared/epoch.ts";
-import { describeKind, MeridianError } from "../../shared/errors.ts";
+import { describeKind, isFailure, MeridianError } from "../../shared/errors.ts";
 import { RoomId, type SessionId } from "../../shared/ids.ts";
 import type { RoomOp, RoomOps } from "../../shared/protocol/value.ts";
-import { CapturedRoom } from "./captured-room.ts";
+import { asError, CapturedRoom } from "./captured-room.ts";
 import type { MessageReceiver } from "./message-handler.ts";
 import { OpFeed } from "./op-feed.ts";
 import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
@@ -214,7 +214,11 @@ export abstract class GameRoom<S extends Schema = Schema>
   /** @internal a restored room's players have their documents before its first tick */
   async loadPlayers(): Promise<void> {
     const failed = await this.#states.loadAll(this.players.values());
-    for (const player of failed) await this.#exit(player, "removed");
+    for (const [player, error] of failed) {
+      // What is no failure of the world is the game's: a migration that threw.
+      if (!isFailure(error)) this.onUncaughtException(asError(error), "migrate");
+      await this.#exit(player, "removed");
+    }
   }
 
   /** @internal whether it goes on elsewhere */
