@@ -1,14 +1,17 @@
 /** Documents as game code makes them: looked over and copied, so that what is kept is what was given. */
+import { isStorable, NESTING_MAX } from "../../shared/player-state/storable.ts";
 import { type Document, FieldName, type Json } from "../../shared/protocol/player-state.ts";
 
-const JSON_TYPES: ReadonlySet<string> = new Set(["string", "boolean", "object"]);
-
-/** @throws {TypeError} for what is no JSON, or no field's name */
+/** @throws {TypeError} for what is no field's name, or can't be stored as it is */
 export function copied(fields: Document): Document {
   const copy: Record<string, Json> = {};
   for (const [name, value] of Object.entries(fields)) {
     requireFieldName(name);
-    copy[name] = JSON.parse(JSON.stringify(value, requireJson(name)));
+    // The document itself is the outermost level.
+    if (!isStorable(value, NESTING_MAX - 1)) {
+      throw new TypeError(`"${name}" has a value that can't be stored as it is`);
+    }
+    copy[name] = JSON.parse(JSON.stringify(value));
   }
   return copy;
 }
@@ -16,16 +19,6 @@ export function copied(fields: Document): Document {
 /** A change with a name that the core refuses would hold up all that comes after it. */
 export function requireFieldName(name: string): void {
   if (!FieldName.safeParse(name).success) throw new TypeError(`"${name}" can't be a field's name`);
-}
-
-/** JSON.stringify leaves some of it out, or makes null of it, without a word. */
-function requireJson(field: string): (key: string, value: unknown) => unknown {
-  return (_key, value) => {
-    const isJson =
-      typeof value === "number" ? Number.isFinite(value) : JSON_TYPES.has(typeof value);
-    if (!isJson) throw new TypeError(`"${field}": ${String(value)} is no JSON`);
-    return value;
-  };
 }
 
 /** In depth. */

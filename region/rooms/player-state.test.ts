@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { schema, t } from "@colyseus/schema";
 import { isFailure } from "../../shared/errors.ts";
+import { isStorable, NESTING_MAX } from "../../shared/player-state/storable.ts";
 import {
   DOCUMENT_BYTES_MAX,
   type Document,
   FIELDS_MAX,
+  type Json,
 } from "../../shared/protocol/player-state.ts";
 import { defineGame } from "./define-game.ts";
 import { GameRoom } from "./game-room.ts";
@@ -104,12 +106,12 @@ test("letters of several bytes count as such", async () => {
 
 test("what is no JSON, no field's name or no whole number is a mistake that is named", async () => {
   const { state } = await keep();
-  const odd: unknown[] = [undefined, () => {}, Symbol("s"), 1n, Number.NaN];
+  const odd: unknown[] = [undefined, () => {}, Symbol("s"), 1n, Number.NaN, new Date(0), "a\0b"];
   const wrong = [...odd, ...odd.map((value) => ({ deep: [value] }))];
   for (const value of wrong) {
     assert.throws(() => state.set("stats", { value } as Document), TypeError, String(value));
   }
-  for (const name of ["__proto__", "", "9lives", "with blanks", "x".repeat(65)]) {
+  for (const name of ["__proto__", "constructor", "", "9lives", "with blanks", "x".repeat(65)]) {
     const fields = Object.fromEntries([[name, 1]]);
     assert.throws(() => state.set("stats", fields), TypeError, name);
     assert.throws(() => state.add("stats", name, 1), TypeError, name);
@@ -118,11 +120,15 @@ test("what is no JSON, no field's name or no whole number is a mistake that is n
   for (const amount of [0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
     assert.throws(() => state.add("stats", "kills", amount), RangeError, `${amount}`);
   }
+  const deep = (levels: number): Json => (levels === 0 ? 1 : [deep(levels - 1)]);
+  state.set("stats", { deep: deep(NESTING_MAX - 1) });
+  assert.equal(isStorable(state.get("stats")), true);
+  assert.throws(() => state.set("stats", { deep: deep(NESTING_MAX) }), TypeError);
+  state.unset("stats", "deep");
   state.set("stats", { rank: "gold" });
   assert.throws(() => state.add("stats", "rank", 1), RangeError);
   assert.throws(() => state.get("stat"), /no collection "stat" \(it has: stats, gear\)/);
-  assert.equal(state.add("stats", "constructor", 1), 1);
-  assert.deepEqual(state.get("stats"), { kills: 0, rank: "gold", constructor: 1 });
+  assert.deepEqual(state.get("stats"), { kills: 0, rank: "gold" });
 });
 
 test("values are copied in and frozen: nothing changes unseen", async () => {

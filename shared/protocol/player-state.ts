@@ -25,8 +25,11 @@ export const LOAD_WAIT_MS = 10_000;
 export const Collection = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,31}$/, "a collection: a-z, 0-9, _ -");
-/** Starts with a letter, so that it is never `__proto__`. */
-export const FieldName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, "a field's name");
+/** Not the name of something that every object has, such as `constructor`. */
+export const FieldName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, "a field's name")
+  .refine((name) => !(name in Object.prototype), "a name that every object has");
 
 /** What JSON can say. What comes out of `JSON.parse` is that already. */
 export type Json =
