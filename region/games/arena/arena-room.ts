@@ -5,32 +5,22 @@
  * is paid once a round, and a gem is theirs once the core says so: operations, whose ids name the round or the
  * gem.
  */
-import { z } from "zod";
 import { isFailure } from "../../../shared/errors.ts";
-import { PlayerName } from "../../../shared/protocol/accounts.ts";
+import { SessionId } from "../../../shared/ids.ts";
 import type { RoomOp } from "../../../shared/protocol/value.ts";
 import { GameRoom } from "../../rooms/game-room.ts";
 import { handler } from "../../rooms/message-handler.ts";
 import type { ExitReason, Player } from "../../rooms/player.ts";
 import * as documents from "./arena-documents.ts";
+import { AcceptMessage, MoveMessage, OfferMessage, RenameMessage } from "./arena-messages.ts";
 import * as rules from "./arena-rules.ts";
 import { type ArenaPlayer, ArenaState } from "./arena-state.ts";
 import * as gems from "./gem-rules.ts";
+import * as market from "./market-rules.ts";
 
 const PLAYERS_MAX = 50;
 /** Ticks before purses that could not be written, or gems that nobody could grant, are tried again. */
 const AGAIN_TICKS = 40;
-
-/** Where a player pushes from now on. */
-export const MoveMessage = z.object({
-  /** Each has a higher number than the one before. */
-  input: z.int().positive().max(0xffff_ffff),
-  x: z.number().min(-1).max(1),
-  y: z.number().min(-1).max(1),
-});
-
-/** Shown from now on in this room; the account keeps its own name. */
-export const RenameMessage = z.object({ name: PlayerName });
 
 export class Arena extends GameRoom<ArenaState> {
   static override State = ArenaState;
@@ -42,6 +32,10 @@ export class Arena extends GameRoom<ArenaState> {
   override messages = {
     move: handler(MoveMessage, (player, push) => this.#with(player, rules.steer, push)),
     rename: handler(RenameMessage, (player, { name }) => this.#with(player, rules.rename, name)),
+    offer: handler(OfferMessage, (player, { to, gem: itemId, price }) => {
+      market.offer(this.state, player.sessionId, { to, itemId, price }, this.nextEntityId());
+    }),
+    accept: handler(AcceptMessage, (player, { from }) => this.#accept(player, from)),
   };
 
   override readonly timers = {
@@ -94,6 +88,7 @@ export class Arena extends GameRoom<ArenaState> {
     rules.tick(this.state, dtMs, this.#chance);
     if (this.tick >= this.#gemsAgainAtTick) gems.takeGems(this.state);
     this.#grantGems();
+    market.endOffers(this.state);
     if (this.tick >= this.#pursesAgainAtTick) this.#keepPurses();
   }
 
@@ -101,6 +96,7 @@ export class Arena extends GameRoom<ArenaState> {
     const [, cause = ""] = id.split("/");
     for (const change of changes) {
       if (change.kind === "grantItem") this.#granted(cause, change.playerId, opSeq);
+      if (change.kind === "giveItem") market.endOffer(this.state, cause);
       if (change.kind !== "credit") continue;
       const { round, sessionId } = stayOf(cause);
       rules.paid(this.state, round, sessionId, change.amount);
@@ -156,7 +152,7 @@ export class Arena extends GameRoom<ArenaState> {
   #grantGems(): void {
     for (const { gemId, taker } of gems.takenGems(this.state)) {
       if (this.#granting.has(gemId)) continue;
-      const player = this.players.get(taker as Player["sessionId"]);
+      const player = this.players.get(SessionId.parse(taker));
       if (player) void this.call("grantGem", () => this.#grant(gemId, player));
       else gems.letGemFall(this.state, gemId);
     }
@@ -195,6 +191,23 @@ export class Arena extends GameRoom<ArenaState> {
     this.#gemsAgainAtTick = this.tick + AGAIN_TICKS;
     // Without the core nothing happened, and it lies there again.
     if (!isFailure(error, "unavailable")) throw error;
+  }
+
+  /** The offer's id is the cause: a room that forgot the trade, and is asked again, trades once. */
+  async #accept(buyer: Player, from: SessionId): Promise<void> {
+    const seller = this.players.get(from);
+    const taken = market.takeOffer(this.state, from, buyer.sessionId);
+    if (!seller || !taken) return;
+    const { id: cause, itemId, price } = taken;
+    const terms = { from: { items: [itemId] }, for: { money: { coin: price } } };
+    try {
+      await this.trade(seller, buyer, terms, { cause });
+      for (const player of [seller, buyer]) player.send("traded", { itemId, price });
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      // Somebody has not what they offered, or the core is away: nothing changed hands.
+      for (const player of [seller, buyer]) player.send("not_traded", { why: error.kind });
+    }
   }
 
   #setAside(player: Player): void {

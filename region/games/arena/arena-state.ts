@@ -49,6 +49,19 @@ export const Gem = schema(
 );
 export type Gem = SchemaType<typeof Gem>;
 
+/** Of an item for coins, to one player. */
+export const Offer = schema(
+  {
+    /** An entity's, which is the cause of the trade. */
+    id: t.string(),
+    to: t.string(),
+    itemId: t.string(),
+    price: t.uint32(),
+  },
+  "Offer",
+);
+export type Offer = SchemaType<typeof Offer>;
+
 export const ArenaState = schema(
   {
     phase: t.string().default("play"),
@@ -61,6 +74,8 @@ export const ArenaState = schema(
     coins: t.map(Coin),
     /** By entity id; they stay over the rounds. */
     gems: t.map(Gem),
+    /** By the session of whom it is from. */
+    offers: t.map(Offer),
     /** The worth of all coins that came up this round: lying, carried, set aside or banked. */
     minted: t.uint32().default(0),
     banked: t.uint32().default(0),
