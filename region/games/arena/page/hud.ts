@@ -84,14 +84,11 @@ function showBelongings({ owned, stats, saved }: Belongings): void {
   if (owned) {
     setText(ui.wallet, `You own ${counted(owned.coins, "coin")} · ${counted(owned.gems, "gem")}`);
   }
-  for (const part of [ui.stats, ui.saved]) part.hidden = !stats;
-  if (!stats) return;
-  const { rounds, wins, banked, gems } = stats;
-  setText(
-    ui.stats,
-    `${counted(rounds, "round")}, ${wins} won · ${banked} banked · ${counted(gems, "gem")} found`,
-  );
-  setText(ui.saved, saved ? "✓ All of it is saved" : "Saving…");
+  const { rounds = 0, wins = 0, banked = 0 } = stats ?? {};
+  ui.stats.hidden = rounds + banked === 0;
+  setText(ui.stats, `${counted(rounds, "round")} · ${wins} won · ${banked} banked`);
+  ui.saved.hidden = !stats;
+  setText(ui.saved, saved ? "✓ Saved" : "Saving…");
 }
 
 function counted(count: number, noun: string): string {
