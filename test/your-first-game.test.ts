@@ -164,6 +164,12 @@ test("the page does what it says", { timeout: TEST_MS }, async (t) => {
   writeFileSync(join(dir, script.file), script.text);
   const printed = await run(`${take("sh").text.trim()} ${url}`);
   assert.match(printed, /stars caught in this room: \d+/);
+  applyDiff(dir, take("diff", "star-catch-room.ts"));
+  since = output.length;
+  applyDiff(dir, take("diff", "star-catch-room.ts"));
+  await until("the stars are kept", () => /✓ reloaded/.test(output.slice(since)), RELOAD_MS);
+  applyDiff(dir, take("diff", "star-catch.test.ts"));
+  await run(take("sh").text);
   await run(take("sh").text);
   assert.deepEqual(blocks, [], "every block was executed");
   t.diagnostic(

@@ -14,10 +14,10 @@ import {
 } from "@colyseus/core";
 import type { Schema } from "@colyseus/schema";
 import { compareEpochs } from "../../shared/epoch.ts";
-import { describeKind, MeridianError } from "../../shared/errors.ts";
+import { describeKind, isFailure, MeridianError } from "../../shared/errors.ts";
 import { RoomId, type SessionId } from "../../shared/ids.ts";
 import type { RoomOp, RoomOps } from "../../shared/protocol/value.ts";
-import { CapturedRoom } from "./captured-room.ts";
+import { asError, CapturedRoom } from "./captured-room.ts";
 import type { MessageReceiver } from "./message-handler.ts";
 import { OpFeed } from "./op-feed.ts";
 import { type ExitReason, Player, RoomAuth, SessionRecord } from "./player.ts";
@@ -26,6 +26,7 @@ import { type Restoration, restorationIn } from "./room-restore.ts";
 import { RoomStates } from "./room-states.ts";
 import { type Because, type Offer, type OwnedRoom, RoomValue, tradeChanges } from "./room-value.ts";
 import { Roster } from "./roster.ts";
+import { SavedTeller } from "./saved-teller.ts";
 import type { Collections } from "./state-collections.ts";
 
 /**
@@ -56,6 +57,11 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   /** How long the place of a player whose connection dropped is kept. */
   readonly reconnectGraceMs: number = 30_000;
+  /**
+   * Whether clients are told how far their documents are saved (`meridian:saved`). Stock Colyseus clients warn
+   * of messages that they don't listen to, so a game that has a use for it says so.
+   */
+  readonly tellsSaved: boolean = false;
 
   readonly #roster = new Roster();
   readonly #feed = new OpFeed({
@@ -74,6 +80,7 @@ export abstract class GameRoom<S extends Schema = Schema>
     this.services.state,
     (player) => this.attempt("onSaved", () => this.onSaved?.(player)),
   );
+  readonly #teller = new SavedTeller();
   readonly #returning = new WeakSet<Client>();
   readonly #givenUp = new WeakSet<Client>();
   #ending = false;
@@ -188,6 +195,11 @@ export abstract class GameRoom<S extends Schema = Schema>
     this.#giveUpStates();
   }
 
+  override broadcastPatch(): boolean {
+    if (this.tellsSaved && !this.#handedOver) this.#teller.tell(this.players.values());
+    return super.broadcastPatch();
+  }
+
   override disconnect(closeCode?: number): ReturnType<Room["disconnect"]> {
     this.#ending = true;
     return super.disconnect(closeCode);
@@ -209,7 +221,11 @@ export abstract class GameRoom<S extends Schema = Schema>
   /** @internal a restored room's players have their documents before its first tick */
   async loadPlayers(): Promise<void> {
     const failed = await this.#states.loadAll(this.players.values());
-    for (const player of failed) await this.#exit(player, "removed");
+    for (const [player, error] of failed) {
+      // What is no failure of the world is the game's: a migration that threw.
+      if (!isFailure(error)) this.onUncaughtException(asError(error), "migrate");
+      await this.#exit(player, "removed");
+    }
   }
 
   /** @internal whether it goes on elsewhere */

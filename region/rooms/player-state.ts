@@ -13,10 +13,9 @@ import {
   DOCUMENT_BYTES_MAX,
   type Document,
   FIELDS_MAX,
-  FieldName,
-  type Json,
   type StoredDocument,
 } from "../../shared/protocol/player-state.ts";
+import { copied, frozen, requireFieldName } from "./document.ts";
 import { type Collections, inFormat } from "./state-collections.ts";
 
 /** A session that wants to own its player's state. */
@@ -72,13 +71,16 @@ export class PlayerState {
   #revision = 0;
   #savedRevision = 0;
 
-  /** @throws {MeridianError} `unavailable` for documents that newer code has written */
+  /**
+   * @throws {MeridianError} `unavailable` for documents that newer code has written; {TypeError} for what a
+   *   migration made that is no document
+   */
   constructor(collections: Collections, owned: OwnedState) {
     this.#collections = collections;
     this.#owned = owned;
     for (const [name, spec] of Object.entries(collections)) {
       const stored = owned.documents.find(({ collection }) => collection === name);
-      const fields = stored ? inFormat(name, spec, stored) : (spec.initial ?? {});
+      const fields = copied(stored ? inFormat(name, spec, stored) : (spec.initial ?? {}));
       const copy = new WorkingCopy(fields, stored ? Object.keys(stored.fields) : []);
       this.#copies.set(name, copy);
       // Migrated: the core gets it whole, with the first change of it at the latest.
@@ -115,7 +117,9 @@ export class PlayerState {
    * @throws as `set`
    */
   add(collection: string, field: string, amount: number): number {
-    const before = this.get(collection)[field] ?? 0;
+    requireFieldName(field);
+    const document = this.get(collection);
+    const before = Object.hasOwn(document, field) ? document[field] : 0;
     const value = typeof before === "number" ? before + amount : Number.NaN;
     if (!Number.isSafeInteger(amount) || !Number.isSafeInteger(value)) {
       throw new RangeError(`${collection}.${field}: ${before} and ${amount} make no whole number`);
@@ -126,6 +130,7 @@ export class PlayerState {
 
   /** Takes fields out. @throws as `set` */
   unset(collection: string, ...fields: readonly string[]): void {
+    for (const field of fields) requireFieldName(field);
     this.#change(collection, { unset: [...fields] });
   }
 
@@ -219,31 +224,11 @@ class WorkingCopy {
 function sizesOf(fields: Document): Map<string, number> {
   return new Map(
     Object.entries(fields).map(([name, value]) => {
-      return [name, name.length + JSON.stringify(value).length + FIELD_EXTRA_BYTES];
+      return [name, name.length + bytesOf(value) + FIELD_EXTRA_BYTES];
     }),
   );
 }
 
-function bytesOf(changes: FieldChanges): number {
-  return JSON.stringify(changes).length;
-}
-
-/** @throws {TypeError} for what is no JSON, or no field's name */
-function copied(fields: Document): Document {
-  const copy: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    const text = FieldName.safeParse(name).success ? JSON.stringify(value) : undefined;
-    if (text === undefined) throw new TypeError(`"${name}" can't be a field with that value`);
-    copy[name] = JSON.parse(text);
-  }
-  return copy;
-}
-
-function frozen(value: Document): Document {
-  for (const part of Object.values(value)) {
-    if (typeof part === "object" && part !== null && !Object.isFrozen(part)) {
-      frozen(part as Document);
-    }
-  }
-  return Object.freeze(value);
+function bytesOf(json: unknown): number {
+  return Buffer.byteLength(JSON.stringify(json));
 }

@@ -7,6 +7,7 @@ import type { Client } from "@colyseus/core";
 import { z } from "zod";
 import { RegionId, SessionId } from "../../shared/ids.ts";
 import { JoinOptions } from "../../shared/protocol/join.ts";
+import type { Saved } from "../../shared/protocol/saved.ts";
 import { PlayerAuth } from "../../shared/protocol/ticket.ts";
 import type { PlayerState } from "./player-state.ts";
 import { Items, type RoomValue, Wallet } from "./room-value.ts";
@@ -71,6 +72,13 @@ export class Player {
   get state(): PlayerState {
     if (this.#state) return this.#state;
     throw new TypeError("the room's class names no collections: add `static collections` to it");
+  }
+
+  /** @internal how far the documents are saved; undefined in a game without any */
+  get saved(): Saved | undefined {
+    if (!this.#state) return undefined;
+    const { savedRevision, revision } = this.#state;
+    return { savedRevision, revision };
   }
 
   /** Undefined while the connection is away. */

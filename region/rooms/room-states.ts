@@ -1,7 +1,6 @@
 /**
  * Brings a room's players their documents, and tells room and client what of them is saved.
  */
-import { MeridianError } from "../../shared/errors.ts";
 import type { Player } from "./player.ts";
 import { nobodysState, PlayerState, type StateService } from "./player-state.ts";
 import type { Collections } from "./state-collections.ts";
@@ -48,17 +47,16 @@ export class RoomStates {
   /**
    * As `load`, for the players of a restored room. One whose documents can't be brought gets those of a new
    * player, which can't be changed: their game code runs once more, to take them out.
-   * @returns those
+   * @returns those, and why
    */
-  async loadAll(players: Iterable<Player>): Promise<Player[]> {
-    const failed: Player[] = [];
+  async loadAll(players: Iterable<Player>): Promise<Map<Player, unknown>> {
+    const failed = new Map<Player, unknown>();
     const loading = Array.from(players, async (player) => {
       try {
         await this.load(player);
       } catch (error) {
-        if (!(error instanceof MeridianError)) throw error;
         player.own(new PlayerState(this.#collections, nobodysState));
-        failed.push(player);
+        failed.set(player, error);
       }
     });
     await Promise.all(loading);

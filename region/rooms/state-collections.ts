@@ -8,6 +8,7 @@
  */
 import { MeridianError } from "../../shared/errors.ts";
 import { COLLECTIONS_MAX, Collection, type Document } from "../../shared/protocol/player-state.ts";
+import { copied } from "./document.ts";
 
 export interface CollectionSpec {
   /** Of the documents' form, from 1; one more whenever the game reads or writes them differently. */
@@ -24,7 +25,7 @@ export type Collections = Readonly<Record<string, CollectionSpec>>;
 export function collectionProblems(roomClass: string, collections: Collections): string[] {
   const names = Object.keys(collections);
   const problems = names.flatMap((name) => {
-    const { format } = collections[name] as CollectionSpec;
+    const { format, initial } = collections[name] as CollectionSpec;
     const found: string[] = [];
     if (!Collection.safeParse(name).success) {
       found.push(`${roomClass}.collections: "${name}" is no name; use a-z, 0-9, _ and -`);
@@ -32,12 +33,23 @@ export function collectionProblems(roomClass: string, collections: Collections):
     if (!Number.isSafeInteger(format) || format < 1) {
       found.push(`${roomClass}.collections.${name}: has no \`format\`; give it a whole number, 1`);
     }
+    const wrong = initial && problemOf(initial);
+    if (wrong) found.push(`${roomClass}.collections.${name}.initial: ${wrong}`);
     return found;
   });
   if (names.length > COLLECTIONS_MAX) {
     problems.push(`${roomClass}.collections: has ${names.length}; ${COLLECTIONS_MAX} at most`);
   }
   return problems;
+}
+
+function problemOf(document: Document): string | undefined {
+  try {
+    copied(document);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /**

@@ -11,6 +11,8 @@ import type { RoomAuth } from "./player.ts";
 export interface TestPlayerOptions {
   readonly name: string;
   readonly number: number;
+  /** Whose new session it is. */
+  readonly former?: TestPlayer;
   /** What they join with. */
   readonly options: object;
   readonly room: () => GameRoom;
@@ -39,7 +41,7 @@ export class TestPlayer {
     this.#options = options;
     this.name = options.name;
     this.sessionId = `session-${options.number}`;
-    this.#auth = authOf(options.name, options.number);
+    this.#auth = options.former?.nextAuth ?? authOf(options.name, options.number);
     this.#client = new FakeClient(this.sessionId);
   }
 
@@ -66,6 +68,17 @@ export class TestPlayer {
       decode.number(frame, at);
       return decode.string(frame, at);
     });
+  }
+
+  /** Who it is, in the world. */
+  get id(): RoomAuth["playerId"] {
+    return this.#auth.playerId;
+  }
+
+  /** @internal of the same player's next session */
+  get nextAuth(): RoomAuth {
+    const [coreTerm, session] = this.#auth.sessionEpoch;
+    return { ...this.#auth, sessionEpoch: [coreTerm, session + 1] };
   }
 
   /** @internal */

@@ -21,7 +21,7 @@ import type { GameRoom } from "./game-room.ts";
 import { restoreRoom } from "./restore-room.ts";
 import type { RoomServices } from "./room-services.ts";
 import { TestLedger } from "./test-ledger.ts";
-import { TestPlayer } from "./test-player.ts";
+import { TestPlayer, type TestPlayerOptions } from "./test-player.ts";
 import { TestProfiles } from "./test-profiles.ts";
 import { TestStates } from "./test-states.ts";
 
@@ -113,22 +113,12 @@ export class TestRoom<R extends GameRoom> {
 
   /** One more player joins. @throws what the room refuses them with */
   async join(name = nameOf(0, this.#joined), options: object = {}): Promise<TestPlayer> {
-    this.#joined += 1;
-    this.profiles.set({ id: authOf(name, this.#joined).playerId, name });
-    const player = new TestPlayer({
-      name,
-      number: this.#joined,
-      options,
-      room: () => this.room,
-      settle: () => this.#check(),
-      left: (gone) => {
-        this.#players.splice(this.#players.indexOf(gone), 1);
-      },
-    });
-    await player.join();
-    this.#players.push(player);
-    this.#check();
-    return player;
+    return await this.#join({ name, options });
+  }
+
+  /** Somebody who was in joins again, as the same player in a new session. @throws as `join` */
+  async joinAgain(former: TestPlayer, options: object = {}): Promise<TestPlayer> {
+    return await this.#join({ name: former.name, options, former });
   }
 
   /** Lets the room's time pass: its ticks and timers, and the patches to its players. */
@@ -166,6 +156,27 @@ export class TestRoom<R extends GameRoom> {
     this.#room = undefined;
     if (room) await dispose(room);
     matchMaker.removeRoomType(this.#game);
+  }
+
+  async #join(who: Pick<TestPlayerOptions, "name" | "options" | "former">): Promise<TestPlayer> {
+    this.#joined += 1;
+    const player = new TestPlayer({
+      ...who,
+      number: this.#joined,
+      room: () => this.room,
+      settle: () => this.#check(),
+      left: (gone) => {
+        this.#players.splice(this.#players.indexOf(gone), 1);
+      },
+    });
+    // A player who joins again is known by the name of before.
+    if (!who.former) {
+      this.profiles.set({ id: authOf(who.name, this.#joined).playerId, name: who.name });
+    }
+    await player.join();
+    this.#players.push(player);
+    this.#check();
+    return player;
   }
 
   async #adopt(room: Room | undefined): Promise<void> {

@@ -11,6 +11,7 @@ export class TestStates implements StateService {
   readonly #documents = new Map<string, StoredDocument>();
   readonly #owners = new Map<PlayerId, symbol>();
   #revision = 0;
+  #holding = false;
 
   /** What is stored of a player, without what a room has not changed yet. */
   get(playerId: PlayerId, collection: string): Document | undefined {
@@ -20,6 +21,11 @@ export class TestStates implements StateService {
   /** Stores a document as an earlier session, or older code, has left it. */
   put(playerId: PlayerId, collection: string, fields: Document, format = 1): void {
     this.#documents.set(`${playerId} ${collection}`, { collection, format, version: 1, fields });
+  }
+
+  /** From now on nothing that is changed counts as saved, as while the core is away. */
+  holdSaved(): void {
+    this.#holding = true;
   }
 
   async enter({ playerId, collections, onSaved }: EnteringSession): Promise<OwnedState> {
@@ -41,7 +47,7 @@ export class TestStates implements StateService {
         );
         this.#revision += 1;
         const revision = this.#revision;
-        queueMicrotask(() => onSaved(revision));
+        if (!this.#holding) queueMicrotask(() => onSaved(revision));
         return revision;
       },
       leave: () => {

@@ -20,7 +20,8 @@ import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { noProfiles } from "../rooms/room-profiles.ts";
-import { noState, noValue } from "../rooms/room-services.ts";
+import { noValue } from "../rooms/room-services.ts";
+import { TestStates } from "../rooms/test-states.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
 import { KeySet } from "./key-set.ts";
@@ -95,7 +96,7 @@ export class TestNode {
     this.rooms = new Rooms({
       games: new Map(Object.entries(options.games)),
       sharing: options.sharing ?? { presence: new LocalPresence(), driver: new LocalDriver() },
-      state: noState,
+      state: new TestStates(),
       value: noValue,
       profiles: noProfiles,
       clock,

@@ -78,6 +78,29 @@ test("listeners stay over a reconnect, and what was kept is sent then", async ()
   await play.leave();
 });
 
+test("how far the player's documents are saved is told, and begins anew in another room", async () => {
+  const play = await client().join("arena");
+  const heard: unknown[] = [];
+  play.onSaved((saved) => heard.push(saved));
+  assert.deepEqual(play.saved, { savedRevision: 0, revision: 0 });
+  world.say("meridian:saved", { savedRevision: "all of it" });
+  world.say("meridian:saved", { savedRevision: 7, revision: 9 });
+  await until("the message", () => heard.length > 0);
+  assert.deepEqual(
+    heard,
+    [{ savedRevision: 7, revision: 9 }],
+    "what has a wrong form is passed over",
+  );
+  assert.deepEqual(play.saved, { savedRevision: 7, revision: 9 });
+  world.script = ({ path }) =>
+    path === "/v1/reconnect" ? new MeridianError("room_not_found") : undefined;
+  world.cut();
+  await phaseOf(play, "lost");
+  await play.rejoin();
+  assert.deepEqual(play.saved, { savedRevision: 0, revision: 0 });
+  await play.leave();
+});
+
 test("no more messages are kept than the limit", async () => {
   const play = await client().join("arena");
   world.script = ({ path }) => (path === "/v1/reconnect" ? "silence" : undefined);

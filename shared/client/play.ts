@@ -9,6 +9,7 @@
 import type { Cancel, Clock } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
 import type { JoinAnswer } from "../protocol/join.ts";
+import { NOTHING_SAVED, SAVED_MESSAGE, Saved } from "../protocol/saved.ts";
 import type { Connection } from "./connection.ts";
 import {
   type ConnectionEvent,
@@ -43,10 +44,12 @@ export class Play<State> {
   readonly #connectionListeners = new Set<(connection: Connection) => void>();
   readonly #stateListeners = new Set<(state: State) => void>();
   readonly #messageListeners = new Map<string | number, Set<(payload: unknown) => void>>();
+  readonly #savedListeners = new Set<(saved: Saved) => void>();
   readonly #kept: { readonly type: string; readonly payload: unknown }[] = [];
   #state: ConnectionState = initialConnection;
   #room: SessionRoom<State> | undefined;
   #seat: JoinAnswer | undefined;
+  #saved = NOTHING_SAVED;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cancelWake: Cancel = () => {};
   #unwatch: Cancel = () => {};
@@ -79,6 +82,19 @@ export class Play<State> {
   /** The present seat, with the regions in the order in which they suit this player. */
   get seat(): JoinAnswer | undefined {
     return this.#seat;
+  }
+
+  /**
+   * How far the room has saved what it keeps of this player for good, such as their stats. All of it is
+   * while `savedRevision` is not below `revision`. Stays at 0 in games that don't tell.
+   */
+  get saved(): Saved {
+    return this.#saved;
+  }
+
+  /** Calls back at every change of `saved`, once a patch at most. */
+  onSaved(listener: (saved: Saved) => void): Cancel {
+    return add(this.#savedListeners, listener);
   }
 
   /** Calls back at every new state, about as often as the room sends patches. */
@@ -212,6 +228,7 @@ export class Play<State> {
     // A former room that has not answered the leaving yet is not waited for any more.
     this.#gone?.();
     this.#room?.retire();
+    this.#saved = NOTHING_SAVED;
     return new SessionRoom<State>(seat.reservation, {
       opened: () => this.#dispatch({ type: "opened" }),
       heard: () => this.#dispatch({ type: "heard" }),
@@ -223,9 +240,17 @@ export class Play<State> {
         tell(this.#stateListeners, (listener) => listener(state));
       },
       message: (type, payload) => {
+        if (type === SAVED_MESSAGE) this.#heardSaved(payload);
         tell(this.#messageListeners.get(type) ?? [], (listener) => listener(payload));
       },
     });
+  }
+
+  #heardSaved(payload: unknown): void {
+    const saved = Saved.safeParse(payload);
+    if (!saved.success) return;
+    this.#saved = saved.data;
+    tell(this.#savedListeners, (listener) => listener(saved.data));
   }
 
   #open(): void {

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { pack } from "msgpackr";
 import { type ErrorKind, MeridianError } from "../errors.ts";
 
 const JOIN_ROOM = 10;
@@ -72,10 +73,11 @@ export class ScriptedWorld {
     return this.asked.filter((one) => one.path === path).length;
   }
 
-  /** Sends a message without a payload to everybody in the room. */
-  say(type: string): void {
+  /** Sends a message to everybody in the room. @param payload short, or none */
+  say(type: string, payload?: unknown): void {
     // The type is a MessagePack string of up to 31 letters.
-    const frame = Buffer.concat([Buffer.of(ROOM_DATA, 0xa0 | type.length), Buffer.from(type)]);
+    const name = Buffer.concat([Buffer.of(ROOM_DATA, 0xa0 | type.length), Buffer.from(type)]);
+    const frame = payload === undefined ? name : Buffer.concat([name, pack(payload)]);
     for (const { socket } of this.connected) socket.write(frameOf(BINARY, frame));
   }
 

@@ -70,7 +70,8 @@ export const StateChange = z.object({
   set: Fields.optional(),
   /** Whole numbers; a field that is not there, or is no number, counts as 0. */
   add: Amounts.optional(),
-  unset: z.array(FieldName).max(FIELDS_MAX).optional(),
+  /** More than a document may have, where many changes were merged. */
+  unset: z.array(FieldName).optional(),
 });
 export type StateChange = z.infer<typeof StateChange>;
 

@@ -37,7 +37,7 @@ function playerOf(state: ArenaState, session: string): ArenaPlayer {
 function worthOf(state: ArenaState): number {
   const lying = [...state.coins.values()].reduce((sum, coin) => sum + coin.worth, 0);
   const carried = [...state.players.values()].reduce((sum, { carried }) => sum + carried, 0);
-  return lying + carried + state.banked;
+  return lying + carried + state.setAside + state.banked;
 }
 
 const session = fc.constantFrom("a", "b", "c", "d");
@@ -48,7 +48,8 @@ const someEvent = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ type: fc.constant("steer" as const), session, x: push, y: push }),
   },
-  fc.record({ type: fc.constantFrom("enter", "leave", "drop", "resume"), session }),
+  fc.record({ type: fc.constantFrom("enter", "leave", "setAside", "drop", "resume"), session }),
+  fc.record({ type: fc.constant("bringBack" as const), session, carried: fc.nat(30) }),
   fc.record({ type: fc.constantFrom("endRound", "beginRound") }),
 );
 type SomeEvent = typeof someEvent extends fc.Arbitrary<infer T> ? T : never;
@@ -82,6 +83,8 @@ function apply(state: ArenaState, chance: rules.Chance, event: SomeEvent, sequen
   if (!("session" in event)) return;
   if (event.type === "enter" && !player) rules.enter(state, event.session, "name", chance);
   if (event.type === "leave") rules.leave(state, event.session, chance);
+  if (event.type === "setAside") rules.setAside(state, event.session);
+  if ("carried" in event && player) rules.bringBack(state, player, event.carried);
   if (event.type === "drop" && player) rules.drop(player);
   if (event.type === "resume" && player) rules.resume(player);
   if ("x" in event && player) rules.steer(player, { input: sequence, x: event.x, y: event.y });
@@ -122,6 +125,21 @@ test("nobody carries more than the limit; what is too much stays where it lies",
   rules.tick(state, 50, chance);
   assert.equal(player.carried, CARRIED_MAX - 1);
   assert.ok(state.coins.has("big"));
+});
+
+test("who comes back gets what was set aside, however much they say it was", () => {
+  const { state, chance } = arenaWith("a", "b");
+  for (const [session, carried] of Object.entries({ a: 7, b: 2 })) {
+    playerOf(state, session).carried = carried;
+    state.minted += carried;
+  }
+  rules.setAside(state, "a");
+  rules.bringBack(state, playerOf(state, "b"), 0);
+  assert.equal(playerOf(state, "b").carried, 2);
+  rules.enter(state, "again", "a", chance);
+  rules.bringBack(state, playerOf(state, "again"), 9);
+  assert.equal(playerOf(state, "again").carried, 7);
+  assert.equal(worthOf(state), state.minted);
 });
 
 test("an input that arrives after a newer one is ignored", () => {

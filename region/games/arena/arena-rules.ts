@@ -1,9 +1,9 @@
 /**
  * The rules of the arena: run, pick up coins, bank them. Plain steps on the state; chance and entity
- * ids are passed in.
+ * ids are passed in. Those of gems are in `gem-rules.ts`.
  *
- * Invariant: no coin is lost or made up. In a round, what was minted is what lies about, what is
- * carried and what was banked, whoever comes, drops out or leaves meanwhile.
+ * Invariant: no coin is lost or made up. In a round, what was minted is what lies about, what is carried,
+ * what is set aside for who is gone, and what was banked, whoever comes, drops out or leaves meanwhile.
  */
 import {
   BANKS,
@@ -16,7 +16,7 @@ import {
   type Point,
   WIDTH,
 } from "./arena-map.ts";
-import { ArenaPlayer, type ArenaState, Coin } from "./arena-state.ts";
+import { ArenaPlayer, type ArenaState, Coin, Gem } from "./arena-state.ts";
 
 export const ROUND_SECONDS = 90;
 export const RESULTS_SECONDS = 8;
@@ -26,9 +26,10 @@ export const COINS_PER_PLAYER = 1;
 /** At most one a tick comes up until there are enough. */
 export const COIN_REACH = PLAYER_RADIUS + 14;
 export const COIN_WORTH = 1;
-export const RARE_COIN_WORTH = 5;
-/** One coin in so many is a rare one. */
-export const RARE_ONE_IN = 12;
+/** Where a coin would come up it is a gem, one time in so many. */
+export const GEM_ONE_IN = 40;
+/** At most so many lie about; each that is picked up is an item at the core. */
+export const GEMS_MAX = 3;
 /** A tick that was held up moves nobody further than this, ms. */
 export const TICK_MS_MAX = 200;
 
@@ -60,6 +61,32 @@ export function leave(state: ArenaState, sessionId: string, chance: Chance): voi
     placeCoin(state, near(player, chance), COIN_WORTH, chance);
   }
   state.players.delete(sessionId);
+}
+
+/**
+ * Takes out a player who may come back this round, with what they carried set aside. Whose it is, their
+ * `purse` says.
+ */
+export function setAside(state: ArenaState, sessionId: string): void {
+  state.setAside += state.players.get(sessionId)?.carried ?? 0;
+  state.players.delete(sessionId);
+}
+
+/**
+ * Gives a player who came back what their purse says they carried. It is never more than was set aside, so
+ * that no coin is made up: a purse can be newer than the room. One that says 7 where the room was restored to
+ * before means coins that lie on the ground there.
+ */
+export function bringBack(state: ArenaState, player: ArenaPlayer, carried: number): void {
+  const back = Math.min(carried, state.setAside, CARRIED_MAX - player.carried);
+  state.setAside -= back;
+  player.carried += back;
+}
+
+/** The core paid that much for the round; it pays once for each stay. */
+export function paid(state: ArenaState, round: number, sessionId: string, coins: number): void {
+  const player = state.players.get(sessionId);
+  if (player && round === state.round) player.paid = coins;
 }
 
 export function drop(player: ArenaPlayer): void {
@@ -112,10 +139,12 @@ export function beginRound(state: ArenaState, round: number): void {
   state.secondsLeft = ROUND_SECONDS;
   state.minted = 0;
   state.banked = 0;
+  state.setAside = 0;
   state.coins.clear();
   for (const player of state.players.values()) {
     player.carried = 0;
     player.score = 0;
+    player.paid = 0;
   }
 }
 
@@ -147,9 +176,14 @@ function bank(state: ArenaState, player: ArenaPlayer): void {
 }
 
 function mint(state: ArenaState, chance: Chance): void {
-  const worth = chance.random() * RARE_ONE_IN < 1 ? RARE_COIN_WORTH : COIN_WORTH;
-  state.minted += worth;
-  placeCoin(state, placeAtRandom(chance), worth, chance);
+  const place = placeAtRandom(chance);
+  if (chance.random() * GEM_ONE_IN < 1 && state.gems.size < GEMS_MAX) {
+    const gem = new Gem({ x: Math.round(place.x), y: Math.round(place.y) });
+    state.gems.set(chance.nextEntityId(), gem);
+    return;
+  }
+  state.minted += COIN_WORTH;
+  placeCoin(state, place, COIN_WORTH, chance);
 }
 
 function placeCoin(state: ArenaState, { x, y }: Point, worth: number, chance: Chance): void {

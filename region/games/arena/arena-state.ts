@@ -16,6 +16,8 @@ export const ArenaPlayer = schema(
     carried: t.uint8().default(0),
     /** What they banked this round. */
     score: t.uint16().default(0),
+    /** What of it is theirs for good. */
+    paid: t.uint16().default(0),
     /** False while their connection is lost and their seat kept. */
     connected: t.boolean().default(true),
     /** Number of the last input that was applied: their page predicts from there. */
@@ -35,6 +37,31 @@ export const Coin = schema(
 );
 export type Coin = SchemaType<typeof Coin>;
 
+/** What is theirs for good who picks it up. */
+export const Gem = schema(
+  {
+    x: t.uint16(),
+    y: t.uint16(),
+    /** The session of whoever picked it up, while the core decides; empty while it lies there. */
+    taker: t.string().default(""),
+  },
+  "Gem",
+);
+export type Gem = SchemaType<typeof Gem>;
+
+/** Of an item for coins, to one player. */
+export const Offer = schema(
+  {
+    /** An entity's, which is the cause of the trade. */
+    id: t.string(),
+    to: t.string(),
+    itemId: t.string(),
+    price: t.uint32(),
+  },
+  "Offer",
+);
+export type Offer = SchemaType<typeof Offer>;
+
 export const ArenaState = schema(
   {
     phase: t.string().default("play"),
@@ -45,9 +72,15 @@ export const ArenaState = schema(
     players: t.map(ArenaPlayer),
     /** By entity id, which is never used again. */
     coins: t.map(Coin),
-    /** The worth of all coins that came up this round: lying, carried or banked. */
+    /** By entity id; they stay over the rounds. */
+    gems: t.map(Gem),
+    /** By the session of whom it is from. */
+    offers: t.map(Offer),
+    /** The worth of all coins that came up this round: lying, carried, set aside or banked. */
     minted: t.uint32().default(0),
     banked: t.uint32().default(0),
+    /** What players carried whose connection did not come back: they may have it again this round. */
+    setAside: t.uint32().default(0),
   },
   "ArenaState",
 );

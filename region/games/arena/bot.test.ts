@@ -83,7 +83,7 @@ test("a bot runs to a near coin, and keeps to it while it lies there", () => {
 
 test("a coin that does not fit into the bag is left to others", () => {
   const state = arena({
-    rare: new Coin({ x: 1_010, y: 600, worth: rules.RARE_COIN_WORTH }),
+    rare: new Coin({ x: 1_010, y: 600, worth: 5 }),
     plain: new Coin({ x: 1_300, y: 600, worth: rules.COIN_WORTH }),
   });
   const { goal } = decide(state, bot({ carried: CARRIED_MAX - 1 }), plainDice());

@@ -3,6 +3,7 @@ import type { Point } from "../arena-map.ts";
 
 /** More than this at once, and the oldest go first. */
 const EFFECTS_MAX = 240;
+const SPARKS = { coin: { hue: 44, sparks: 8 }, gem: { hue: 300, sparks: 16 } } as const;
 
 interface Base extends Point {
   readonly bornMs: number;
@@ -25,10 +26,10 @@ export class Effects {
     this.#quiet = quiet;
   }
 
-  picked({ x, y }: Point, worth: number, nowMs: number): void {
+  picked({ x, y }: Point, what: "coin" | "gem", nowMs: number): void {
     if (this.#quiet) return;
-    const hue = worth > 1 ? 300 : 44;
-    for (let spark = 0; spark < 6 + worth * 2; spark += 1) {
+    const { hue, sparks } = SPARKS[what];
+    for (let spark = 0; spark < sparks; spark += 1) {
       const angle = this.#random() * 2 * Math.PI;
       const speed = 40 + this.#random() * 130;
       const lifeMs = 280 + this.#random() * 320;

@@ -3,6 +3,7 @@
  * only when its content differs, so that assistive technology hears news and nothing else.
  */
 import type { ArenaPlayer, ArenaState } from "../arena-state.ts";
+import type { Belongings } from "./belongings.ts";
 import { element, fill, setText } from "./dom.ts";
 import type { ArenaSession, Notice } from "./session.ts";
 import { describeConnection, type Mood } from "./words.ts";
@@ -28,6 +29,8 @@ const ui = {
   leaderList: element("leader-list"),
   purse: element("purse"),
   wallet: element("wallet"),
+  stats: element("stats"),
+  saved: element("saved"),
   notice: element("notice"),
   noticeText: element("notice-text"),
   noticeMore: element("notice-more"),
@@ -46,8 +49,7 @@ export function showSession(session: ArenaSession, nowMs: number): string {
   ui.line.dataset.mood = words.mood;
   // Read aloud once a change, not once a second.
   setText(ui.spoken, describeConnection(session.connection, city, 0).text);
-  ui.wallet.hidden = session.balance === undefined;
-  setText(ui.wallet, `In your wallet: ${session.balance ?? 0} coins`);
+  showBelongings(session.belongings);
   showRegions(session);
   showNotice(session, nowMs);
   return words.text;
@@ -77,6 +79,22 @@ export function showGame(state: ArenaState | undefined, me: string, online: numb
   showRanking(ui.resultsList, ranked, me, RESULTS_MAX);
 }
 
+function showBelongings({ owned, stats, saved }: Belongings): void {
+  ui.wallet.hidden = !owned;
+  if (owned) {
+    setText(ui.wallet, `You own ${counted(owned.coins, "coin")} · ${counted(owned.gems, "gem")}`);
+  }
+  const { rounds = 0, wins = 0, banked = 0 } = stats ?? {};
+  ui.stats.hidden = rounds + banked === 0;
+  setText(ui.stats, `${counted(rounds, "round")} · ${wins} won · ${banked} banked`);
+  ui.saved.hidden = !stats;
+  setText(ui.saved, saved ? "✓ Saved" : "Saving…");
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 type Ranked = readonly (readonly [string, ArenaPlayer])[];
 
 /** The best, and oneself wherever one is. */
@@ -84,13 +102,13 @@ function showRanking(list: HTMLElement, ranked: Ranked, me: string, most: number
   const shown = ranked.filter(([id], place) => place < most || id === me);
   fill(
     list,
-    shown.map(([id, { name, hue, score, connected }]) => ({
+    shown.map(([id, { name, hue, score, paid, connected }]) => ({
       className: "",
       data: { me: id === me, away: !connected },
       parts: [
         { className: "swatch", text: "", hue },
         { className: "who", text: name },
-        { className: "score", text: `${score}` },
+        { className: "score", text: paid > 0 ? `✓ ${score}` : `${score}` },
       ],
     })),
   );

@@ -1,5 +1,5 @@
-/** Paints what does not move by itself: ground, walls, banks, coins. In the ground's units. */
-import { BANKS, type Bank, HEIGHT, WIDTH } from "../arena-map.ts";
+/** Paints what does not move by itself: ground, walls, banks, coins, gems. In the ground's units. */
+import { BANKS, type Bank, HEIGHT, type Point, WIDTH } from "../arena-map.ts";
 import type { ArenaState } from "../arena-state.ts";
 import * as sprites from "./sprites.ts";
 
@@ -8,6 +8,10 @@ const CORNER = 26;
 const COIN_SIZE = 22;
 const GEM_SIZE = 32;
 const BANK_HUE = 168;
+const COIN_HUE = 44;
+const GEM_HUE = 300;
+/** How far things bob up and down. */
+const LIFT = 2.5;
 
 type Paint = CanvasRenderingContext2D;
 
@@ -77,15 +81,32 @@ function paintBank(paint: Paint, { x, y, radius }: Bank, beat: number, inviting:
 }
 
 export function paintCoins(paint: Paint, state: ArenaState, beat: number): void {
-  for (const [id, { x, y, worth }] of state.coins.entries()) {
-    const rare = worth > 1;
-    const size = rare ? GEM_SIZE : COIN_SIZE;
-    const phase = beat * 2.4 + Number.parseInt(id, 36) * 1.7;
-    const turn = rare ? 1 : Math.max(0.42, Math.abs(Math.cos(phase)));
-    const lift = Math.sin(phase) * 2.5;
-    const halo = size * 2.6;
-    paint.drawImage(sprites.glow(rare ? 300 : 44), x - halo / 2, y - halo / 2, halo, halo);
-    const width = size * turn;
-    paint.drawImage(sprites.coin(rare), x - width / 2, y - size / 2 + lift, width, size);
+  for (const [id, { x, y }] of state.coins.entries()) {
+    const phase = phaseOf(id, beat);
+    const turn = Math.max(0.42, Math.abs(Math.cos(phase)));
+    paintHalo(paint, { x, y }, COIN_SIZE, COIN_HUE);
+    const width = COIN_SIZE * turn;
+    const top = y - COIN_SIZE / 2 + Math.sin(phase) * LIFT;
+    paint.drawImage(sprites.coin(), x - width / 2, top, width, COIN_SIZE);
   }
+}
+
+/** Those that somebody has picked up are not there any more. */
+export function paintGems(paint: Paint, state: ArenaState, beat: number): void {
+  for (const [id, { x, y, taker }] of state.gems.entries()) {
+    if (taker !== "") continue;
+    paintHalo(paint, { x, y }, GEM_SIZE, GEM_HUE);
+    const top = y - GEM_SIZE / 2 + Math.sin(phaseOf(id, beat)) * LIFT;
+    paint.drawImage(sprites.gem(), x - GEM_SIZE / 2, top, GEM_SIZE, GEM_SIZE);
+  }
+}
+
+function paintHalo(paint: Paint, { x, y }: Point, size: number, hue: number): void {
+  const halo = size * 2.6;
+  paint.drawImage(sprites.glow(hue), x - halo / 2, y - halo / 2, halo, halo);
+}
+
+/** They don't turn and bob all alike. */
+function phaseOf(id: string, beat: number): number {
+  return beat * 2.4 + Number.parseInt(id, 36) * 1.7;
 }

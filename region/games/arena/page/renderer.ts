@@ -2,7 +2,7 @@
 import { HEIGHT, type Point, WIDTH } from "../arena-map.ts";
 import { type Camera, cameraFor, toScreen } from "./camera.ts";
 import { STICK_RADIUS, type Stick } from "./input.ts";
-import { paintBanks, paintCoins, paintGround } from "./paint-ground.ts";
+import { paintBanks, paintCoins, paintGems, paintGround } from "./paint-ground.ts";
 import { paintEffects, paintFigure, paintWay } from "./paint-players.ts";
 import type { Figure, Scene } from "./scene.ts";
 
@@ -51,7 +51,10 @@ export class Renderer {
     paint.setTransform(unit, 0, 0, unit, -left * unit, -top * unit);
     paintGround(paint);
     paintBanks(paint, beat, (me?.carried ?? 0) > 0);
-    if (scene.state) paintCoins(paint, scene.state, beat);
+    if (scene.state) {
+      paintCoins(paint, scene.state, beat);
+      paintGems(paint, scene.state, beat);
+    }
     for (const figure of figures) paintFigure(paint, figure, scale);
     if (me && me.carried >= HEAVY) paintWay(paint, me);
     paintEffects(paint, scene.effects, nowMs);

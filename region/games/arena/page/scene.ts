@@ -16,18 +16,15 @@ export interface Figure extends Point {
   readonly me: boolean;
 }
 
-/** A coin that was in the state before, and perhaps is no more. */
-interface KnownCoin extends Point {
-  readonly worth: number;
-}
-
 export class Scene {
   readonly effects: Effects;
   readonly prediction = new Prediction();
   readonly #others = new Interpolation();
   #state: ArenaState | undefined;
   #me = "";
-  #coins = new Map<string, KnownCoin>();
+  /** What lay there in the state before, and perhaps does no more. */
+  #coins = new Map<string, Point>();
+  #gems = new Map<string, Point>();
   #scores = new Map<string, number>();
   #round = 0;
 
@@ -44,6 +41,7 @@ export class Scene {
     this.prediction.reset();
     this.#state = undefined;
     this.#coins.clear();
+    this.#gems.clear();
     this.#scores.clear();
   }
 
@@ -59,9 +57,8 @@ export class Scene {
       this.#showBanked(state, nowMs);
     }
     this.#round = state.round;
-    this.#coins = new Map(
-      [...state.coins.entries()].map(([id, { x, y, worth }]) => [id, { x, y, worth }]),
-    );
+    this.#coins = new Map([...state.coins.entries()].map(([id, { x, y }]) => [id, { x, y }]));
+    this.#gems = new Map(lyingGems(state).map(([id, { x, y }]) => [id, { x, y }]));
     this.#scores = new Map([...state.players.entries()].map(([id, { score }]) => [id, score]));
   }
 
@@ -90,7 +87,11 @@ export class Scene {
 
   #showPicked(state: ArenaState, nowMs: number): void {
     for (const [id, coin] of this.#coins) {
-      if (!state.coins.has(id)) this.effects.picked(coin, coin.worth, nowMs);
+      if (!state.coins.has(id)) this.effects.picked(coin, "coin", nowMs);
+    }
+    const lying = new Map(lyingGems(state));
+    for (const [id, gem] of this.#gems) {
+      if (!lying.has(id)) this.effects.picked(gem, "gem", nowMs);
     }
   }
 
@@ -103,4 +104,8 @@ export class Scene {
       }
     }
   }
+}
+
+function lyingGems(state: ArenaState): (readonly [string, Point])[] {
+  return [...state.gems.entries()].filter(([, { taker }]) => taker === "");
 }

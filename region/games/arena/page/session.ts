@@ -2,15 +2,14 @@
  * The player's stay: logs in, joins, and when a room is gone looks for the next one, by itself after
  * a few seconds in which the player can read what happened.
  */
-import { z } from "zod";
 import type { Connection } from "../../../../shared/client/connection.ts";
 import { type JoinOptions, Meridian } from "../../../../shared/client/meridian.ts";
 import type { Play } from "../../../../shared/client/play.ts";
 import { isFailure, MeridianError } from "../../../../shared/errors.ts";
 import type { RegionInfo } from "../../../../shared/protocol/join.ts";
 import type { ArenaState } from "../arena-state.ts";
+import { Belongings } from "./belongings.ts";
 
-const Paid = z.object({ coins: z.number(), balance: z.number() });
 /** How long the player may read before the move to another region. */
 const MOVE_AFTER_MS = 4_000;
 /** How long the move's success stays on the screen. */
@@ -27,6 +26,7 @@ export type Notice =
 
 export class ArenaSession {
   readonly meridian: Meridian;
+  readonly belongings: Belongings;
   readonly #changed: () => void;
   readonly #told: (state: ArenaState) => void;
   #play: Play<ArenaState> | undefined;
@@ -34,7 +34,6 @@ export class ArenaSession {
   #sinceMs = 0;
   #regions: readonly RegionInfo[] = [];
   #online = 0;
-  #balance: number | undefined;
   #roundTripsMs: Readonly<Record<string, number>> = {};
   #notice: Notice | undefined;
   #lostRegion = "";
@@ -46,6 +45,7 @@ export class ArenaSession {
    */
   constructor(url: string, changed: () => void, told: (state: ArenaState) => void) {
     this.meridian = new Meridian({ url });
+    this.belongings = new Belongings(this.meridian, changed);
     this.#changed = changed;
     this.#told = told;
   }
@@ -69,11 +69,6 @@ export class ArenaSession {
 
   get online(): number {
     return this.#online;
-  }
-
-  /** Coins in the player's wallet, as the core last told. */
-  get balance(): number | undefined {
-    return this.#balance;
   }
 
   get roundTripsMs(): Readonly<Record<string, number>> {
@@ -149,11 +144,7 @@ export class ArenaSession {
     const onConnection = (connection: Connection) => this.#connectionChanged(connection);
     this.#play = await this.meridian.join<ArenaState>("arena", { ...where, onConnection });
     this.#play.onChange(this.#told);
-    this.#play.onMessage("paid", (payload) => {
-      this.#balance = Paid.parse(payload).balance;
-      this.#changed();
-    });
-    void this.#lookAtWallet();
+    this.belongings.follow(this.#play);
     this.#told(this.#play.state);
   }
 
@@ -161,6 +152,8 @@ export class ArenaSession {
     this.#connection = connection;
     this.#sinceMs = performance.now();
     const { phase } = connection;
+    // Also after a failover: what was paid then, nobody was there to be told of.
+    if (phase === "playing") void this.belongings.look();
     if (phase === "lost") void this.#lost(connection.regionId);
     else if (phase === "playing" && this.#lostRegion) this.#moved();
     else if (phase === "left") this.#notice = { kind: "over", why: undefined };
@@ -197,17 +190,6 @@ export class ArenaSession {
   async #nextRegion(): Promise<string | undefined> {
     const ranking = await this.#lookAtRegions();
     return ranking?.find(({ eligible }) => eligible)?.regionId;
-  }
-
-  async #lookAtWallet(): Promise<void> {
-    try {
-      const { wallets } = await this.meridian.possessions();
-      this.#balance = wallets.find(({ currency }) => currency === "coin")?.balance ?? 0;
-      this.#changed();
-    } catch (error) {
-      // The next payment tells.
-      if (!(error instanceof MeridianError)) throw error;
-    }
   }
 
   async #lookAtRegions() {

@@ -36,30 +36,43 @@ export function body(hue: number, connected: boolean): HTMLCanvasElement {
   });
 }
 
-/** A coin, or a gem when it is a rare one. */
-export function coin(rare: boolean): HTMLCanvasElement {
-  return sprite(`coin ${rare}`, (context) => {
-    const metal = context.createLinearGradient(20, 10, 108, 118);
-    metal.addColorStop(0, rare ? "#ffd6fb" : "#fff3c4");
-    metal.addColorStop(0.5, rare ? "#e879f9" : "#ffcf4d");
-    metal.addColorStop(1, rare ? "#9333ea" : "#d98a12");
-    context.fillStyle = metal;
-    context.strokeStyle = rare ? "rgb(255 255 255 / 75%)" : "rgb(120 66 0 / 55%)";
+export function coin(): HTMLCanvasElement {
+  return sprite("coin", (context) => {
+    context.fillStyle = metal(context, "#fff3c4", "#ffcf4d", "#d98a12");
+    context.strokeStyle = "rgb(120 66 0 / 55%)";
     context.lineWidth = 8;
-    context.lineJoin = "round";
     context.beginPath();
-    if (rare) {
-      for (const [x, y] of GEM) context.lineTo(x, y);
-      context.closePath();
-    } else context.arc(64, 64, 56, 0, 2 * Math.PI);
+    context.arc(64, 64, 56, 0, 2 * Math.PI);
     context.fill();
     context.stroke();
-    if (rare) return;
     context.beginPath();
     context.arc(64, 64, 38, 0, 2 * Math.PI);
     context.lineWidth = 5;
     context.stroke();
   });
+}
+
+export function gem(): HTMLCanvasElement {
+  return sprite("gem", (context) => {
+    context.fillStyle = metal(context, "#ffd6fb", "#e879f9", "#9333ea");
+    context.strokeStyle = "rgb(255 255 255 / 75%)";
+    context.lineWidth = 8;
+    context.lineJoin = "round";
+    context.beginPath();
+    for (const [x, y] of GEM) context.lineTo(x, y);
+    context.closePath();
+    context.fill();
+    context.stroke();
+  });
+}
+
+function metal(
+  context: CanvasRenderingContext2D,
+  ...colours: readonly [string, string, string]
+): CanvasGradient {
+  const gradient = context.createLinearGradient(20, 10, 108, 118);
+  for (const [index, colour] of colours.entries()) gradient.addColorStop(index / 2, colour);
+  return gradient;
 }
 
 const GEM = [
