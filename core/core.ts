@@ -60,6 +60,7 @@ import { type RandomBytes, Vault } from "./tickets/master-key.ts";
 import { ReconnectionTokens } from "./tickets/reconnection-token.ts";
 import { addKeyRoutes } from "./tickets/routes.ts";
 import { SignedTokens } from "./tickets/signed-tokens.ts";
+import { ValueAgain } from "./value/value-again.ts";
 import { ValueOps } from "./value/value-ops.ts";
 import { addValueRoutes } from "./value/value-routes.ts";
 
@@ -135,6 +136,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
   const { accounts } = people;
   const value = new ValueOps({ database, clock, metrics });
+  const valueAgain = new ValueAgain({ database, clock, metrics });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
@@ -210,7 +212,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
     clock,
-    prepare: (server) => addLinkRoutes(server, { registry, keyring, value, clock }),
+    prepare: (server) => addLinkRoutes(server, { registry, keyring, value, valueAgain, clock }),
   });
 
   return {

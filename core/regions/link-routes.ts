@@ -1,6 +1,6 @@
 /**
  * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
- * `POST /link/value`, `POST /link/room-ops`.
+ * `POST /link/reaffirm-rooms`, `POST /link/value`, `POST /link/room-ops`, `POST /link/value-again`.
  *
  * Without a certificate of our CA there is no connection at all. Whoever has one is who it names: a
  * body that says otherwise is refused.
@@ -18,12 +18,22 @@ import {
   Heartbeat,
   HeartbeatAnswer,
   LEASE_MS,
+  ReaffirmRoomsAnswer,
+  ReaffirmRoomsRequest,
   ReleaseRoomsAnswer,
   ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
-import { RoomOps, RoomOpsRequest, ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
+import {
+  RoomOps,
+  RoomOpsRequest,
+  ValueAgainAnswer,
+  ValueAgainRequest,
+  ValueAnswer,
+  ValueRequest,
+} from "../../shared/protocol/value.ts";
 import { failures } from "../http/failures.ts";
 import type { Keyring } from "../tickets/keyring.ts";
+import type { ValueAgain } from "../value/value-again.ts";
 import type { ValueOps } from "../value/value-ops.ts";
 import type { Registry } from "./registry.ts";
 
@@ -31,11 +41,12 @@ export interface LinkRouteDeps {
   readonly registry: Registry;
   readonly keyring: Keyring;
   readonly value: ValueOps;
+  readonly valueAgain: ValueAgain;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, value, clock } = deps;
+  const { registry, keyring, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     regionOf(request);
@@ -55,6 +66,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
+        coreTerm: registry.coreTerm,
         wanted: region.wanted,
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());
@@ -82,6 +94,23 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
     async (request) => ({ released: await registry.release(regionOf(request), request.body) }),
   );
   server.post(
+    "/link/reaffirm-rooms",
+    {
+      schema: {
+        body: ReaffirmRoomsRequest,
+        response: { 200: ReaffirmRoomsAnswer, ...failures("forbidden") },
+      },
+    },
+    async (request) => ({ held: await registry.reaffirm(regionOf(request), request.body) }),
+  );
+  addValueLinkRoutes(server, deps);
+}
+
+function addValueLinkRoutes(
+  server: HttpServer,
+  { registry, value, valueAgain }: LinkRouteDeps,
+): void {
+  server.post(
     "/link/value",
     {
       schema: {
@@ -105,6 +134,19 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
     (request) => {
       registry.requireCurrent(regionOf(request), request.body.nodeId);
       return value.opsAfter(request.body);
+    },
+  );
+  server.post(
+    "/link/value-again",
+    {
+      schema: {
+        body: ValueAgainRequest,
+        response: { 200: ValueAgainAnswer, ...failures("forbidden") },
+      },
+    },
+    (request) => {
+      registry.requireCurrent(regionOf(request), request.body.nodeId);
+      return valueAgain.apply(request.body);
     },
   );
 }

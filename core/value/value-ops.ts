@@ -10,13 +10,14 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
+import { HEARTBEAT_PERIOD_MS } from "../../shared/protocol/link.ts";
 import type {
   RoomOps,
   RoomOpsRequest,
   ValueAnswer,
   ValueRequest,
 } from "../../shared/protocol/value.ts";
-import { decide, touchedBy } from "../../shared/value/value-step.ts";
+import { type Committed, decide, touchedBy } from "../../shared/value/value-step.ts";
 import type { Database, Sql, Tx } from "../db/database.ts";
 import { ownRoomOpsAfter } from "./room-ops.ts";
 import * as store from "./value-store.ts";
@@ -28,7 +29,7 @@ export interface ValueOpsDeps {
 }
 
 /** Undoes the transaction: the operation was decided before, or is so at this moment by another. */
-class DecidedElsewhere extends Error {}
+export class DecidedElsewhere extends Error {}
 
 export class ValueOps {
   readonly #deps: ValueOpsDeps;
@@ -76,8 +77,11 @@ export class ValueOps {
     return { answer: await this.#answerAgain(database, request), again: true };
   }
 
-  async #decide(tx: Tx, { op, opSeq: heardOf, ...owner }: ValueRequest): Promise<ValueAnswer> {
-    const opSeq = await store.takeOpSeq(tx, owner, heardOf);
+  async #decide(tx: Tx, request: ValueRequest): Promise<ValueAnswer> {
+    const { op, opSeq: heardOf, coreTerm: expected, ...owner } = request;
+    const { coreTerm, opSeq } = await store.takeOpSeq(tx, owner, heardOf);
+    // Its node knows of another core than this one, and may keep what this one has lost.
+    if (expected !== undefined && expected !== coreTerm) throw otherTerm();
     if (opSeq === undefined) {
       throw new MeridianError("fenced", { message: "The room is not this node's any more." });
     }
@@ -89,10 +93,7 @@ export class ValueOps {
     if (!(await store.insertOp(tx, op, { roomId, opSeq, refusal, at })))
       throw new DecidedElsewhere();
     if (decision.refusal) return { outcome: "refused", opSeq, refusal: decision.refusal };
-    const { committed } = decision;
-    const pays = committed.wallets.length > 0;
-    const wallets = pays ? await store.book(tx, op.id, committed, at) : [];
-    if (!(await store.writeItems(tx, op.id, committed))) throw new DecidedElsewhere();
+    const wallets = await writeCommitted(tx, op.id, decision.committed, at);
     return { outcome: "committed", opSeq, wallets };
   }
 
@@ -109,7 +110,23 @@ export class ValueOps {
   }
 }
 
-async function walletsOf(sql: Sql, { wallets }: Pick<store.Wanted, "wallets">) {
+/** Books amounts and moves items. @returns the wallets that it changed; @throws {DecidedElsewhere} */
+export async function writeCommitted(tx: Tx, opId: string, committed: Committed, at: Date) {
+  const pays = committed.wallets.length > 0;
+  const wallets = pays ? await store.book(tx, opId, committed, at) : [];
+  if (!(await store.writeItems(tx, opId, committed))) throw new DecidedElsewhere();
+  return wallets;
+}
+
+/** To be tried again, with the term of the next heartbeat's answer. */
+export function otherTerm(): MeridianError {
+  return new MeridianError("unavailable", {
+    message: "The core's term is another one.",
+    retryAfterMs: HEARTBEAT_PERIOD_MS,
+  });
+}
+
+export async function walletsOf(sql: Sql, { wallets }: Pick<store.Wanted, "wallets">) {
   if (wallets.length === 0) return [];
   const rows = await store.selectWallets(sql, [...new Set(wallets.map((one) => one.playerId))]);
   return rows.filter(({ playerId, currency }) =>

@@ -37,6 +37,7 @@ let client: LinkClient;
 let clock: FakeClock;
 let heartbeats: Heartbeats;
 const superseded: unknown[] = [];
+const terms: number[] = [];
 let state: Report["state"] = "active";
 
 before(async () => {
@@ -51,6 +52,7 @@ beforeEach(() => {
     keys: new KeySet(),
     report: () => ({ ...REPORT, state }),
     onWanted() {},
+    onCoreTerm: (term) => terms.push(term),
     onSuperseded: (error) => superseded.push(error),
     clock,
     log: createLog("region", "silent"),
@@ -79,6 +81,15 @@ test("the core's word that a newer life is known is final, and told once", async
   await heartbeats.beat();
   await heartbeats.stop();
   assert.equal(superseded.length, 1);
+});
+
+test("each answer tells the core's term", async () => {
+  terms.length = 0;
+  await heartbeats.beat();
+  core.coreTerm = 7;
+  await heartbeats.beat();
+  assert.deepEqual(terms, [1, 7]);
+  core.coreTerm = 1;
 });
 
 test("what is announced while a heartbeat is under way is told by the next, at once", async () => {

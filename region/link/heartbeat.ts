@@ -34,6 +34,8 @@ export interface HeartbeatsOptions {
   readonly keys: KeySet;
   readonly report: () => Report;
   readonly onWanted: (wanted: HeartbeatAnswer["wanted"]) => void;
+  /** Told of the core's term with each answer, before the lease is renewed. */
+  readonly onCoreTerm: (coreTerm: number) => void;
   /** The core knows a newer life of this node. Called once. */
   readonly onSuperseded: (error: unknown) => void;
   readonly clock: Clock;
@@ -153,8 +155,9 @@ export class Heartbeats {
   }
 
   #answered(answer: HeartbeatAnswer, sentAtMs: number): void {
-    const { keys, clock, onWanted } = this.#options;
-    const { leaseMs, coreTimeMs, jwks, wanted } = answer;
+    const { keys, clock, onWanted, onCoreTerm } = this.#options;
+    const { leaseMs, coreTimeMs, coreTerm, jwks, wanted } = answer;
+    if (coreTerm !== undefined) onCoreTerm(coreTerm);
     const receivedAtMs = clock.monotonicMs();
     this.#lease = renewLease(this.#lease, { sentAtMs, leaseMs });
     this.#coreTime = learnCoreTime(this.#coreTime, { sentAtMs, receivedAtMs, coreTimeMs });
