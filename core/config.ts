@@ -332,6 +332,13 @@ export const coreSettings = {
       "once an hour.",
     default: "3",
   },
+  RECONCILE_PERIOD_MS: {
+    schema: as.wholeNumber,
+    description:
+      "How often the core looks whether ledger, wallets, items and operations say the same, ms; 0: only " +
+      "when an operator asks.",
+    default: "600000",
+  },
   LOG_LEVEL: {
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
     description: "The least severe log lines that are written.",

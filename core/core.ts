@@ -47,6 +47,7 @@ import { Seats } from "./join/seats.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
+import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
@@ -60,6 +61,7 @@ import { type RandomBytes, Vault } from "./tickets/master-key.ts";
 import { ReconnectionTokens } from "./tickets/reconnection-token.ts";
 import { addKeyRoutes } from "./tickets/routes.ts";
 import { SignedTokens } from "./tickets/signed-tokens.ts";
+import { Reconciler } from "./value/reconciler.ts";
 import { ValueAgain } from "./value/value-again.ts";
 import { ValueOps } from "./value/value-ops.ts";
 import { addValueRoutes } from "./value/value-routes.ts";
@@ -137,6 +139,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const { accounts } = people;
   const value = new ValueOps({ database, clock, metrics });
   const valueAgain = new ValueAgain({ database, clock, metrics });
+  const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
@@ -203,6 +206,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       const build = config.BUILD;
       addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
       addPlayerOpsRoutes(server, { operators, ...people });
+      addReconcileRoutes(server, { operators, reconciler });
     },
   });
   const linkServing = new Serving({
@@ -234,6 +238,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { name: "link client of reserves", stop: () => clients.reserves.stop() },
       { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
+      reconciler,
       linkServing,
       publicServing,
     ],

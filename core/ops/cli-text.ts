@@ -16,6 +16,8 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   unban PLAYER                    end a ban
   player show PLAYER              all that is stored of a player, as JSON
   player delete PLAYER            delete the account for good
+  reconcile                       look whether all money and items are what operations say; ends with 1
+                                  and a list when they are not
   keys rotate                     a new signing key; the present one retires by itself
 
 Environment:
