@@ -22,6 +22,7 @@ import { addDataRoutes } from "./accounts/data-routes.ts";
 import { addEmailRoutes } from "./accounts/email-routes.ts";
 import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
+import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
@@ -49,6 +50,8 @@ import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
+import { createPurchases } from "./purchases/purchase-parts.ts";
+import { addPurchaseRoutes } from "./purchases/purchase-routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
 import { createLinkServer } from "./regions/link-server.ts";
@@ -135,10 +138,20 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     liveNode: (nodeId) => aliveOnly(registry.node(nodeId)?.node),
     ...common,
   });
-  const people = createAccountParts(config, { database, tokens, evictions, random, ...common });
+  const fetches = jwksFetches(metrics);
+  const people = createAccountParts(config, {
+    database,
+    tokens,
+    evictions,
+    fetches,
+    random,
+    ...common,
+  });
   const { accounts } = people;
   const value = new ValueOps({ database, clock, metrics });
   const valueAgain = new ValueAgain({ database, clock, metrics });
+  const purchases = createPurchases(config, { database, fetches, ...common });
+  const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const directory = new RoomDirectory(database, clock);
@@ -186,6 +199,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
+      addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });

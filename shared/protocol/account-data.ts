@@ -42,6 +42,16 @@ export const AccountData = z.object({
     .nullable(),
   ban: z.object({ since: time, endsAt: time.nullable(), reason: z.string() }).nullable(),
   possessions: Possessions,
+  purchases: z
+    .array(
+      z.object({
+        store: z.string(),
+        transactionId: z.string(),
+        productId: z.string(),
+        grantedAt: time,
+      }),
+    )
+    .describe("Kept when the account is deleted: a receipt grants once."),
   /** What operators did to the account; kept when it is deleted. */
   operatorActions: z.array(z.object({ at: time, action: z.string() })),
 });
