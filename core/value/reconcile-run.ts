@@ -10,8 +10,10 @@
  * - whatever was wrong at the last look.
  *
  * So a round costs what happened since, and a fixed amount more, whatever the ledger has grown to: 100,000
- * players and as many items. The sum of the whole is the one statement that grows, one partition at a time. A
- * whole run looks at all players and items at once.
+ * players and as many items, a thousand a statement. That took 5.8 s with 2,000,000 entries on two shared cores
+ * that were busy, of which 1.3 s were the sum of the whole ledger, the one thing that grows: a statement for each
+ * partition, once a turn. A whole run looks at all players and items at once. A statement that takes 5 s ends
+ * the run, and the next one begins where this one did.
  */
 import type { PlayerId } from "../../shared/ids.ts";
 import type { Tx } from "../db/database.ts";
