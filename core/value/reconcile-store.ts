@@ -8,7 +8,7 @@ export const NOBODY = "00000000-0000-0000-0000-000000000000" as PlayerId;
 export const LEDGER_PARTITIONS = 16;
 /** Of one kind, of one statement. */
 const ROWS_MAX = 1_000;
-/** "meridian" on a keypad; with another number than migrations have. */
+/** Of an advisory lock; another one than that of migrations. */
 const LOCK_KEY = 7_300_006;
 
 export interface Position {
