@@ -66,22 +66,31 @@ export class ValueOps {
   }
 
   async #decide(tx: Tx, { op, ...owner }: ValueRequest): Promise<ValueAnswer> {
-    const opSeq = await store.takeOpSeq(tx, owner);
+    // Sent together, and carried out in this order.
+    const [opSeq, touched] = await Promise.all([
+      store.takeOpSeq(tx, owner),
+      store.lockTouched(tx, touchedBy(op.changes)),
+    ]);
     if (opSeq === undefined) {
       throw new MeridianError("fenced", { message: "The room is not this node's any more." });
     }
     const at = new Date(this.#deps.clock.nowMs());
-    const wanted = touchedBy(op.changes);
-    const decision = decide(op.changes, await store.lockTouched(tx, wanted));
+    const decision = decide(op.changes, touched);
     const { refusal } = decision;
     const { roomId } = owner;
-    if (!(await store.insertOp(tx, op, { roomId, opSeq, refusal, at })))
-      throw new DecidedElsewhere();
-    if (decision.refusal) return { outcome: "refused", opSeq, refusal: decision.refusal };
+    const inserting = store.insertOp(tx, op, { roomId, opSeq, refusal, at });
+    if (decision.refusal) {
+      if (!(await inserting)) throw new DecidedElsewhere();
+      return { outcome: "refused", opSeq, refusal: decision.refusal };
+    }
     const { committed } = decision;
     const pays = committed.wallets.length > 0;
-    const wallets = pays ? await store.book(tx, op.id, committed, at) : [];
-    if (!(await store.writeItems(tx, op.id, committed))) throw new DecidedElsewhere();
+    const [first, wallets, written] = await Promise.all([
+      inserting,
+      pays ? store.book(tx, op.id, committed, at) : [],
+      store.writeItems(tx, op.id, committed),
+    ]);
+    if (!first || !written) throw new DecidedElsewhere();
     return { outcome: "committed", opSeq, wallets };
   }
 
