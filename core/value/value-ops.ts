@@ -1,6 +1,6 @@
 /**
  * Carries out what rooms ask for on wallets and items: each operation in one transaction, once, in the
- * order of its room.
+ * order of its room. Those that wait at the same time share a transaction (`decide-together.ts`).
  *
  * The room's row is taken first and shows whether whoever asks still owns the room, in the epoch that it
  * says: a fence or another claim waits for this row, or has been there before. An operation that was
@@ -13,6 +13,8 @@ import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
 import { decide, touchedBy } from "../../shared/value/value-step.ts";
 import type { Database, Sql, Tx } from "../db/database.ts";
+import { decideTogether, fenced } from "./decide-together.ts";
+import { GroupCommit, type Outcome } from "./group-commit.ts";
 import * as store from "./value-store.ts";
 
 export interface ValueOpsDeps {
@@ -21,12 +23,22 @@ export interface ValueOpsDeps {
   readonly metrics: Metrics;
 }
 
+interface Applied {
+  readonly answer: ValueAnswer;
+  /** Decided before: this is what came of it then. */
+  readonly again: boolean;
+}
+
 /** Undoes the transaction: the operation was decided before, or is so at this moment by another. */
 class DecidedElsewhere extends Error {}
 
 export class ValueOps {
   readonly #deps: ValueOpsDeps;
   readonly #outcomes: Counter<"outcome">;
+  readonly #groups = new GroupCommit<ValueRequest, Applied>({
+    alone: (request) => this.#applyOnce(request),
+    together: (requests) => this.#applyTogether(requests),
+  });
 
   constructor(deps: ValueOpsDeps) {
     this.#deps = deps;
@@ -44,7 +56,7 @@ export class ValueOps {
    */
   async apply(request: ValueRequest): Promise<ValueAnswer> {
     try {
-      const { answer, again } = await this.#applyOnce(request);
+      const { answer, again } = await this.#groups.run(request);
       const first = answer.outcome === "committed" ? "committed" : answer.refusal;
       this.#outcomes.inc({ outcome: again ? "repeated" : first });
       return answer;
@@ -54,7 +66,26 @@ export class ValueOps {
     }
   }
 
-  async #applyOnce(request: ValueRequest): Promise<{ answer: ValueAnswer; again: boolean }> {
+  async #applyTogether(requests: readonly ValueRequest[]): Promise<Outcome<Applied>[] | undefined> {
+    const { database, clock } = this.#deps;
+    const at = new Date(clock.nowMs());
+    try {
+      const outcomes = await database.transaction(async (tx) => {
+        const decided = await decideTogether(tx, requests, at);
+        if (!decided) throw new DecidedElsewhere();
+        return decided;
+      });
+      return outcomes.map((outcome) =>
+        "answer" in outcome ? { answer: { answer: outcome.answer, again: false } } : outcome,
+      );
+    } catch (error) {
+      // What the world did fails them all, and each is asked for again. Anything else is one's own.
+      if (isFailure(error)) throw error;
+      return undefined;
+    }
+  }
+
+  async #applyOnce(request: ValueRequest): Promise<Applied> {
     const { database } = this.#deps;
     try {
       const answer = await database.transaction((tx) => this.#decide(tx, request));
@@ -72,7 +103,7 @@ export class ValueOps {
       store.lockTouched(tx, touchedBy(op.changes)),
     ]);
     if (opSeq === undefined) {
-      throw new MeridianError("fenced", { message: "The room is not this node's any more." });
+      throw fenced();
     }
     const at = new Date(this.#deps.clock.nowMs());
     const decision = decide(op.changes, touched);
