@@ -73,6 +73,13 @@ export const regionSettings = {
     description:
       "Games that this node runs, comma-separated, as region/games/games.ts names them; `*`: all.",
   },
+  GAMES_FILE: {
+    schema: as.text,
+    default: "",
+    description:
+      "A module whose `games` are the table instead of region/games/games.ts, such as one outside of " +
+      "this tree.",
+  },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
     default: "60",

@@ -9,7 +9,7 @@ import { createLog } from "../shared/log.ts";
 import { createMetrics } from "../shared/metrics.ts";
 import { regionSettings } from "./config.ts";
 import { colyseusProcessId } from "./node/colyseus.ts";
-import { loadGames } from "./node/load-games.ts";
+import { loadGames, tableIn } from "./node/load-games.ts";
 import { RegionNode, SETTLE_MS } from "./node/node.ts";
 import { succeed } from "./node/predecessor.ts";
 import { takeNodeId } from "./redis/incarnation.ts";
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics({ region: regionId });
   const bootLog = createLog("region", config.LOG_LEVEL, { region: regionId });
 
-  const games = await loadGames(config.GAMES);
+  const games = await loadGames(config.GAMES, tableIn(config.GAMES_FILE));
   const redis = new RegionRedis({ url: config.REDIS_URL, regionId, clock, log: bootLog, metrics });
   await redis.start();
   const nodeId = await takeNodeId(redis.redis, regionId, clock.nowMs());

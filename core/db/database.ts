@@ -82,6 +82,8 @@ export class Database implements Sql, Part {
       query_timeout: QUERY_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
+      // Statements of a transaction that don't need each other's results are sent together.
+      pipeline: true,
       options: "-c role=meridian_core -c search_path=meridian",
       types: { getTypeParser: typeParserOf },
     });
@@ -160,7 +162,9 @@ export class Database implements Sql, Part {
   /** Commits what `work` did when it resolves, and undoes it when it throws. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.#withClient(async (client, markBroken) => {
-      await client.query("begin");
+      // Not waited for: what follows in the transaction fails when this does.
+      const begun = client.query("begin");
+      begun.catch(() => undefined);
       try {
         const result = await work(transactionOn(client, this.#statements));
         await client.query("commit");

@@ -12,8 +12,10 @@ import type { ValueAgainAnswer, ValueAgainRequest } from "../../shared/protocol/
 import { decide, touchedBy } from "../../shared/value/value-step.ts";
 import type { Tx } from "../db/database.ts";
 import { selectCoreTerm } from "../regions/region-store.ts";
-import { DecidedElsewhere, otherTerm, type ValueOpsDeps, writeCommitted } from "./value-ops.ts";
+import { otherTerm } from "./place.ts";
+import type { ValueOpsDeps } from "./value-ops.ts";
 import * as store from "./value-store.ts";
+import { DecidedElsewhere, writeCommitted } from "./write-committed.ts";
 
 type Outcome = ValueAgainAnswer["outcomes"][number];
 type AgainOp = ValueAgainRequest["ops"][number];

@@ -2,17 +2,11 @@
 import type { Epoch } from "../../shared/epoch.ts";
 import type { NodeId, PlayerId, RoomId } from "../../shared/ids.ts";
 import type { Refusal, ValueOp } from "../../shared/protocol/value.ts";
-import type {
-  Committed,
-  Delta,
-  ItemRow,
-  Touched,
-  WalletRow,
-} from "../../shared/value/value-step.ts";
+import type { Committed, Delta, Touched, WalletRow } from "../../shared/value/value-step.ts";
 import type { Sql, Tx } from "../db/database.ts";
 
 /** The games' side of the ledger. */
-const GAMES = "00000000-0000-0000-0000-000000000000";
+const NOBODY = "00000000-0000-0000-0000-000000000000" as PlayerId;
 
 export interface OpRow {
   readonly body: unknown;
@@ -30,20 +24,23 @@ export interface Owner {
 
 /**
  * The place of the room's next operation, above all that the room heard of; its row stays with this
- * transaction. Without it when the owner is not (any more) the one who has the room.
+ * transaction. Without it, and with the room as it was, when the owner is not (any more) the one who has the
+ * room, or expects another core's term.
  */
 export async function takeOpSeq(
   tx: Tx,
   owner: Owner,
-  heardOf = 0,
+  known: { readonly heardOf?: number | undefined; readonly expected?: number | undefined },
 ): Promise<{ readonly coreTerm: number; readonly opSeq: number | undefined }> {
+  const { heardOf = 0, expected = null } = known;
   const [row] = await tx.rows<{ term: number; op_seq: number | null }>(
     `with taken as (
        update rooms set op_seq = greatest(op_seq, $5) + 1
        where room_id = $1 and node_id = $2 and epoch_term = $3 and epoch_n = $4 and ended_at is null
+         and coalesce($6::bigint = (select term from core_term), true)
        returning op_seq)
      select term, op_seq from core_term left join taken on true`,
-    [owner.roomId, owner.nodeId, ...owner.roomEpoch, heardOf],
+    [owner.roomId, owner.nodeId, ...owner.roomEpoch, heardOf, expected],
   );
   if (!row) throw new Error("the database holds no core term");
   return { coreTerm: row.term, opSeq: row.op_seq ?? undefined };
@@ -138,6 +135,16 @@ export async function insertOp(
   return inserted === 1;
 }
 
+/** `bigint`s of an array come as text. */
+interface LockedRow {
+  readonly players: PlayerId[];
+  readonly balances: (string | null)[];
+  readonly items: string[];
+  readonly item_kinds: string[];
+  readonly item_owners: PlayerId[];
+  readonly [column: string]: unknown;
+}
+
 export interface Wanted {
   readonly players: readonly PlayerId[];
   readonly wallets: readonly { readonly playerId: PlayerId; readonly currency: string }[];
@@ -149,31 +156,26 @@ export interface Wanted {
  * lock on a player keeps the account from being deleted meanwhile, and nothing else.
  */
 export async function lockTouched(tx: Tx, { players, wallets, items }: Wanted): Promise<Touched> {
-  const [row] = await tx.rows<{ players: PlayerId[]; wallets: WalletRow[]; items: ItemRow[] }>(
-    `with p as materialized (
-       select id from players where id = any($1::uuid[]) order by id for key share),
-     w as materialized (
-       select player_id, currency, balance from wallets
-       where (player_id, currency) in (select * from unnest($2::uuid[], $3::text[]))
-       order by player_id, currency for update),
-     i as materialized (
-       select item_id, kind, owner_id from items where item_id = any($4::text[])
-       order by item_id for update)
-     select
-       coalesce((select json_agg(id) from p), '[]') as players,
-       coalesce((select json_agg(json_build_object(
-         'playerId', player_id, 'currency', currency, 'balance', balance)) from w), '[]') as wallets,
-       coalesce((select json_agg(json_build_object(
-         'itemId', item_id, 'kind', kind, 'ownerId', owner_id)) from i), '[]') as items`,
-    [
-      players,
-      wallets.map(({ playerId }) => playerId),
-      wallets.map(({ currency }) => currency),
-      items,
-    ],
-  );
-  if (!row) throw new Error("a select of aggregates gave no row");
-  return { players: new Set(row.players), wallets: row.wallets, items: row.items };
+  const inOrder = [...wallets].sort(byOwner);
+  const [row] = await tx.rows<LockedRow>("select * from lock_touched($1, $2, $3, $4)", [
+    [...players].sort(),
+    inOrder.map(({ playerId }) => playerId),
+    inOrder.map(({ currency }) => currency),
+    [...items].sort(),
+  ]);
+  if (!row) throw new Error("a function gave no row");
+  return {
+    players: new Set(row.players),
+    wallets: inOrder.flatMap((wallet, index) => {
+      const balance = row.balances[index] ?? null;
+      return balance === null ? [] : [{ ...wallet, balance: Number(balance) }];
+    }),
+    items: row.items.map((itemId, index) => ({
+      itemId,
+      kind: row.item_kinds[index] ?? "",
+      ownerId: row.item_owners[index] ?? NOBODY,
+    })),
+  };
 }
 
 /**
@@ -186,38 +188,26 @@ export async function book(
   committed: Committed,
   at: Date,
 ): Promise<WalletRow[]> {
-  const { wallets, games } = committed;
-  const entries: Delta[] = [...wallets];
-  for (const [currency, amount] of games) {
-    entries.push({ playerId: GAMES as PlayerId, currency, amount });
-  }
-  return await tx.rows<WalletRow & Record<string, unknown>>(
-    `with less as (
-       update wallets w set balance = w.balance + d.amount
-       from unnest($1::uuid[], $2::text[], $3::bigint[]) as d (player_id, currency, amount)
-       where w.player_id = d.player_id and w.currency = d.currency and d.amount < 0
-       returning w.player_id, w.currency, w.balance),
-     more as (
-       insert into wallets as w (player_id, currency, balance)
-       select * from unnest($1::uuid[], $2::text[], $3::bigint[]) as d (player_id, currency, amount)
-       where d.amount > 0 and d.player_id <> $4 order by 1, 2
-       on conflict (player_id, currency) do update set balance = w.balance + excluded.balance
-       returning w.player_id, w.currency, w.balance),
-     entries as (
-       insert into ledger (player_id, currency, amount, op_id, booked_at)
-       select d.player_id, d.currency, d.amount, $5, $6
-       from unnest($1::uuid[], $2::text[], $3::bigint[]) as d (player_id, currency, amount))
-     select player_id as "playerId", currency, balance from less
-     union all select player_id, currency, balance from more`,
+  const wallets = [...committed.wallets].sort(byOwner);
+  const games = [...committed.games].map(
+    ([currency, amount]): Delta => ({ playerId: NOBODY, currency, amount }),
+  );
+  const entries = [...wallets, ...games];
+  const [row] = await tx.rows<{ balances: string[] }>(
+    "select book($1, $2, $3, $4, $5) as balances",
     [
+      opId,
+      at,
       entries.map(({ playerId }) => playerId),
       entries.map(({ currency }) => currency),
       entries.map(({ amount }) => amount),
-      GAMES,
-      opId,
-      at,
     ],
   );
+  return wallets.map(({ playerId, currency }, index) => ({
+    playerId,
+    currency,
+    balance: Number(row?.balances[index]),
+  }));
 }
 
 /** False when an item of such an id was made at this moment. */
@@ -270,4 +260,9 @@ export function selectItemsOf(
     `select item_id as "itemId", kind from items where owner_id = $1 order by item_id limit $2`,
     [playerId, max],
   );
+}
+
+function byOwner(a: Omit<WalletRow, "balance">, b: Omit<WalletRow, "balance">): number {
+  const [one, other] = [`${a.playerId} ${a.currency}`, `${b.playerId} ${b.currency}`];
+  return one < other ? -1 : one > other ? 1 : 0;
 }

@@ -5,7 +5,7 @@ import { type Addresses, PRIVATE_HOST } from "./addresses.ts";
 import type { LinkFiles } from "./link-files.ts";
 import type { PartPorts, PortPlan } from "./ports.ts";
 import type { City } from "./wan/cities.ts";
-import type { WanLinks } from "./wan/links.ts";
+import type { PrivateLinks, WanLinks } from "./wan/links.ts";
 
 /** All that the environments are made from. */
 export interface WorldPlan {
@@ -14,6 +14,8 @@ export interface WorldPlan {
   readonly ports: PortPlan;
   readonly player: City;
   readonly wan: WanLinks | undefined;
+  /** What stands on the private links, if anything does. */
+  readonly links: PrivateLinks | undefined;
   /** For every process, over what this file sets. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -78,10 +80,10 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
 }
 
 export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles): Environment {
-  const { addresses, ports, wan } = plan;
+  const { addresses, ports, wan, links } = plan;
   const own = portsOf(ports, id);
-  const linkPort = wan?.coreToRegion.get(id)?.port ?? own.link;
-  const coreLinkPort = wan?.regionToCore.get(id)?.port ?? ports.core.link;
+  const linkPort = links?.coreToRegion.get(id)?.port ?? own.link;
+  const coreLinkPort = links?.regionToCore.get(id)?.port ?? ports.core.link;
   return {
     ...link,
     REGION_ID: id,

@@ -10,6 +10,7 @@ import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
 import { watchLog } from "../process/log-file.ts";
 import { findRedisServer, REDIS_LOG, startRedis, stopLeftoverRedis } from "../redis/local.ts";
+import type { ProcessHandle } from "./processes.ts";
 import { keepSecret } from "./secrets.ts";
 import { reported } from "./status.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -23,9 +24,17 @@ const REDIS_PREFIX = "redis-";
 const PROBE_MS = 10_000;
 
 /** One database, entered in two ways; the same one when the user gave it. */
-export interface DatabaseUrls {
+export interface OpenDatabase {
   readonly working: string;
   readonly owner: string;
+  /** Undefined when it is the user's own. */
+  readonly process: ProcessHandle | undefined;
+}
+
+export interface OpenRedis {
+  readonly urls: ReadonlyMap<RegionId, string>;
+  /** Empty when it is the user's own. */
+  readonly processes: ReadonlyMap<RegionId, ProcessHandle>;
 }
 
 /**
@@ -36,12 +45,12 @@ export async function openDatabase(
   dir: string,
   given: string | undefined,
   parts: WorldParts,
-): Promise<DatabaseUrls> {
+): Promise<OpenDatabase> {
   const { report } = parts;
   if (given) {
     const ask = () => withClient(given, (client) => client.query("select 1"));
     await reported(report, "postgres", ask, () => "DATABASE_URL");
-    return { working: given, owner: given };
+    return { working: given, owner: given, process: undefined };
   }
   const dataDir = join(dir, POSTGRES_DIR);
   let url = "";
@@ -72,20 +81,19 @@ export async function openDatabase(
     await ensureWorkingLogin(client, login);
   });
   const owner = Object.assign(new URL(url), { pathname: `/${DATABASE}` }).href;
-  return { working: urlOfLogin(owner, login), owner };
+  return { working: urlOfLogin(owner, login), owner, process: supervisor };
 }
 
 /**
  * A Redis for each region.
  * @param given the user's own server, of which each region gets a database
- * @returns their URLs
  */
 export async function openRedis(
   dir: string,
   given: string | undefined,
   regionIds: readonly RegionId[],
   parts: WorldParts,
-): Promise<Map<RegionId, string>> {
+): Promise<OpenRedis> {
   if (given) {
     await reported(
       parts.report,
@@ -93,7 +101,8 @@ export async function openRedis(
       () => pingRedis(given),
       () => "REDIS_URL",
     );
-    return new Map(regionIds.map((id, index) => [id, databaseOf(given, index)]));
+    const urls = new Map(regionIds.map((id, index) => [id, databaseOf(given, index)]));
+    return { urls, processes: new Map() };
   }
   const serverPath = findRedisServer(process.env);
   const urls = new Map<RegionId, string>();
@@ -115,13 +124,14 @@ export async function openRedis(
         return running;
       },
     });
-    return { supervisor, detail: () => `127.0.0.1:${ports.get(id)}` };
+    return { id, supervisor, detail: () => `127.0.0.1:${ports.get(id)}` };
   });
   await parts.start(...together);
   for (const id of regionIds) {
     parts.onStop(watchLog(join(dir, `${REDIS_PREFIX}${id}`, REDIS_LOG)));
   }
-  return urls;
+  const processes = new Map(together.map(({ id, supervisor }) => [id, supervisor]));
+  return { urls, processes };
 }
 
 /** Ends servers that a killed world left in `dir`; those of `kept` regions may be adopted instead. */

@@ -22,7 +22,7 @@ import { type Report, reported } from "./status.ts";
 import { endLeftovers, openDatabase, openRedis } from "./stores.ts";
 import { readLocalTopology } from "./topology.ts";
 import { type City, findCity, PLAYER_CITY } from "./wan/cities.ts";
-import { startWanLinks, type WanLinks } from "./wan/links.ts";
+import { type PrivateLinks, startPrivateLinks, startWanLinks, type WanLinks } from "./wan/links.ts";
 import { watchGames } from "./watch-games.ts";
 import { buildPages } from "./web.ts";
 import { lockWorld } from "./world-lock.ts";
@@ -37,6 +37,8 @@ export interface WorldOptions {
   readonly portBase?: number;
   /** Delays every link as the distance does. */
   readonly wan?: boolean;
+  /** Puts a proxy on each private link, so that it can be broken; `wan` does so as well. */
+  readonly breakableLinks?: boolean;
   /** Where this machine's players are; Hangzhou by default. */
   readonly player?: City;
   /** Lets other devices of the network in. */
@@ -76,6 +78,12 @@ export interface LocalWorld {
   readonly databaseUrl: string;
   /** With `wan`: the links, to be delayed, cut and healed. */
   readonly wan: WanLinks | undefined;
+  /** With `wan` or `breakableLinks`. */
+  readonly links: PrivateLinks | undefined;
+  /** Undefined when it is the user's own. */
+  readonly postgres: ProcessHandle | undefined;
+  /** Empty when it is the user's own. */
+  readonly redis: ReadonlyMap<RegionId, ProcessHandle>;
   /** Starts one more node of a region; resolves when it is ready. */
   addNode(id: RegionId): Promise<ProcessHandle>;
   /** Where the games' pages are, such as `/` and `/games/duel/`. */
@@ -130,14 +138,14 @@ async function start(
   const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost });
 
   const database = await openDatabase(dir, options.databaseUrl, parts);
-  const redisUrls = await openRedis(dir, options.redisUrl, regionIds, parts);
+  const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   const build = () => buildPages({ gamesDir: GAMES, outDir: files.web, live: watch });
   const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
-  for (const [id, url] of redisUrls) writeSecret(files.redisUrl(id), url);
+  for (const [id, url] of redis.urls) writeSecret(files.redisUrl(id), url);
   keepSecret(files.masterKey);
   const operatorToken = keepSecret(files.operatorToken);
   const { corePeer, peers } = peersOf(regionIds);
@@ -146,11 +154,12 @@ async function start(
   parts.check();
   const player = options.player ?? findCity(PLAYER_CITY);
   if (!player) throw new Error(`there is no city ${PLAYER_CITY}`);
-  const links = wan
+  const wanLinks = wan
     ? await startWanLinks({ topology, ports, player, publicHost: listenHost })
     : undefined;
+  const links = wanLinks ?? (options.breakableLinks ? await startPrivateLinks(ports) : undefined);
   parts.onStop(() => links?.stop());
-  const plan: WorldPlan = { dir, addresses, ports, player, wan: links, env };
+  const plan: WorldPlan = { dir, addresses, ports, player, wan: wanLinks, links, env };
 
   const core = coreProcess({ plan, link: fileOf(linkFiles, corePeer), parts, note });
   await parts.start(core);
@@ -181,7 +190,10 @@ async function start(
     ),
     operatorToken,
     databaseUrl: database.owner,
-    wan: links,
+    wan: wanLinks,
+    links,
+    postgres: database.process,
+    redis: redis.processes,
     pages,
     async addNode(id) {
       nodesAdded += 1;

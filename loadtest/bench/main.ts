@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
+import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
@@ -19,6 +20,7 @@ const benchmarks: readonly Benchmark[] = [
   joinBenchmark,
   idleBenchmark,
   roomsBenchmark,
+  ledgerBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]

@@ -1,9 +1,11 @@
 /**
- * Loads the games that this node is to run from `region/games/games.ts`: behind the decorators hook,
+ * Loads the games that this node is to run from `region/games/games.ts`, or from the module that takes
+ * its place: behind the decorators hook,
  * and therefore by a dynamic import. What can't be run is refused here, before the node is anything
  * to anybody, with the file and line at fault.
  */
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { defineGame } from "../rooms/define-game.ts";
 import type { Games } from "./colyseus.ts";
 import { registerDecoratorsHook } from "./decorators-hook.ts";
@@ -18,13 +20,15 @@ const ALL = "*";
 const PLACE = /(?:file:\/\/)?(\/[^\s:()]+\.ts):(\d+)/;
 const IMPORTER = /imported from (\/\S+\.ts)/;
 
+type ImportTable = () => Promise<Readonly<Record<string, RoomClass>>>;
+
 /**
  * @param importGames imports the table; the real one by default
  * @throws one line that names the file, when a game does not load or can't be registered
  */
 export async function loadGames(
   names: readonly string[],
-  importGames: () => Promise<Readonly<Record<string, RoomClass>>> = importTable,
+  importGames: ImportTable = importTable,
 ): Promise<Games> {
   registerDecoratorsHook();
   const games = chooseGames(await located(importGames), names);
@@ -50,6 +54,12 @@ export function chooseGames(
     chosen.set(name, roomClass);
   }
   return chosen;
+}
+
+/** @param file a module with the table, from this process's folder; none: the real one */
+export function tableIn(file: string): ImportTable {
+  if (file === "") return importTable;
+  return async () => (await import(pathToFileURL(resolve(file)).href)).games;
 }
 
 async function importTable(): Promise<Readonly<Record<string, RoomClass>>> {

@@ -3,20 +3,28 @@
  * the same steps, and the first invariant that does not hold ends it all:
  *
  *     all at home → strike: fault, told, noticed, at play again → repair → all play, sessions settle
+ *
+ * All the while other players make operations on money and items. What they were told is held against the
+ * database at the end, and now and then before.
  */
-import type { LocalRegionHandle, LocalWorld } from "../../infra/local/world.ts";
-import { SUSPECT_AFTER_MS } from "../../shared/client/connection-step.ts";
-import { sleep, systemClock } from "../../shared/clock.ts";
-import type { RegionId } from "../../shared/ids.ts";
-import { GRACE_MS } from "../../shared/protocol/link.ts";
+import { fileURLToPath } from "node:url";
+import type { LocalWorld } from "../../infra/local/world.ts";
+import { systemClock } from "../../shared/clock.ts";
 import * as checks from "./checks.ts";
 import { type Fault, faultText, inSeconds } from "./fault.ts";
+import { Violation } from "./invariant.ts";
+import { repair, strike } from "./strike.ts";
+import { type Audit, audit, auditText, isClean } from "./value/audit.ts";
+import { readTables } from "./value/ledger-tables.ts";
+import { Traders } from "./value/traders.ts";
 import { type WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
 
 export interface CampaignOptions {
+  /** With `WORLD_OPTIONS`. */
   readonly world: LocalWorld;
   readonly faults: readonly Fault[];
   readonly playersPerRegion: number;
+  readonly tradersPerRegion: number;
   /** Of the players' dice. */
   readonly seed: number;
   /** Told one line for each fault that was survived. */
@@ -32,6 +40,23 @@ export interface Outcome {
   readonly tookMs: number;
 }
 
+export interface CampaignResult {
+  readonly outcomes: readonly Outcome[];
+  readonly audit: Audit;
+}
+
+/** What a world must be started with for a campaign to run in it. */
+export const WORLD_OPTIONS = {
+  breakableLinks: true,
+  env: {
+    GAMES_FILE: fileURLToPath(new URL("value/treasury-games.ts", import.meta.url)),
+    LOG_LEVEL: "warn",
+  },
+} as const;
+
+/** An audit reads all that there is. */
+const FAULTS_PER_AUDIT = 100;
+
 /** A fault that broke an invariant, or could not be repaired. */
 export class FaultFailure extends Error {
   /** From 1. */
@@ -45,142 +70,112 @@ export class FaultFailure extends Error {
   }
 }
 
-/** @throws {FaultFailure} at the first fault that the world did not survive as it should */
-export async function runCampaign(options: CampaignOptions): Promise<Outcome[]> {
-  const { world, faults, playersPerRegion: perRegion, seed, say } = options;
-  const regionIds = [...world.regions.keys()];
-  const players = new WatchedPlayers({ url: world.core.url, regionIds, perRegion, seed });
+interface Crowd {
+  readonly players: WatchedPlayers;
+  readonly traders: Traders;
+}
+
+/**
+ * @throws {FaultFailure} at the first fault that the world did not survive as it should
+ * @throws {Violation} when something of value is lost or doubled at the end
+ */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { world } = options;
+  const crowd = crowdOf(options);
   const end = new AbortController();
-  const played = players.run(end.signal);
-  const outcomes: Outcome[] = [];
+  const ended = Promise.all([crowd.players.run(end.signal), crowd.traders.run(end.signal)]);
+  let outcomes: Outcome[];
   try {
-    for (const [index, fault] of faults.entries()) {
-      const number = index + 1;
-      try {
-        const outcome = await survive(fault, world, players);
-        outcomes.push(outcome);
-        say(`${number}/${faults.length} ${outcomeText(outcome)}`);
-      } catch (cause) {
-        throw new FaultFailure(fault, number, cause);
-      }
-    }
+    outcomes = await surviveAll(options, crowd);
   } finally {
     end.abort();
-    await played;
+    await ended;
   }
-  await checks.sessionsSettle(world, []);
+  await checks.sessionsSettle(world, { players: [], traders: [] });
+  const found = await auditNow(world, crowd.traders);
+  options.say(auditText(found));
+  return { outcomes, audit: found };
+}
+
+function crowdOf({ world, playersPerRegion, tradersPerRegion, seed }: CampaignOptions): Crowd {
+  const common = { url: world.core.url, regionIds: [...world.regions.keys()], seed };
+  const players = new WatchedPlayers({ ...common, perRegion: playersPerRegion });
+  const { closed } = players;
+  return { players, traders: new Traders({ ...common, perRegion: tradersPerRegion, closed }) };
+}
+
+async function surviveAll(options: CampaignOptions, crowd: Crowd): Promise<Outcome[]> {
+  const { world, faults, say } = options;
+  const outcomes: Outcome[] = [];
+  for (const [index, fault] of faults.entries()) {
+    const number = index + 1;
+    try {
+      const outcome = await survive(fault, world, crowd);
+      outcomes.push(outcome);
+      say(`${number}/${faults.length} ${outcomeText(outcome)}`);
+      if (number % FAULTS_PER_AUDIT === 0) say(auditText(await auditNow(world, crowd.traders)));
+    } catch (cause) {
+      throw new FaultFailure(fault, number, cause);
+    }
+  }
   return outcomes;
+}
+
+/** @throws {Violation} when the database is not what players were told */
+async function auditNow(world: LocalWorld, { records }: Traders): Promise<Audit> {
+  // Whatever was told before the look at the database must be in it.
+  const { promised, contradictions } = records;
+  const found = audit(promised, await readTables(world.databaseUrl));
+  if (!isClean(found)) throw new Violation("value", auditText(found));
+  if (contradictions.length > 0) throw new Violation("value", contradictions.join("; "));
+  return found;
 }
 
 function outcomeText({ fault, hit, tookMs }: Outcome): string {
   return `${faultText(fault)}: ${hit} players hit, at play again after ${inSeconds(tookMs)}`;
 }
 
-interface Scene {
-  readonly world: LocalWorld;
-  readonly players: WatchedPlayers;
-  /** Those whom the fault concerns; all others must not notice. */
-  readonly hit: readonly WatchedPlayer[];
-}
-
-async function survive(fault: Fault, world: LocalWorld, players: WatchedPlayers): Promise<Outcome> {
-  await bringHome(players);
+async function survive(fault: Fault, world: LocalWorld, crowd: Crowd): Promise<Outcome> {
+  const { players, traders } = crowd;
+  await bringHome(crowd);
   for (const player of players.all) player.forget();
-  const hit = fault.kind === "kill-core" ? players.oneOfEachRegion : players.in(fault.regionId);
+  const hit = hitBy(fault, players);
   const others = players.all.filter((player) => !hit.includes(player));
   const beganMs = systemClock.monotonicMs();
   await strike(fault, { world, players, hit });
   const tookMs = systemClock.monotonicMs() - beganMs;
   await repair(world);
   players.closed.clear();
-  await checks.allPlay(players.all);
+  await checks.allPlay([...players.all, ...traders.all]);
   checks.requireUndisturbed(others);
-  await checks.sessionsSettle(world, players.all);
+  const online = { players: players.all, traders: traders.all };
+  // Where nobody had to move there is nothing that could still be moving.
+  await (hit.length > 0
+    ? checks.sessionsSettle(world, online)
+    : checks.sessionsCount(world, online));
   return { fault, hit: hit.length, tookMs };
 }
 
+/** Those whom a fault may disturb. */
+function hitBy(fault: Fault, players: WatchedPlayers): WatchedPlayer[] {
+  switch (fault.kind) {
+    case "kill-core":
+      return players.oneOfEachRegion;
+    case "kill-region":
+    case "replace-region":
+    case "stop-region":
+    case "drain-region":
+      return players.in(fault.regionId);
+    default:
+      return [];
+  }
+}
+
 /** Whoever a former fault drove away goes back, as a player who leaves one room for another. */
-async function bringHome(players: WatchedPlayers): Promise<void> {
+async function bringHome({ players, traders }: Crowd): Promise<void> {
   await checks.allPlay(players.all);
+  for (const trader of traders.all) trader.goHome();
   const away = players.all.filter(({ regionId, home }) => regionId !== home);
   await Promise.all(away.map(({ bot }) => bot.leaveRoom()));
   await checks.allAtHome(players.all);
-}
-
-/** Until those who were hit play again. */
-async function strike(fault: Fault, scene: Scene): Promise<void> {
-  if (fault.kind === "kill-core") {
-    await killCore(fault.awayMs, scene);
-    return;
-  }
-  const { regionId } = fault;
-  const { world, players, hit } = scene;
-  const region = regionOf(world, regionId);
-  players.closed.add(regionId);
-  switch (fault.kind) {
-    case "kill-region":
-      region.kill("SIGKILL");
-      await moved(regionId, scene);
-      break;
-    case "replace-region":
-      region.kill("SIGKILL");
-      await region.restart();
-      await checks.allTold(hit);
-      await checks.allPlay(hit);
-      break;
-    case "stop-region":
-      await stopFor(fault.stoppedMs, regionId, scene);
-      await checks.allPlay(hit);
-      break;
-    case "drain-region":
-      region.kill("SIGTERM");
-      await checks.ends(world, regionId);
-      await moved(regionId, scene);
-      break;
-  }
-}
-
-/** The rooms play on; who looks for one meanwhile gets it when the core is back. */
-async function killCore(awayMs: number, { world, hit }: Scene): Promise<void> {
-  world.core.kill("SIGKILL");
-  await Promise.all(hit.map(({ bot }) => bot.leaveRoom()));
-  await sleep(systemClock, awayMs);
-  await world.core.restart();
-  await checks.allPlay(hit);
-}
-
-/** All who played in a region that is gone know it, and play elsewhere. */
-async function moved(regionId: RegionId, { world, hit }: Scene): Promise<void> {
-  await checks.allTold(hit);
-  await checks.coreLists(world, regionId, ["down"]);
-  await checks.allPlay(hit, regionId);
-}
-
-/** A short stop may pass unnoticed. A long one lasts until those who must notice have done so. */
-async function stopFor(stoppedMs: number, regionId: RegionId, scene: Scene): Promise<void> {
-  const { world, hit } = scene;
-  const region = regionOf(world, regionId);
-  region.kill("SIGSTOP");
-  try {
-    const slept = sleep(systemClock, stoppedMs);
-    if (stoppedMs > SUSPECT_AFTER_MS) await checks.allTold(hit);
-    if (stoppedMs > GRACE_MS) await checks.coreLists(world, regionId, ["down"]);
-    await slept;
-  } finally {
-    region.kill("SIGCONT");
-  }
-}
-
-/** Starts what is still down; the core takes every region for active then. */
-async function repair(world: LocalWorld): Promise<void> {
-  for (const region of world.regions.values()) {
-    if (region.pid === undefined) await region.restart();
-  }
-  for (const id of world.regions.keys()) await checks.coreLists(world, id, ["active"]);
-}
-
-function regionOf(world: LocalWorld, regionId: RegionId): LocalRegionHandle {
-  const region = world.regions.get(regionId);
-  if (!region) throw new Error(`this world has no region ${regionId}`);
-  return region;
 }

@@ -6,6 +6,7 @@ import type { RegionInfo, RegionsAnswer } from "../../shared/protocol/join.ts";
 import { HEARTBEAT_PERIOD_MS } from "../../shared/protocol/link.ts";
 import { regionsOf, seatsHeld } from "../world.ts";
 import { Violation, waitUntil } from "./invariant.ts";
+import type { Trader } from "./value/trader.ts";
 import type { WatchedPlayer } from "./watched-players.ts";
 
 /** What the SDK may take to give its seat up, and then to find another. */
@@ -22,10 +23,10 @@ const DRAINS_WITHIN_MS = 15_000;
 
 /** Each of them plays, and not in `elsewhereThan`. */
 export function allPlay(
-  players: readonly WatchedPlayer[],
+  players: readonly (WatchedPlayer | Trader)[],
   elsewhereThan?: RegionId,
 ): Promise<void> {
-  const plays = ({ regionId }: WatchedPlayer) =>
+  const plays = ({ regionId }: WatchedPlayer | Trader) =>
     regionId !== undefined && regionId !== elsewhereThan;
   return waitUntil({
     invariant: "plays-again",
@@ -77,16 +78,29 @@ export function coreLists(
   });
 }
 
-/** The core counts exactly these players, each is in one room alone, and it stays like that. */
+export interface Online {
+  readonly players: readonly WatchedPlayer[];
+  /** Are counted, and not looked for in their rooms. */
+  readonly traders: readonly Trader[];
+}
+
+/** The core counts exactly these players, and each is in one room alone. */
+export function sessionsCount(world: LocalWorld, online: Online): Promise<void> {
+  return sessionsSettle(world, online, 0);
+}
+
+/** As `sessionsCount`, and it stays like that. */
 export function sessionsSettle(
   world: LocalWorld,
-  players: readonly WatchedPlayer[],
+  { players, traders }: Online,
+  forMs = SETTLED_MS,
 ): Promise<void> {
+  const count = players.length + traders.length;
   return waitUntil({
     invariant: "one-session",
     withinMs: SESSIONS_WITHIN_MS,
-    forMs: SETTLED_MS,
-    wrong: async () => (await miscounted(world, players.length)) ?? notInOneRoom(players),
+    forMs,
+    wrong: async () => (await miscounted(world, count)) ?? notInOneRoom(players),
   });
 }
 
@@ -147,10 +161,12 @@ function notInOneRoom(players: readonly WatchedPlayer[]): string | undefined {
   return `in ${rooms.size} rooms there are: ${present.join(", ")}`;
 }
 
-function listed(players: readonly WatchedPlayer[]): string | undefined {
+function listed(players: readonly (WatchedPlayer | Trader)[]): string | undefined {
   if (players.length === 0) return undefined;
   return players
-    .map(({ name, bot, seen }) => {
+    .map((player) => {
+      if (!("bot" in player)) return `trader ${player.name} is ${player.regionId ?? "nowhere"}`;
+      const { name, bot, seen } = player;
       const { connection } = bot;
       const where = "regionId" in connection ? ` ${connection.regionId}` : "";
       const why = "error" in connection ? ` ${connection.error.kind}` : "";

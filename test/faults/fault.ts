@@ -2,32 +2,57 @@
 import { Random } from "../../region/rooms/random.ts";
 import type { RegionId } from "../../shared/ids.ts";
 
-export const FAULT_KINDS = [
+/** What happens to a region's node, and to those who play there. */
+export const REGION_FAULTS = [
+  /** SIGKILL; started again once its players play elsewhere. */
   "kill-region",
+  /** SIGKILL, and started again at once: its next life may be there before anyone missed it. */
   "replace-region",
-  "kill-core",
-  "stop-region",
+  /** SIGTERM; started again once it has ended and its players play elsewhere. */
   "drain-region",
+  /** SIGSTOP, and SIGCONT after a while: from unnoticed to taken for dead. */
+  "stop-region",
 ] as const;
+
+/** What a region needs goes away for a while; its rooms must not notice. */
+export const SUPPLY_FAULTS = [
+  /** SIGKILL of the region's Redis. */
+  "kill-redis",
+  /** SIGSTOP of it. */
+  "stop-redis",
+  /** Both ways between region and core are closed and refused, as by a router that says so. */
+  "cut-link",
+  /** Both ways swallow all bytes and close nothing, as a network does that drops packets. */
+  "half-open-link",
+] as const;
+
+/** What there is once goes away for a while. */
+export const CENTRAL_FAULTS = [
+  /** SIGKILL of the core. Some players look for a room meanwhile. */
+  "kill-core",
+  "stop-core",
+  /** SIGKILL of all of its processes at once, as when its machine loses power. */
+  "kill-postgres",
+  "stop-postgres",
+] as const;
+
+export const FAULT_KINDS = [...REGION_FAULTS, ...SUPPLY_FAULTS, ...CENTRAL_FAULTS] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-export type Fault =
-  /** SIGKILL; started again once its players play elsewhere. */
-  | { readonly kind: "kill-region"; readonly regionId: RegionId }
-  /** SIGKILL, and started again at once: its next life may be there before anyone missed it. */
-  | { readonly kind: "replace-region"; readonly regionId: RegionId }
-  /** SIGKILL; started again after so long. Some players look for a room meanwhile. */
-  | { readonly kind: "kill-core"; readonly awayMs: number }
-  /** SIGSTOP, and SIGCONT after so long: from unnoticed to taken for dead. */
-  | { readonly kind: "stop-region"; readonly regionId: RegionId; readonly stoppedMs: number }
-  /** SIGTERM; started again once it has ended and its players play elsewhere. */
-  | { readonly kind: "drain-region"; readonly regionId: RegionId };
+export type Fault = {
+  /** For how long, ms; 0 where the fault is over once its effects are. */
+  readonly lastsMs: number;
+} & (
+  | { readonly kind: (typeof REGION_FAULTS)[number]; readonly regionId: RegionId }
+  | { readonly kind: (typeof SUPPLY_FAULTS)[number]; readonly regionId: RegionId }
+  | { readonly kind: (typeof CENTRAL_FAULTS)[number] }
+);
 
-/** Longer than a region's lease, so that the regions notice at times and not at others. */
-export const CORE_AWAY_MS_MAX = 3_000;
+const LASTS_MS_MIN = 100;
+/** Longer than a region's lease and the core's grace: they are noticed at times and not at others. */
+const LASTS_MS_MAX = 3_000;
 /** Longer than it takes the core to give a region up, and its players to look elsewhere. */
-export const STOPPED_MS_MAX = 6_000;
-const STOPPED_MS_MIN = 100;
+const STOPPED_MS_MAX = 6_000;
 
 export interface Plan {
   readonly seed: number;
@@ -47,18 +72,16 @@ export function planFaults({ seed, count, regionIds }: Plan): Fault[] {
   return faults.slice(0, count);
 }
 
+/** How long faults of a kind last at most, ms. */
+export function lastsMsMax(kind: FaultKind): number {
+  if (kind === "stop-region") return STOPPED_MS_MAX;
+  return (REGION_FAULTS as readonly FaultKind[]).includes(kind) ? 0 : LASTS_MS_MAX;
+}
+
 /** For people: `stop-region beijing for 2.5 s`. */
 export function faultText(fault: Fault): string {
-  switch (fault.kind) {
-    case "kill-core":
-      return `${fault.kind} for ${inSeconds(fault.awayMs)}`;
-    case "stop-region":
-      return `${fault.kind} ${fault.regionId} for ${inSeconds(fault.stoppedMs)}`;
-    case "kill-region":
-    case "replace-region":
-    case "drain-region":
-      return `${fault.kind} ${fault.regionId}`;
-  }
+  const where = "regionId" in fault ? ` ${fault.regionId}` : "";
+  return `${fault.kind}${where}${fault.lastsMs > 0 ? ` for ${inSeconds(fault.lastsMs)}` : ""}`;
 }
 
 export function inSeconds(ms: number): string {
@@ -66,16 +89,15 @@ export function inSeconds(ms: number): string {
 }
 
 function drawFault(kind: FaultKind, regionIds: readonly RegionId[], random: Random): Fault {
+  const mostMs = lastsMsMax(kind);
+  const lastsMs = mostMs === 0 ? 0 : LASTS_MS_MIN + random.int(mostMs - LASTS_MS_MIN);
   switch (kind) {
     case "kill-core":
-      return { kind, awayMs: random.int(CORE_AWAY_MS_MAX) };
-    case "stop-region": {
-      const stoppedMs = STOPPED_MS_MIN + random.int(STOPPED_MS_MAX - STOPPED_MS_MIN);
-      return { kind, regionId: random.pick(regionIds), stoppedMs };
-    }
-    case "kill-region":
-    case "replace-region":
-    case "drain-region":
-      return { kind, regionId: random.pick(regionIds) };
+    case "stop-core":
+    case "kill-postgres":
+    case "stop-postgres":
+      return { kind, lastsMs };
+    default:
+      return { kind, regionId: random.pick(regionIds), lastsMs };
   }
 }

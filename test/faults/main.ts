@@ -7,12 +7,21 @@ import { startLocalWorld } from "../../infra/local/world.ts";
 import { watchInterrupts } from "../../loadtest/bots/interrupts.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { allRegionsActive } from "../world.ts";
-import { type CampaignOptions, FaultFailure, type Outcome, runCampaign } from "./campaign.ts";
+import {
+  type CampaignOptions,
+  type CampaignResult,
+  FaultFailure,
+  type Outcome,
+  runCampaign,
+  WORLD_OPTIONS,
+} from "./campaign.ts";
 import { nobodyLeft } from "./checks.ts";
 import { FAULT_KINDS, inSeconds, planFaults } from "./fault.ts";
 import { type FaultsOptions, parseFaultsOptions, SEED_MAX, USAGE } from "./options.ts";
 
 const PLAYERS_PER_REGION = 3;
+/** Each makes up to ten operations a second. */
+const TRADERS_PER_REGION = 4;
 /** Only the campaign itself starts parts again. */
 const RESTART_DELAY_MS = 3_600_000;
 /** As a shell reports an end by Ctrl-C. */
@@ -28,7 +37,7 @@ async function main(options: FaultsOptions): Promise<number> {
       dir,
       regions,
       restartDelayMs: RESTART_DELAY_MS,
-      env: { LOG_LEVEL: "warn" },
+      ...WORLD_OPTIONS,
       ...stop,
     });
     try {
@@ -38,10 +47,11 @@ async function main(options: FaultsOptions): Promise<number> {
         world,
         faults,
         playersPerRegion: PLAYERS_PER_REGION,
+        tradersPerRegion: TRADERS_PER_REGION,
         seed,
         say: (line) => console.log(line),
       });
-      const outcomes = await Promise.race([campaign, rejectedBy(stop.signal)]);
+      const { outcomes } = await Promise.race([campaign, rejectedBy(stop.signal)]);
       console.log(summaryText(outcomes, seed));
     } finally {
       await world.stop();
@@ -65,10 +75,10 @@ async function main(options: FaultsOptions): Promise<number> {
 }
 
 /** Also waits for the seats of players who were driven away: none may be held for good. */
-async function runToTheEnd(campaign: CampaignOptions): Promise<Outcome[]> {
-  const outcomes = await runCampaign(campaign);
+async function runToTheEnd(campaign: CampaignOptions): Promise<CampaignResult> {
+  const result = await runCampaign(campaign);
   await nobodyLeft(campaign.world);
-  return outcomes;
+  return result;
 }
 
 function stopSignals(): { readonly signal: AbortSignal; readonly killSignal: AbortSignal } {

@@ -8,12 +8,15 @@ import type { LocalTopology } from "../topology.ts";
 import { type DelayProxy, startDelayProxy } from "./delay-proxy.ts";
 import { oneWayMs, type Place } from "./distance.ts";
 
-export interface WanLinks {
-  readonly playerToCore: DelayProxy;
-  readonly playerToRegion: ReadonlyMap<RegionId, DelayProxy>;
+export interface PrivateLinks {
   readonly regionToCore: ReadonlyMap<RegionId, DelayProxy>;
   readonly coreToRegion: ReadonlyMap<RegionId, DelayProxy>;
   stop(): Promise<void>;
+}
+
+export interface WanLinks extends PrivateLinks {
+  readonly playerToCore: DelayProxy;
+  readonly playerToRegion: ReadonlyMap<RegionId, DelayProxy>;
 }
 
 export interface WanOptions {
@@ -25,6 +28,32 @@ export interface WanOptions {
 }
 
 const PRIVATE_HOST = "127.0.0.1";
+
+/** The private links alone, without a delay, for whoever wants to break them. */
+export async function startPrivateLinks(ports: PortPlan): Promise<PrivateLinks> {
+  const started: DelayProxy[] = [];
+  const stop = async () => {
+    await Promise.all(started.map((proxy) => proxy.stop()));
+  };
+  const link = async (targetPort: number) => {
+    const from = { listenHost: PRIVATE_HOST, listenPort: 0, targetHost: PRIVATE_HOST };
+    const proxy = await startDelayProxy({ ...from, targetPort, oneWayMs: 0 });
+    started.push(proxy);
+    return proxy;
+  };
+  const regionToCore = new Map<RegionId, DelayProxy>();
+  const coreToRegion = new Map<RegionId, DelayProxy>();
+  try {
+    for (const [id, own] of ports.regions) {
+      regionToCore.set(id, await link(ports.core.link));
+      coreToRegion.set(id, await link(own.link));
+    }
+    return { regionToCore, coreToRegion, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
 
 export async function startWanLinks(options: WanOptions): Promise<WanLinks> {
   const { topology, ports, player, publicHost } = options;

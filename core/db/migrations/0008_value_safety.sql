@@ -6,8 +6,8 @@ alter table ops
   alter column room_id drop not null,
   alter column op_seq drop not null,
   add constraint ops_place check (room_id is not null or op_seq is null),
-  -- Given after the rows that the operation touches are locked: of two that name one item the later has
-  -- the higher number, which clocks can't promise.
+  -- Given after the rows that the operation touches are locked, and those of all that share its
+  -- transaction: of two that name one item the later has the higher number, which clocks can't promise.
   add column n bigint generated always as identity;
 create index ops_decided on ops (decided_at);
 create index ledger_booked on ledger (booked_at);

@@ -1,0 +1,3 @@
+-- compatible_from: 1
+--
+-- Holds the number of a migration that comes with another branch.

@@ -1,0 +1,157 @@
+/** Carries one fault out, until those whom it hit play again. What is still down then, `repair` starts. */
+import type { ProcessHandle } from "../../infra/local/processes.ts";
+import type { LocalRegionHandle, LocalWorld } from "../../infra/local/world.ts";
+import { signalProcess } from "../../infra/process/pid.ts";
+import { childrenOf } from "../../loadtest/bench/process-cpu.ts";
+import { SUSPECT_AFTER_MS } from "../../shared/client/connection-step.ts";
+import { sleep, systemClock } from "../../shared/clock.ts";
+import type { RegionId } from "../../shared/ids.ts";
+import { GRACE_MS } from "../../shared/protocol/link.ts";
+import * as checks from "./checks.ts";
+import type { Fault } from "./fault.ts";
+import type { WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
+
+export interface Scene {
+  readonly world: LocalWorld;
+  readonly players: WatchedPlayers;
+  /** Those whom the fault concerns; all others must not notice. */
+  readonly hit: readonly WatchedPlayer[];
+}
+
+export async function strike(fault: Fault, scene: Scene): Promise<void> {
+  const { world, hit } = scene;
+  const { lastsMs } = fault;
+  switch (fault.kind) {
+    case "kill-region":
+      scene.players.closed.add(fault.regionId);
+      regionOf(world, fault.regionId).kill("SIGKILL");
+      return await moved(fault.regionId, scene);
+    case "replace-region":
+      return await replaceRegion(fault.regionId, scene);
+    case "drain-region":
+      scene.players.closed.add(fault.regionId);
+      regionOf(world, fault.regionId).kill("SIGTERM");
+      await checks.ends(world, fault.regionId);
+      return await moved(fault.regionId, scene);
+    case "stop-region":
+      scene.players.closed.add(fault.regionId);
+      await stopRegion(fault.regionId, lastsMs, scene);
+      return await checks.allPlay(hit);
+    case "kill-redis":
+      return await kill(ours(world.redis.get(fault.regionId)), lastsMs);
+    case "stop-redis":
+      return await stop(ours(world.redis.get(fault.regionId)), lastsMs);
+    case "cut-link":
+      return await breakLinks(world, fault.regionId, lastsMs, (proxy) => proxy.cut());
+    case "half-open-link":
+      return await breakLinks(world, fault.regionId, lastsMs, async (proxy) => proxy.halfOpen());
+    case "kill-core":
+      return await killCore(lastsMs, scene);
+    case "stop-core":
+      return await stop(world.core, lastsMs);
+    case "kill-postgres":
+      return await kill(ours(world.postgres), lastsMs);
+    case "stop-postgres":
+      return await stop(ours(world.postgres), lastsMs);
+  }
+}
+
+/** Starts what is still down; the core takes every region for active then. */
+export async function repair(world: LocalWorld): Promise<void> {
+  const down = [...world.regions.values()].filter(({ pid }) => pid === undefined);
+  await Promise.all(down.map((region) => region.restart()));
+  for (const id of world.regions.keys()) await checks.coreLists(world, id, ["active"]);
+}
+
+async function replaceRegion(regionId: RegionId, { world, players, hit }: Scene): Promise<void> {
+  players.closed.add(regionId);
+  const region = regionOf(world, regionId);
+  region.kill("SIGKILL");
+  await region.restart();
+  await checks.allTold(hit);
+  await checks.allPlay(hit);
+}
+
+/** The rooms play on; who looks for one meanwhile gets it when the core is back. */
+async function killCore(awayMs: number, { world, hit }: Scene): Promise<void> {
+  world.core.kill("SIGKILL");
+  await Promise.all(hit.map(({ bot }) => bot.leaveRoom()));
+  await sleep(systemClock, awayMs);
+  await world.core.restart();
+  await checks.allPlay(hit);
+}
+
+/** All who played in a region that is gone know it, and play elsewhere. */
+async function moved(regionId: RegionId, { world, hit }: Scene): Promise<void> {
+  await checks.allTold(hit);
+  await checks.coreLists(world, regionId, ["down"]);
+  await checks.allPlay(hit, regionId);
+}
+
+/** A short stop may pass unnoticed. A long one lasts until those who must notice have done so. */
+async function stopRegion(regionId: RegionId, stoppedMs: number, scene: Scene): Promise<void> {
+  const { world, hit } = scene;
+  const region = regionOf(world, regionId);
+  region.kill("SIGSTOP");
+  try {
+    const slept = sleep(systemClock, stoppedMs);
+    if (stoppedMs > SUSPECT_AFTER_MS) await checks.allTold(hit);
+    if (stoppedMs > GRACE_MS) await checks.coreLists(world, regionId, ["down"]);
+    await slept;
+  } finally {
+    region.kill("SIGCONT");
+  }
+}
+
+/** With all of its processes: what is left of a PostgreSQL would tidy up after it. */
+async function kill(part: ProcessHandle, awayMs: number): Promise<void> {
+  signalTree(part, "SIGSTOP");
+  signalTree(part, "SIGKILL");
+  await sleep(systemClock, awayMs);
+  await part.restart();
+}
+
+async function stop(part: ProcessHandle, stoppedMs: number): Promise<void> {
+  signalTree(part, "SIGSTOP");
+  try {
+    await sleep(systemClock, stoppedMs);
+  } finally {
+    signalTree(part, "SIGCONT");
+  }
+}
+
+async function breakLinks(
+  world: LocalWorld,
+  regionId: RegionId,
+  brokenMs: number,
+  breakOne: (proxy: BreakableLink) => Promise<void>,
+): Promise<void> {
+  const { links } = world;
+  const both = [links?.regionToCore.get(regionId), links?.coreToRegion.get(regionId)].map(ours);
+  try {
+    await Promise.all(both.map(breakOne));
+    await sleep(systemClock, brokenMs);
+  } finally {
+    await Promise.all(both.map((proxy) => proxy.heal()));
+  }
+}
+
+type BreakableLink = NonNullable<
+  ReturnType<NonNullable<LocalWorld["links"]>["regionToCore"]["get"]>
+>;
+
+/** The process itself first: it must not see what becomes of the others. */
+function signalTree(part: ProcessHandle, signal: NodeJS.Signals): void {
+  const pid = ours(part.pid);
+  for (const one of [pid, ...childrenOf(pid)]) signalProcess(one, signal);
+}
+
+function regionOf(world: LocalWorld, regionId: RegionId): LocalRegionHandle {
+  return ours(world.regions.get(regionId));
+}
+
+/** A campaign's world has all parts of its own. */
+function ours<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error("this world has no such part of its own");
+  return part;
+}
