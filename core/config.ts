@@ -6,6 +6,8 @@ import { linkSettings } from "../shared/link/credentials.ts";
 import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
 import { parseGeoOverrides } from "./gslb/geo-locator.ts";
 import { PublicOrigin } from "./http/cors.ts";
+import { loadCatalogue } from "./purchases/catalogue.ts";
+import { loadTrustedStores } from "./purchases/trusted-stores.ts";
 import { ACCEPT_MS } from "./tickets/key-schedule.ts";
 import { MASTER_KEY_BYTES } from "./tickets/master-key.ts";
 
@@ -44,14 +46,22 @@ const optionalUrl = optionalText.refine(
   "needs a URL",
 );
 
-const trustedIssuers = optionalText.transform((path, context) => {
-  try {
-    return path === undefined ? [] : loadTrustedIssuers(path);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "wrong" });
-    return z.NEVER;
-  }
-});
+/** What a file holds, when one is named. */
+function loaded<T>(load: (path: string) => T, without: T) {
+  return optionalText.transform((path, context) => {
+    try {
+      return path === undefined ? without : load(path);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "wrong";
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    }
+  });
+}
+
+const trustedIssuers = loaded(loadTrustedIssuers, []);
+const trustedStores = loaded(loadTrustedStores, []);
+const catalogue = loaded(loadCatalogue, new Map());
 
 const operatorToken = optionalText.refine(
   (text) => text === undefined || text.length >= 20,
@@ -341,6 +351,42 @@ export const coreSettings = {
       "Failures that a successful log-in allows its address prefix besides; each account earns them " +
       "once an hour.",
     default: "3",
+  },
+  PURCHASE_STORES_FILE: {
+    schema: trustedStores,
+    description:
+      "JSON file that names the stores whose receipts are taken: a list of `{ store, issuer, audience, " +
+      "jwksUrl or jwksFile, algorithms }`. None by default.",
+    default: "",
+  },
+  PURCHASE_CATALOGUE_FILE: {
+    schema: catalogue,
+    description:
+      "JSON file of what is sold: product ids, each with a list of `{ kind: credit, currency, amount }` " +
+      "and `{ kind: grantItem, itemKind }`.",
+    default: "",
+  },
+  PURCHASES_PER_PLAYER_PER_SECOND: {
+    schema: rate,
+    description: "Receipts a second that one player may show.",
+    default: "0.2",
+  },
+  PURCHASES_PER_PLAYER_BURST: {
+    schema: limit,
+    description: "The same at once.",
+    default: "30",
+  },
+  PURCHASE_CALLS_UNDER_WAY_MAX: {
+    schema: limit,
+    description: "Receipts that are looked at at a time; the next gets `unavailable`.",
+    default: "64",
+  },
+  RECONCILE_PERIOD_MS: {
+    schema: as.wholeNumber,
+    description:
+      "How often the core looks whether ledger, wallets, items and operations say the same, ms; 0: only " +
+      "when an operator asks.",
+    default: "600000",
   },
   LOG_LEVEL: {
     schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),

@@ -22,6 +22,7 @@ import { addDataRoutes } from "./accounts/data-routes.ts";
 import { addEmailRoutes } from "./accounts/email-routes.ts";
 import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
+import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
@@ -48,10 +49,13 @@ import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
+import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addRefusedRoutes } from "./ops/refused-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
 import { createProfileParts } from "./profiles/profile-parts.ts";
 import { addProfileLinkRoutes, addProfileRoutes } from "./profiles/routes.ts";
+import { createPurchases } from "./purchases/purchase-parts.ts";
+import { addPurchaseRoutes } from "./purchases/purchase-routes.ts";
 import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
 import { createLinkServer } from "./regions/link-server.ts";
@@ -68,6 +72,8 @@ import { type RandomBytes, Vault } from "./tickets/master-key.ts";
 import { ReconnectionTokens } from "./tickets/reconnection-token.ts";
 import { addKeyRoutes } from "./tickets/routes.ts";
 import { SignedTokens } from "./tickets/signed-tokens.ts";
+import { Reconciler } from "./value/reconciler.ts";
+import { ValueAgain } from "./value/value-again.ts";
 import { ValueOps } from "./value/value-ops.ts";
 import { addValueRoutes } from "./value/value-routes.ts";
 
@@ -144,11 +150,13 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const seen = createProfileParts(config, { database, random, ...common });
   const { profiles } = seen;
+  const fetches = jwksFetches(metrics);
   const people = createAccountParts(config, {
     database,
     tokens,
     evictions,
     profiles,
+    fetches,
     random,
     ...common,
   });
@@ -168,6 +176,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     },
     ...common,
   });
+  const valueAgain = new ValueAgain({ database, clock, metrics });
+  const purchases = createPurchases(config, { database, fetches, ...common });
+  const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
+  const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
@@ -216,6 +228,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
       addProfileRoutes(server, { ...seen, tokens });
+      addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
       addGslbRoutes(server, { registry, locator });
       addJoinRoutes(server, { joins, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
@@ -238,6 +251,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addFenceRoutes(server, { operators, registry, calls });
       addPlayerOpsRoutes(server, { operators, ...people });
       addRefusedRoutes(server, { operators, refused });
+      addReconcileRoutes(server, { operators, reconciler });
     },
   });
   const linkServing = new Serving({
@@ -248,7 +262,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     portSetting: "CORE_LINK_PORT",
     clock,
     prepare(server) {
-      addLinkRoutes(server, { registry, keyring, value, feed: seen.feed, clock });
+      addLinkRoutes(server, { registry, keyring, value, valueAgain, feed: seen.feed, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
     },
@@ -275,6 +289,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { name: "link client", stop: () => clients.others.stop() },
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
+      reconciler,
       linkServing,
       publicServing,
     ],

@@ -59,6 +59,7 @@ const catalogue = {
   stale_incarnation: entry(409, 4409, false, "A newer life of this node is known."),
   value_refused: entry(409, 4409, false, "The core refused the operation."),
   outbox_full: entry(503, 4503, true, "Changes can't be stored right now; try again later."),
+  receipt_refused: entry(422, 4400, false, "The store's receipt is not valid here."),
   fenced: entry(409, 4409, false, "This owner was fenced."),
   caller_gone: entry(499, 4499, true, "The caller went away before the answer."),
   internal: entry(500, 4002, true, "Something failed on our side."),

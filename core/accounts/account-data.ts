@@ -3,8 +3,9 @@
  *
  * A deletion takes everything along but four things. What operators did to the account stays in the
  * audit log, under its id, without name or address: they answer for it. So does the ledger, in which what
- * the account owned is booked out. A ban that holds stays under a
- * MAC of address and identities until it ends, or deleting an account would be the way out of a ban.
+ * the account owned is booked out; and which receipts of stores it used, or they would grant once more. A
+ * ban that holds stays under a MAC of address and identities until it ends, or deleting an account would be
+ * the way out of a ban.
  * Access tokens stay valid for minutes and name a player who is not there: every call refuses them.
  */
 import type { Clock } from "../../shared/clock.ts";
@@ -14,6 +15,7 @@ import type { AccountData, Proof } from "../../shared/protocol/account-data.ts";
 import type { Database, Tx } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { Profiles } from "../profiles/profiles.ts";
+import { selectPurchasesOf } from "../purchases/purchase-store.ts";
 import { selectRefusedOf } from "../sync/refused-store.ts";
 import { documentsOf } from "../sync/sync-store.ts";
 import { possessionsOf } from "../value/possessions.ts";
@@ -74,6 +76,7 @@ export class AccountsData {
       const networks = await store.selectNetworks(tx, playerId);
       const families = await store.selectFamilies(tx, playerId);
       const actions = await store.selectActions(tx, playerId);
+      const purchases = await selectPurchasesOf(tx, playerId);
       return {
         ...accountOf(account),
         identities: identities.map(({ issuer, subject, created_at }) => {
@@ -93,6 +96,12 @@ export class AccountsData {
             return { change: item, reason, at: refused_at.toISOString() };
           },
         ),
+        purchases: purchases.map(({ store, transaction_id, product_id, granted_at }) => ({
+          store,
+          transactionId: transaction_id,
+          productId: product_id,
+          grantedAt: granted_at.toISOString(),
+        })),
         operatorActions: actions.map(({ at, action }) => ({ at: at.toISOString(), action })),
       };
     });

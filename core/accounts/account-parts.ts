@@ -18,6 +18,7 @@ import { DeviceTokens } from "./device-tokens.ts";
 import { EmailAccounts } from "./email-accounts.ts";
 import { FileMail } from "./file-mail.ts";
 import { Identities } from "./identities.ts";
+import type { JwksSourceDeps } from "./jwks-source.ts";
 import { KnownPrefixes } from "./known-prefixes.ts";
 import { LogIns } from "./log-ins.ts";
 import { type MailHook, Mails } from "./mail-hook.ts";
@@ -31,6 +32,8 @@ export interface AccountPartsDeps {
   readonly tokens: SignedTokens;
   readonly evictions: Evictions;
   readonly profiles: Pick<Profiles, "forget">;
+  /** Of issuers' keys. */
+  readonly fetches: JwksSourceDeps["fetches"];
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -84,7 +87,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     pageUrl: config.PASSWORD_RESET_PAGE,
   });
   const issuers = config.TRUSTED_ISSUERS_FILE;
-  const identities = new Identities({ ...people, issuers, log, metrics });
+  const identities = new Identities({ ...people, issuers, fetches: deps.fetches, log });
   const data = new AccountsData({
     database,
     checks,

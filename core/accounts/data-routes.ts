@@ -66,7 +66,9 @@ export function addDataRoutes(server: HttpServer, deps: DataRouteDeps): void {
       schema: {
         tags: ["accounts"],
         summary: "Delete the account for good",
-        description: "Kept: what operators did to it, and a ban that holds, until it ends.",
+        description:
+          "Kept: what operators did to it, which receipts of stores it used, and a ban that holds, until " +
+          "it ends.",
         security: BEARER,
         body: ProofRequest,
         response: { 200: Done, ...refusals },

@@ -11,14 +11,13 @@ import { z } from "zod";
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
-import type { Metrics } from "../../shared/metrics.ts";
 import { PlayerName, type TokenPair } from "../../shared/protocol/accounts.ts";
 import type { Database, Tx } from "../db/database.ts";
 import * as players from "./account-store.ts";
 import type { Accounts } from "./accounts.ts";
 import { requireNotBanned } from "./ban.ts";
 import type { BarredIdentities } from "./barred-identities.ts";
-import { JwksSource, jwksFetches } from "./jwks-source.ts";
+import { JwksSource, type JwksSourceDeps } from "./jwks-source.ts";
 import type { LogIns, Named } from "./log-ins.ts";
 import type { TrustedIssuer } from "./trusted-issuers.ts";
 
@@ -52,9 +51,9 @@ export interface IdentitiesDeps {
   readonly accounts: Accounts;
   readonly logIns: LogIns;
   readonly barred: BarredIdentities;
+  readonly fetches: JwksSourceDeps["fetches"];
   readonly clock: Clock;
   readonly log: Logger;
-  readonly metrics: Metrics;
 }
 
 interface Trusted extends TrustedIssuer {
@@ -67,11 +66,10 @@ export class Identities {
 
   constructor(deps: IdentitiesDeps) {
     this.#deps = deps;
-    const fetches = jwksFetches(deps.metrics);
     this.#trusted = new Map(
       deps.issuers.map((issuer) => [
         issuer.issuer,
-        { ...issuer, source: new JwksSource(issuer, { ...deps, fetches }) },
+        { ...issuer, source: new JwksSource(issuer, deps) },
       ]),
     );
   }

@@ -105,7 +105,7 @@ export class JwksSource {
 export function jwksFetches(metrics: Metrics): Counter<"issuer" | "outcome"> {
   return new Counter({
     name: "meridian_jwks_fetches_total",
-    help: "Fetches of trusted issuers' keys.",
+    help: "Fetches of the keys of trusted issuers and stores.",
     labelNames: ["issuer", "outcome"],
     registers: [metrics],
   });

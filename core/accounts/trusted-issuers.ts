@@ -21,7 +21,8 @@ const JwksUrl = z.url().refine((text) => {
   return protocol === "https:" || ["127.0.0.1", "localhost", "[::1]"].includes(hostname);
 }, "needs https");
 
-const Entry = z
+/** One whose signatures are believed. */
+export const IssuerEntry = z
   .object({
     issuer: z.string().min(1).max(255),
     audience: z.string().min(1).max(255),
@@ -36,7 +37,7 @@ const Entry = z
   .refine((entry) => (entry.jwksUrl === undefined) !== (entry.jwksFile === undefined), {
     message: "needs either jwksUrl or jwksFile",
   });
-const File = z.array(Entry).max(ISSUERS_MAX);
+const File = z.array(IssuerEntry).max(ISSUERS_MAX);
 
 export interface TrustedIssuer {
   readonly issuer: string;
@@ -49,18 +50,22 @@ export interface TrustedIssuer {
 export function loadTrustedIssuers(path: string): readonly TrustedIssuer[] {
   const parsed = File.safeParse(readJson(path));
   if (!parsed.success) throw new Error(`${path}: ${z.prettifyError(parsed.error)}`);
-  return parsed.data.map(({ issuer, audience, algorithms, jwksUrl, jwksFile = "" }) => ({
-    issuer,
-    audience,
-    algorithms,
-    keys:
-      jwksUrl === undefined
-        ? { jwks: readJson(resolve(dirname(path), jwksFile)) }
-        : { url: jwksUrl },
-  }));
+  return parsed.data.map(({ issuer, audience, algorithms, ...keys }) => {
+    return { issuer, audience, algorithms, keys: keysOf(keys, path) };
+  });
 }
 
-function readJson(path: string): unknown {
+/** @param path of the file that names them */
+export function keysOf(
+  { jwksUrl, jwksFile = "" }: Pick<z.infer<typeof IssuerEntry>, "jwksUrl" | "jwksFile">,
+  path: string,
+): TrustedIssuer["keys"] {
+  if (jwksUrl !== undefined) return { url: jwksUrl };
+  return { jwks: readJson(resolve(dirname(path), jwksFile)) };
+}
+
+/** @throws with the file's name */
+export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {

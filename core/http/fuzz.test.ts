@@ -91,6 +91,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
   const { answer, accessToken, secret } = await honestJoin();
   const authorization = `Bearer ${accessToken}`;
   const refreshToken = "x".repeat(43);
+  const purchase = { store: "web-shop", receipt: "a.b.c" };
   const reconnect = { roomId: "r1", reconnectionToken: "x".repeat(40), protocol: 1 };
   const calls: readonly Call[] = [
     { method: "POST", path: "/v1/guests", body: { name: "Ada", device: "test" } },
@@ -101,6 +102,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
     { method: "POST", path: "/v1/join", body: join, authorization },
     { method: "POST", path: "/v1/join/renew", body: { ticket: answer.ticket } },
     { method: "POST", path: "/v1/reconnect", body: reconnect },
+    { method: "POST", path: "/v1/me/purchases", body: purchase, authorization },
     { method: "GET", path: "/v1/me", authorization },
     { method: "GET", path: "/v1/regions" },
   ];
@@ -152,10 +154,21 @@ test(`${BODIES} mutated bodies of a region`, { timeout: TIMEOUT_MS }, async (t) 
   t.diagnostic(`seed ${seed}`);
   const chance = new Chance(seed);
   const heartbeat = beijing.firstHeartbeat();
-  const claim = { claimId: "claim-0001", roomId: "r1", game: "arena", nodeId: beijing.nodeId };
+  const { nodeId } = beijing;
+  const claim = { claimId: "claim-0001", roomId: "r1", game: "arena", nodeId };
+  const room = { roomId: "r1", roomEpoch: [1, 1] };
+  const owned = { ...room, nodeId };
+  const playerId = "0190f2a0-0000-7000-8000-000000000001";
+  const change = { kind: "credit", playerId, currency: "coin", amount: 3 };
+  const op = { id: "r1/round-1/ada", changes: [change] };
   for (const [path, body] of [
     ["/link/heartbeat", heartbeat],
     ["/link/claim", claim],
+    ["/link/claim", { ...claim, opSeq: 3 }],
+    ["/link/value", { ...owned, opSeq: 3, coreTerm: 1, op }],
+    ["/link/room-ops", { ...owned, opSeq: 3 }],
+    ["/link/value-again", { nodeId, coreTerm: 1, ops: [{ roomId: "r1", opSeq: 3, op }] }],
+    ["/link/reaffirm-rooms", { nodeId, rooms: [{ ...room, game: "arena", opSeq: 3 }] }],
   ] as const) {
     for (let count = 0; count < BODIES; count += AT_ONCE) {
       const texts = Array.from({ length: AT_ONCE }, () => mutatedJson(body, chance));

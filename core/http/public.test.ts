@@ -102,6 +102,7 @@ test("the OpenAPI page describes every route with its failures", async () => {
     "/v1/me/possessions",
     "/v1/players",
     "/v1/players/{playerId}",
+    "/v1/me/purchases",
     "/v1/reconnect",
     "/v1/regions",
     "/v1/tokens/exchange",

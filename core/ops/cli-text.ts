@@ -21,6 +21,8 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   refused list [--player P] [--json]  changes of players' state that were refused and are unresolved
   refused apply ID                make one on the document as it is now, while no node holds the player
   refused drop ID                 give one up
+  reconcile                       look whether all money and items are what operations say; ends with 1
+                                  and a list when they are not
   keys rotate                     a new signing key; the present one retires by itself
 
 Environment:

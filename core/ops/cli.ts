@@ -6,6 +6,7 @@ import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/pr
 import { readOpsAccess } from "./access.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
+import { reconcile } from "./cli-reconcile.ts";
 import { listRefused, resolveRefused } from "./cli-refused.ts";
 import { fenceRegion, terminalConfirm, unfenceRegion } from "./cli-regions.ts";
 import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
@@ -46,7 +47,8 @@ async function main(args: string[]): Promise<void> {
   const [command, second, third] = words;
   const resolves = command === "refused" && second !== "list";
   const three = (command === "token" && second === "revoke") || command === "player" || resolves;
-  const expected = command === "status" ? 1 : three ? 3 : 2;
+  const one = command === "status" || command === "reconcile";
+  const expected = one ? 1 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await showStatus(options);
   else if (command === "drain") await want(second, "draining");
@@ -64,6 +66,7 @@ async function main(args: string[]): Promise<void> {
   else if (command === "refused" && (second === "apply" || second === "drop"))
     say(await resolve(second, third));
   else if (command === "keys" && second === "rotate") await rotateKeys();
+  else if (command === "reconcile") await showDifferences();
   else throw new UsageError(`there is no command "${words.join(" ")}"`);
 }
 
@@ -165,6 +168,12 @@ async function revokeToken(id: string | undefined): Promise<void> {
 async function rotateKeys(): Promise<void> {
   const { kid } = await call({ method: "POST", path: "/ops/keys/rotate", answer: RotateAnswer });
   say(`the new signing key is ${kid}; it signs in a few seconds, when every region knows it.`);
+}
+
+async function showDifferences(): Promise<void> {
+  const { text, agrees } = await reconcile(call);
+  say(text);
+  if (!agrees) process.exitCode = 1;
 }
 
 function call<T>(request: OpsCall<T>): Promise<T> {

@@ -112,7 +112,7 @@ test("a fence waits for an operation under way, and the next one finds the room 
   const roomEpoch = await claim(room);
   let fencing: Promise<unknown> | undefined;
   await database.transaction(async (tx) => {
-    assert.equal(await takeOpSeq(tx, { ...room, roomEpoch }), 1);
+    assert.equal((await takeOpSeq(tx, { ...room, roomEpoch }, {})).opSeq, 1);
     fencing = fence(regionId);
     await blocked(fencing);
   });

@@ -1,6 +1,6 @@
 /**
  * What regions call: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
- * `POST /link/value`, `POST /link/room-ops`.
+ * `POST /link/reaffirm-rooms`, `POST /link/value`, `POST /link/room-ops`, `POST /link/value-again`.
  *
  * Without a certificate of our CA there is no connection at all. Whoever has one is who it names: a
  * body that says otherwise is refused.
@@ -18,13 +18,23 @@ import {
   Heartbeat,
   HeartbeatAnswer,
   LEASE_MS,
+  ReaffirmRoomsAnswer,
+  ReaffirmRoomsRequest,
   ReleaseRoomsAnswer,
   ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
-import { RoomOps, RoomOpsRequest, ValueAnswer, ValueRequest } from "../../shared/protocol/value.ts";
+import {
+  RoomOps,
+  RoomOpsRequest,
+  ValueAgainAnswer,
+  ValueAgainRequest,
+  ValueAnswer,
+  ValueRequest,
+} from "../../shared/protocol/value.ts";
 import { failures } from "../http/failures.ts";
 import type { ProfileFeed } from "../profiles/profile-feed.ts";
 import type { Keyring } from "../tickets/keyring.ts";
+import type { ValueAgain } from "../value/value-again.ts";
 import type { ValueOps } from "../value/value-ops.ts";
 import { answerTo } from "./fence-step.ts";
 import type { Registry } from "./registry.ts";
@@ -34,11 +44,12 @@ export interface LinkRouteDeps {
   readonly keyring: Keyring;
   readonly value: ValueOps;
   readonly feed: Pick<ProfileFeed, "news">;
+  readonly valueAgain: ValueAgain;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, value, feed, clock } = deps;
+  const { registry, keyring, feed, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     regionOf(request);
@@ -58,6 +69,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
+        coreTerm: registry.coreTerm,
         wanted: answerTo(heartbeat.regionEpoch, region),
         feed: feed.news(heartbeat.feed),
       };
@@ -86,6 +98,23 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
     async (request) => ({ released: await registry.release(regionOf(request), request.body) }),
   );
   server.post(
+    "/link/reaffirm-rooms",
+    {
+      schema: {
+        body: ReaffirmRoomsRequest,
+        response: { 200: ReaffirmRoomsAnswer, ...failures("forbidden") },
+      },
+    },
+    async (request) => ({ held: await registry.reaffirm(regionOf(request), request.body) }),
+  );
+  addValueLinkRoutes(server, deps);
+}
+
+function addValueLinkRoutes(
+  server: HttpServer,
+  { registry, value, valueAgain }: LinkRouteDeps,
+): void {
+  server.post(
     "/link/value",
     {
       schema: {
@@ -109,6 +138,19 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
     (request) => {
       registry.requireCurrent(regionOf(request), request.body.nodeId);
       return value.opsAfter(request.body);
+    },
+  );
+  server.post(
+    "/link/value-again",
+    {
+      schema: {
+        body: ValueAgainRequest,
+        response: { 200: ValueAgainAnswer, ...failures("forbidden") },
+      },
+    },
+    (request) => {
+      registry.requireCurrent(regionOf(request), request.body.nodeId);
+      return valueAgain.apply(request.body);
     },
   );
 }

@@ -2,7 +2,7 @@
 import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
-import type { ClaimRequest } from "../../shared/protocol/link.ts";
+import type { ClaimRequest, ReaffirmRoomsRequest } from "../../shared/protocol/link.ts";
 import type { Sql, Tx } from "../db/database.ts";
 import type { RegionLife, Wanted } from "./fence-step.ts";
 
@@ -170,6 +170,63 @@ export async function raiseOpSeq(sql: Sql, roomId: RoomId, atLeast: number): Pro
     [roomId, atLeast],
   );
   return rows[0]?.op_seq ?? atLeast;
+}
+
+/**
+ * Takes a node's word for rooms that were granted in a term before this one, in an epoch above what is known
+ * of them: that grant was lost. A room that has a later owner stays as it is.
+ */
+export async function reaffirmRooms(
+  sql: Sql,
+  owner: { readonly regionId: RegionId; readonly nodeId: NodeId },
+  rooms: ReaffirmRoomsRequest["rooms"],
+  at: Date,
+): Promise<void> {
+  await sql.run(
+    `insert into rooms as r
+       (room_id, game, region_id, node_id, epoch_term, epoch_n, claim_id, claimed_at, op_seq)
+     select room_id, game, $1, $2, epoch_term, epoch_n, 'reaffirmed/' || room_id, $3, op_seq
+     from unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[])
+       as d (room_id, game, epoch_term, epoch_n, op_seq)
+     where epoch_term < (select term from core_term)
+     order by room_id
+     on conflict (room_id) do update set
+       game = excluded.game, region_id = excluded.region_id, node_id = excluded.node_id,
+       epoch_term = excluded.epoch_term, epoch_n = excluded.epoch_n,
+       claim_id = excluded.claim_id, claimed_at = excluded.claimed_at,
+       op_seq = greatest(r.op_seq, excluded.op_seq), ended_at = null, released_at = null
+     where (r.epoch_term, r.epoch_n) < (excluded.epoch_term, excluded.epoch_n)`,
+    [
+      owner.regionId,
+      owner.nodeId,
+      at,
+      rooms.map(({ roomId }) => roomId),
+      rooms.map(({ game }) => game),
+      rooms.map(({ roomEpoch }) => roomEpoch[0]),
+      rooms.map(({ roomEpoch }) => roomEpoch[1]),
+      rooms.map(({ opSeq }) => opSeq),
+    ],
+  );
+}
+
+/** Those of the rooms that the node has, each in that epoch. */
+export async function selectHeld(
+  sql: Sql,
+  nodeId: NodeId,
+  rooms: ReaffirmRoomsRequest["rooms"],
+): Promise<RoomId[]> {
+  const rows = await sql.rows<{ room_id: RoomId }>(
+    `select room_id from rooms join unnest($2::text[], $3::bigint[], $4::bigint[])
+       as d (room_id, epoch_term, epoch_n) using (room_id, epoch_term, epoch_n)
+     where node_id = $1 and ended_at is null`,
+    [
+      nodeId,
+      rooms.map(({ roomId }) => roomId),
+      rooms.map(({ roomEpoch }) => roomEpoch[0]),
+      rooms.map(({ roomEpoch }) => roomEpoch[1]),
+    ],
+  );
+  return rows.map(({ room_id }) => room_id);
 }
 
 /** False when the id was used before. */

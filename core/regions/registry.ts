@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
-import type { NodeId, RegionId } from "../../shared/ids.ts";
+import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type ClaimRequest,
   HEARTBEAT_PERIOD_MS,
   type Heartbeat,
+  type ReaffirmRoomsRequest,
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
@@ -130,6 +131,19 @@ export class Registry implements Part {
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
     return await database.transaction((tx) => answerClaim(tx, ours, this.#coreTerm, now));
+  }
+
+  /**
+   * Takes a node's word for its rooms, whose grants this core may have lost.
+   * @returns those that are the node's now
+   * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet
+   */
+  async reaffirm(from: RegionId, { nodeId, rooms }: ReaffirmRoomsRequest): Promise<RoomId[]> {
+    this.requireCurrent(from, nodeId);
+    const { database, clock } = this.#deps;
+    const at = new Date(clock.nowMs());
+    await store.reaffirmRooms(database, { regionId: from, nodeId }, rooms, at);
+    return await store.selectHeld(database, nodeId, rooms);
   }
 
   /**

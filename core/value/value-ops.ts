@@ -1,6 +1,6 @@
 /**
  * Carries out what rooms ask for on wallets and items: each operation in one transaction, once, in the
- * order of its room.
+ * order of its room. Those that wait at the same time share a transaction (`decide-together.ts`).
  *
  * The room's row is taken first and shows whether whoever asks still owns the room, in the epoch that it
  * says: a fence or another claim waits for this row, or has been there before. An operation that was
@@ -16,10 +16,13 @@ import type {
   ValueAnswer,
   ValueRequest,
 } from "../../shared/protocol/value.ts";
-import { decide, touchedBy } from "../../shared/value/value-step.ts";
-import type { Database, Sql, Tx } from "../db/database.ts";
+import { touchedBy } from "../../shared/value/value-step.ts";
+import type { Database, Sql } from "../db/database.ts";
+import { decideTogether } from "./decide-together.ts";
+import { GroupCommit, type Outcome } from "./group-commit.ts";
 import { ownRoomOpsAfter } from "./room-ops.ts";
 import * as store from "./value-store.ts";
+import { DecidedElsewhere } from "./write-committed.ts";
 
 export interface ValueOpsDeps {
   readonly database: Database;
@@ -27,12 +30,19 @@ export interface ValueOpsDeps {
   readonly metrics: Metrics;
 }
 
-/** Undoes the transaction: the operation was decided before, or is so at this moment by another. */
-class DecidedElsewhere extends Error {}
+interface Applied {
+  readonly answer: ValueAnswer;
+  /** Decided before: this is what came of it then. */
+  readonly again: boolean;
+}
 
 export class ValueOps {
   readonly #deps: ValueOpsDeps;
   readonly #outcomes: Counter<"outcome">;
+  readonly #groups = new GroupCommit<ValueRequest, Applied>({
+    alone: (request) => this.#applyAlone(request),
+    together: (requests) => this.#applyTogether(requests),
+  });
 
   constructor(deps: ValueOpsDeps) {
     this.#deps = deps;
@@ -46,11 +56,11 @@ export class ValueOps {
 
   /**
    * @throws {MeridianError} `fenced` when the node does not own the room in that epoch; `conflict` when
-   *   the id was used with another body
+   *   the id was used with another body; `unavailable` when the node knows of another core than this one
    */
   async apply(request: ValueRequest): Promise<ValueAnswer> {
     try {
-      const { answer, again } = await this.#applyOnce(request);
+      const { answer, again } = await this.#groups.run(request);
       const first = answer.outcome === "committed" ? "committed" : answer.refusal;
       this.#outcomes.inc({ outcome: again ? "repeated" : first });
       return answer;
@@ -65,44 +75,34 @@ export class ValueOps {
     return await this.#deps.database.transaction((tx) => ownRoomOpsAfter(tx, owner, opSeq));
   }
 
-  async #applyOnce(request: ValueRequest): Promise<{ answer: ValueAnswer; again: boolean }> {
-    const { database } = this.#deps;
+  async #applyTogether(requests: readonly ValueRequest[]): Promise<Outcome<Applied>[] | undefined> {
     try {
-      const answer = await database.transaction((tx) => this.#decide(tx, request));
-      return { answer, again: false };
+      return await this.#decide(requests);
+    } catch (error) {
+      // What the world did fails them all, and each is asked for again. Anything else is one's own.
+      if (isFailure(error)) throw error;
+      return undefined;
+    }
+  }
+
+  async #applyAlone(request: ValueRequest): Promise<Applied> {
+    try {
+      const [outcome] = await this.#decide([request]);
+      if (outcome && "answer" in outcome) return outcome.answer;
+      throw outcome?.error ?? new Error("an operation has no outcome");
     } catch (error) {
       if (!(error instanceof DecidedElsewhere)) throw error;
     }
-    return { answer: await this.#answerAgain(database, request), again: true };
+    const answer = await this.#answerAgain(this.#deps.database, request);
+    return { answer, again: true };
   }
 
-  async #decide(tx: Tx, { op, opSeq: heardOf, ...owner }: ValueRequest): Promise<ValueAnswer> {
-    // Sent together, and carried out in this order.
-    const [opSeq, touched] = await Promise.all([
-      store.takeOpSeq(tx, owner, heardOf),
-      store.lockTouched(tx, touchedBy(op.changes)),
-    ]);
-    if (opSeq === undefined) {
-      throw new MeridianError("fenced", { message: "The room is not this node's any more." });
-    }
-    const at = new Date(this.#deps.clock.nowMs());
-    const decision = decide(op.changes, touched);
-    const { refusal } = decision;
-    const { roomId } = owner;
-    const inserting = store.insertOp(tx, op, { roomId, opSeq, refusal, at });
-    if (decision.refusal) {
-      if (!(await inserting)) throw new DecidedElsewhere();
-      return { outcome: "refused", opSeq, refusal: decision.refusal };
-    }
-    const { committed } = decision;
-    const pays = committed.wallets.length > 0;
-    const [first, wallets, written] = await Promise.all([
-      inserting,
-      pays ? store.book(tx, op.id, committed, at) : [],
-      store.writeItems(tx, op.id, committed),
-    ]);
-    if (!first || !written) throw new DecidedElsewhere();
-    return { outcome: "committed", opSeq, wallets };
+  async #decide(requests: readonly ValueRequest[]): Promise<Outcome<Applied>[]> {
+    const { database, clock } = this.#deps;
+    const outcomes = await database.transaction((tx) => decideTogether(tx, requests, clock));
+    return outcomes.map((outcome) =>
+      "answer" in outcome ? { answer: { answer: outcome.answer, again: false } } : outcome,
+    );
   }
 
   async #answerAgain(sql: Sql, { op }: ValueRequest): Promise<ValueAnswer> {

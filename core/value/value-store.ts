@@ -24,16 +24,51 @@ export interface Owner {
 
 /**
  * The place of the room's next operation, above all that the room heard of; its row stays with this
- * transaction. Undefined when the owner is not (any more) the one who has the room.
+ * transaction. Without it, and with the room as it was, when the owner is not (any more) the one who has the
+ * room, or expects another core's term.
  */
-export async function takeOpSeq(tx: Tx, owner: Owner, heardOf = 0): Promise<number | undefined> {
-  const rows = await tx.rows<{ op_seq: number }>(
-    `update rooms set op_seq = greatest(op_seq, $5) + 1
-     where room_id = $1 and node_id = $2 and epoch_term = $3 and epoch_n = $4 and ended_at is null
-     returning op_seq`,
-    [owner.roomId, owner.nodeId, ...owner.roomEpoch, heardOf],
+export async function takeOpSeq(
+  tx: Tx,
+  owner: Owner,
+  known: { readonly heardOf?: number | undefined; readonly expected?: number | undefined },
+): Promise<{ readonly coreTerm: number; readonly opSeq: number | undefined }> {
+  const { heardOf = 0, expected = null } = known;
+  const [row] = await tx.rows<{ term: number; op_seq: number | null }>(
+    `with taken as (
+       update rooms set op_seq = greatest(op_seq, $5) + 1
+       where room_id = $1 and node_id = $2 and epoch_term = $3 and epoch_n = $4 and ended_at is null
+         and coalesce($6::bigint = (select term from core_term), true)
+       returning op_seq)
+     select term, op_seq from core_term left join taken on true`,
+    [owner.roomId, owner.nodeId, ...owner.roomEpoch, heardOf, expected],
   );
-  return rows[0]?.op_seq;
+  if (!row) throw new Error("the database holds no core term");
+  return { coreTerm: row.term, opSeq: row.op_seq ?? undefined };
+}
+
+/** The room goes on after that place, and its row stays with this transaction; there may be none. */
+export async function raisePlace(tx: Tx, roomId: RoomId, opSeq: number): Promise<void> {
+  await tx.run("update rooms set op_seq = greatest(op_seq, $2) where room_id = $1", [
+    roomId,
+    opSeq,
+  ]);
+}
+
+export async function isPlaceTaken(tx: Tx, roomId: RoomId, opSeq: number): Promise<boolean> {
+  const rows = await tx.rows("select 1 from ops where room_id = $1 and op_seq = $2", [
+    roomId,
+    opSeq,
+  ]);
+  return rows.length > 0;
+}
+
+/** The next place, whoever has the room; null when there is no such room any more. */
+export async function takeNextPlace(tx: Tx, roomId: RoomId): Promise<number | null> {
+  const rows = await tx.rows<{ op_seq: number }>(
+    "update rooms set op_seq = op_seq + 1 where room_id = $1 returning op_seq",
+    [roomId],
+  );
+  return rows[0]?.op_seq ?? null;
 }
 
 export async function selectOp(sql: Sql, id: string): Promise<OpRow | undefined> {
@@ -78,8 +113,9 @@ export async function insertOp(
   tx: Tx,
   op: ValueOp,
   decided: {
-    readonly roomId: RoomId;
-    readonly opSeq: number;
+    /** Null for one without a room. */
+    readonly roomId: RoomId | null;
+    readonly opSeq: number | null;
     readonly refusal: Refusal | undefined;
     readonly at: Date;
   },

@@ -39,6 +39,7 @@ let clock: FakeClock;
 let heartbeats: Heartbeats;
 const superseded: unknown[] = [];
 const fenced: Epoch[] = [];
+const terms: number[] = [];
 let state: Report["state"] = "active";
 
 before(async () => {
@@ -55,6 +56,7 @@ beforeEach(() => {
     feed: { place: undefined, hear() {} },
     onWanted() {},
     onFenced: (epoch) => fenced.push(epoch),
+    onCoreTerm: (term) => terms.push(term),
     onSuperseded: (error) => superseded.push(error),
     clock,
     log: createLog("region", "silent"),
@@ -87,6 +89,15 @@ test("the core's word that a newer life is known is final, and told once", async
   await heartbeats.beat();
   await heartbeats.stop();
   assert.equal(superseded.length, 1);
+});
+
+test("each answer tells the core's term", async () => {
+  terms.length = 0;
+  await heartbeats.beat();
+  core.coreTerm = 7;
+  await heartbeats.beat();
+  assert.deepEqual(terms, [1, 7]);
+  core.coreTerm = 1;
 });
 
 test("what is announced while a heartbeat is under way is told by the next, at once", async () => {

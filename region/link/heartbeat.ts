@@ -54,6 +54,8 @@ export interface HeartbeatsOptions {
   readonly onWanted: (wanted: Heartbeat["state"]) => void;
   /** The region's life in which this node served is over: what runs here ends. Once for each life. */
   readonly onFenced: (regionEpoch: Epoch) => void;
+  /** Told of the core's term with each answer, before the lease is renewed. */
+  readonly onCoreTerm: (coreTerm: number) => void;
   /** The core knows a newer life of this node. Called once. */
   readonly onSuperseded: (error: unknown) => void;
   readonly clock: Clock;
@@ -202,8 +204,9 @@ export class Heartbeats {
     answer: HeartbeatAnswer,
     { sequence, sentAtMs }: { readonly sequence: number; readonly sentAtMs: number },
   ): void {
-    const { keys, feed, clock } = this.#options;
-    const { leaseMs, coreTimeMs, jwks } = answer;
+    const { keys, feed, clock, onCoreTerm } = this.#options;
+    const { leaseMs, coreTimeMs, coreTerm, jwks } = answer;
+    if (coreTerm !== undefined) onCoreTerm(coreTerm);
     const receivedAtMs = clock.monotonicMs();
     this.#coreTime = learnCoreTime(this.#coreTime, { sentAtMs, receivedAtMs, coreTimeMs });
     if (jwks) keys.replace(jwks);

@@ -17,6 +17,7 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
+import type { ReaffirmRoomsRequest } from "../../shared/protocol/link.ts";
 import { defineGame, isGameRoom } from "../rooms/define-game.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import type { StateService } from "../rooms/player-state.ts";
@@ -223,6 +224,15 @@ export class Rooms {
     return Array.from(this.#alive)
       .filter(([, room]) => room instanceof GameRoom && room.epoch !== undefined)
       .map(([roomId]) => roomId);
+  }
+
+  /** Rooms of ours that the core granted, with the epoch and the last operation that they know. */
+  get held(): ReaffirmRoomsRequest["rooms"] {
+    return Array.from(this.#alive).flatMap(([roomId, room]) => {
+      if (!(room instanceof GameRoom) || !room.epoch) return [];
+      const { epoch: roomEpoch, heardOpSeq: opSeq } = room;
+      return [{ roomId, game: GameName.parse(room.roomName), roomEpoch, opSeq }];
+    });
   }
 
   /** Captures the movable rooms and is done with them: nothing runs in them here any more. */

@@ -126,6 +126,10 @@ export class RegionNode {
       feed: profiles,
       onWanted,
       onFenced: (regionEpoch) => this.#fenced(regionEpoch),
+      onCoreTerm: (term) => {
+        this.#value.termSeen(term);
+        this.#playerStates.outbox.noteCoreTerm(term);
+      },
       onSuperseded: options.onSuperseded,
       clock,
       log,
@@ -143,6 +147,7 @@ export class RegionNode {
       ...core,
       nodeId,
       leaseHeld: () => this.#heartbeats.leaseHeld,
+      rooms: () => this.#rooms.held,
       clock,
       random: options.random,
       log,

@@ -70,9 +70,14 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     return this.#epoch;
   }
 
-  /** Up to where a restored room knows its operations on value; a new one knows of none. */
+  /** @internal up to where a restored room knows its operations on value; a new one knows of none. */
   get knownOpSeq(): number | undefined {
     return this.#restored ? this.ops.delivered : undefined;
+  }
+
+  /** @internal the last operation on value that it heard of */
+  get heardOpSeq(): number {
+    return this.ops.seen;
   }
 
   /**

@@ -7,6 +7,7 @@ import { NodeId, RoomId } from "../../shared/ids.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
+import type { ReaffirmRoomsRequest } from "../../shared/protocol/link.ts";
 import { ValueOp } from "../../shared/protocol/value.ts";
 import { TestCore } from "../link/test-core.ts";
 import { until } from "../transport/test-tickets.ts";
@@ -32,6 +33,7 @@ let clock: FakeClock;
 let metrics: ReturnType<typeof createMetrics>;
 let link: ValueLink;
 let lease = true;
+const rooms: ReaffirmRoomsRequest["rooms"] = [];
 
 before(async () => {
   core = await TestCore.start();
@@ -46,6 +48,7 @@ beforeEach(() => {
     coreAddress: core.address,
     nodeId: NodeId.parse("testing-1"),
     leaseHeld: () => lease,
+    rooms: () => rooms,
     clock,
     random: () => 0.5,
     log: createLog("region", "silent"),

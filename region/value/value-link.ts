@@ -5,6 +5,9 @@
  * sent again under the same id until there is one: the core carries it out once. Without a lease nothing
  * new is sent at all, so that game code learns at once that the core is away. What is under way at a stop
  * ends with the process: the room's next owner does it again, by its cause.
+ *
+ * What was committed is kept for a while (`kept-ops.ts`), and sent again when the core's term rises
+ * (`value-again.ts`): the core may have been restored to before.
  */
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
@@ -12,6 +15,7 @@ import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import type { ReaffirmRoomsRequest } from "../../shared/protocol/link.ts";
 import {
   RoomOps,
   type RoomOpsRequest,
@@ -20,6 +24,8 @@ import {
   type ValueRequest,
 } from "../../shared/protocol/value.ts";
 import type { OwnedRoom, ValueService } from "../rooms/room-value.ts";
+import { KeptOps } from "./kept-ops.ts";
+import { ValueAgain } from "./value-again.ts";
 
 const ATTEMPT_DEADLINE_MS = 3_000;
 const RETRY_MIN_MS = 100;
@@ -35,6 +41,8 @@ export interface ValueLinkOptions {
   readonly nodeId: NodeId;
   /** Whether the core answers. */
   readonly leaseHeld: () => boolean;
+  /** The rooms that the node has, to tell a core that was restored to before. */
+  readonly rooms: () => ReaffirmRoomsRequest["rooms"];
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -46,6 +54,8 @@ export class ValueLink implements ValueService {
   readonly #options: ValueLinkOptions;
   readonly #outcomes: Counter<"outcome">;
   readonly #stopped = new AbortController();
+  readonly #kept = new KeptOps();
+  readonly #again: ValueAgain;
   #underWay = 0;
 
   constructor(options: ValueLinkOptions) {
@@ -65,13 +75,33 @@ export class ValueLink implements ValueService {
         this.set(underWay());
       },
     });
+    const kept = this.#kept;
+    new Gauge({
+      name: "meridian_region_value_ops_kept",
+      help: "Committed operations that are kept, in case the core is restored to before them",
+      registers: [options.metrics],
+      collect() {
+        this.set(kept.count);
+      },
+    });
+    this.#again = new ValueAgain({
+      ...options,
+      kept,
+      signal: this.#stopped.signal,
+      outcomes: this.#outcomes,
+    });
+  }
+
+  /** The core said its term, as it does with each heartbeat. */
+  termSeen(coreTerm: number): void {
+    this.#again.termSeen(coreTerm);
   }
 
   async apply(room: OwnedRoom, op: ValueOp): Promise<ValueAnswer> {
     this.#requireRoom();
     this.#underWay += 1;
     try {
-      const answer = await this.#untilKnown({ ...room, nodeId: this.#options.nodeId, op });
+      const answer = await this.#untilKnown(room, op);
       this.#outcomes.inc({ outcome: answer.outcome });
       return answer;
     } catch (error) {
@@ -111,24 +141,37 @@ export class ValueLink implements ValueService {
     });
   }
 
-  async #untilKnown(request: ValueRequest): Promise<ValueAnswer> {
-    const { clock, log } = this.#options;
+  async #untilKnown(room: OwnedRoom, op: ValueOp): Promise<ValueAnswer> {
+    const { nodeId, clock, log } = this.#options;
     const { signal } = this.#stopped;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#ask(request);
+        await this.#again.settled;
+        const { term: coreTerm } = this.#again;
+        // What the room heard of, and the core's term, may be others than at the attempt before.
+        const request = { ...room, nodeId, op, ...(coreTerm !== undefined && { coreTerm }) };
+        const answer = await this.#ask(request);
+        if (answer.outcome === "committed") this.#keep(request, answer.opSeq);
+        return answer;
       } catch (error) {
         if (!isFailure(error) || !error.retryable || signal.aborted) throw error;
         this.#outcomes.inc({ outcome: "retried" });
         if (attempt === TELLING_ATTEMPT) {
           log.warn(
-            { op: request.op.id, err: error, runbook: "region-value-unknown" },
+            { op: op.id, err: error, runbook: "region-value-unknown" },
             "the outcome of an operation is unknown: asking on",
           );
         }
       }
       await sleep(clock, this.#delayMs(attempt), signal);
     }
+  }
+
+  #keep({ roomId, op, coreTerm }: ValueRequest, opSeq: number): void {
+    if (coreTerm === undefined) return;
+    this.#kept.add({ roomId, opSeq, op, coreTerm }, this.#options.clock.monotonicMs());
+    const { term = coreTerm } = this.#again;
+    if (coreTerm < term) this.#again.sendAgain();
   }
 
   #ask(body: ValueRequest): Promise<ValueAnswer> {

@@ -47,6 +47,16 @@ export const AccountData = z.object({
   documents: z.array(StoredDocument),
   /** Changes of those that came too late or could not be made. */
   refusedChanges: z.array(z.object({ change: StateChange, reason: z.string(), at: time })),
+  purchases: z
+    .array(
+      z.object({
+        store: z.string(),
+        transactionId: z.string(),
+        productId: z.string(),
+        grantedAt: time,
+      }),
+    )
+    .describe("Kept when the account is deleted: a receipt grants once."),
   /** What operators did to the account; kept when it is deleted. */
   operatorActions: z.array(z.object({ at: time, action: z.string() })),
 });

@@ -55,8 +55,8 @@ export const ValueOp = z.object({
 });
 export type ValueOp = z.infer<typeof ValueOp>;
 
-/** A place among a room's operations, from 1; 0 is before the first. */
-export const OpSeq = z.int().nonnegative();
+/** A place among a room's operations, from 1; 0 is before the first. The next one is a safe number still. */
+export const OpSeq = z.int().nonnegative().max(1_000_000_000_000_000);
 
 /** `POST /link/value`: only by the node that owns the room, in the epoch that it was granted. */
 export const ValueRequest = z.object({
@@ -141,7 +141,7 @@ export const ValueAgainRequest = z.object({
   nodeId: NodeId,
   coreTerm: z.int().positive(),
   ops: z
-    .array(z.object({ roomId: RoomId, opSeq: z.int().positive(), op: ValueOp }))
+    .array(z.object({ roomId: RoomId, opSeq: OpSeq.positive(), op: ValueOp }))
     .min(1)
     .max(AGAIN_OPS_MAX),
 });

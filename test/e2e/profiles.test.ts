@@ -52,6 +52,7 @@ const heartbeats = new Heartbeats({
   feed: profiles,
   onWanted() {},
   onFenced() {},
+  onCoreTerm() {},
   onSuperseded() {},
   log: createLog("region", "silent"),
 });

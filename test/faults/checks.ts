@@ -84,13 +84,22 @@ export interface Online {
   readonly traders: readonly Trader[];
 }
 
-/** The core counts exactly these players, each is in one room alone, and it stays like that. */
-export function sessionsSettle(world: LocalWorld, { players, traders }: Online): Promise<void> {
+/** The core counts exactly these players, and each is in one room alone. */
+export function sessionsCount(world: LocalWorld, online: Online): Promise<void> {
+  return sessionsSettle(world, online, 0);
+}
+
+/** As `sessionsCount`, and it stays like that. */
+export function sessionsSettle(
+  world: LocalWorld,
+  { players, traders }: Online,
+  forMs = SETTLED_MS,
+): Promise<void> {
   const count = players.length + traders.length;
   return waitUntil({
     invariant: "one-session",
     withinMs: SESSIONS_WITHIN_MS,
-    forMs: SETTLED_MS,
+    forMs,
     wrong: async () => (await miscounted(world, count)) ?? notInOneRoom(players),
   });
 }

@@ -1,7 +1,7 @@
 /** What `npm run faults` understands. */
 import { parseArgs } from "node:util";
 import { REGIONS_MAX } from "../../infra/local/options.ts";
-import { FAULT_KINDS } from "./fault.ts";
+import { CENTRAL_FAULTS, REGION_FAULTS, SUPPLY_FAULTS } from "./fault.ts";
 
 export interface FaultsOptions {
   readonly help: boolean;
@@ -19,9 +19,16 @@ export const SEED_MAX = 2 ** 32 - 1;
 export const USAGE = `Usage: npm run faults -- [options]
 
 Starts a world of its own, with players in it, and lets one part after another fail. After each fault
-the invariants are checked; the first that does not hold ends the run. About 8 s a fault.
+the invariants are checked; the first that does not hold ends the run. About 5 s a fault.
 
-Faults: ${FAULT_KINDS.join(", ")}
+All the while other players earn, pay, make gems and trade them, up to 120 operations a second. Whatever
+one of them was told is done must be in the database, once: "N ops: 0 lost, 0 doubled" ends the run, and
+comes after each 100 faults.
+
+Faults:
+  ${REGION_FAULTS.join(", ")}
+  ${SUPPLY_FAULTS.join(", ")}: nobody in a room may notice
+  ${CENTRAL_FAULTS.join(", ")}: nor here
 
 Options:
   --kills N    how many faults, 1 to ${KILLS_MAX} (10)

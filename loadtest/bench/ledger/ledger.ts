@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { startPostgres } from "../../../infra/postgres/embedded.ts";
+import { type RunningPostgres, startPostgres } from "../../../infra/postgres/embedded.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { PlayerId, uuidV7 } from "../../../shared/ids.ts";
 import {
@@ -24,6 +24,7 @@ import {
 import { Child } from "../child.ts";
 import type { CoreReady } from "../core-process.ts";
 import { interruption } from "../interruption.ts";
+import { ownCpuSeconds, treeCpuSeconds } from "../process-cpu.ts";
 import { Nodes } from "./nodes.ts";
 import { findPgbench, Pgbench } from "./pgbench.ts";
 
@@ -35,11 +36,24 @@ const SCALE_QUICK = 32;
 const PLAYERS = 2_048;
 const CORE = fileURLToPath(new URL("../core-process.ts", import.meta.url));
 
+interface Sides {
+  readonly nodes: Nodes;
+  readonly core: Child;
+  readonly pgbench: Pgbench;
+  readonly postgresPid: number;
+}
+
 interface Round {
   readonly opsPerS: number;
   readonly p99Ms: number;
   readonly pgbenchTps: number;
   readonly pgbenchP99Ms: number;
+  /** CPU time of one operation by process, ms; NaN where the system does not tell. */
+  readonly callersCpuMs: number;
+  readonly coreCpuMs: number;
+  readonly postgresCpuMs: number;
+  /** Of PostgreSQL for one transaction of pgbench. */
+  readonly pgbenchPostgresCpuMs: number;
 }
 
 export const ledgerBenchmark: Benchmark = {
@@ -52,12 +66,7 @@ export const ledgerBenchmark: Benchmark = {
     const settings = { max_connections: "200" };
     const postgres = await startPostgres({ dataDir: dir, settings, signal });
     try {
-      return await againstPgbench(
-        options,
-        new Pgbench(program, postgres.url),
-        postgres.url,
-        signal,
-      );
+      return await againstPgbench(options, new Pgbench(program, postgres.url), postgres, signal);
     } finally {
       await postgres.stop();
       rmSync(dir, { recursive: true, force: true });
@@ -68,7 +77,7 @@ export const ledgerBenchmark: Benchmark = {
 async function againstPgbench(
   { quick, say }: BenchmarkOptions,
   pgbench: Pgbench,
-  databaseUrl: string,
+  { url: databaseUrl, pid: postgresPid }: RunningPostgres,
   signal: AbortSignal,
 ) {
   await pgbench.initialise(quick ? SCALE_QUICK : SCALE, signal);
@@ -83,7 +92,8 @@ async function againstPgbench(
     await nodes.run(Math.max(...CALLERS), roundMs, signal);
     for (let round = 1; round <= (quick ? 3 : 7); round += 1) {
       for (const callers of CALLERS) {
-        const measured = await runRound(nodes, pgbench, { callers, ms: roundMs }, signal);
+        const sides = { nodes, core, pgbench, postgresPid };
+        const measured = await runRound(sides, { callers, ms: roundMs }, signal);
         rounds.get(callers)?.push(measured);
         say(`round ${round}, ${callers} callers: ${lineOf(measured)}`);
       }
@@ -96,21 +106,36 @@ async function againstPgbench(
 }
 
 async function runRound(
-  nodes: Nodes,
-  pgbench: Pgbench,
+  { nodes, core, pgbench, postgresPid }: Sides,
   { callers, ms }: { readonly callers: number; readonly ms: number },
   signal: AbortSignal,
 ): Promise<Round> {
+  const cpuMs = () => ({
+    callers: ownCpuSeconds() * 1_000,
+    core: cpuMsOf(core.pid),
+    postgres: cpuMsOf(postgresPid),
+  });
   const beganMs = systemClock.monotonicMs();
+  const before = cpuMs();
   const tookMs = await nodes.run(callers, ms, signal);
   const opsPerS = (tookMs.length * 1_000) / (systemClock.monotonicMs() - beganMs);
+  const between = cpuMs();
   const theirs = await pgbench.run(callers, ms / 1_000, signal);
+  const after = cpuMs();
   return {
     opsPerS,
     p99Ms: percentile(tookMs, 99),
     pgbenchTps: theirs.tps,
     pgbenchP99Ms: percentile(theirs.latenciesMs, 99),
+    callersCpuMs: (between.callers - before.callers) / tookMs.length,
+    coreCpuMs: (between.core - before.core) / tookMs.length,
+    postgresCpuMs: (between.postgres - before.postgres) / tookMs.length,
+    pgbenchPostgresCpuMs: (after.postgres - between.postgres) / theirs.latenciesMs.length,
   };
+}
+
+function cpuMsOf(pid: number): number {
+  return (treeCpuSeconds(pid) ?? Number.NaN) * 1_000;
 }
 
 function figures(rounds: ReadonlyMap<number, readonly Round[]>) {
@@ -126,6 +151,12 @@ function figures(rounds: ReadonlyMap<number, readonly Round[]>) {
       pgbenchTps: middle(count, "pgbenchTps"),
       pgbenchP99Ms: middle(count, "pgbenchP99Ms"),
       ratioToPgbench: ratio(count),
+      cpuMs: {
+        callers: middle(count, "callersCpuMs"),
+        core: middle(count, "coreCpuMs"),
+        postgres: middle(count, "postgresCpuMs"),
+        pgbenchPostgres: middle(count, "pgbenchPostgresCpuMs"),
+      },
     },
   ]);
   return { callers: Object.fromEntries(callers), ratioToPgbench: ratio(Math.max(...CALLERS)) };

@@ -54,7 +54,7 @@ export class Pgbench {
         signal,
       );
       const tps = Number(/^tps = ([\d.]+)/m.exec(output)?.[1]);
-      if (!(tps > 0)) throw new Error(`pgbench told no rate: ${output}`);
+      if (!(tps > 0)) throw new Error("pgbench made no transaction: is the machine this busy?");
       return { tps, latenciesMs: readLatencies(dir) };
     } finally {
       rmSync(dir, { recursive: true, force: true });

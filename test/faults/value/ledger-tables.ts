@@ -26,7 +26,7 @@ export interface Tables {
 }
 
 const OPS = `select op_id as id, body as changes, refusal, room_id as "roomId", op_seq::int as "opSeq"
-  from ops order by decided_at, room_id, op_seq`;
+  from ops order by n`;
 const LEDGER = `select op_id as "opId", player_id as "playerId", currency, amount::float8 as amount
   from ledger`;
 const WALLETS = `select player_id as "playerId", currency, balance::float8 as amount from wallets`;
