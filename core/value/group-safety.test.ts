@@ -20,6 +20,7 @@ import { Purchases } from "../purchases/purchases.ts";
 import { selectCoreTerm } from "../regions/region-store.ts";
 import { decideTogether } from "./decide-together.ts";
 import { Reconciler } from "./reconciler.ts";
+import { ValueAgain } from "./value-again.ts";
 import { ValueOps } from "./value-ops.ts";
 import { DecidedElsewhere } from "./write-committed.ts";
 
@@ -187,6 +188,32 @@ test("a group that is undone has not moved its room", async () => {
   const fresh = { ...room, opSeq: 40, op: credit(ada) };
   await assert.rejects(together([fresh, known]), DecidedElsewhere);
   assert.equal(await lastPlaceOf(room), 1);
+});
+
+test("what a restored core lost keeps its places beside groups that heard of them", async () => {
+  const [room, ada] = [await newRoom(), await newPlayer()];
+  const { roomId } = room;
+  const ops = newOps();
+  const again = new ValueAgain({ database, clock: systemClock, metrics: createMetrics({}) });
+  const kept = Array.from({ length: 12 }, (_, n) => ({ roomId, opSeq: n + 1, op: credit(ada) }));
+  const fresh = Array.from({ length: 40 }, () => ({ ...room, opSeq: 12, op: credit(ada) }));
+  const [{ outcomes }, ...answers] = await Promise.all([
+    again.apply({ nodeId, coreTerm, ops: kept }),
+    ...fresh.map((request) => ops.apply(request)),
+  ]);
+  assert.deepEqual(new Set(outcomes), new Set(["committed"]));
+  const places = answers.map(({ opSeq }) => opSeq).sort((a, b) => a - b);
+  assert.deepEqual(
+    places,
+    fresh.map((_, n) => n + 13),
+  );
+  const { ops: page } = await ops.opsAfter({ ...room, opSeq: 0 });
+  assert.deepEqual(
+    page.slice(0, kept.length).map(({ id }) => id),
+    kept.map(({ op }) => op.id),
+  );
+  assert.equal(await balanceOf(ada), kept.length + fresh.length);
+  await requireNoDifference();
 });
 
 test("its time is that of its locks, not that of its asking", async () => {
