@@ -74,7 +74,7 @@ export const regionSettings = {
       "Games that this node runs, comma-separated, as region/games/games.ts names them; `*`: all.",
   },
   GAMES_FILE: {
-    schema: as.text,
+    schema: textOrNothing,
     default: "",
     description:
       "A module whose `games` are the table instead of region/games/games.ts, such as one outside of " +

@@ -57,6 +57,17 @@ test("a login that could become the owner is told of at the start; one that can'
   }
 });
 
+test("of statements that are sent together the first failure is told, whichever is heard first", async () => {
+  const later = async <T>(work: Promise<T>): Promise<T> => await (await Promise.all([work]))[0];
+  await assert.rejects(
+    database.transaction((tx) =>
+      Promise.all([later(later(tx.rows("select 1 / $1::int", [0]))), tx.rows("select $1", ["1"])]),
+    ),
+    { code: "22012" },
+  );
+  await database.transaction((tx) => tx.rows("select $1", ["the connection is good"]));
+});
+
 test("a transaction commits as a whole, or not at all", async () => {
   const insert = "insert into regions (region_id, epoch_term, epoch_n) values ($1, 1, 1)";
   await database.transaction((tx) => tx.run(insert, ["kept"]));

@@ -17,7 +17,7 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
-import { databaseFailure, leavesConnectionBroken } from "./failures.ts";
+import { databaseFailure, isAborted, leavesConnectionBroken } from "./failures.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { Statements } from "./statements.ts";
 
@@ -162,14 +162,15 @@ export class Database implements Sql, Part {
   /** Commits what `work` did when it resolves, and undoes it when it throws. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.#withClient(async (client, markBroken) => {
+      const failed = new FirstFailure();
       // Not waited for: what follows in the transaction fails when this does.
-      const begun = client.query("begin");
-      begun.catch(() => undefined);
+      client.query("begin").catch(failed.note);
       try {
-        const result = await work(transactionOn(client, this.#statements));
+        const result = await work(transactionOn(client, this.#statements, failed));
         await client.query("commit");
         return result;
-      } catch (error) {
+      } catch (thrown) {
+        const error = failed.behind(thrown);
         // A connection that can't undo is closed, which undoes as well. The caller is told why the
         // work failed, not that the connection was then lost.
         if (!leavesConnectionBroken(error)) await client.query("rollback").catch(markBroken);
@@ -224,14 +225,34 @@ export class Database implements Sql, Part {
   }
 }
 
-function transactionOn(client: pg.PoolClient, statements: Statements): Tx {
+function transactionOn(client: pg.PoolClient, statements: Statements, failed: FirstFailure): Tx {
+  const query = <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => {
+    const sent = client.query<Row>(statements.query(text, values));
+    sent.catch(failed.note);
+    return sent;
+  };
   return {
     inTransaction: true,
-    rows: async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) =>
-      (await client.query<Row>(statements.query(text, values))).rows,
-    run: async (text, values = []) =>
-      (await client.query(statements.query(text, values))).rowCount ?? 0,
+    rows: async <Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]) =>
+      (await query<Row>(text, values)).rows,
+    run: async (text, values) => (await query(text, values)).rowCount ?? 0,
   };
+}
+
+/**
+ * Of statements that are sent together the ones after a failure fail as well, only because it did; and whoever
+ * waits for them all may hear of those first.
+ */
+class FirstFailure {
+  #error: unknown;
+
+  readonly note = (error: unknown): void => {
+    this.#error ??= error;
+  };
+
+  behind(thrown: unknown): unknown {
+    return isAborted(thrown) ? (this.#error ?? thrown) : thrown;
+  }
 }
 
 /** Counters are `bigint` in the tables and safe integers here. */

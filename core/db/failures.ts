@@ -4,7 +4,11 @@ import { MeridianError } from "../../shared/errors.ts";
 /** SQLSTATEs that pass by themselves: connection lost or refused, shutdown, deadlock, too many. */
 const PASSING_STATES = /^(08...|57P0[1-4]|53[0-9A-Z]{3}|40001|40P01|25P0[34])$/;
 const STATEMENT_TIMEOUT = "57014";
+<<<<<<< HEAD
 const DEADLOCK = "40P01";
+=======
+const IN_FAILED_TRANSACTION = "25P02";
+>>>>>>> value
 const NETWORK_CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -49,6 +53,11 @@ export function isDeadlock(failure: unknown): boolean {
 /** Whether the connection that met this error must not be used again (pg #3399). */
 export function leavesConnectionBroken(error: unknown): boolean {
   return !(error instanceof MeridianError) && databaseFailure(error) instanceof MeridianError;
+}
+
+/** Whether a statement was not carried out because one before it, in its transaction, failed. */
+export function isAborted(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === IN_FAILED_TRANSACTION;
 }
 
 /** Node tries several addresses of a name and wraps their failures. */

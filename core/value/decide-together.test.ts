@@ -151,6 +151,18 @@ test("sent all at once, with repetitions and a stranger's among them, each is do
   for (const playerId of players) assert.equal(await balanceOf(playerId), 20);
 });
 
+test("groups that make the same wallets in different orders don't wait for each other", async () => {
+  const [one, two] = [await newRoom(), await newRoom()];
+  for (let rounds = 0; rounds < 10; rounds += 1) {
+    const players = await Promise.all(Array.from({ length: 20 }, newPlayer));
+    const forth = players.map((playerId) => ({ ...one, op: credit(playerId, 1) }));
+    const back = players.map((playerId) => ({ ...two, op: credit(playerId, 2) })).reverse();
+    const groups = await Promise.all([together(forth), together(back)]);
+    assert.ok(groups.flat().every((outcome) => "answer" in outcome));
+    for (const playerId of players) assert.equal(await balanceOf(playerId), 3);
+  }
+});
+
 test("a payment is not refused because a wallet of it changes at this moment", async () => {
   const [ada, bea] = [await newPlayer(), await newPlayer()];
   const rooms = await Promise.all(Array.from({ length: 8 }, newRoom));
