@@ -19,7 +19,7 @@ import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
 import { GameRoom } from "../rooms/game-room.ts";
-import { noValue } from "../rooms/room-services.ts";
+import { TestLedgers } from "../rooms/test-ledger.ts";
 import { TestStates } from "../rooms/test-states.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
@@ -96,7 +96,7 @@ export class TestNode {
       games: new Map(Object.entries(options.games)),
       sharing: options.sharing ?? { presence: new LocalPresence(), driver: new LocalDriver() },
       state: new TestStates(),
-      value: noValue,
+      value: new TestLedgers(),
       clock,
       log,
       events: {
