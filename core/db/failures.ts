@@ -4,11 +4,8 @@ import { MeridianError } from "../../shared/errors.ts";
 /** SQLSTATEs that pass by themselves: connection lost or refused, shutdown, deadlock, too many. */
 const PASSING_STATES = /^(08...|57P0[1-4]|53[0-9A-Z]{3}|40001|40P01|25P0[34])$/;
 const STATEMENT_TIMEOUT = "57014";
-<<<<<<< HEAD
 const DEADLOCK = "40P01";
-=======
 const IN_FAILED_TRANSACTION = "25P02";
->>>>>>> value
 const NETWORK_CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

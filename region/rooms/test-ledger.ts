@@ -72,3 +72,22 @@ export class TestLedger implements ValueService {
     return { outcome: "committed", opSeq, wallets: changed };
   }
 }
+
+/** For a node of several rooms: each has a ledger of its own, and so its own places in it. */
+export class TestLedgers implements ValueService {
+  readonly #ledgers = new Map<string, TestLedger>();
+
+  apply(room: OwnedRoom, op: ValueOp): Promise<ValueAnswer> {
+    return this.#of(room).apply(room, op);
+  }
+
+  opsAfter(room: OwnedRoom, opSeq: number): Promise<RoomOps> {
+    return this.#of(room).opsAfter(room, opSeq);
+  }
+
+  #of({ roomId }: OwnedRoom): TestLedger {
+    const ledger = this.#ledgers.get(roomId) ?? new TestLedger();
+    this.#ledgers.set(roomId, ledger);
+    return ledger;
+  }
+}

@@ -20,7 +20,7 @@ import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { noProfiles } from "../rooms/room-profiles.ts";
-import { noValue } from "../rooms/room-services.ts";
+import { TestLedgers } from "../rooms/test-ledger.ts";
 import { TestStates } from "../rooms/test-states.ts";
 import { Border } from "./border.ts";
 import { ConsumedTickets } from "./consumed-tickets.ts";
@@ -97,7 +97,7 @@ export class TestNode {
       games: new Map(Object.entries(options.games)),
       sharing: options.sharing ?? { presence: new LocalPresence(), driver: new LocalDriver() },
       state: new TestStates(),
-      value: noValue,
+      value: new TestLedgers(),
       profiles: noProfiles,
       clock,
       log,

@@ -22,6 +22,9 @@ export const OfferMessage = z.object({
   price: z.int().min(1).max(PRICE_MAX),
 });
 
+/** Asks for one's stats; they come as a message when they change, too. */
+export const StatsMessage = z.object({});
+
 /** Takes the offer of that player. */
 export const AcceptMessage = z.object({ from: SessionId });
 

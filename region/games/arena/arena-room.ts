@@ -12,7 +12,13 @@ import { GameRoom } from "../../rooms/game-room.ts";
 import { handler } from "../../rooms/message-handler.ts";
 import type { ExitReason, Player } from "../../rooms/player.ts";
 import * as documents from "./arena-documents.ts";
-import { AcceptMessage, MoveMessage, OfferMessage, RenameMessage } from "./arena-messages.ts";
+import {
+  AcceptMessage,
+  MoveMessage,
+  OfferMessage,
+  RenameMessage,
+  StatsMessage,
+} from "./arena-messages.ts";
 import * as rules from "./arena-rules.ts";
 import { type ArenaPlayer, ArenaState } from "./arena-state.ts";
 import * as gems from "./gem-rules.ts";
@@ -35,6 +41,7 @@ export class Arena extends GameRoom<ArenaState> {
     offer: handler(OfferMessage, (player, { to, gem: itemId, price }) => {
       market.offer(this.state, player.sessionId, { to, itemId, price }, this.nextEntityId());
     }),
+    stats: handler(StatsMessage, (player) => this.#tellStats(player)),
     accept: handler(AcceptMessage, (player, { from }) => this.#accept(player, from)),
   };
 
@@ -61,7 +68,6 @@ export class Arena extends GameRoom<ArenaState> {
     rules.enter(this.state, player.sessionId, player.name, this.#chance);
     const carried = documents.carriedIn(player.state, this.#round);
     this.#with(player, (entity) => rules.bringBack(this.state, entity, carried));
-    this.#tellStats(player);
   }
 
   override onAway(player: Player): void {
@@ -70,7 +76,6 @@ export class Arena extends GameRoom<ArenaState> {
 
   override onResume(player: Player): void {
     this.#with(player, rules.resume);
-    this.#tellStats(player);
   }
 
   override async onExit(player: Player, reason: ExitReason): Promise<void> {

@@ -177,6 +177,7 @@ test("a room restored to before it paid, in which more is banked then: what was 
 
 test("clients are told their stats, and how far what is kept of them is saved", async () => {
   const { room, ada } = await arenaWith(2);
+  ada.send("stats", {});
   await room.advance(2 * TICK_MS);
   const of = (type: string) => ada.messages.filter((one) => one.type === type);
   assert.deepEqual(of("stats")[0]?.payload, { rounds: 0, wins: 0, banked: 0, gems: 0 });

@@ -56,10 +56,12 @@ export class Belongings {
     });
     play.onMessage("gem", () => void this.look());
     play.onSaved(() => this.#changed());
+    this.#askForStats();
   }
 
-  /** Asks the core. */
+  /** Asks the core, and the room. */
   async look(): Promise<void> {
+    this.#askForStats();
     try {
       const { wallets, items } = await this.#meridian.possessions();
       this.#coins = wallets.find(({ currency }) => currency === "coin")?.balance ?? 0;
@@ -69,5 +71,10 @@ export class Belongings {
       // What is paid or found next tells.
       if (!(error instanceof MeridianError)) throw error;
     }
+  }
+
+  /** Told at the join, nobody would be listening yet. */
+  #askForStats(): void {
+    this.#play?.send("stats", {}, { keep: true });
   }
 }
