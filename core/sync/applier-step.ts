@@ -28,7 +28,7 @@ export interface Checkpoint {
 
 /**
  * `held` by its owner; `freed` when the owner is gone without a word, so that another may load the player,
- * but until then what it wrote counts; `released` by the owner itself, after which nothing of it counts.
+ * but until then what it wrote counts, and makes it the owner again; `released` by the owner itself, after which nothing of it counts.
  */
 export type Standing = "held" | "freed" | "released";
 
@@ -142,8 +142,10 @@ class Writing {
     const owned = this.#owners.get(playerId) ?? this.#rows.owners.get(playerId);
     const order = compareEpochs(stateEpoch, owned?.stateEpoch ?? EPOCH_NONE);
     if (order < 0) return "superseded";
-    if (order === 0) return owned?.standing === "released" ? "released" : undefined;
+    if (order === 0 && owned?.standing === "released") return "released";
+    if (order === 0 && owned?.standing === "held") return undefined;
     if (stateEpoch[0] > this.#rows.coreTerm) return "unknown_epoch";
+    // Newer than the core remembers; or an owner that was taken for gone, and lives.
     this.#own(playerId, { stateEpoch, standing: "held" });
     return undefined;
   }

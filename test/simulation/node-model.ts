@@ -345,7 +345,8 @@ export class NodeModel {
 
   #takeOver(id: ProducerId, writer: NodeId): void {
     const slash = id.lastIndexOf("/");
-    if (this.world.parts.rules.takeOverFences) this.redis.take(id);
+    // Its writer may live: what that appended from now on would be forgotten with the stream.
+    this.redis.take(id);
     const entries = this.redis.streams.get(id)?.entries ?? [];
     // What was read from Redis knows of nobody who waits for it.
     const read = entries.map((entry) => ({ ...entry, marks: new Map() }));

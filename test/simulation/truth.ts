@@ -211,7 +211,9 @@ export class Truth extends ValueTruth {
     { playerId, epoch, nodeId, documents, former }: Parameters<Truth["granted"]>[0],
   ): void {
     const freed = former?.standing === "freed";
-    if (freed || this.#lost.has(before.nodeId)) before.givenUp = true;
+    // An owner that was taken for dead, and is not; of a dead one all has to be there before.
+    const isMistaken = freed && before.end !== "died";
+    if (isMistaken || this.#lost.has(before.nodeId)) before.givenUp = true;
     if (before.end === "none" && !before.givenUp) {
       const story = `${playerId} ${epoch} to ${nodeId}, while ${before.epoch} is at ${before.nodeId}`;
       throw new Violation("at most one accepted owner", story);
