@@ -108,7 +108,8 @@ export class NodeModel {
   #kept(): Map<PlayerId, number> {
     const kept = new Map<PlayerId, number>();
     for (const { state, isMoving } of this.shards) {
-      if (isMoving) continue;
+      // A closed incarnation's entries can't be sent by others any more.
+      if (isMoving || state.phase === "closing") continue;
       const there = this.redis.streams.get(producerIdOf(state))?.entries ?? [];
       const entries = this.redis.hasLost ? there : [...state.kept, ...there];
       for (const [playerId, revision] of entries.flatMap(({ marks }) => [...marks])) {
