@@ -122,7 +122,10 @@ export type CloseProducerRequest = z.infer<typeof CloseProducerRequest>;
 export const CloseProducerAnswer = z.object(standing);
 export type CloseProducerAnswer = z.infer<typeof CloseProducerAnswer>;
 
-/** `POST /link/players/load`: to own a player's state for a session. Idempotent by `loadId`. */
+/**
+ * `POST /link/players/load`: to own a player's state for a session. Idempotent by `loadId`. A grant is told only
+ * when it can't be lost any more: else a promotion would give the player to two, and refuse what one wrote.
+ */
 export const LoadRequest = z.object({
   loadId: printableText(64).min(8),
   nodeId: NodeId,
@@ -148,6 +151,11 @@ export const LoadAnswer = z.discriminatedUnion("outcome", [
     documents: z.array(StoredDocument).max(COLLECTIONS_MAX),
   }),
   /** The owner before has not released the player yet: ask again after this, ms. */
-  z.object({ outcome: z.literal("wait"), retryAfterMs: z.int().positive() }),
+  z.object({
+    outcome: z.literal("wait"),
+    retryAfterMs: z.int().positive(),
+    /** The epoch under which the core takes the node that asks for that owner. */
+    yours: Epoch.optional(),
+  }),
 ]);
 export type LoadAnswer = z.infer<typeof LoadAnswer>;

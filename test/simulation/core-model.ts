@@ -130,7 +130,7 @@ export class CoreModel {
     const newer = compareEpochs(request.sessionEpoch, owner.sessionEpoch) > 0;
     if (!own && newer) {
       const wanted = { playerId: request.playerId, sessionEpoch: request.sessionEpoch, stateEpoch };
-      this.world.network.fromCore(nodeId, (node) => node.wanted(wanted));
+      this.world.network.fromCore(nodeId, (node) => node.players.wanted(wanted));
     }
     return { outcome: "wait", retryAfterMs: LOAD_RETRY_MS, yours: own ? stateEpoch : undefined };
   }
