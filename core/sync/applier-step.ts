@@ -48,6 +48,11 @@ export interface DocumentRow {
 export interface BatchRows {
   /** Undefined when nothing was ever applied of that producer. */
   readonly checkpoint: Checkpoint | undefined;
+  /**
+   * Whether something of a newer incarnation of that outbox was applied: this one was closed, even if a restored
+   * core has forgotten it, and who sends its stream on brings what is out of date.
+   */
+  readonly outlived?: boolean;
   readonly coreTerm: number;
   /** Of the items' players those that there are. */
   readonly players: ReadonlySet<PlayerId>;
@@ -88,7 +93,7 @@ export function documentKey(playerId: PlayerId, collection: string): string {
 
 export function applyBatch(rows: BatchRows, batch: BatchRequest): BatchDecision {
   const { lastSeq, closed } = rows.checkpoint ?? { lastSeq: 0, closed: false };
-  if (closed) return { outcome: "closed", lastSeq };
+  if (closed || rows.outlived) return { outcome: "closed", lastSeq };
   const isNext = batch.fromSeq === lastSeq + 1 || (batch.skips && batch.fromSeq > lastSeq);
   if (!isNext) return { outcome: "out_of_sequence", lastSeq };
   const writing = new Writing(rows);

@@ -139,9 +139,10 @@ export class CoreModel {
     const { world, database } = this;
     const { rules } = world.parts;
     const { producerId } = batch;
+    const [name, incarnation] = nameOf(producerId);
     const players = [...new Set(batch.items.map((item) => item.playerId))];
     this.transaction<{ outcome: BatchAnswer["outcome"]; refused?: number }>(
-      rules.batchesLock ? [producerId, ...players] : [],
+      rules.batchesLock ? [producerId, name, ...players] : [],
       () => {
         const checkpoint = database.checkpoints.get(producerId);
         const documents = players.flatMap((id) =>
@@ -150,6 +151,7 @@ export class CoreModel {
         const decision = world.parts.applyBatch(
           {
             checkpoint,
+            outlived: (database.incarnations.get(name) ?? 0) > incarnation,
             coreTerm: this.term,
             players: new Set(players),
             owners: rowsOf<OwnedPlayer>(players, (id) => database.owners.get(id)),
@@ -168,6 +170,7 @@ export class CoreModel {
             database.documents.set(documentKey(row.playerId, row.collection), row);
           }
           for (const [playerId, owned] of decision.owners) this.#own(playerId, owned, producerId);
+          database.incarnations.set(name, incarnation);
           const row = { lastSeq: decision.lastSeq, position };
           if (rules.checkpointWithBatch) this.#advance(producerId, row);
           else this.#late.set(producerId, decision.lastSeq);
@@ -309,6 +312,12 @@ export class CoreModel {
     const flushedSeq = this.world.parts.rules.flushedIsFlushed ? flushed : row.lastSeq;
     return { lastSeq: row.lastSeq, flushedSeq, coreTerm: this.term };
   }
+}
+
+/** The outbox's shard, and which of its lives. */
+function nameOf(producerId: ProducerId): readonly [name: string, incarnation: number] {
+  const slash = producerId.lastIndexOf("/");
+  return [producerId.slice(0, slash), Number(producerId.slice(slash + 1))];
 }
 
 function applied(outcome: BatchAnswer["outcome"], { toSeq }: BatchRequest) {

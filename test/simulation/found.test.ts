@@ -74,6 +74,12 @@ test("what a restored core lacks is left out, once, and nothing goes to another 
   assert.equal(applyBatch(rowsOf(owned, 6), batch).outcome, "out_of_sequence");
 });
 
+test("nothing of an incarnation counts once a newer one has brought something", () => {
+  const rows = { ...rowsOf({ stateEpoch: [1, 1], standing: "held" }), outlived: true };
+  const batch = { producerId, fromSeq: 1, toSeq: 1, items: [...entryOf(1).items] };
+  assert.equal(applyBatch(rows, batch).outcome, "closed");
+});
+
 test("the end of a stream that was taken over is told until there is an answer", () => {
   const { state } = takenOver();
   const closing = producerStep(state, answered(state, 8));
