@@ -184,6 +184,7 @@ export class PlayerStates {
       const document = copy.documents[collection] ?? {};
       this.#write(copy, collection, replacing(document, ALL_FIELDS), copy.lineage.lastRevision);
     }
+    this.#node.world.truth.rewritten(copy.lineage);
   }
 
   #write(copy: WorkingCopy, collection: string, change: FieldChanges, revision: number): void {
