@@ -29,7 +29,8 @@ export interface Checkpoint {
 
 /**
  * `held` by its owner; `freed` when the owner is gone without a word, so that another may load the player,
- * but until then what it wrote counts; `released` by the owner itself, after which nothing of it counts.
+ * but until then what it wrote counts, and makes it the owner again; `released` by the owner itself, after
+ * which nothing of it counts.
  */
 export type Standing = "held" | "freed" | "released";
 
@@ -54,6 +55,11 @@ export interface WrittenDocument extends DocumentRow {
 export interface BatchRows {
   /** Undefined when nothing was ever applied of that producer. */
   readonly checkpoint: Checkpoint | undefined;
+  /**
+   * Whether something of a newer incarnation of that outbox was applied: this one was closed, even if a restored
+   * core has forgotten it, and who sends its stream on brings what is out of date.
+   */
+  readonly outlived?: boolean;
   readonly coreTerm: number;
   /** Of the items' players those that there are. */
   readonly players: ReadonlySet<PlayerId>;
@@ -90,15 +96,27 @@ export type BatchDecision =
       readonly refused: readonly RefusedItem[];
     };
 
+const NOTHING_APPLIED: Checkpoint = { lastSeq: 0, closed: false };
+
 export function documentKey(playerId: PlayerId, collection: string): string {
   return `${playerId}/${collection}`;
 }
 
+/** Why nothing of the batch is applied; undefined when it is due, and its rows are to be read. */
+export function whyNotDue(
+  { checkpoint, outlived }: Pick<BatchRows, "checkpoint" | "outlived">,
+  { fromSeq, skips }: BatchRequest,
+): "out_of_sequence" | "closed" | undefined {
+  const { lastSeq, closed } = checkpoint ?? NOTHING_APPLIED;
+  if (closed || outlived) return "closed";
+  const isNext = fromSeq === lastSeq + 1 || (skips && fromSeq > lastSeq);
+  return isNext ? undefined : "out_of_sequence";
+}
+
 export function applyBatch(rows: BatchRows, batch: BatchRequest): BatchDecision {
-  const { lastSeq, closed } = rows.checkpoint ?? { lastSeq: 0, closed: false };
-  if (closed) return { outcome: "closed", lastSeq };
-  const isNext = batch.fromSeq === lastSeq + 1 || (batch.skips && batch.fromSeq > lastSeq);
-  if (!isNext) return { outcome: "out_of_sequence", lastSeq };
+  const { lastSeq } = rows.checkpoint ?? NOTHING_APPLIED;
+  const outcome = whyNotDue(rows, batch);
+  if (outcome) return { outcome, lastSeq };
   const writing = new Writing(rows);
   for (const item of batch.items) writing.apply(item);
   // One without items only asks, and lies before its own beginning.
@@ -152,8 +170,10 @@ class Writing {
     if (order < 0) return "superseded";
     // None is granted before the first.
     if (!owned && order === 0) return "unknown_epoch";
-    if (order === 0) return owned?.standing === "released" ? "released" : undefined;
+    if (order === 0 && owned?.standing === "released") return "released";
+    if (order === 0 && owned?.standing === "held") return undefined;
     if (stateEpoch[0] > this.#rows.coreTerm) return "unknown_epoch";
+    // Newer than the core remembers; or an owner that was taken for gone, and lives.
     this.#own(playerId, { stateEpoch, standing: "held" });
     return undefined;
   }

@@ -13,9 +13,9 @@ import {
   applyBatch,
   type BatchDecision,
   type BatchRows,
-  type Checkpoint,
   type DocumentRow,
   documentKey,
+  whyNotDue,
 } from "./applier-step.ts";
 import type { DocumentCache } from "./document-cache.ts";
 import { insertRefused } from "./refused-store.ts";
@@ -43,11 +43,11 @@ export async function applyInTransaction(
   batch: BatchRequest,
   context: BatchContext,
 ): Promise<BatchDecision> {
-  const checkpoint = await takeProducer(tx, batch, context);
+  const { outlived, ...checkpoint } = await takeProducer(tx, batch, context);
   const { coreTerm } = context;
-  const due = !checkpoint.closed && batch.fromSeq === checkpoint.lastSeq + 1;
+  const due = !whyNotDue({ checkpoint, outlived }, batch);
   const rows = due ? await lockRows(tx, batch, context.cache) : NO_ROWS;
-  const decision = applyBatch({ ...rows, checkpoint, coreTerm }, batch);
+  const decision = applyBatch({ ...rows, checkpoint, outlived, coreTerm }, batch);
   if (decision.outcome === "applied") await write(tx, batch, decision, context);
   return decision;
 }
@@ -60,7 +60,7 @@ async function takeProducer(
   tx: Tx,
   { producerId }: BatchRequest,
   { sender, at }: BatchContext,
-): Promise<Checkpoint> {
+): Promise<store.KnownProducer> {
   const known = await store.lockProducer(tx, producerId);
   if (known) return known;
   await store.insertProducer(tx, { producerId, regionId: sender.regionId }, at);

@@ -16,18 +16,25 @@ export interface DocumentId {
   readonly collection: string;
 }
 
+export interface KnownProducer extends Checkpoint {
+  /** Whether something of a newer incarnation of its outbox was applied. */
+  readonly outlived: boolean;
+}
+
 /** The producer's row, which stays with this transaction; undefined when there is none yet. */
 export async function lockProducer(
   tx: Tx,
   producerId: ProducerId,
-): Promise<Checkpoint | undefined> {
-  const rows = await tx.rows<{ last_seq: number; closed: boolean }>(
-    `select last_seq, closed_at is not null as closed from producers
-     where producer_id = $1 for no key update`,
+): Promise<KnownProducer | undefined> {
+  const rows = await tx.rows<{ last_seq: number; closed: boolean; outlived: boolean }>(
+    `select last_seq, closed_at is not null as closed, exists (
+       select from producers n
+       where n.outbox = p.outbox and n.incarnation > p.incarnation and n.last_seq > 0) as outlived
+     from producers p where producer_id = $1 for no key update`,
     [producerId],
   );
   const row = rows[0];
-  return row && { lastSeq: row.last_seq, closed: row.closed };
+  return row && { lastSeq: row.last_seq, closed: row.closed, outlived: row.outlived };
 }
 
 /** One that is being made at this moment by another is waited for. */

@@ -145,7 +145,10 @@ export type CloseProducerRequest = z.infer<typeof CloseProducerRequest>;
 export const CloseProducerAnswer = z.object(standing);
 export type CloseProducerAnswer = z.infer<typeof CloseProducerAnswer>;
 
-/** `POST /link/players/load`: to own a player's state for a session. Idempotent by `loadId`. */
+/**
+ * `POST /link/players/load`: to own a player's state for a session. Idempotent by `loadId`. A grant is told only
+ * when it can't be lost any more: else a promotion would give the player to two, and refuse what one wrote.
+ */
 export const LoadRequest = z.object({
   loadId: printableText(64).min(8),
   nodeId: NodeId,
@@ -174,7 +177,7 @@ export const LoadAnswer = z.discriminatedUnion("outcome", [
   z.object({
     outcome: z.literal("wait"),
     retryAfterMs: z.int().positive(),
-    /** The epoch of that owner when it is the very node that asks. */
+    /** The epoch under which the core takes the node that asks for that owner. */
     yours: Epoch.optional(),
   }),
 ]);

@@ -61,6 +61,8 @@ export const FLUSH_MS = 5;
 export class CoreDatabase {
   readonly history = new History();
   readonly checkpoints = new Table<CheckpointRow>(this.history);
+  /** By node and shard: the newest incarnation of which something was applied. */
+  readonly incarnations = new Table<number>(this.history);
   readonly owners = new Table<OwnerRow>(this.history);
   readonly documents = new Table<DocumentRow>(this.history);
   readonly sessions = new Table<SessionRow>(this.history);

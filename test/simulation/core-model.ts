@@ -131,7 +131,7 @@ export class CoreModel {
     const newer = compareEpochs(request.sessionEpoch, owner.sessionEpoch) > 0;
     if (!own && newer) {
       const wanted = { playerId: request.playerId, sessionEpoch: request.sessionEpoch, stateEpoch };
-      this.world.network.fromCore(nodeId, (node) => node.wanted(wanted));
+      this.world.network.fromCore(nodeId, (node) => node.players.wanted(wanted));
     }
     return { outcome: "wait", retryAfterMs: LOAD_RETRY_MS, yours: own ? stateEpoch : undefined };
   }
@@ -140,9 +140,10 @@ export class CoreModel {
     const { world, database } = this;
     const { rules } = world.parts;
     const { producerId } = batch;
+    const [name, incarnation] = nameOf(producerId);
     const players = [...new Set(batch.items.map((item) => item.playerId))];
     this.transaction<{ outcome: BatchAnswer["outcome"]; refused?: number }>(
-      rules.batchesLock ? [producerId, ...players] : [],
+      rules.batchesLock ? [producerId, name, ...players] : [],
       () => {
         const checkpoint = database.checkpoints.get(producerId);
         const documents = players.flatMap((id) =>
@@ -151,6 +152,7 @@ export class CoreModel {
         const decision = world.parts.applyBatch(
           {
             checkpoint,
+            outlived: (database.incarnations.get(name) ?? 0) > incarnation,
             coreTerm: this.term,
             players: new Set(players),
             owners: rowsOf<OwnedPlayer>(players, (id) => database.owners.get(id)),
@@ -169,6 +171,7 @@ export class CoreModel {
             database.documents.set(documentKey(row.playerId, row.collection), row);
           }
           for (const [playerId, owned] of decision.owners) this.#own(playerId, owned, producerId);
+          database.incarnations.set(name, incarnation);
           const row = { lastSeq: decision.lastSeq, position };
           if (rules.checkpointWithBatch) this.#advance(producerId, row);
           else this.#late.set(producerId, decision.lastSeq);
@@ -310,6 +313,12 @@ export class CoreModel {
     const flushedSeq = this.world.parts.rules.flushedIsFlushed ? flushed : row.lastSeq;
     return { lastSeq: row.lastSeq, flushedSeq, coreTerm: this.term };
   }
+}
+
+/** The outbox's shard, and which of its lives. */
+function nameOf(producerId: ProducerId): readonly [name: string, incarnation: number] {
+  const slash = producerId.lastIndexOf("/");
+  return [producerId.slice(0, slash), Number(producerId.slice(slash + 1))];
 }
 
 function applied(outcome: BatchAnswer["outcome"], { toSeq }: BatchRequest) {

@@ -55,7 +55,7 @@ export class OutboxModel {
     else if (type === "send") this.#send(effect);
     else if (type === "trim") this.#trim(effect);
     else if (type === "forget") this.#forget(effect);
-    else if (type === "saved") this.#node.saved(effect.marks);
+    else if (type === "saved") this.#node.players.saved(effect.marks);
     else if (type === "rewrite") this.#node.heardTerm(this.state.coreTerm);
   }
 

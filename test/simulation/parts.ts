@@ -38,8 +38,6 @@ export interface Rules {
   readonly releaseEndsCopy: boolean;
   /** Redis refuses an entry that is not the next one. */
   readonly appendChecksSeq: boolean;
-  /** Whoever takes a stream over keeps its writer from it first. */
-  readonly takeOverFences: boolean;
   /** A node's players are free only when the last of its streams was sent. */
   readonly drainsAllStreams: boolean;
 }
@@ -79,7 +77,6 @@ export const PRODUCTION: Parts = {
     markerLast: true,
     releaseEndsCopy: true,
     appendChecksSeq: true,
-    takeOverFences: true,
     drainsAllStreams: true,
   },
 };

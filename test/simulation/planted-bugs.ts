@@ -3,7 +3,9 @@
  * finds them. Those of the core and of value are in `planted-core-bugs.ts`.
  */
 import {
+  type Batch,
   type Entry,
+  newProducer,
   type ProducerEffect,
   type ProducerEvent,
   type ProducerState,
@@ -13,14 +15,11 @@ import {
 } from "../../region/outbox/producer-step.ts";
 import { handOffStep } from "../../region/players/hand-off-step.ts";
 import { merged } from "../../shared/player-state/change.ts";
+import { ChangeSet } from "../../shared/player-state/change-set.ts";
 import type { OutboxItem, StateChange } from "../../shared/protocol/player-state.ts";
-import { type Parts, PRODUCTION } from "./parts.ts";
+import type { Parts } from "./parts.ts";
+import { type PlantedBug, planted, rule } from "./planted.ts";
 import { CORE_BUGS } from "./planted-core-bugs.ts";
-
-export interface PlantedBug {
-  readonly name: string;
-  readonly parts: Parts;
-}
 
 const OUTBOX_BUGS: readonly PlantedBug[] = [
   producer("a place in the sequence is taken at the enqueue", (state, event) => {
@@ -93,10 +92,18 @@ const OUTBOX_BUGS: readonly PlantedBug[] = [
       return begins ? [{ type: "close", by: effect.by, drained: true }, effect] : [effect];
     }),
   ),
-  producer("a redis that lost entries is believed", (state, event) => {
-    if (event.type !== "redisLost" || !state.appending) return producerStep(state, event);
-    // Goes on after what Redis has, with the number that it wants.
-    return producerStep(state, { type: "appended", by: event.by, seq: state.appending.seq });
+  producer("after a loss in redis the same incarnation begins at 1 again", (state, event) => {
+    const isLost = event.type === "redisLost" && event.by === producerIdOf(state);
+    if (!isLost || state.phase !== "open") return producerStep(state, event);
+    const { name, incarnation, coreTerm, kept, appending } = state;
+    const waiting = new ChangeSet();
+    for (const entry of appending ? [...kept, appending] : kept) waiting.addAll(entry);
+    waiting.addAll(state.waiting.take(Number.POSITIVE_INFINITY));
+    Object.assign(state, newProducer(name), { incarnation, coreTerm, waiting });
+    return [
+      { type: "forget", by: event.by },
+      { type: "open", by: event.by },
+    ];
   }),
   producer(
     "documents are not written anew after the core was rewound",
@@ -118,33 +125,25 @@ const OUTBOX_BUGS: readonly PlantedBug[] = [
     } as const;
     return producerStep(state, { type: "answered", by: event.by, answer });
   }),
-  {
-    name: "a stream that is taken over is sent from its second entry on",
-    parts: {
-      ...PRODUCTION,
-      takenOverProducer: (name, incarnation, entries) => {
-        const [first, ...rest] = entries as [Entry, ...Entry[]];
-        const merging = rest.length > 0 && first ? [{ ...first, items: [] }, ...rest] : entries;
-        return takenOverProducer(name, incarnation, merging);
-      },
+  planted("a stream that is taken over is sent from its second entry on", {
+    takenOverProducer: (name, incarnation, entries) => {
+      const [first, ...rest] = entries as [Entry, ...Entry[]];
+      const merging = rest.length > 0 && first ? [{ ...first, items: [] }, ...rest] : entries;
+      return takenOverProducer(name, incarnation, merging);
     },
-  },
+  }),
 ];
 
 const HAND_OFF_BUGS: readonly PlantedBug[] = [
   rule("a room's last change comes after the release marker", { markerLast: false }),
-  {
-    name: "a grant that nobody waits for any more is kept",
-    parts: {
-      ...PRODUCTION,
-      handOffStep: (state, event, nowMs) => {
-        const yours = event.type === "wait" ? { ...event, yours: undefined } : event;
-        const [next, effects] = handOffStep(state, yours, nowMs);
-        const keeps = state.phase !== "owned" && event.type !== "granted";
-        return [next, keeps ? effects.filter(({ type }) => type !== "release") : effects];
-      },
+  planted("a grant that nobody waits for any more is kept", {
+    handOffStep: (state, event, nowMs) => {
+      const yours = event.type === "wait" ? { ...event, yours: undefined } : event;
+      const [next, effects] = handOffStep(state, yours, nowMs);
+      const keeps = state.phase !== "owned" && event.type !== "granted";
+      return [next, keeps ? effects.filter(({ type }) => type !== "release") : effects];
     },
-  },
+  }),
   rule("a room goes on to change the copy of a released player", { releaseEndsCopy: false }),
 ];
 
@@ -155,11 +154,7 @@ function producer(
   step: (state: ProducerState, event: ProducerEvent) => ProducerEffect[],
   others: Partial<Parts> = {},
 ): PlantedBug {
-  return { name, parts: { ...PRODUCTION, ...others, producerStep: step } };
-}
-
-export function rule(name: string, rules: Partial<Parts["rules"]>): PlantedBug {
-  return { name, parts: { ...PRODUCTION, rules: { ...PRODUCTION.rules, ...rules } } };
+  return planted(name, { ...others, producerStep: step });
 }
 
 function markersFirst(items: readonly OutboxItem[]): OutboxItem[] {
@@ -179,21 +174,14 @@ function markersLast(items: readonly OutboxItem[]): OutboxItem[] {
 }
 
 /** What is sent counts only the last entry's additions. */
-function lastAdditions(
-  { kept, appliedSeq, flushedSeq }: ProducerState,
-  batch: ProducerEffect & { type: "send" } extends { batch: infer B } ? B : never,
-) {
+function lastAdditions({ kept, appliedSeq, flushedSeq }: ProducerState, batch: Batch): Batch {
   const last = kept.slice(appliedSeq - flushedSeq).at(-1);
-  if (!last || batch.items.length === 0) return batch;
   const items = batch.items.map((item) => {
-    const newest = last.items.find(
-      (one) =>
-        "add" in one &&
-        "add" in item &&
-        one.playerId === item.playerId &&
-        one.collection === item.collection,
-    ) as StateChange | undefined;
-    return newest?.add ? { ...item, add: newest.add } : item;
+    if ("release" in item) return item;
+    const newest = last?.items.find(
+      (one) => one.playerId === item.playerId && "add" in one && one.collection === item.collection,
+    );
+    return newest && "add" in newest ? { ...item, add: newest.add } : item;
   });
   return { ...batch, items };
 }

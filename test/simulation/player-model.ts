@@ -56,7 +56,7 @@ export class PlayerModel {
       this.#loads += 1;
       const session = { sessionEpoch, loadId: `${this.id}-load-${this.#loads}` };
       const arriveMs = chance.once(8) ? chance.below(LATE_MS_MAX) : chance.below(ARRIVE_MS_MAX);
-      node.after(arriveMs, () => node.entered(this.id, session));
+      node.after(arriveMs, () => node.players.entered(this.id, session));
     });
   }
 
@@ -76,7 +76,7 @@ export class PlayerModel {
       this.#place = undefined;
     } else {
       for (let changes = 1 + chance.below(3); changes > 0; changes -= 1) {
-        node.run(() => node.change(this.id));
+        node.run(() => node.players.change(this.id));
       }
     }
   }
@@ -87,7 +87,7 @@ export class PlayerModel {
     if (chance.once(2)) this.#leaveLater(place);
     else {
       const node = nodes.get(place.nodeId);
-      node?.run(() => node.left(this.id, place.sessionEpoch));
+      node?.run(() => node.players.left(this.id, place.sessionEpoch));
     }
   }
 
@@ -95,8 +95,8 @@ export class PlayerModel {
     const { chance, nodes } = this.#world;
     const node = nodes.get(nodeId);
     node?.after(chance.below(GRACE_MS_MAX), () => {
-      if (chance.once(2)) node.change(this.id);
-      node.left(this.id, sessionEpoch);
+      if (chance.once(2)) node.players.change(this.id);
+      node.players.left(this.id, sessionEpoch);
     });
   }
 

@@ -24,8 +24,8 @@ export class RoomModel {
   #host: Host | undefined;
   /** Of the newest operation that some host has asked for. */
   #cause = 0;
-  /** Operations without an outcome, by the node that asks for it. */
-  readonly #underWay = new Map<OpId, NodeModel>();
+  /** Operations without an outcome, by their cause, with the node that asks. */
+  readonly #underWay = new Map<number, NodeModel>();
 
   constructor(world: World, id: RoomId) {
     this.#world = world;
@@ -74,7 +74,7 @@ export class RoomModel {
     const id = `${this.id}/${cause}${rules.valueKeepsId || attempt === 0 ? "" : `~${attempt}`}`;
     const op = { id: id as OpId, changes: changesOf(this.id, cause) };
     const request: ValueRequest = { nodeId: node.id, roomId: this.id, roomEpoch: epoch, op };
-    this.#underWay.set(op.id, node);
+    this.#underWay.set(cause, node);
     this.#world.network.toCore<ValueReply>(
       node,
       (core, reply) =>
@@ -82,7 +82,7 @@ export class RoomModel {
           if (!node.crashes("after a value operation, before its answer")) reply(answer);
         }),
       (answer) => {
-        if (answer) this.#underWay.delete(op.id);
+        if (answer) this.#underWay.delete(cause);
         this.#world.say(() => `${node.id} ${id}: ${answer?.outcome ?? "unknown"}`);
         if (answer?.outcome === "fenced" && this.#host?.node === node) this.#host = undefined;
         if (!answer) node.after(RETRY_MS, () => this.#ask({ node, epoch }, cause, attempt + 1));

@@ -33,6 +33,8 @@ export interface Lineage {
   end: "none" | "released" | "died";
   lastRevision: number;
   savedRevision: number;
+  /** Its owner has heard of the last restore, and has written everything anew. */
+  isRewritten: boolean;
   /** Others may load the player although the owner has not said that it is done. */
   givenUp: boolean;
   /** What a dead owner left in Redis. */
@@ -94,6 +96,7 @@ export class Truth extends ValueTruth {
       lastRevision: revision,
       savedRevision: revision,
       keptRevision: revision,
+      isRewritten: false,
       givenUp: false,
     });
   }
@@ -129,13 +132,20 @@ export class Truth extends ValueTruth {
     }
   }
 
+  rewritten(lineage: Lineage): void {
+    lineage.isRewritten = true;
+  }
+
   /** A change has been taken by the core. */
   accepted({ playerId, stateEpoch, set }: StateChange): void {
     const player = this.#player(playerId);
     if (!player.newest) return;
     const order = compareEpochs(stateEpoch, player.newest.epoch);
     // The whole copy: whatever a restore took back is there again. Other changes only add to the count.
-    if (order === 0 && set && "count" in set) this.#keepBack(player, { restored: false });
+    const isWhole = set !== undefined && "count" in set;
+    if (order === 0 && isWhole && player.newest.isRewritten) {
+      this.#keepBack(player, { restored: false });
+    }
     if (player.restored || order >= 0) return;
     const story = `${playerId}: ${stateEpoch} was taken, although ${player.newest.epoch} works on it`;
     throw new Violation("at most one accepted owner", story);
@@ -179,7 +189,10 @@ export class Truth extends ValueTruth {
   }
 
   restored(): void {
-    for (const player of this.#players.values()) player.restored = true;
+    for (const player of this.#players.values()) {
+      player.restored = true;
+      for (const lineage of player.lineages.values()) lineage.isRewritten = false;
+    }
   }
 
   /** Everything has come to rest. */
@@ -211,7 +224,9 @@ export class Truth extends ValueTruth {
     { playerId, epoch, nodeId, documents, former }: Parameters<Truth["granted"]>[0],
   ): void {
     const freed = former?.standing === "freed";
-    if (freed || this.#lost.has(before.nodeId)) before.givenUp = true;
+    // An owner that was taken for dead, and is not; of a dead one all has to be there before.
+    const isMistaken = freed && before.end !== "died";
+    if (isMistaken || this.#lost.has(before.nodeId)) before.givenUp = true;
     if (before.end === "none" && !before.givenUp) {
       const story = `${playerId} ${epoch} to ${nodeId}, while ${before.epoch} is at ${before.nodeId}`;
       throw new Violation("at most one accepted owner", story);

@@ -42,11 +42,16 @@ create index player_owners_held on player_owners (region_id, node_id) where stan
 
 create table producers (
   producer_id text primary key,
+  -- The id is `outbox/incarnation`.
+  outbox text collate "C" not null generated always as (regexp_replace(producer_id, '/[0-9]+$', '')) stored,
+  incarnation integer not null
+    generated always as (substring(producer_id from '[0-9]+$')::integer) stored,
   region_id text not null,
   last_seq bigint not null,
   closed_at timestamptz,
   updated_at timestamptz not null
 ) with (fillfactor = 50);
+create index producers_outbox on producers (outbox, incarnation);
 create index producers_closed on producers (closed_at) where closed_at is not null;
 
 create table refused_changes (
