@@ -9,8 +9,8 @@ import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import type { ReaffirmRoomsRequest } from "../../shared/protocol/link.ts";
 import { ValueOp } from "../../shared/protocol/value.ts";
+import { until } from "../../test/until.ts";
 import { TestCore } from "../link/test-core.ts";
-import { until } from "../transport/test-tickets.ts";
 import { ValueLink } from "./value-link.ts";
 
 const room = { roomId: RoomId.parse("room"), roomEpoch: [1, 1] as const };
@@ -25,6 +25,8 @@ const op = ValueOp.parse({
     },
   ],
 });
+/** A thousand calls over TLS, each tried again after 3 s, on a machine that is busy with other tests. */
+const SLOW_MS = 60_000;
 const committed = { outcome: "committed", opSeq: 1, wallets: [] };
 
 let core: TestCore;
@@ -82,7 +84,7 @@ test("while the outcome is unknown it is asked for again, under the same id", as
   );
   const answer = link.apply(room, op);
   for (let attempt = 1; attempt <= 3; attempt += 1) {
-    await until(() => clock.pending > 0 && core.valueOps.length === attempt, "the pause");
+    await until("the pause", () => clock.pending > 0 && core.valueOps.length === attempt);
     // A lost lease holds up nothing that was sent.
     lease = false;
     clock.advance(2_000);
@@ -118,10 +120,11 @@ test("a bounded number is under way; the next one fails at once", async () => {
   letGo();
   let known = 0;
   for (const one of all) void one.then(() => (known += 1));
-  await until(() => {
+  const settled = () => {
     // A slow machine lets some of them meet their deadline: those are asked for again.
     clock.advance(2_000);
     return known === all.length;
-  }, "all outcomes");
+  };
+  await until("all outcomes", settled, SLOW_MS);
   assert.deepEqual(await link.apply(room, op), committed);
 });
