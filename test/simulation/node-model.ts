@@ -79,15 +79,16 @@ export class NodeModel {
 
   /**
    * What of its players outlives it in Redis, by their newest revision: what is there, and what it holds for
-   * appended as long as Redis has lost nothing.
+   * appended. After Redis has lost something nothing is sure: also the mark that a stream is taken may be gone.
    */
   #kept(): Map<PlayerId, number> {
     const kept = new Map<PlayerId, number>();
+    if (this.redis.hasLost) return kept;
     for (const { state, isMoving } of this.shards) {
       // A closed incarnation's entries can't be sent by others any more.
       if (isMoving || state.phase === "closing") continue;
       const there = this.redis.streams.get(producerIdOf(state))?.entries ?? [];
-      const entries = this.redis.hasLost ? there : [...state.kept, ...there];
+      const entries = [...state.kept, ...there];
       for (const [playerId, revision] of entries.flatMap(({ marks }) => [...marks])) {
         kept.set(playerId, Math.max(kept.get(playerId) ?? 0, revision));
       }

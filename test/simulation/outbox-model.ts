@@ -7,6 +7,7 @@ import {
 } from "../../region/outbox/producer-step.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { BatchAnswer, CloseProducerAnswer } from "../../shared/protocol/player-state.ts";
+import { applyItems, closeProducer } from "./core-outbox.ts";
 import type { NodeModel } from "./node-model.ts";
 
 const REDIS_MS_MAX = 4;
@@ -99,7 +100,7 @@ export class OutboxModel {
     node.world.network.toCore<BatchAnswer>(
       node,
       (core, reply) =>
-        core.batch(request, (answer) => {
+        applyItems(core, request, (answer) => {
           if (!node.crashes("after apply, before its answer")) reply(answer);
         }),
       (answer) => {
@@ -120,7 +121,7 @@ export class OutboxModel {
     node.world.network.toCore<CloseProducerAnswer>(
       node,
       (core, reply) =>
-        core.close({ producerId: by, ...(drainedNode && { drainedNode }) }, (answer) => {
+        closeProducer(core, { producerId: by, ...(drainedNode && { drainedNode }) }, (answer) => {
           if (!node.crashes("after close, before its answer")) reply(answer);
         }),
       (answer) => {

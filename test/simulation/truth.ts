@@ -27,8 +27,6 @@ export interface Lineage {
   /** By revision; the first is what was loaded. */
   readonly snapshots: Map<number, Documents>;
   readonly firstRevision: number;
-  /** Some owner works on it: the answer to its load has arrived. */
-  announced: boolean;
   /** The owner has said that it is done, or died before all of it was safe. */
   end: "none" | "released" | "died";
   lastRevision: number;
@@ -91,7 +89,6 @@ export class Truth extends ValueTruth {
       epoch,
       snapshots: new Map([[revision, documents]]),
       firstRevision: revision,
-      announced: false,
       end: "none",
       lastRevision: revision,
       savedRevision: revision,
@@ -101,12 +98,13 @@ export class Truth extends ValueTruth {
     });
   }
 
-  /** The owner has its grant. @returns where the revisions of its working copy begin */
+  /** The owner has its grant. */
   announced(playerId: PlayerId, epoch: Epoch): Lineage {
     const player = this.#player(playerId);
     const lineage = player.lineages.get(String(epoch));
     if (!lineage) throw new Violation("at most one accepted owner", `${epoch} was never granted`);
-    lineage.announced = true;
+    // It was given up before it even heard of its grant.
+    if (player.granted && compareEpochs(player.granted, epoch) > 0) lineage.givenUp = true;
     if (!player.newest || compareEpochs(epoch, player.newest.epoch) > 0) player.newest = lineage;
     return lineage;
   }
