@@ -25,7 +25,8 @@ let producers = 0;
 /** A new outbox of that node. */
 function newProducer(node = "beijing-1"): string {
   producers += 1;
-  return `${node}/0/${producers}`;
+  // Each is an outbox of its own: no incarnation of another.
+  return `${node}/${producers}/1`;
 }
 
 async function owned(by = beijing1) {

@@ -19,7 +19,12 @@ import { Database } from "../db/database.ts";
 import { readMigrations } from "../db/migrate.ts";
 import { createTestDatabase } from "../db/test-database.ts";
 import { answerClaim } from "../regions/claims.ts";
-import { reaffirmRooms, selectCoreTerm, selectHeld } from "../regions/region-store.ts";
+import {
+  grantFirstEpoch,
+  reaffirmRooms,
+  selectCoreTerm,
+  selectHeld,
+} from "../regions/region-store.ts";
 import { ValueAgain } from "./value-again.ts";
 import { ValueOps } from "./value-ops.ts";
 
@@ -52,6 +57,7 @@ type Life = Awaited<ReturnType<typeof life>>;
 
 let core: Life = await life();
 after(() => core.database.stop());
+await grantFirstEpoch(core.database, regionId, 1);
 let made = 0;
 
 async function raiseTerm(): Promise<string> {

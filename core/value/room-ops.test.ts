@@ -10,6 +10,7 @@ import { createMetrics } from "../../shared/metrics.ts";
 import { ROOM_OPS_MAX, ValueOp } from "../../shared/protocol/value.ts";
 import { startTestDatabase } from "../db/test-database.ts";
 import { answerClaim } from "../regions/claims.ts";
+import { grantFirstEpoch } from "../regions/region-store.ts";
 import { ValueOps } from "./value-ops.ts";
 
 const created = await startTestDatabase();
@@ -25,6 +26,7 @@ await database.run(
   "insert into players (id, name, ephemeral, created_at) values ($1, 'Ada', false, now())",
   [ada],
 );
+await grantFirstEpoch(database, regionId, 1);
 let claims = 0;
 
 function claim(roomId: RoomId, nodeId: NodeId, opSeq?: number) {
