@@ -42,6 +42,7 @@ export class ChangeSet {
   add(item: OutboxItem, revision = 0): void {
     const player = this.#playerOf(item.playerId);
     player.revision = Math.max(player.revision, revision);
+    if ("release" in item && isReleased(player.items, item)) return;
     const at = "release" in item ? -1 : placeOf(player.items, item);
     if (at < 0) {
       player.items.push(item);
@@ -124,6 +125,14 @@ function placeOf(items: readonly OutboxItem[], item: StateChange): number {
     if (other.collection === item.collection) return at;
   }
   return -1;
+}
+
+/** Whether the newest item says so already: a marker may be asked for again and again. */
+function isReleased(items: readonly OutboxItem[], { stateEpoch }: OutboxItem): boolean {
+  const last = items.at(-1);
+  return (
+    last !== undefined && "release" in last && compareEpochs(last.stateEpoch, stateEpoch) === 0
+  );
 }
 
 function mergedItem(a: StateChange, b: StateChange): StateChange {

@@ -35,7 +35,7 @@ export class OutboxModel {
   /** Whether there is nothing to be done at the next beat. */
   get isIdle(): boolean {
     const { phase, takenOver } = this.state;
-    return takenOver ? phase === "ended" : phase === "open" && isDrained(this.state);
+    return takenOver ? phase === "ended" : phase !== "closing" && isDrained(this.state);
   }
 
   step(event: ProducerEvent): void {
@@ -45,7 +45,7 @@ export class OutboxModel {
       this.#carryOut(effect);
     }
     const { phase, waiting, appending } = this.state;
-    if (phase === "open" && waiting.size === 0 && !appending) this.isMoving = false;
+    if (phase !== "closing" && waiting.size === 0 && !appending) this.isMoving = false;
   }
 
   #carryOut(effect: ProducerEffect): void {
