@@ -101,9 +101,12 @@ export class Truth extends ValueTruth {
     const player = this.#player(playerId);
     const lineage = player.lineages.get(String(epoch));
     if (!lineage) throw new Violation("at most one accepted owner", `${epoch} was never granted`);
+    const isLate = player.granted && compareEpochs(player.granted, epoch) > 0;
     // It was given up before it even heard of its grant.
-    if (player.granted && compareEpochs(player.granted, epoch) > 0) lineage.givenUp = true;
-    if (!player.newest || compareEpochs(epoch, player.newest.epoch) > 0) player.newest = lineage;
+    if (isLate) lineage.givenUp = true;
+    else if (!player.newest || compareEpochs(epoch, player.newest.epoch) > 0) {
+      player.newest = lineage;
+    }
     return lineage;
   }
 
