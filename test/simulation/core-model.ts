@@ -111,7 +111,7 @@ export class CoreModel {
     if (!decision.isNew) return { answer: { ...answer, grantedAt: owner?.grantedAt ?? 0 } };
     const write = (position: number) => {
       database.owners.set(playerId, { ...decision.owner, grantedAt: position });
-      world.truth.granted({ playerId, nodeId, epoch: stateEpoch, documents, former: owner });
+      world.truth.granted({ playerId, nodeId, epoch: stateEpoch, documents });
     };
     return { write, answer };
   }

@@ -138,6 +138,8 @@ function free(core: CoreModel, playerId: string, nodeId: NodeId): void {
   const row = core.database.owners.get(playerId);
   if (row?.standing !== "held" || row.nodeId !== nodeId) return;
   core.database.owners.set(playerId, { ...row, standing: "freed" });
+  const lives = core.world.nodes.get(nodeId)?.dead === false;
+  core.world.truth.freed(playerId as PlayerId, row.stateEpoch, lives);
 }
 
 function advance(

@@ -7,7 +7,6 @@
  * only the last. What each fault may lose is said where the floor is lowered.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Ownership } from "../../core/sync/ownership-step.ts";
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import type { NodeId, PlayerId } from "../../shared/ids.ts";
 import type { Document, StateChange } from "../../shared/protocol/player-state.ts";
@@ -72,7 +71,6 @@ export class Truth extends ValueTruth {
     readonly nodeId: NodeId;
     readonly epoch: Epoch;
     readonly documents: Documents;
-    readonly former: Ownership | undefined;
   }): void {
     const { playerId, nodeId, epoch, documents } = grant;
     this.#once("state", playerId, epoch);
@@ -103,9 +101,12 @@ export class Truth extends ValueTruth {
     const player = this.#player(playerId);
     const lineage = player.lineages.get(String(epoch));
     if (!lineage) throw new Violation("at most one accepted owner", `${epoch} was never granted`);
+    const isLate = player.granted && compareEpochs(player.granted, epoch) > 0;
     // It was given up before it even heard of its grant.
-    if (player.granted && compareEpochs(player.granted, epoch) > 0) lineage.givenUp = true;
-    if (!player.newest || compareEpochs(epoch, player.newest.epoch) > 0) player.newest = lineage;
+    if (isLate) lineage.givenUp = true;
+    else if (!player.newest || compareEpochs(epoch, player.newest.epoch) > 0) {
+      player.newest = lineage;
+    }
     return lineage;
   }
 
@@ -175,6 +176,12 @@ export class Truth extends ValueTruth {
     this.#lost.add(nodeId);
   }
 
+  /** Its node was taken for dead. @param isMistaken it lives: what it has not brought yet may come too late */
+  freed(playerId: PlayerId, epoch: Epoch, isMistaken: boolean): void {
+    const lineage = this.#player(playerId).lineages.get(String(epoch));
+    if (lineage && isMistaken) lineage.givenUp = true;
+  }
+
   /** A standby serves. What was saved is there. */
   promoted(documentsOf: (playerId: PlayerId) => Documents): void {
     for (const [playerId, { newest, restored }] of this.#players) {
@@ -219,12 +226,9 @@ export class Truth extends ValueTruth {
 
   #handedOver(
     before: Lineage,
-    { playerId, epoch, nodeId, documents, former }: Parameters<Truth["granted"]>[0],
+    { playerId, epoch, nodeId, documents }: Parameters<Truth["granted"]>[0],
   ): void {
-    const freed = former?.standing === "freed";
-    // An owner that was taken for dead, and is not; of a dead one all has to be there before.
-    const isMistaken = freed && before.end !== "died";
-    if (isMistaken || this.#lost.has(before.nodeId)) before.givenUp = true;
+    if (this.#lost.has(before.nodeId)) before.givenUp = true;
     if (before.end === "none" && !before.givenUp) {
       const story = `${playerId} ${epoch} to ${nodeId}, while ${before.epoch} is at ${before.nodeId}`;
       throw new Violation("at most one accepted owner", story);
