@@ -35,12 +35,21 @@ export const testTopology: Topology = Topology.parse({
   ],
 });
 
-/** @param env settings that differ from the tests' own */
-export async function startTestCore(env: Record<string, string> = {}): Promise<TestCore> {
+/**
+ * @param env settings that differ from the tests' own
+ * @param authority that of a former life of the core, whose regions go on
+ */
+export async function startTestCore(
+  env: Record<string, string> = {},
+  authority?: Authority,
+): Promise<TestCore> {
+  return await start(env, authority ?? (await createAuthority()));
+}
+
+async function start(env: Record<string, string>, authority: Authority): Promise<TestCore> {
   const created = env.DATABASE_URL
     ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
     : await createTestDatabase();
-  const authority = await createAuthority();
   const issued = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
   const identity = new LinkIdentity(issued);
   const config = readConfig(coreSettings, {

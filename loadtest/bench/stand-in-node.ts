@@ -13,18 +13,20 @@ export const STAND_IN_GAME = GameName.parse("arena");
 /**
  * Registers the node and heartbeats from then on.
  * @param serial tells it from others: from 1
+ * @param heard told the core's term with each answer
  * @returns its id, and what ends it
  */
 export async function startHeartbeats(
   client: LinkClient,
   coreAddress: string,
   serial: number,
+  heard: (coreTerm: number) => void = () => {},
 ): Promise<{ readonly nodeId: NodeId; readonly stop: () => void }> {
   const nodeId = nodeIdOf(REGION, serial);
   let sequence = 0;
-  const beat = () => {
+  const beat = async () => {
     sequence += 1;
-    return client.call({
+    const { coreTerm } = await client.call({
       address: coreAddress,
       peer: { role: "core" },
       path: "/link/heartbeat",
@@ -32,6 +34,7 @@ export async function startHeartbeats(
       answer: HeartbeatAnswer,
       deadlineMs: DEADLINE_MS,
     });
+    if (coreTerm !== undefined) heard(coreTerm);
   };
   await beat();
   const stop = systemClock.every(HEARTBEAT_PERIOD_MS, () => {

@@ -8,6 +8,7 @@ export const noStreams: Streams = {
   isAt: refuse,
   trim: refuse,
   forget: refuse,
+  fence: refuse,
   isAlive: refuse,
   reserve: refuse,
   read: refuse,

@@ -1,7 +1,7 @@
 /**
  * Sends the streams of dead nodes on, one at a time: whichever node of the region finds one first. That it
  * may be wrong about the death, or that two may do it at once, does no harm: the core applies each entry
- * once, whoever brings it.
+ * once, whoever brings it, and a writer that lives finds its stream fenced and goes on under another.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -64,15 +64,14 @@ export class OrphanStreams implements Part {
       const writer = writerOf(producerId);
       if (!writer || writer === nodeId || (await streams.isAlive(writer))) continue;
       if (!(await streams.reserve(producerId, nodeId, DRAIN_DEADLINE_MS))) continue;
-      // With its last stream all that the node wrote is at the core, and its players are free.
-      const left = (await streams.list()).filter((other) => writerOf(other) === writer);
-      const last = left.every((other) => other === producerId);
-      await this.#sendOn(producerId, last ? writer : undefined);
+      await this.#sendOn(producerId, writer);
     }
   }
 
-  async #sendOn(producerId: ProducerId, drainedNode: NodeId | undefined): Promise<void> {
+  async #sendOn(producerId: ProducerId, writer: NodeId): Promise<void> {
     const { outbox, streams, clock, log } = this.#options;
+    // First, so that nothing is written behind what is read, and then forgotten with the stream.
+    await streams.fence(producerId);
     const { entries, unreadable } = await streams.read(producerId);
     if (unreadable) {
       log.error(
@@ -81,7 +80,11 @@ export class OrphanStreams implements Part {
       );
     }
     const [name, incarnation] = nameOf(producerId);
-    const shard = outbox.takenOver(takenOverProducer(name, incarnation, entries), drainedNode);
+    const shard = outbox.takenOver(takenOverProducer(name, incarnation, entries), async () => {
+      // With its last stream all that the node wrote is at the core, and its players are free.
+      const others = (await streams.list()).filter((other) => other !== producerId);
+      return others.some((other) => writerOf(other) === writer) ? undefined : writer;
+    });
     const late = new AbortController();
     const cancelLate = clock.after(DRAIN_DEADLINE_MS, () => late.abort());
     const cancelBeat = clock.every(BEAT_MS, () => shard.step({ type: "due" }));

@@ -45,8 +45,8 @@ export interface OutboxShardOptions {
   readonly state: ProducerState;
   readonly streams: Streams;
   readonly calls: SyncCalls;
-  /** Of a stream that was taken over: the node that wrote it. */
-  readonly drainedNode?: NodeId;
+  /** Of a stream that was taken over: the node that wrote it, when this is the last one of that node. */
+  readonly drainedNode?: () => Promise<NodeId | undefined>;
   readonly saved: (marks: Marks) => void;
   readonly rewrite: () => void;
   readonly clock: Clock;
@@ -234,8 +234,9 @@ export class OutboxShard {
 
   async #close({ by, drained }: ProducerEffect & { type: "close" }): Promise<void> {
     const { calls, drainedNode } = this.#options;
-    const request = { producerId: by, ...(drained && drainedNode && { drainedNode }) };
     try {
+      const node = drained ? await drainedNode?.() : undefined;
+      const request = { producerId: by, ...(node && { drainedNode: node }) };
       const answer = await calls.close(request);
       this.#failures = 0;
       if (answer.flushedSeq < answer.lastSeq) await this.#delay(REDIS_RETRY_MS);

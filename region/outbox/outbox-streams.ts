@@ -14,6 +14,8 @@ import type { Entry } from "./producer-step.ts";
 const PAGE = 100;
 const OPEN = readFileSync(new URL("./open.lua", import.meta.url), "utf8");
 const APPEND = readFileSync(new URL("./append.lua", import.meta.url), "utf8");
+/** Above every place that a writer would append at. */
+const FENCE_ID = `${Number.MAX_SAFE_INTEGER}-0`;
 const Items = z.array(OutboxItem);
 
 /** What the outbox needs of them. */
@@ -69,6 +71,14 @@ export class OutboxStreams {
   async isAlive(nodeId: NodeId): Promise<boolean> {
     const key = sharedPrefix(this.#regionId) + aliveKey(nodeId);
     return (await this.#redis.exists(key)) === 1;
+  }
+
+  /** From now on its writer, should it live, finds that the stream does not hold what it held. */
+  async fence(producerId: ProducerId): Promise<void> {
+    const key = this.#key(producerId);
+    // Without a stream there is nothing to fence, nor for a writer to append to.
+    if ((await this.#redis.exists(key)) === 0) return;
+    await this.#redis.call("XSETID", key, FENCE_ID);
   }
 
   /** Keeps others from the same stream for a while. @returns whether nobody else has it */

@@ -147,11 +147,15 @@ export class Outbox implements Part {
   }
 
   /** A dead node's stream, which is sent on as long as it is given beats. */
-  takenOver(state: ProducerState, drainedNode: NodeId | undefined): OutboxShard {
+  takenOver(state: ProducerState, drainedNode: () => Promise<NodeId | undefined>): OutboxShard {
     return this.#shardOf(state, undefined, drainedNode);
   }
 
-  #shardOf(state: ProducerState, index: number | undefined, drainedNode?: NodeId): OutboxShard {
+  #shardOf(
+    state: ProducerState,
+    index: number | undefined,
+    drainedNode?: () => Promise<NodeId | undefined>,
+  ): OutboxShard {
     const { streams, calls, clock, random, log } = this.#options;
     return new OutboxShard({
       state,
