@@ -111,8 +111,7 @@ export function closeProducer(
     () => {
       const answer = () => reply(standingOf(core, producerId));
       const closedAt = database.checkpoints.get(producerId)?.closedAt ?? 0;
-      if (core.world.parts.rules.closesWaitForFlush) database.whenFlushed(closedAt, answer);
-      else answer();
+      database.whenFlushed(closedAt, answer);
     },
   );
 }

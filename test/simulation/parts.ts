@@ -17,9 +17,8 @@ export interface Rules {
   readonly valueLocks: boolean;
   /** A batch is answered after its commit. */
   readonly answersAfterCommit: boolean;
-  /** Who is told of a grant, a closed producer, an operation, can rely on it through a promotion. */
+  /** Who is told of a grant, an operation or a claim can rely on it through a promotion. */
   readonly loadsWaitForFlush: boolean;
-  readonly closesWaitForFlush: boolean;
   readonly valueWaitsForFlush: boolean;
   readonly claimsWaitForFlush: boolean;
   /** Before a rewound core serves. */
@@ -66,7 +65,6 @@ export const PRODUCTION: Parts = {
     valueLocks: true,
     answersAfterCommit: true,
     loadsWaitForFlush: true,
-    closesWaitForFlush: true,
     valueWaitsForFlush: true,
     claimsWaitForFlush: true,
     termRises: true,

@@ -89,7 +89,6 @@ export const CORE_BUGS: readonly PlantedBug[] = [
   rule("a load is looked at without its lock", { loadsLock: false }),
   rule("a batch is answered before its commit", { answersAfterCommit: false }),
   rule("a grant is told before it is flushed", { loadsWaitForFlush: false }),
-  rule("a producer's end is told before it is flushed", { closesWaitForFlush: false }, true),
   rule("what was applied is called flushed", { flushedIsFlushed: false }),
   rule("the term does not rise with a rewound database", { termRises: false }),
   rule("a dead node's players are free with its first stream", { drainsAllStreams: false }),
