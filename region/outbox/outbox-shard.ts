@@ -34,6 +34,8 @@ const REDIS_RETRY_MS = 250;
  */
 const BEATS_BETWEEN_MAX = 20;
 const KEPT_PER_BEAT = 32;
+/** Batches are made half as often as entries, so that more is merged: they cost the core by the row. */
+const BEATS_BETWEEN_SENDS = 2;
 
 /** Calls to the core. @throws {MeridianError} as `LinkClient.call` */
 export interface SyncCalls {
@@ -94,7 +96,8 @@ export class OutboxShard {
       BEATS_BETWEEN_MAX,
       1 + Math.floor(this.state.kept.length / KEPT_PER_BEAT),
     );
-    if (this.#beats % between === 0) this.step({ type: "due" });
+    if (this.#beats % (between * BEATS_BETWEEN_SENDS) === 0) this.step({ type: "due" });
+    else if (this.#beats % between === 0) this.step({ type: "tick" });
   }
 
   step(event: ProducerEvent): void {

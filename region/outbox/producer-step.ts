@@ -46,7 +46,9 @@ export interface Batch {
 }
 
 export type ProducerEvent =
-  /** It is time to write down what waits, and to try again what failed. */
+  /** It is time to write down what waits. */
+  | { readonly type: "tick" }
+  /** The same, and to send what was written down; and to try again what failed. */
   | { readonly type: "due" }
   | { readonly type: "opened"; readonly by: ProducerId }
   | { readonly type: "appended"; readonly by: ProducerId; readonly seq: number }
@@ -97,6 +99,8 @@ export interface ProducerState {
   /** The core lacks what was let go. */
   skips: boolean;
   sendUnderWay: boolean;
+  /** It was due while another was under way: it goes as soon as that is answered. */
+  sendMissed: boolean;
   /** The highest that the core has named; 0 before it named any. */
   coreTerm: number;
 }
@@ -118,6 +122,7 @@ export function newProducer(name: string): ProducerState {
     flushedSeq: 0,
     skips: false,
     sendUnderWay: false,
+    sendMissed: false,
     coreTerm: 0,
   };
 }
@@ -154,6 +159,7 @@ export function isDrained({ waiting, appending, kept }: ProducerState): boolean 
 
 /** Changes `state`. @returns what is to be done, in that order */
 export function producerStep(state: ProducerState, event: ProducerEvent): ProducerEffect[] {
+  if (event.type === "tick") return state.phase === "open" ? append(state) : [];
   if (event.type === "due") return onDue(state);
   if (event.type === "coreTerm") return noteTerm(state, event.coreTerm);
   // Of a former incarnation: what came of it is settled.
@@ -222,14 +228,16 @@ function onAppended(state: ProducerState, seq: number): ProducerEffect[] {
   state.kept.push(entry);
   state.keptItems += entry.items.length;
   state.keptBytes += entry.text.length;
-  return send(state);
+  return [];
 }
 
 /**
- * One batch at a time; entries that are appended meanwhile are merged into the next. Without entries to
- * send it asks whether those that were applied are flushed.
+ * One batch at a time, and only when it is due: entries that are appended meanwhile are merged into the
+ * next, and the core's work is by rows, not by changes. Without entries to send it asks whether those that were
+ * applied are flushed.
  */
 function send(state: ProducerState): ProducerEffect[] {
+  state.sendMissed = state.sendUnderWay;
   if (state.sendUnderWay || state.flushedSeq === state.lastSeq) return [];
   state.sendUnderWay = true;
   return [{ type: "send", by: producerIdOf(state), batch: nextBatch(state) }];
@@ -265,9 +273,10 @@ function onAnswered(state: ProducerState, answer: BatchAnswer): ProducerEffect[]
   state.skips = lastSeq < state.flushedSeq;
   state.appliedSeq = Math.max(lastSeq, state.flushedSeq);
   effects.push(...flush(state, flushedSeq));
-  return state.flushedSeq < lastSeq && lastSeq === state.lastSeq
-    ? effects
-    : [...effects, ...onward(state)];
+  // Nothing is added to a stream that was taken over: it is sent as fast as it goes.
+  const goesOn = state.sendMissed || state.takenOver;
+  const asksOnly = state.flushedSeq < lastSeq && lastSeq === state.lastSeq;
+  return goesOn && !asksOnly ? [...effects, ...onward(state)] : effects;
 }
 
 function noteTerm(state: ProducerState, coreTerm: number): ProducerEffect[] {

@@ -8,15 +8,11 @@
 import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
-import { type FieldChanges, replacing } from "../../shared/player-state/change.ts";
-import {
-  DOCUMENT_BYTES_MAX,
-  type Document,
-  FIELDS_MAX,
-  type StoredDocument,
-} from "../../shared/protocol/player-state.ts";
-import { copied, frozen, requireFieldName } from "./document.ts";
+import type { FieldChanges } from "../../shared/player-state/change.ts";
+import type { Document, StoredDocument } from "../../shared/protocol/player-state.ts";
+import { copied, requireFieldName } from "./document.ts";
 import { type Collections, inFormat } from "./state-collections.ts";
+import { type PlannedChange, WorkingCopy } from "./working-copy.ts";
 
 /** A session that wants to own its player's state. */
 export interface EnteringSession {
@@ -60,9 +56,8 @@ export const nobodysState: OwnedState = {
   leave() {},
 };
 
-/** What JSON.stringify makes of a document besides its names and values. */
-const FIELD_EXTRA_BYTES = 4;
-const BRACES_BYTES = 1;
+/** What a change is in an outbox besides the fields that it sets, about. */
+const CHANGE_BYTES = 100;
 
 export class PlayerState {
   readonly #collections: Collections;
@@ -81,10 +76,10 @@ export class PlayerState {
     for (const [name, spec] of Object.entries(collections)) {
       const stored = owned.documents.find(({ collection }) => collection === name);
       const fields = copied(stored ? inFormat(name, spec, stored) : (spec.initial ?? {}));
-      const copy = new WorkingCopy(fields, stored ? Object.keys(stored.fields) : []);
-      this.#copies.set(name, copy);
-      // Migrated: the core gets it whole, with the first change of it at the latest.
-      copy.behind = stored?.format !== spec.format;
+      const ever = stored ? Object.keys(stored.fields) : [];
+      // New or migrated: the core gets it whole, with the first change of it.
+      const behind = stored?.format !== spec.format;
+      this.#copies.set(name, new WorkingCopy(fields, ever, behind));
     }
   }
 
@@ -108,7 +103,9 @@ export class PlayerState {
    * @throws {MeridianError} `outbox_full`; {TypeError} for what is no JSON; {RangeError} past the limits
    */
   set(collection: string, fields: Document): void {
-    this.#change(collection, { set: copied(fields) });
+    const copy = this.#copy(collection);
+    const set = copied(fields, copy);
+    this.#change(collection, { set }, copy.plan(set, []));
   }
 
   /**
@@ -124,14 +121,16 @@ export class PlayerState {
     if (!Number.isSafeInteger(amount) || !Number.isSafeInteger(value)) {
       throw new RangeError(`${collection}.${field}: ${before} and ${amount} make no whole number`);
     }
-    this.#change(collection, { add: { [field]: amount } }, { [field]: value });
+    const plan = this.#copy(collection).plan({ [field]: value }, []);
+    this.#change(collection, { add: { [field]: amount } }, plan);
     return value;
   }
 
   /** Takes fields out. @throws as `set` */
   unset(collection: string, ...fields: readonly string[]): void {
     for (const field of fields) requireFieldName(field);
-    this.#change(collection, { unset: [...fields] });
+    const unset = [...new Set(fields)];
+    this.#change(collection, { unset }, this.#copy(collection).plan({}, unset));
   }
 
   /** @internal */
@@ -163,72 +162,16 @@ export class PlayerState {
     );
   }
 
-  /** @param becomes the fields' values after it, where the change does not say them */
-  #change(collection: string, changes: FieldChanges, becomes: Document = changes.set ?? {}): void {
+  /** The copy is changed only once the outbox has taken it. */
+  #change(collection: string, changes: FieldChanges, plan: PlannedChange): void {
     const copy = this.#copy(collection);
-    const next = copy.with(becomes, [...(changes.unset ?? [])]);
-    const { behind } = copy;
-    this.#write(collection, behind ? next.whole : changes, behind ? next.bytes : bytesOf(changes));
-    this.#copies.set(collection, next);
+    const bytes = CHANGE_BYTES + (copy.behind ? plan.bytes : plan.setBytes);
+    this.#write(collection, copy.behind ? copy.wholeWith(plan) : changes, bytes);
+    copy.apply(plan);
   }
 
   #write(collection: string, changes: FieldChanges, bytes: number): void {
     const format = this.#collections[collection]?.format ?? 1;
     this.#revision = this.#owned.change(collection, format, changes, bytes);
   }
-}
-
-class WorkingCopy {
-  readonly document: Document;
-  /** Fields that the core may have: those that ever were there. */
-  readonly #ever: ReadonlySet<string>;
-  readonly #sizes: ReadonlyMap<string, number>;
-  /** Whether the core has another document than this, so that the next change must be the whole. */
-  behind = false;
-
-  constructor(document: Document, ever: Iterable<string>, sizes = sizesOf(document)) {
-    this.document = frozen(document);
-    this.#ever = new Set([...ever, ...Object.keys(document)]);
-    this.#sizes = sizes;
-  }
-
-  /** Of the document as JSON. */
-  get bytes(): number {
-    let bytes = BRACES_BYTES;
-    for (const size of this.#sizes.values()) bytes += size;
-    return bytes;
-  }
-
-  /** What makes the core's document this one. */
-  get whole(): FieldChanges {
-    return replacing(this.document, this.#ever);
-  }
-
-  /** @throws {RangeError} past the limits */
-  with(fields: Document, unset: readonly string[]): WorkingCopy {
-    const document = { ...this.document, ...fields };
-    const sizes = new Map([...this.#sizes, ...sizesOf(fields)]);
-    for (const field of unset) {
-      delete document[field];
-      sizes.delete(field);
-    }
-    const next = new WorkingCopy(document, this.#ever, sizes);
-    if (sizes.size > FIELDS_MAX) throw new RangeError(`more than ${FIELDS_MAX} fields`);
-    if (next.bytes > DOCUMENT_BYTES_MAX) {
-      throw new RangeError(`a document of more than ${DOCUMENT_BYTES_MAX} bytes`);
-    }
-    return next;
-  }
-}
-
-function sizesOf(fields: Document): Map<string, number> {
-  return new Map(
-    Object.entries(fields).map(([name, value]) => {
-      return [name, name.length + bytesOf(value) + FIELD_EXTRA_BYTES];
-    }),
-  );
-}
-
-function bytesOf(json: unknown): number {
-  return Buffer.byteLength(JSON.stringify(json));
 }

@@ -162,11 +162,12 @@ export class TestRegion {
 
   /** As SIGKILL does it: nothing is sent or written from now on. */
   async die(): Promise<void> {
+    this.parts.outbox.stop();
     this.#stopHeartbeats();
     this.#beating();
-    await this.#redis.shared.redis.del(aliveKey(this.nodeId)).catch(() => undefined);
-    for (const part of this.parts.parts().reverse()) await part.stop?.();
     this.value.stop();
+    for (const part of this.parts.parts().reverse()) await part.stop?.();
+    await this.#redis.shared.redis.del(aliveKey(this.nodeId)).catch(() => undefined);
     await this.#client.stop();
   }
 
