@@ -10,6 +10,7 @@ import { parseFaultsOptions } from "./options.ts";
 
 const FAULTS = 20;
 const OPS_MIN = 500;
+const NOTES_MIN = 500;
 const world = worldForTests({ ...WORLD_OPTIONS, regions: 2 });
 const seed = Number(process.env.TEST_SEED ?? 1);
 
@@ -21,7 +22,7 @@ function shortened(fault: Fault): Fault {
 test("every invariant holds over faults of each kind, and nothing of value is lost", async (t) => {
   const regionIds = [...world().regions.keys()];
   const faults = planFaults({ seed, count: FAULTS, regionIds }).map(shortened);
-  const { outcomes, audit } = await runCampaign({
+  const { outcomes, audit, diaries } = await runCampaign({
     world: world(),
     faults,
     playersPerRegion: 2,
@@ -32,6 +33,7 @@ test("every invariant holds over faults of each kind, and nothing of value is lo
   const kinds = new Set(outcomes.map(({ fault }) => fault.kind));
   assert.deepEqual(kinds, new Set(FAULT_KINDS), "each kind came");
   assert.ok(audit.promised >= OPS_MIN, `only ${audit.promised} operations`);
+  assert.ok(diaries.notes >= NOTES_MIN, `only ${diaries.notes} notes`);
 });
 
 test("a seed gives the same faults again, of every kind and within their bounds", () => {
