@@ -48,6 +48,8 @@ export interface BotPlayerOptions {
   readonly observer: BotObserver;
   /** Asked before each join: the region to insist on; undefined for the best one. */
   readonly region?: () => string | undefined;
+  /** Between two tries; by default as a crowd's bots wait, which must not come all at once. */
+  readonly again?: Backoff;
 }
 
 export class BotPlayer {
@@ -81,7 +83,7 @@ export class BotPlayer {
 
   /** Plays until the signal, then leaves; resolves when the room has let go. Runs once. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock, random, again = AGAIN } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       const play = await this.#enter();
@@ -89,7 +91,7 @@ export class BotPlayer {
       if (play) await this.#stay(play, signal);
       const settled = play && clock.monotonicMs() - enteredMs >= SETTLED_MS;
       failures = settled || this.#leftItself ? 0 : failures + 1;
-      await sleep(clock, backoffMs(Math.max(1, failures), AGAIN, random()), signal);
+      await sleep(clock, backoffMs(Math.max(1, failures), again, random()), signal);
     }
     // It may have been between two rooms.
     if (this.#connection.phase !== "left") this.#changed({ phase: "left", reason: "asked" });

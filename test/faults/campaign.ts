@@ -1,21 +1,21 @@
 /**
- * A campaign: one fault after another in a running world with players in it. Around each fault stand
- * the same steps, and the first invariant that does not hold ends it all:
+ * A campaign: one wave of faults after another in a running world with players in it. Around each wave
+ * stand the same steps, and the first invariant that does not hold ends it all:
  *
- *     all at home → strike: fault, told, noticed, at play again → repair → all play, sessions settle
+ *     all at home → strike: fault, told, noticed, at play again → repair, all play, sessions settle
  *
- * All the while other players make operations on money and items. What they were told is held against the
- * database at the end, and now and then before.
+ * All the while other players make operations on money and items, and notes. What they were told is held
+ * against the database at the end, and now and then before.
  */
 import { fileURLToPath } from "node:url";
 import type { LocalWorld } from "../../infra/local/world.ts";
 import { systemClock } from "../../shared/clock.ts";
+import { auditDiariesAtRest, auditDiariesNow, auditNow } from "./audits.ts";
 import * as checks from "./checks.ts";
-import { type Fault, faultText, inSeconds } from "./fault.ts";
-import { Violation } from "./invariant.ts";
-import { repair, strike } from "./strike.ts";
-import { type Audit, audit, auditText, isClean } from "./value/audit.ts";
-import { readTables } from "./value/ledger-tables.ts";
+import { type Fault, faultText, inSeconds, wavesOf } from "./fault.ts";
+import { repair, type Scene, strike } from "./strike.ts";
+import { type Audit, auditText } from "./value/audit.ts";
+import { type DiaryAudit, diaryAuditText } from "./value/diary-audit.ts";
 import { Traders } from "./value/traders.ts";
 import { type WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
 
@@ -43,6 +43,7 @@ export interface Outcome {
 export interface CampaignResult {
   readonly outcomes: readonly Outcome[];
   readonly audit: Audit;
+  readonly diaries: DiaryAudit;
 }
 
 /** What a world must be started with for a campaign to run in it. */
@@ -57,14 +58,14 @@ export const WORLD_OPTIONS = {
 /** An audit reads all that there is. */
 const FAULTS_PER_AUDIT = 100;
 
-/** A fault that broke an invariant, or could not be repaired. */
+/** A wave that broke an invariant, or could not be repaired. */
 export class FaultFailure extends Error {
-  /** From 1. */
+  /** Of its last fault, from 1. */
   readonly number: number;
 
-  constructor(fault: Fault, number: number, cause: unknown) {
+  constructor(wave: readonly Fault[], number: number, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`fault ${number} (${faultText(fault)}): ${why}`, { cause });
+    super(`fault ${number} (${wave.map(faultText).join(", ")}): ${why}`, { cause });
     this.name = "FaultFailure";
     this.number = number;
   }
@@ -94,7 +95,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   await checks.sessionsSettle(world, { players: [], traders: [] });
   const found = await auditNow(world, crowd.traders);
   options.say(auditText(found));
-  return { outcomes, audit: found };
+  const diaries = await auditDiariesAtRest(world, crowd.traders);
+  options.say(diaryAuditText(diaries));
+  return { outcomes, audit: found, diaries };
 }
 
 function crowdOf({ world, playersPerRegion, tradersPerRegion, seed }: CampaignOptions): Crowd {
@@ -107,53 +110,67 @@ function crowdOf({ world, playersPerRegion, tradersPerRegion, seed }: CampaignOp
 async function surviveAll(options: CampaignOptions, crowd: Crowd): Promise<Outcome[]> {
   const { world, faults, say } = options;
   const outcomes: Outcome[] = [];
-  for (const [index, fault] of faults.entries()) {
-    const number = index + 1;
+  for (const wave of wavesOf(faults)) {
+    const before = outcomes.length;
+    const last = before + wave.length;
     try {
-      const outcome = await survive(fault, world, crowd);
-      outcomes.push(outcome);
-      say(`${number}/${faults.length} ${outcomeText(outcome)}`);
-      if (number % FAULTS_PER_AUDIT === 0) say(auditText(await auditNow(world, crowd.traders)));
+      for (const outcome of await survive(wave, world, crowd)) {
+        outcomes.push(outcome);
+        say(`${outcomes.length}/${faults.length} ${outcomeText(outcome)}`);
+      }
+      if (Math.floor(before / FAULTS_PER_AUDIT) === Math.floor(last / FAULTS_PER_AUDIT)) continue;
+      say(auditText(await auditNow(world, crowd.traders)));
+      say(diaryAuditText(await auditDiariesNow(world, crowd.traders)));
     } catch (cause) {
-      throw new FaultFailure(fault, number, cause);
+      throw new FaultFailure(wave, last, cause);
     }
   }
   return outcomes;
-}
-
-/** @throws {Violation} when the database is not what players were told */
-async function auditNow(world: LocalWorld, { records }: Traders): Promise<Audit> {
-  // Whatever was told before the look at the database must be in it.
-  const { promised, contradictions } = records;
-  const found = audit(promised, await readTables(world.databaseUrl));
-  if (!isClean(found)) throw new Violation("value", auditText(found));
-  if (contradictions.length > 0) throw new Violation("value", contradictions.join("; "));
-  return found;
 }
 
 function outcomeText({ fault, hit, tookMs }: Outcome): string {
   return `${faultText(fault)}: ${hit} players hit, at play again after ${inSeconds(tookMs)}`;
 }
 
-async function survive(fault: Fault, world: LocalWorld, crowd: Crowd): Promise<Outcome> {
+async function survive(
+  wave: readonly Fault[],
+  world: LocalWorld,
+  crowd: Crowd,
+): Promise<Outcome[]> {
   const { players, traders } = crowd;
   await bringHome(crowd);
   for (const player of players.all) player.forget();
-  const hit = hitBy(fault, players);
-  const others = players.all.filter((player) => !hit.includes(player));
-  const beganMs = systemClock.monotonicMs();
-  await strike(fault, { world, players, hit });
-  const tookMs = systemClock.monotonicMs() - beganMs;
-  await repair(world);
+  const struck = wave.map((fault) => ({ fault, hit: hitBy(fault, players) }));
+  const hit = new Set(struck.flatMap((one) => one.hit));
+  const outcomes = await allOf(
+    struck.map((one) => surviveOne(one.fault, { world, players, traders, hit: one.hit })),
+  );
+  const settled = async () => {
+    await checks.allPlay([...players.all, ...traders.all]);
+    checks.requireUndisturbed(players.all.filter((player) => !hit.has(player)));
+    const online = { players: players.all, traders: traders.all };
+    // Where nobody had to move there is nothing that could still be moving.
+    await (hit.size > 0
+      ? checks.sessionsSettle(world, online)
+      : checks.sessionsCount(world, online));
+  };
+  // A region that starts again has nobody yet: the others settle meanwhile.
+  await allOf([repair(world), settled()]);
   players.closed.clear();
-  await checks.allPlay([...players.all, ...traders.all]);
-  checks.requireUndisturbed(others);
-  const online = { players: players.all, traders: traders.all };
-  // Where nobody had to move there is nothing that could still be moving.
-  await (hit.length > 0
-    ? checks.sessionsSettle(world, online)
-    : checks.sessionsCount(world, online));
-  return { fault, hit: hit.length, tookMs };
+  return outcomes;
+}
+
+async function surviveOne(fault: Fault, scene: Scene): Promise<Outcome> {
+  const beganMs = systemClock.monotonicMs();
+  await strike(fault, scene);
+  const tookMs = systemClock.monotonicMs() - beganMs;
+  return { fault, hit: scene.hit.length, tookMs };
+}
+
+/** As `Promise.all`, and nothing goes on once it has failed. */
+async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 /** Those whom a fault may disturb. */

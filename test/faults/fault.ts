@@ -54,6 +54,16 @@ const LASTS_MS_MAX = 3_000;
 /** Longer than it takes the core to give a region up, and its players to look elsewhere. */
 const STOPPED_MS_MAX = 6_000;
 
+/** At the same time. */
+const WAVE_MAX = 3;
+/** Nobody has to move for these. */
+const ON_TOP: readonly FaultKind[] = [
+  ...SUPPLY_FAULTS,
+  "stop-core",
+  "kill-postgres",
+  "stop-postgres",
+];
+
 export interface Plan {
   readonly seed: number;
   readonly count: number;
@@ -72,10 +82,45 @@ export function planFaults({ seed, count, regionIds }: Plan): Fault[] {
   return faults.slice(0, count);
 }
 
+/**
+ * Groups faults that strike at the same time, in their order. A region whose players find their way takes
+ * seconds, and others have trouble meanwhile, too: what needs nobody to move may come on top of it. Not at
+ * what that region needs to start again; only its Redis may go along with a node that is killed.
+ */
+export function wavesOf(faults: readonly Fault[]): Fault[][] {
+  const waves: Fault[][] = [];
+  for (const fault of faults) {
+    const wave = waves.at(-1);
+    if (wave && wave.length < WAVE_MAX && mayComeOnTop(fault, wave)) wave.push(fault);
+    else waves.push([fault]);
+  }
+  return waves;
+}
+
+function mayComeOnTop(fault: Fault, [first, ...others]: readonly Fault[]): boolean {
+  if (!first) return false;
+  // The core needs its database to start.
+  if (first.kind === "kill-core") return isOneOf(SUPPLY_FAULTS, fault.kind) && others.length === 0;
+  if (!isOneOf(REGION_FAULTS, first.kind) || !isOneOf(ON_TOP, fault.kind)) return false;
+  if (others.some(({ kind }) => partOf(kind) === partOf(fault.kind))) return false;
+  const sameRegion =
+    "regionId" in first && "regionId" in fault && first.regionId === fault.regionId;
+  return !sameRegion || (first.kind === "kill-region" && partOf(fault.kind) === "redis");
+}
+
+function isOneOf(kinds: readonly FaultKind[], kind: FaultKind): boolean {
+  return kinds.includes(kind);
+}
+
+/** What it strikes: `redis`. */
+function partOf(kind: FaultKind): string {
+  return kind.slice(kind.lastIndexOf("-") + 1);
+}
+
 /** How long faults of a kind last at most, ms. */
 export function lastsMsMax(kind: FaultKind): number {
   if (kind === "stop-region") return STOPPED_MS_MAX;
-  return (REGION_FAULTS as readonly FaultKind[]).includes(kind) ? 0 : LASTS_MS_MAX;
+  return isOneOf(REGION_FAULTS, kind) ? 0 : LASTS_MS_MAX;
 }
 
 /** For people: `stop-region beijing for 2.5 s`. */

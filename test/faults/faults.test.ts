@@ -4,12 +4,13 @@ import { test } from "node:test";
 import { RegionId } from "../../shared/ids.ts";
 import { worldForTests } from "../world.ts";
 import { runCampaign, WORLD_OPTIONS } from "./campaign.ts";
-import { FAULT_KINDS, type Fault, lastsMsMax, planFaults } from "./fault.ts";
+import { FAULT_KINDS, type Fault, lastsMsMax, planFaults, wavesOf } from "./fault.ts";
 import { Violation, waitUntil } from "./invariant.ts";
 import { parseFaultsOptions } from "./options.ts";
 
 const FAULTS = 20;
 const OPS_MIN = 500;
+const NOTES_MIN = 500;
 const world = worldForTests({ ...WORLD_OPTIONS, regions: 2 });
 const seed = Number(process.env.TEST_SEED ?? 1);
 
@@ -21,17 +22,18 @@ function shortened(fault: Fault): Fault {
 test("every invariant holds over faults of each kind, and nothing of value is lost", async (t) => {
   const regionIds = [...world().regions.keys()];
   const faults = planFaults({ seed, count: FAULTS, regionIds }).map(shortened);
-  const { outcomes, audit } = await runCampaign({
+  const { outcomes, audit, diaries } = await runCampaign({
     world: world(),
     faults,
     playersPerRegion: 2,
-    tradersPerRegion: 4,
+    tradersPerRegion: 3,
     seed,
     say: (line) => t.diagnostic(line),
   });
   const kinds = new Set(outcomes.map(({ fault }) => fault.kind));
   assert.deepEqual(kinds, new Set(FAULT_KINDS), "each kind came");
   assert.ok(audit.promised >= OPS_MIN, `only ${audit.promised} operations`);
+  assert.ok(diaries.notes >= NOTES_MIN, `only ${diaries.notes} notes`);
 });
 
 test("a seed gives the same faults again, of every kind and within their bounds", () => {
@@ -49,6 +51,34 @@ test("a seed gives the same faults again, of every kind and within their bounds"
     if ("regionId" in fault) assert.ok(regionIds.includes(fault.regionId));
   }
 });
+
+test("waves keep the order, and strike nothing that the first one's recovery needs", () => {
+  const regionIds = ["a", "b"].map((id) => RegionId.parse(id));
+  const faults = planFaults({ seed, count: 100 * FAULT_KINDS.length, regionIds });
+  const waves = wavesOf(faults);
+  assert.deepEqual(waves.flat(), faults);
+  const texts = waves.map((wave) => wave.map(describe).join(" "));
+  const nodeAndRedis = /^kill-region:(.) (.* )?(kill|stop)-redis:\1/;
+  for (const kinds of [/^drain-region:a .*link:b/, /^kill-core kill-redis/, nodeAndRedis]) {
+    assert.ok(
+      texts.some((text) => kinds.test(text)),
+      `${kinds} never came`,
+    );
+  }
+  const wrong = [
+    /^(stop|kill)-(redis|core|postgres)\S* .*(core|postgres)/,
+    / \S+-region/,
+    / kill-core/,
+  ];
+  for (const text of texts) {
+    for (const never of wrong) assert.doesNotMatch(text, never);
+    assert.doesNotMatch(text, /^(drain|stop|replace)-region:(.) .*:\2/);
+  }
+});
+
+function describe(fault: Fault): string {
+  return "regionId" in fault ? `${fault.kind}:${fault.regionId}` : fault.kind;
+}
 
 test("what never comes right, or not for long enough, is a violation that says what is wrong", async () => {
   const never = { invariant: "told", wrong: () => "Ada is asleep", withinMs: 1 } as const;

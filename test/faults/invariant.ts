@@ -8,6 +8,7 @@ export const INVARIANTS = {
   "core-knows": "the core lists a region that is gone as down, and one that is back as active",
   "one-session": "as many players are in rooms as there are: nobody twice, nobody left over",
   value: "what a player was told is done is done, once, and the books are right",
+  saved: "what a player was told is saved is there, once, and the rest is accounted for",
   drains: "a process that is told to end drains, and ends by itself",
 } as const;
 export type Invariant = keyof typeof INVARIANTS;

@@ -18,12 +18,13 @@ export const SEED_MAX = 2 ** 32 - 1;
 
 export const USAGE = `Usage: npm run faults -- [options]
 
-Starts a world of its own, with players in it, and lets one part after another fail. After each fault
-the invariants are checked; the first that does not hold ends the run. About 5 s a fault.
+Starts a world of its own, with players in it, and lets one part after another fail, some at the same
+time. After each wave the invariants are checked; the first that does not hold ends the run. About 4 s a
+fault.
 
-All the while other players earn, pay, make gems and trade them, up to 120 operations a second. Whatever
-one of them was told is done must be in the database, once: "N ops: 0 lost, 0 doubled" ends the run, and
-comes after each 100 faults.
+All the while other players earn, pay, make gems and trade them, up to 120 operations a second, and write
+diaries. Whatever one of them was told is done, or saved, must be in the database, once: "N ops: 0 lost, 0
+doubled" and "N notes: 0 lost, 0 doubled" end the run, and come after each 100 faults.
 
 Faults:
   ${REGION_FAULTS.join(", ")}

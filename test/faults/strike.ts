@@ -9,11 +9,13 @@ import type { RegionId } from "../../shared/ids.ts";
 import { GRACE_MS } from "../../shared/protocol/link.ts";
 import * as checks from "./checks.ts";
 import type { Fault } from "./fault.ts";
+import type { Traders } from "./value/traders.ts";
 import type { WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
 
 export interface Scene {
   readonly world: LocalWorld;
   readonly players: WatchedPlayers;
+  readonly traders: Traders;
   /** Those whom the fault concerns; all others must not notice. */
   readonly hit: readonly WatchedPlayer[];
 }
@@ -24,7 +26,7 @@ export async function strike(fault: Fault, scene: Scene): Promise<void> {
   switch (fault.kind) {
     case "kill-region":
       scene.players.closed.add(fault.regionId);
-      regionOf(world, fault.regionId).kill("SIGKILL");
+      killNode(fault.regionId, scene);
       return await moved(fault.regionId, scene);
     case "replace-region":
       return await replaceRegion(fault.regionId, scene);
@@ -63,13 +65,19 @@ export async function repair(world: LocalWorld): Promise<void> {
   for (const id of world.regions.keys()) await checks.coreLists(world, id, ["active"]);
 }
 
-async function replaceRegion(regionId: RegionId, { world, players, hit }: Scene): Promise<void> {
+async function replaceRegion(regionId: RegionId, scene: Scene): Promise<void> {
+  const { world, players, hit } = scene;
   players.closed.add(regionId);
-  const region = regionOf(world, regionId);
-  region.kill("SIGKILL");
-  await region.restart();
+  killNode(regionId, scene);
+  await regionOf(world, regionId).restart();
   await checks.allTold(hit);
   await checks.allPlay(hit);
+}
+
+/** What it had in its memory alone is gone. */
+function killNode(regionId: RegionId, { world, traders }: Scene): void {
+  regionOf(world, regionId).kill("SIGKILL");
+  traders.nodeKilled(regionId);
 }
 
 /** The rooms play on; who looks for one meanwhile gets it when the core is back. */

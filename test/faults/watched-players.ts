@@ -9,6 +9,9 @@ import type { Connection } from "../../shared/client/connection.ts";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 
+/** There are few of them, and all wait for the last. */
+const AGAIN = { firstMs: 250, mostMs: 1_000 };
+
 export interface WatchedPlayersOptions {
   /** The core's. */
   readonly url: string;
@@ -86,6 +89,7 @@ export class WatchedPlayers {
         name,
         clock: systemClock,
         random,
+        again: AGAIN,
         observer: { connection: (connection) => player.note(connection) },
         region: () => (this.closed.has(home) ? undefined : home),
       });

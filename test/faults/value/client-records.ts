@@ -18,6 +18,8 @@ export class ClientRecords {
   readonly contradictions: string[] = [];
   /** Operations that were asked for, and of which nobody was told what became of them. */
   unknown = 0;
+  /** How often players were told why nothing is known, or nothing was tried. */
+  readonly notTold = new Map<string, number>();
 
   get promised(): readonly PromisedOp[] {
     return [...this.#promised.values()];

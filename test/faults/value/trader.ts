@@ -1,9 +1,8 @@
 /**
  * One player of the treasury: joins a room, asks for one operation after another without waiting for
- * each outcome, and keeps what it was told. Back in the same room after a drop it asks again for what it
- * was not told, under the same cause: that must not count twice.
+ * each outcome, writes a diary, and keeps what it was told. Back in the same room after a drop it asks again
+ * for what it was not told, under the same cause: that must not count twice.
  */
-
 import type { Random } from "../../../region/rooms/random.ts";
 import { SUSPECT_AFTER_MS } from "../../../shared/client/connection-step.ts";
 import { Meridian } from "../../../shared/client/meridian.ts";
@@ -12,6 +11,8 @@ import { sleep, systemClock } from "../../../shared/clock.ts";
 import { isFailure } from "../../../shared/errors.ts";
 import { SessionId } from "../../../shared/ids.ts";
 import type { ClientRecords } from "./client-records.ts";
+import { Diary } from "./diary.ts";
+import type { PlayersDiary } from "./diary-audit.ts";
 import { type Ask, NotTold, Told } from "./treasury-messages.ts";
 import type { TreasuryState } from "./treasury-room.ts";
 
@@ -37,6 +38,7 @@ export class Trader {
   readonly #options: TraderOptions;
   readonly #meridian: Meridian;
   readonly #open = new Map<string, Ask>();
+  readonly #diary = new Diary();
   #play: Play<TreasuryState> | undefined;
   #sentHome = false;
   #asked = 0;
@@ -55,6 +57,16 @@ export class Trader {
   get regionId(): string | undefined {
     const connection = this.#play?.connection;
     return connection?.phase === "playing" ? connection.regionId : undefined;
+  }
+
+  /** As it was told of it. */
+  get diary(): PlayersDiary {
+    return { playerId: this.#meridian.player?.playerId ?? "", pages: this.#diary.pages };
+  }
+
+  /** A node of that region died at once. */
+  nodeKilled(regionId: string): void {
+    this.#diary.nodeKilled(regionId);
   }
 
   /** Leaves its room, and then looks for one where it is to be. */
@@ -88,6 +100,16 @@ export class Trader {
   }
 
   async #stay(play: Play<TreasuryState>, signal: AbortSignal): Promise<void> {
+    const closeDiary = this.#diary.follow(play);
+    this.#listen(play);
+    try {
+      await this.#trade(play, signal);
+    } finally {
+      closeDiary();
+    }
+  }
+
+  #listen(play: Play<TreasuryState>): void {
     const { records } = this.#options;
     play.onMessage("told", (payload) => {
       const { cause, ...op } = Told.parse(payload);
@@ -95,8 +117,14 @@ export class Trader {
       records.promise(op);
     });
     play.onMessage("not_told", (payload) => {
-      if (this.#open.delete(NotTold.parse(payload).cause)) records.unknown += 1;
+      const { cause, why } = NotTold.parse(payload);
+      if (!this.#open.delete(cause)) return;
+      records.unknown += 1;
+      records.notTold.set(why, (records.notTold.get(why) ?? 0) + 1);
     });
+  }
+
+  async #trade(play: Play<TreasuryState>, signal: AbortSignal): Promise<void> {
     let dropped = false;
     while (!signal.aborted && !this.#sentHome) {
       const { phase } = play.connection;
@@ -106,6 +134,7 @@ export class Trader {
         dropped = false;
         for (const ask of this.#open.values()) if (ask.kind === "earn") play.send("ask", ask);
       } else if (this.#open.size < OPEN_MAX) this.#ask(play);
+      if (phase === "playing") this.#diary.write(play);
       await sleep(systemClock, ASK_EVERY_MS, signal);
     }
     await this.#lastAnswers();

@@ -1,7 +1,8 @@
-/** The load of a campaign: players who make operations on money and items all the time. */
+/** The load of a campaign: players who make operations on money and items, and notes, all the time. */
 import { Random } from "../../../region/rooms/random.ts";
 import type { RegionId } from "../../../shared/ids.ts";
 import { ClientRecords } from "./client-records.ts";
+import type { PlayersDiary } from "./diary-audit.ts";
 import { Trader } from "./trader.ts";
 
 export interface TradersOptions {
@@ -29,6 +30,16 @@ export class Traders {
         return new Trader({ url, name: `${home}-${index + 1}`, region, dice, records });
       }),
     );
+  }
+
+  /** What each of them was told of their diary. */
+  get diaries(): PlayersDiary[] {
+    return this.all.map(({ diary }) => diary);
+  }
+
+  /** A node of that region died at once, with what it had in its memory. */
+  nodeKilled(regionId: RegionId): void {
+    for (const trader of this.all) trader.nodeKilled(regionId);
   }
 
   /** They trade until the signal; resolves when all have left. */

@@ -1,4 +1,4 @@
-/** What players of the treasury ask for, and what the room tells them once the outcome is known. */
+/** What players of the treasury ask for and write, and what the room tells them of it. */
 import { z } from "zod";
 import { SessionId } from "../../../shared/ids.ts";
 import { Cause, OpId, Refusal, ValueChange } from "../../../shared/protocol/value.ts";
@@ -30,3 +30,24 @@ export type Told = z.infer<typeof Told>;
 
 /** Nothing is known, or nothing was tried: no promise was made. */
 export const NotTold = z.object({ cause: Cause, why: z.string() });
+
+const count = z.int().nonnegative();
+
+/** What a player's diary (class B) has: how many notes, and the number of the newest. */
+export const Entries = z.object({ count, last: count });
+export type Entries = z.infer<typeof Entries>;
+
+/** Asks for the diary as the room has it. */
+export const OpenDiary = z.object({ page: count });
+export type OpenDiary = z.infer<typeof OpenDiary>;
+/** The answer to it. */
+export const DiaryOpened = Entries.extend({ page: count });
+
+/** One more entry. Its number is used once in a player's life, and is higher than those before it. */
+export const Note = z.object({ note: z.int().positive() });
+export type Note = z.infer<typeof Note>;
+
+/** The room has made the entry, as the change `revision`; it is not saved yet. */
+export const Noted = Entries.extend({ note: z.int().positive(), revision: count });
+/** It has not. */
+export const NotNoted = z.object({ note: z.int().positive(), why: z.string() });

@@ -1,7 +1,7 @@
 /**
- * A room that does nothing but operations on money and items, as fast as its players ask, and tells each
- * outcome to whoever asked. What it tells is what the players are promised: the audit holds it against
- * the database.
+ * A room that does nothing but operations on money and items, as fast as its players ask, and entries in
+ * their diaries. It tells each outcome to whoever asked. What it tells is what the players are promised: the
+ * audits hold it against the database.
  */
 import { type SchemaType, schema, t } from "@colyseus/schema";
 import { GameRoom } from "../../../region/rooms/game-room.ts";
@@ -11,10 +11,11 @@ import { tradeChanges, ValueRefused } from "../../../region/rooms/room-value.ts"
 import { isFailure } from "../../../shared/errors.ts";
 import type { PlayerId } from "../../../shared/ids.ts";
 import { OpId, type Refusal, type ValueChange } from "../../../shared/protocol/value.ts";
-import { Ask, type Told } from "./treasury-messages.ts";
+import { Ask, Entries, Note, OpenDiary, type Told } from "./treasury-messages.ts";
 
 const PLAYERS_MAX = 16;
 const CURRENCY = "coin";
+const DIARY = "diary";
 
 export const TreasuryState = schema({ players: t.map("string") }, "TreasuryState");
 export type TreasuryState = SchemaType<typeof TreasuryState>;
@@ -28,10 +29,18 @@ interface Deal {
 
 export class Treasury extends GameRoom<TreasuryState> {
   static override State = TreasuryState;
+  static override collections = { [DIARY]: { format: 1, initial: { count: 0, last: 0 } } };
 
+  override readonly tellsSaved = true;
   override maxClients = PLAYERS_MAX;
 
-  override messages = { ask: handler(Ask, (player, ask) => this.#answer(player, ask)) };
+  override messages = {
+    ask: handler(Ask, (player, ask) => this.#answer(player, ask)),
+    open_diary: handler(OpenDiary, (player, { page }) => {
+      player.send("diary_opened", { page, ...entriesOf(player) });
+    }),
+    note: handler(Note, writeNote),
+  };
 
   /** Gems of this room that are certainly theirs: one whose trade's outcome is open is nobody's here. */
   readonly #gems = new Map<PlayerId, string[]>();
@@ -114,4 +123,22 @@ export class Treasury extends GameRoom<TreasuryState> {
     gems.push(gem);
     this.#gems.set(playerId, gems);
   }
+}
+
+function entriesOf({ state }: Player): Entries {
+  return Entries.parse(state.get(DIARY));
+}
+
+/** Counted by `add` and named by `set`: the two ways in which changes are merged. */
+function writeNote(player: Player, { note }: Note): void {
+  const { state } = player;
+  try {
+    state.add(DIARY, "count", 1);
+    state.set(DIARY, { last: note });
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    player.send("not_noted", { note, why: error.kind });
+    return;
+  }
+  player.send("noted", { note, revision: state.revision, ...entriesOf(player) });
 }
