@@ -96,6 +96,7 @@ async function surviveAll(options: CampaignOptions, crowd: Crowd): Promise<Outco
   const { world, faults, say } = options;
   const outcomes: Outcome[] = [];
   const waves = new Waves(world, crowd);
+  await waves.allAtHome();
   for (const wave of wavesOf(faults)) {
     const before = outcomes.length;
     const last = before + wave.length;

@@ -37,14 +37,17 @@ export class Waves {
     this.#crowd = crowd;
   }
 
+  /** Every region is there, and everybody plays where they belong: also before the first wave. */
+  async allAtHome(): Promise<void> {
+    await this.repaired();
+    await bringHome(this.#crowd);
+  }
+
   /** @throws {Violation} for the first invariant that does not hold */
   async survive(wave: readonly Fault[]): Promise<Outcome[]> {
     const { players, traders } = this.#crowd;
     const isQuiet = isQuietFor(wave, this.#down);
-    if (!isQuiet) {
-      await this.repaired();
-      await bringHome(this.#crowd);
-    }
+    if (!isQuiet) await this.allAtHome();
     for (const player of players.all) player.forget();
     const struck = wave.map((fault) => ({ fault, hit: hitBy(fault, players) }));
     const common = { world: this.#world, players, traders };
