@@ -9,15 +9,14 @@
  */
 import { fileURLToPath } from "node:url";
 import type { LocalWorld } from "../../infra/local/world.ts";
-import { systemClock } from "../../shared/clock.ts";
 import { auditDiariesAtRest, auditDiariesNow, auditNow } from "./audits.ts";
 import * as checks from "./checks.ts";
 import { type Fault, faultText, inSeconds, wavesOf } from "./fault.ts";
-import { repair, type Scene, strike } from "./strike.ts";
 import { type Audit, auditText } from "./value/audit.ts";
 import { type DiaryAudit, diaryAuditText } from "./value/diary-audit.ts";
 import { Traders } from "./value/traders.ts";
-import { type WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
+import { WatchedPlayers } from "./watched-players.ts";
+import { type Crowd, type Outcome, Waves } from "./waves.ts";
 
 export interface CampaignOptions {
   /** With `WORLD_OPTIONS`. */
@@ -29,15 +28,6 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Told one line for each fault that was survived. */
   readonly say: (line: string) => void;
-}
-
-/** What became of one fault. */
-export interface Outcome {
-  readonly fault: Fault;
-  /** How many players it concerned. */
-  readonly hit: number;
-  /** From the fault until all of them were at play again, ms. */
-  readonly tookMs: number;
 }
 
 export interface CampaignResult {
@@ -69,11 +59,6 @@ export class FaultFailure extends Error {
     this.name = "FaultFailure";
     this.number = number;
   }
-}
-
-interface Crowd {
-  readonly players: WatchedPlayers;
-  readonly traders: Traders;
 }
 
 /**
@@ -110,11 +95,13 @@ function crowdOf({ world, playersPerRegion, tradersPerRegion, seed }: CampaignOp
 async function surviveAll(options: CampaignOptions, crowd: Crowd): Promise<Outcome[]> {
   const { world, faults, say } = options;
   const outcomes: Outcome[] = [];
+  const waves = new Waves(world, crowd);
+  await waves.allAtHome();
   for (const wave of wavesOf(faults)) {
     const before = outcomes.length;
     const last = before + wave.length;
     try {
-      for (const outcome of await survive(wave, world, crowd)) {
+      for (const outcome of await waves.survive(wave)) {
         outcomes.push(outcome);
         say(`${outcomes.length}/${faults.length} ${outcomeText(outcome)}`);
       }
@@ -125,74 +112,10 @@ async function surviveAll(options: CampaignOptions, crowd: Crowd): Promise<Outco
       throw new FaultFailure(wave, last, cause);
     }
   }
+  await waves.repaired();
   return outcomes;
 }
 
 function outcomeText({ fault, hit, tookMs }: Outcome): string {
   return `${faultText(fault)}: ${hit} players hit, at play again after ${inSeconds(tookMs)}`;
-}
-
-async function survive(
-  wave: readonly Fault[],
-  world: LocalWorld,
-  crowd: Crowd,
-): Promise<Outcome[]> {
-  const { players, traders } = crowd;
-  await bringHome(crowd);
-  for (const player of players.all) player.forget();
-  const struck = wave.map((fault) => ({ fault, hit: hitBy(fault, players) }));
-  const hit = new Set(struck.flatMap((one) => one.hit));
-  const outcomes = await allOf(
-    struck.map((one) => surviveOne(one.fault, { world, players, traders, hit: one.hit })),
-  );
-  const settled = async () => {
-    await checks.allPlay([...players.all, ...traders.all]);
-    checks.requireUndisturbed(players.all.filter((player) => !hit.has(player)));
-    const online = { players: players.all, traders: traders.all };
-    // Where nobody had to move there is nothing that could still be moving.
-    await (hit.size > 0
-      ? checks.sessionsSettle(world, online)
-      : checks.sessionsCount(world, online));
-  };
-  // A region that starts again has nobody yet: the others settle meanwhile.
-  await allOf([repair(world), settled()]);
-  players.closed.clear();
-  return outcomes;
-}
-
-async function surviveOne(fault: Fault, scene: Scene): Promise<Outcome> {
-  const beganMs = systemClock.monotonicMs();
-  await strike(fault, scene);
-  const tookMs = systemClock.monotonicMs() - beganMs;
-  return { fault, hit: scene.hit.length, tookMs };
-}
-
-/** As `Promise.all`, and nothing goes on once it has failed. */
-async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(work);
-  return await Promise.all(work);
-}
-
-/** Those whom a fault may disturb. */
-function hitBy(fault: Fault, players: WatchedPlayers): WatchedPlayer[] {
-  switch (fault.kind) {
-    case "kill-core":
-      return players.oneOfEachRegion;
-    case "kill-region":
-    case "replace-region":
-    case "stop-region":
-    case "drain-region":
-      return players.in(fault.regionId);
-    default:
-      return [];
-  }
-}
-
-/** Whoever a former fault drove away goes back, as a player who leaves one room for another. */
-async function bringHome({ players, traders }: Crowd): Promise<void> {
-  await checks.allPlay(players.all);
-  for (const trader of traders.all) trader.goHome();
-  const away = players.all.filter(({ regionId, home }) => regionId !== home);
-  await Promise.all(away.map(({ bot }) => bot.leaveRoom()));
-  await checks.allAtHome(players.all);
 }

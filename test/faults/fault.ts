@@ -108,6 +108,13 @@ function mayComeOnTop(fault: Fault, [first, ...others]: readonly Fault[]): boole
   return !sameRegion || (first.kind === "kill-region" && partOf(fault.kind) === "redis");
 }
 
+/** Whether nobody has to move for any of them, and they spare these regions. */
+export function isQuietFor(wave: readonly Fault[], spared: ReadonlySet<RegionId>): boolean {
+  return wave.every((fault) => {
+    return isOneOf(ON_TOP, fault.kind) && !("regionId" in fault && spared.has(fault.regionId));
+  });
+}
+
 function isOneOf(kinds: readonly FaultKind[], kind: FaultKind): boolean {
   return kinds.includes(kind);
 }

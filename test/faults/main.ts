@@ -11,13 +11,13 @@ import {
   type CampaignOptions,
   type CampaignResult,
   FaultFailure,
-  type Outcome,
   runCampaign,
   WORLD_OPTIONS,
 } from "./campaign.ts";
 import { nobodyLeft } from "./checks.ts";
 import { FAULT_KINDS, inSeconds, planFaults } from "./fault.ts";
 import { type FaultsOptions, parseFaultsOptions, SEED_MAX, USAGE } from "./options.ts";
+import type { Outcome } from "./waves.ts";
 
 const PLAYERS_PER_REGION = 3;
 /** Each makes up to ten operations a second. */

@@ -11,6 +11,8 @@ import type { RegionId } from "../../shared/ids.ts";
 
 /** There are few of them, and all wait for the last. */
 const AGAIN = { firstMs: 250, mostMs: 1_000 };
+/** Likewise: their throws are low, so that of the client's waits, too, they draw short ones. */
+export const HIGHEST_THROW = 0.3;
 
 export interface WatchedPlayersOptions {
   /** The core's. */
@@ -62,7 +64,12 @@ export class WatchedPlayers {
     this.all = regionIds.flatMap((home) =>
       Array.from({ length: perRegion }, (_, index) => {
         const dice = Random.fromSeed(seeds.next());
-        return this.#newPlayer(url, home, `${home} ${index + 1}`, () => dice.float());
+        return this.#newPlayer(
+          url,
+          home,
+          `${home} ${index + 1}`,
+          () => HIGHEST_THROW * dice.float(),
+        );
       }),
     );
   }

@@ -10,6 +10,7 @@ import type { Play } from "../../../shared/client/play.ts";
 import { sleep, systemClock } from "../../../shared/clock.ts";
 import { isFailure } from "../../../shared/errors.ts";
 import { SessionId } from "../../../shared/ids.ts";
+import { HIGHEST_THROW } from "../watched-players.ts";
 import type { ClientRecords } from "./client-records.ts";
 import { Diary } from "./diary.ts";
 import type { PlayersDiary } from "./diary-audit.ts";
@@ -46,7 +47,11 @@ export class Trader {
   constructor(options: TraderOptions) {
     this.#options = options;
     const { url, dice } = options;
-    this.#meridian = new Meridian({ url, clock: systemClock, random: () => dice.float() });
+    this.#meridian = new Meridian({
+      url,
+      clock: systemClock,
+      random: () => HIGHEST_THROW * dice.float(),
+    });
   }
 
   get name(): string {
