@@ -8,6 +8,7 @@ export const noStreams: Streams = {
   isAt: refuse,
   trim: refuse,
   forget: refuse,
+  live: refuse,
   fence: refuse,
   isAlive: refuse,
   reserve: refuse,

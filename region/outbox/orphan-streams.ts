@@ -64,7 +64,14 @@ export class OrphanStreams implements Part {
       const writer = writerOf(producerId);
       if (!writer || writer === nodeId || (await streams.isAlive(writer))) continue;
       if (!(await streams.reserve(producerId, nodeId, DRAIN_DEADLINE_MS))) continue;
-      await this.#sendOn(producerId, writer);
+      await this.#sendOn(producerId, writer).catch((err: unknown) => {
+        const { outbox, log } = this.#options;
+        outbox.metrics.takenOver.inc({ outcome: "failed" });
+        log.warn(
+          { err, producer: producerId, runbook: "region-outbox" },
+          "a dead node's stream could not be sent on yet",
+        );
+      });
     }
   }
 

@@ -145,8 +145,8 @@ export class OutboxShard {
     else if (type === "send") this.#inBackground(this.#send(effect));
     else if (type === "trim") this.#inBackground(this.#trim(effect));
     else if (type === "forget") this.#inBackground(this.#forget(effect.by));
-    else if (type === "saved") saved(effect.marks);
-    else if (type === "rewrite") rewrite();
+    else if (type === "saved") this.#tell(() => saved(effect.marks));
+    else if (type === "rewrite") this.#tell(rewrite);
     else metrics.refused.inc(effect.items);
   }
 
@@ -155,6 +155,16 @@ export class OutboxShard {
     if (this.#busy.has(type)) return;
     this.#busy.add(type);
     this.#inBackground(work().finally(() => this.#busy.delete(type)));
+  }
+
+  /** A failure of one who is told must not keep the other effects from being carried out. */
+  #tell(what: () => void): void {
+    try {
+      what();
+    } catch (err) {
+      const { log } = this.#options;
+      log.error({ err, runbook: "region-outbox" }, "the outbox failed at a step");
+    }
   }
 
   /** Each handles its own failures; what is left is a mistake of ours. */
@@ -182,11 +192,13 @@ export class OutboxShard {
     try {
       held = await streams.append(by, entry);
     } catch {
+      if (by !== producerIdOf(this.state)) return;
       metrics.appends.inc({ outcome: "failed" });
       await this.#delay(REDIS_RETRY_MS);
       this.step({ type: "appendFailed", by });
       return;
     }
+    if (by !== producerIdOf(this.state)) return;
     if (!held) {
       this.#lost(by);
       return;

@@ -7,7 +7,7 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import type { NodeId, RegionId } from "../../shared/ids.ts";
 import { OutboxItem, ProducerId } from "../../shared/protocol/player-state.ts";
-import { aliveKey, outboxesKey, outboxKey, sharedPrefix, takeOverKey } from "../redis/keys.ts";
+import { outboxAliveKey, outboxesKey, outboxKey, takeOverKey } from "../redis/keys.ts";
 import type { Entry } from "./producer-step.ts";
 
 /** Entries that are read in one call. */
@@ -68,9 +68,13 @@ export class OutboxStreams {
     return members.flatMap((member) => ProducerId.safeParse(member).data ?? []);
   }
 
+  /** Says that the node lives, for so long. */
+  async live(nodeId: NodeId, forMs: number): Promise<void> {
+    await this.#redis.set(outboxAliveKey(this.#regionId, nodeId), "1", "PX", forMs);
+  }
+
   async isAlive(nodeId: NodeId): Promise<boolean> {
-    const key = sharedPrefix(this.#regionId) + aliveKey(nodeId);
-    return (await this.#redis.exists(key)) === 1;
+    return (await this.#redis.exists(outboxAliveKey(this.#regionId, nodeId))) === 1;
   }
 
   /** From now on its writer, should it live, finds that the stream does not hold what it held. */

@@ -22,6 +22,9 @@ import { newProducer, type ProducerState } from "./producer-step.ts";
 export const SHARDS = 4;
 /** How often what waits is written down, ms: what a node's crash can cost a player while the core answers. */
 const BEAT_MS = 50;
+/** A sign of life each half second, good for two: then others take its streams for a dead node's. */
+const BEATS_BETWEEN_SIGNS = 10;
+const ALIVE_MS = 2_000;
 
 /** What owners of players do when the outbox has news of them. */
 export interface OutboxOwner {
@@ -51,6 +54,7 @@ export class Outbox implements Part {
   readonly #waitingBytes = new Array<number>(SHARDS).fill(0);
   #owner: OutboxOwner | undefined;
   #saidFull = false;
+  #beats = 0;
   #cancel: Cancel = () => {};
 
   constructor(options: OutboxOptions) {
@@ -71,6 +75,7 @@ export class Outbox implements Part {
   }
 
   start(): void {
+    this.#giveSign();
     for (const shard of this.#shards) shard.step({ type: "due" });
     this.#cancel = this.#options.clock.every(BEAT_MS, () => this.#beat());
   }
@@ -172,7 +177,16 @@ export class Outbox implements Part {
     });
   }
 
+  #giveSign(): void {
+    const { streams, nodeId } = this.#options;
+    streams.live(nodeId, ALIVE_MS).catch(() => {
+      // Redis is away, which its connection reports.
+    });
+  }
+
   #beat(): void {
+    this.#beats += 1;
+    if (this.#beats % BEATS_BETWEEN_SIGNS === 0) this.#giveSign();
     for (const [index, shard] of this.#shards.entries()) {
       shard.beat();
       if (shard.state.waiting.size === 0) this.#waitingBytes[index] = 0;

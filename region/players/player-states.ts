@@ -220,6 +220,10 @@ export class PlayerStates implements StateService, OutboxOwner {
         this.#options.outbox.requireRoom();
         return this.#write({ playerId, stateEpoch, collection, format, ...changes }, bytes);
       },
+      rewrite: (collection, format, changes, bytes) => {
+        this.#requireEntered(loadId);
+        return this.#write({ playerId, stateEpoch, collection, format, ...changes }, bytes);
+      },
       leave: () => {
         if (!this.#entered.delete(loadId)) return;
         this.#step(playerId, { type: "left", sessionEpoch });

@@ -1,5 +1,5 @@
 /** The keys of a region's own Redis, all built here. */
-import type { RegionId } from "../../shared/ids.ts";
+import type { NodeId, RegionId } from "../../shared/ids.ts";
 import type { ProducerId } from "../../shared/protocol/player-state.ts";
 
 /** Counts the lives of the region's nodes. */
@@ -30,4 +30,12 @@ export function outboxKey(regionId: RegionId, producerId: ProducerId): string {
 /** Is there while a node sends a dead one's stream on. */
 export function takeOverKey(regionId: RegionId, producerId: ProducerId): string {
   return `meridian:${regionId}:take-over:${producerId}`;
+}
+
+/**
+ * Is there while that node writes its outbox. Shorter-lived than `aliveKey`: its streams must be sent on before
+ * the core lets the next owners of its players in, and that it was wrong does no harm.
+ */
+export function outboxAliveKey(regionId: RegionId, nodeId: NodeId): string {
+  return `meridian:${regionId}:outbox-alive:${nodeId}`;
 }

@@ -43,6 +43,8 @@ export interface OwnedState {
    * @throws {MeridianError} `outbox_full`, `session_taken_over`: nothing was taken
    */
   change(collection: string, format: number, changes: FieldChanges, bytes: number): number;
+  /** As `change`, and taken also past the limits: what the core has forgotten can't wait for room. */
+  rewrite(collection: string, format: number, changes: FieldChanges, bytes: number): number;
   /** Nothing more will be changed: the next owner may load the player. */
   leave(): void;
 }
@@ -53,11 +55,16 @@ export const nobodysState: OwnedState = {
   change() {
     throw new MeridianError("session_taken_over");
   },
+  rewrite() {
+    throw new MeridianError("session_taken_over");
+  },
   leave() {},
 };
 
 /** What a change is in an outbox besides the fields that it sets, about. */
 const CHANGE_BYTES = 100;
+
+const ADDABLE_MAX = 2 ** 51;
 
 export class PlayerState {
   readonly #collections: Collections;
@@ -118,7 +125,7 @@ export class PlayerState {
     const document = this.get(collection);
     const before = Object.hasOwn(document, field) ? document[field] : 0;
     const value = typeof before === "number" ? before + amount : Number.NaN;
-    if (!Number.isSafeInteger(amount) || !Number.isSafeInteger(value)) {
+    if (![before, amount, value].every(isAddable)) {
       throw new RangeError(`${collection}.${field}: ${before} and ${amount} make no whole number`);
     }
     const plan = this.#copy(collection).plan({ [field]: value }, []);
@@ -148,7 +155,9 @@ export class PlayerState {
   /** @internal the core may have lost what it had: writes every document anew */
   rewrite(): void {
     for (const [name, copy] of this.#copies) {
-      if (!copy.behind) this.#write(name, copy.whole, copy.bytes);
+      if (copy.behind) continue;
+      const format = this.#collections[name]?.format ?? 1;
+      this.#revision = this.#owned.rewrite(name, format, copy.whole, copy.bytes);
     }
   }
 
@@ -174,4 +183,9 @@ export class PlayerState {
     const format = this.#collections[collection]?.format ?? 1;
     this.#revision = this.#owned.change(collection, format, changes, bytes);
   }
+}
+
+/** Whatever is merged of sums between such numbers can be told exactly. */
+function isAddable(value: unknown): boolean {
+  return Number.isInteger(value) && Math.abs(value as number) <= ADDABLE_MAX;
 }

@@ -45,6 +45,7 @@ export class Player {
   #client: Client | undefined;
   #userData: unknown;
   #state: PlayerState | undefined;
+  #gaveUp = false;
 
   constructor(record: SessionRecord, value: RoomValue, client?: Client) {
     this.sessionId = record.sessionId;
@@ -94,10 +95,13 @@ export class Player {
   /** @internal */
   own(state: PlayerState): void {
     this.#state = state;
+    // The room may have ended while the documents were on their way.
+    if (this.#gaveUp) state.leave();
   }
 
   /** @internal the room is done with the player: the next owner may have the documents */
   giveUpState(): void {
+    this.#gaveUp = true;
     this.#state?.leave();
   }
 

@@ -26,6 +26,7 @@ export class RoomStates {
   async load(player: Player): Promise<void> {
     if (this.#names.length === 0) return;
     let state: PlayerState | undefined;
+    let rewriteDue = false;
     const owned = await this.#service.enter({
       playerId: player.id,
       sessionEpoch: player.auth.sessionEpoch,
@@ -33,7 +34,11 @@ export class RoomStates {
       onSaved: (revision) => {
         if (state?.saved(revision)) this.#saved(player);
       },
-      onRewrite: () => state?.rewrite(),
+      // It may come with the grant itself, before there is a copy.
+      onRewrite: () => {
+        rewriteDue = true;
+        state?.rewrite();
+      },
     });
     try {
       state = new PlayerState(this.#collections, owned);
@@ -42,6 +47,7 @@ export class RoomStates {
       throw error;
     }
     player.own(state);
+    if (rewriteDue) state.rewrite();
   }
 
   /**

@@ -7,7 +7,12 @@
  *     };
  */
 import { MeridianError } from "../../shared/errors.ts";
-import { COLLECTIONS_MAX, Collection, type Document } from "../../shared/protocol/player-state.ts";
+import {
+  COLLECTIONS_MAX,
+  Collection,
+  type Document,
+  FORMAT_MAX,
+} from "../../shared/protocol/player-state.ts";
 import { copied } from "./document.ts";
 
 export interface CollectionSpec {
@@ -30,8 +35,10 @@ export function collectionProblems(roomClass: string, collections: Collections):
     if (!Collection.safeParse(name).success) {
       found.push(`${roomClass}.collections: "${name}" is no name; use a-z, 0-9, _ and -`);
     }
-    if (!Number.isSafeInteger(format) || format < 1) {
-      found.push(`${roomClass}.collections.${name}: has no \`format\`; give it a whole number, 1`);
+    if (!Number.isSafeInteger(format) || format < 1 || format > FORMAT_MAX) {
+      found.push(
+        `${roomClass}.collections.${name}: has no \`format\` from 1 to ${FORMAT_MAX}; give it 1`,
+      );
     }
     const wrong = initial && problemOf(initial);
     if (wrong) found.push(`${roomClass}.collections.${name}.initial: ${wrong}`);

@@ -32,23 +32,23 @@ export class TestStates implements StateService {
     const owner = Symbol("owner");
     this.#owners.set(playerId, owner);
     const isOwner = () => this.#owners.get(playerId) === owner;
+    const take: OwnedState["rewrite"] = (collection, format, changes) => {
+      if (!isOwner()) throw new MeridianError("session_taken_over");
+      const before = this.get(playerId, collection) ?? {};
+      this.put(playerId, collection, changed(before, changes), format);
+      this.#revision += 1;
+      const revision = this.#revision;
+      if (!this.#holding) queueMicrotask(() => onSaved(revision));
+      return revision;
+    };
     return {
       documents: collections.flatMap((name) => {
         return this.#documents.get(`${playerId} ${name}`) ?? [];
       }),
-      change: (collection, format, changes) => {
-        if (!isOwner()) throw new MeridianError("session_taken_over");
-        if (!this.up) throw new MeridianError("outbox_full");
-        this.put(
-          playerId,
-          collection,
-          changed(this.get(playerId, collection) ?? {}, changes),
-          format,
-        );
-        this.#revision += 1;
-        const revision = this.#revision;
-        if (!this.#holding) queueMicrotask(() => onSaved(revision));
-        return revision;
+      rewrite: take,
+      change: (collection, format, changes, bytes) => {
+        if (isOwner() && !this.up) throw new MeridianError("outbox_full");
+        return take(collection, format, changes, bytes);
       },
       leave: () => {
         if (isOwner()) this.#owners.delete(playerId);

@@ -7,7 +7,7 @@ import { startHeartbeats } from "../../loadtest/bench/stand-in-node.ts";
 import { regionSettings } from "../../region/config.ts";
 import { StateParts } from "../../region/node/state-parts.ts";
 import { OutboxStreams } from "../../region/outbox/outbox-streams.ts";
-import { aliveKey, sharedPrefix } from "../../region/redis/keys.ts";
+import { outboxAliveKey } from "../../region/redis/keys.ts";
 import type { RegionRedis } from "../../region/redis/region-redis.ts";
 import { PlayerState } from "../../region/rooms/player-state.ts";
 import type { OwnedRoom } from "../../region/rooms/room-value.ts";
@@ -45,8 +45,8 @@ export class TestRegion {
   readonly #client: LinkClient;
   readonly #coreAddress: string;
   readonly #redis: RegionRedis;
-  #stopHeartbeats: () => void;
-  #beating: () => void;
+  readonly #stopHeartbeats: () => void;
+  #isSilent = false;
 
   private constructor(
     nodeId: NodeId,
@@ -79,6 +79,10 @@ export class TestRegion {
       LINK_KEY_FILE: "-",
     });
     const streams = new OutboxStreams(redis.outbox.redis, REGION);
+    const live = streams.live.bind(streams);
+    streams.live = async (node, forMs) => {
+      if (!this.#isSilent) await live(node, forMs);
+    };
     this.parts = new StateParts({ ...common, config, streams, client: meddling });
     this.value = new ValueLink({
       ...common,
@@ -88,11 +92,6 @@ export class TestRegion {
       rooms: () => this.rooms.map((room) => ({ ...room, game: GAME })),
     });
     for (const part of this.parts.parts()) void part.start?.();
-    const beat = () => {
-      redis.shared.redis.setex(aliveKey(nodeId), 2, "1").catch(() => undefined);
-    };
-    beat();
-    this.#beating = systemClock.every(500, beat);
   }
 
   static async start(
@@ -163,19 +162,19 @@ export class TestRegion {
   /** As SIGKILL does it: nothing is sent or written from now on. */
   async die(): Promise<void> {
     this.parts.outbox.stop();
+    this.#isSilent = true;
     this.#stopHeartbeats();
-    this.#beating();
     this.value.stop();
     for (const part of this.parts.parts().reverse()) await part.stop?.();
-    await this.#redis.shared.redis.del(aliveKey(this.nodeId)).catch(() => undefined);
+    await this.#redis.outbox.redis.del(outboxAliveKey(REGION, this.nodeId)).catch(() => undefined);
     await this.#client.stop();
   }
 
   /** Others take it for dead, while it lives on. */
   async fallSilent(): Promise<void> {
+    this.#isSilent = true;
     this.#stopHeartbeats();
-    this.#beating();
-    await this.#redis.outbox.redis.del(sharedPrefix(REGION) + aliveKey(this.nodeId));
+    await this.#redis.outbox.redis.del(outboxAliveKey(REGION, this.nodeId));
   }
 }
 
