@@ -172,7 +172,8 @@ class Writing {
     if (!owned && order === 0) return "unknown_epoch";
     if (order === 0 && owned?.standing === "released") return "released";
     if (order === 0 && owned?.standing === "held") return undefined;
-    if (stateEpoch[0] > this.#rows.coreTerm) return "unknown_epoch";
+    // Of this core's own term it knows all that were granted.
+    if (order > 0 && stateEpoch[0] >= this.#rows.coreTerm) return "unknown_epoch";
     // Newer than the core remembers; or an owner that was taken for gone, and lives.
     this.#own(playerId, { stateEpoch, standing: "held" });
     return undefined;

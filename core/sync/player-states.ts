@@ -96,7 +96,8 @@ export class PlayerStates {
       if (decision.outcome !== "applied") return { outcome: decision.outcome, ...standing };
       this.#metrics.items(batch.items.length, decision.refused);
       if (decision.refused.length > 0) this.#noteRefused(batch, decision);
-      return { outcome: "applied", ...standing, refused: decision.refused.length };
+      const refusedPlayers = [...new Set(decision.refused.map(({ item }) => item.playerId))];
+      return { outcome: "applied", ...standing, refused: decision.refused.length, refusedPlayers };
     } catch (error) {
       this.#metrics.batch(isFailure(error) ? error.kind : "internal");
       throw error;

@@ -17,6 +17,7 @@
  * and sends it to its end under the producer's own id, which does no harm should two do it, or should the
  * writer live: the core takes each place in the sequence once, whoever brings it.
  */
+import type { PlayerId } from "../../shared/ids.ts";
 import { ChangeSet, type Marks, type TakenText } from "../../shared/player-state/change-set.ts";
 import {
   BATCH_ITEMS_MAX,
@@ -98,6 +99,8 @@ export interface ProducerState {
   flushedSeq: number;
   /** The core lacks what was let go. */
   skips: boolean;
+  /** Players of whom something that was applied and is not flushed was refused: it is not saved. */
+  refused: Set<PlayerId>;
   sendUnderWay: boolean;
   /** It was due while another was under way: it goes as soon as that is answered. */
   sendMissed: boolean;
@@ -121,6 +124,7 @@ export function newProducer(name: string): ProducerState {
     appliedSeq: 0,
     flushedSeq: 0,
     skips: false,
+    refused: new Set(),
     sendUnderWay: false,
     sendMissed: false,
     coreTerm: 0,
@@ -269,6 +273,7 @@ function onAnswered(state: ProducerState, answer: BatchAnswer): ProducerEffect[]
   if (answer.outcome === "closed" || isAhead) return [...effects, ...startClosing(state)];
   if (answer.outcome === "applied" && answer.refused > 0) {
     effects.push({ type: "refused", items: answer.refused });
+    for (const playerId of answer.refusedPlayers ?? []) state.refused.add(playerId);
   }
   state.skips = lastSeq < state.flushedSeq;
   state.appliedSeq = Math.max(lastSeq, state.flushedSeq);
@@ -291,9 +296,11 @@ function flush(state: ProducerState, flushedSeq: number): ProducerEffect[] {
   for (const { items, marks, text } of state.kept.splice(0, flushed)) {
     state.keptItems -= items.length;
     state.keptBytes -= text.length;
-    if (marks.size > 0) effects.push({ type: "saved", marks });
+    const saved = [...marks].filter(([playerId]) => !state.refused.has(playerId));
+    if (saved.length > 0) effects.push({ type: "saved", marks: new Map(saved) });
   }
   state.flushedSeq += flushed;
+  if (state.flushedSeq >= state.appliedSeq) state.refused.clear();
   if (flushed > 0) effects.push({ type: "trim", by: producerIdOf(state), upTo: state.flushedSeq });
   return effects;
 }

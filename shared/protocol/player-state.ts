@@ -124,7 +124,13 @@ const standing = {
 
 export const BatchAnswer = z.discriminatedUnion("outcome", [
   /** `refused`: how many of the items; they are kept for an operator. */
-  z.object({ outcome: z.literal("applied"), ...standing, refused: z.int().nonnegative() }),
+  z.object({
+    outcome: z.literal("applied"),
+    ...standing,
+    refused: z.int().nonnegative(),
+    /** Whose changes those were. */
+    refusedPlayers: z.array(PlayerId).max(BATCH_ITEMS_MAX).optional(),
+  }),
   /** `fromSeq` is not the one after `lastSeq`: nothing was applied. */
   z.object({ outcome: z.literal("out_of_sequence"), ...standing }),
   /** Nothing of this producer is applied any more. */
