@@ -214,11 +214,15 @@ test("an epoch that nobody can have been granted counts for nothing", async () =
 
 test("an owner whom a lost database had granted goes on, and is an owner like any other", async () => {
   const playerId = await world.newPlayer();
+  const late = await world.batch(newProducer(), [1, 1], [adding(playerId, [1, 9], { kills: 1 })]);
+  assert.equal(late.outcome === "applied" && late.refused, 1, "of its own term it knows them all");
+  world.raiseTerm(2);
   await world.batch(newProducer(), [1, 1], [adding(playerId, [1, 9], { kills: 1 })]);
   assert.deepEqual(await world.fields(playerId), { kills: 1 });
   assert.equal((await world.load(playerId, shanghai1)).outcome, "wait");
   await world.batch(newProducer(), [1, 1], [release(playerId, [1, 9])]);
-  assert.deepEqual(await granted(world.load(playerId, shanghai1)), [1, 10]);
+  assert.deepEqual(await granted(world.load(playerId, shanghai1)), [2, 10]);
+  world.raiseTerm(1);
 });
 
 test("a deleted player's changes are refused, and nothing of the player is kept", async () => {

@@ -23,7 +23,8 @@ export class MemoryCore implements SyncCalls {
   up = true;
   /** So many answers get lost after the work was done. */
   losesAnswers = 0;
-  coreTerm = 1;
+  /** Above that of the players' epochs, whose grants it does not know. */
+  coreTerm = 2;
   /** Items of all batches that were applied. */
   items = 0;
   readonly refused: RefusedItem[] = [];

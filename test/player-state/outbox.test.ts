@@ -239,7 +239,7 @@ test("a core of a higher term has every owner write anew", async () => {
   const ada = newPlayer();
   node.change(ada, { set: { a: 1 } });
   assert.ok(await node.drained());
-  core.coreTerm = 2;
+  core.coreTerm = 3;
   node.change(ada, { set: { a: 2 } });
   assert.ok(await node.drained());
   assert.equal(node.rewrites, 1);
