@@ -64,6 +64,8 @@ export interface BatchRows {
   /** Of the items' players those that there are. */
   readonly players: ReadonlySet<PlayerId>;
   readonly owners: ReadonlyMap<PlayerId, OwnedPlayer>;
+  /** Whose owner is in another region than the one that sends: what it says in that one's name is not taken. */
+  readonly elsewhere?: ReadonlySet<PlayerId>;
   /** By `documentKey`. */
   readonly documents: ReadonlyMap<string, DocumentRow>;
 }
@@ -152,6 +154,7 @@ class Writing {
   #release({ playerId, stateEpoch }: ReleaseMarker): void {
     const owned = this.#owners.get(playerId) ?? this.#rows.owners.get(playerId);
     if (!owned || compareEpochs(stateEpoch, owned.stateEpoch) !== 0) return;
+    if (this.#isElsewhere(playerId)) return;
     this.#own(playerId, { stateEpoch, standing: "released" });
   }
 
@@ -170,6 +173,7 @@ class Writing {
     if (order < 0) return "superseded";
     // None is granted before the first.
     if (!owned && order === 0) return "unknown_epoch";
+    if (order === 0 && this.#isElsewhere(playerId)) return "superseded";
     if (order === 0 && owned?.standing === "released") return "released";
     if (order === 0 && owned?.standing === "held") return undefined;
     // Of this core's own term it knows all that were granted.
@@ -186,6 +190,10 @@ class Writing {
     if (typeof written === "string") return written;
     this.#documents.set(key, written);
     return undefined;
+  }
+
+  #isElsewhere(playerId: PlayerId): boolean {
+    return !this.#owners.has(playerId) && (this.#rows.elsewhere?.has(playerId) ?? false);
   }
 
   #own(playerId: PlayerId, owned: OwnedPlayer): void {

@@ -46,13 +46,13 @@ export async function applyInTransaction(
   const { outlived, ...checkpoint } = await takeProducer(tx, batch, context);
   const { coreTerm } = context;
   const due = !whyNotDue({ checkpoint, outlived }, batch);
-  const rows = due ? await lockRows(tx, batch, context.cache) : NO_ROWS;
+  const rows = due ? await lockRows(tx, batch, context) : NO_ROWS;
   const decision = applyBatch({ ...rows, checkpoint, outlived, coreTerm }, batch);
   if (decision.outcome === "applied") await write(tx, batch, decision, context);
   return decision;
 }
 
-type PlayersRows = Pick<BatchRows, "players" | "owners" | "documents">;
+type PlayersRows = Pick<BatchRows, "players" | "owners" | "elsewhere" | "documents">;
 
 const NO_ROWS: PlayersRows = { players: new Set(), owners: new Map(), documents: new Map() };
 
@@ -72,7 +72,7 @@ async function takeProducer(
 async function lockRows(
   tx: Tx,
   { items }: BatchRequest,
-  cache: DocumentCache,
+  { cache, sender }: BatchContext,
 ): Promise<PlayersRows> {
   const wanted = new Set<PlayerId>();
   const ids = new Map<string, store.DocumentId>();
@@ -86,6 +86,10 @@ async function lockRows(
   if (wanted.size === 0) return NO_ROWS;
   const owners = await store.lockOwners(tx, [...wanted]);
   const players = new Set(owners.keys());
+  const elsewhere = new Set<PlayerId>();
+  for (const [playerId, { regionId }] of owners) {
+    if (regionId !== sender.regionId) elsewhere.add(playerId);
+  }
   const unowned = [...wanted].filter((playerId) => !owners.has(playerId));
   if (unowned.length > 0) {
     for (const playerId of await store.lockPlayers(tx, unowned)) players.add(playerId);
@@ -100,7 +104,7 @@ async function lockRows(
   // Only now: what a statement sees is from when it began, and that must be after the locks.
   const stored = ids.size > 0 ? await store.selectDocuments(tx, [...ids.values()]) : [];
   for (const row of stored) documents.set(documentKey(row.playerId, row.collection), row);
-  return { players, owners, documents };
+  return { players, owners, elsewhere, documents };
 }
 
 async function write(

@@ -272,3 +272,13 @@ test("a deletion waits for a batch that is under way, and leaves nothing of it",
     assert.deepEqual(left, [], table);
   }
 });
+
+test("another region can neither change nor release a player by naming the owner's epoch", async () => {
+  const { playerId, epoch } = await owned();
+  const foreign = newProducer("shanghai-1");
+  const items = [adding(playerId, epoch, { kills: 9 }), release(playerId, epoch)];
+  const answer = await world.batch(foreign, [1, 1], items);
+  assert.equal(answer.outcome === "applied" && answer.refused, 1);
+  await world.batch(newProducer(), [1, 1], [adding(playerId, epoch, { kills: 1 })]);
+  assert.deepEqual(await world.fields(playerId), { kills: 1 });
+});

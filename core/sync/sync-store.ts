@@ -84,23 +84,24 @@ export async function closeProducer(
 export async function lockOwners(
   tx: Tx,
   playerIds: readonly PlayerId[],
-): Promise<Map<PlayerId, OwnedPlayer>> {
+): Promise<Map<PlayerId, OwnedPlayer & { readonly regionId: RegionId }>> {
   const rows = await tx.rows<{
     player_id: PlayerId;
+    region_id: RegionId;
     epoch_term: number;
     epoch_n: number;
     standing: Standing;
   }>(
-    `select o.player_id, o.epoch_term, o.epoch_n, o.standing
+    `select o.player_id, o.region_id, o.epoch_term, o.epoch_n, o.standing
      from unnest($1::uuid[]) as d (player_id), lateral
-       (select player_id, epoch_term, epoch_n, standing from player_owners
+       (select player_id, region_id, epoch_term, epoch_n, standing from player_owners
         where player_id = d.player_id for no key update) o`,
     [[...playerIds].sort()],
   );
   return new Map(
-    rows.map(({ player_id, epoch_term, epoch_n, standing }) => [
+    rows.map(({ player_id, region_id, epoch_term, epoch_n, standing }) => [
       player_id,
-      { stateEpoch: [epoch_term, epoch_n], standing },
+      { stateEpoch: [epoch_term, epoch_n], standing, regionId: region_id },
     ]),
   );
 }
