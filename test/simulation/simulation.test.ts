@@ -10,10 +10,12 @@ import { FAULTS } from "./faults.ts";
 import { simulate } from "./simulate.ts";
 
 const SEEDS = cases(1_000, 100_000);
+/** The same worlds in every test run; new ones in every soak. */
+const FIRST_SEED = cases(1, testSeed());
 const REPEATED = 10;
 
 test("no seed breaks an invariant, and every fault and crash point is among them", (t) => {
-  const first = testSeed();
+  const first = FIRST_SEED;
   const seen = new Set<string>();
   let steps = 0;
   for (let seed = first; seed < first + SEEDS; seed += 1) {
