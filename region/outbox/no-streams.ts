@@ -10,6 +10,7 @@ export const noStreams: Streams = {
   forget: refuse,
   live: refuse,
   fence: refuse,
+  retire: refuse,
   isAlive: refuse,
   reserve: refuse,
   read: refuse,

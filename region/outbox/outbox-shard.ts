@@ -263,8 +263,9 @@ export class OutboxShard {
 
   async #forget(by: ProducerId): Promise<void> {
     this.#written = [];
+    const { streams } = this.#options;
     try {
-      await this.#options.streams.forget(by);
+      await (this.state.takenOver ? streams.retire(by) : streams.forget(by));
     } catch {
       // It is closed: whoever takes it over finds that out, and forgets it.
     }

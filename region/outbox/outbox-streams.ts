@@ -16,6 +16,7 @@ const OPEN = readFileSync(new URL("./open.lua", import.meta.url), "utf8");
 const APPEND = readFileSync(new URL("./append.lua", import.meta.url), "utf8");
 /** Above every place that a writer would append at. */
 const FENCE_ID = `${Number.MAX_SAFE_INTEGER}-0`;
+const RETIRE = readFileSync(new URL("./retire.lua", import.meta.url), "utf8");
 const Items = z.array(OutboxItem);
 
 /** What the outbox needs of them. */
@@ -55,6 +56,15 @@ export class OutboxStreams {
 
   async trim(producerId: ProducerId, upTo: number): Promise<void> {
     await this.#redis.xtrim(this.#key(producerId), "MINID", `${upTo + 1}-0`);
+  }
+
+  /**
+   * Of one that was taken over and sent to its end. It stays for a while, empty and fenced: its writer, should
+   * it live, must not begin it anew, as the core takes nothing of it any more.
+   */
+  async retire(producerId: ProducerId): Promise<void> {
+    const key = this.#key(producerId);
+    await this.#redis.eval(RETIRE, 2, key, outboxesKey(this.#regionId), producerId, FENCE_ID);
   }
 
   async forget(producerId: ProducerId): Promise<void> {

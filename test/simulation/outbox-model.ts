@@ -149,7 +149,7 @@ export class OutboxModel {
     this.isMoving = true;
     if (node.crashes("between close and forget")) return;
     this.#toRedis(
-      () => node.redis.forget(by),
+      () => (this.state.takenOver ? node.redis.retire(by) : node.redis.forget(by)),
       () => node.crashes("after forget, before open"),
     );
   }

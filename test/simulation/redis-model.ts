@@ -14,6 +14,8 @@ export interface Stream {
   readonly entries: readonly Entry[];
   /** Somebody sends it on: its writer appends nothing to it any more. */
   readonly taken: boolean;
+  /** It was sent to its end: it is there only so that its writer does not begin it anew. */
+  readonly retired?: boolean;
 }
 
 interface Reservation {
@@ -63,6 +65,12 @@ export class RedisModel {
     this.history.commit(() => this.streams.set(id, { ...stream, entries }));
   }
 
+  retire(id: ProducerId): void {
+    const stream = this.streams.get(id) ?? { lastSeq: 0 };
+    const retired = { ...stream, entries: [], taken: true, retired: true };
+    this.history.commit(() => this.streams.set(id, retired));
+  }
+
   forget(id: ProducerId): void {
     if (this.streams.get(id)) this.history.commit(() => this.streams.delete(id));
   }
@@ -76,7 +84,8 @@ export class RedisModel {
   }
 
   list(): ProducerId[] {
-    return this.streams.entries().map(([id]) => id as ProducerId);
+    const there = this.streams.entries().filter(([, { retired }]) => !retired);
+    return there.map(([id]) => id as ProducerId);
   }
 
   /** Comes back as it was at that position. */
