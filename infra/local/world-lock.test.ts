@@ -46,6 +46,17 @@ test("what a world that was killed left running is ended", async () => {
   lock.release();
 });
 
+test("a holder that is about to end is waited for", async () => {
+  const dying = spawn(process.execPath, ["--eval", "setTimeout(() => {}, 700)"]);
+  const { pid } = dying;
+  assert.ok(pid !== undefined);
+  const holder = { name: "world", pid, birth: birthOf(pid) };
+  writeFileSync(join(dir, "world.json"), JSON.stringify({ holder, children: [] }));
+  const lock = await lockWorld(dir);
+  assert.equal(isAlive(pid), false);
+  lock.release();
+});
+
 test("a number that belongs to another process by now is neither holder nor child", async () => {
   const mistaken = { name: "world", pid: process.pid, birth: "before the flood" };
   const content = { holder: mistaken, children: [mistaken] };

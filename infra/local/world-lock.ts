@@ -9,7 +9,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { birthOf, endProcess, hasCode } from "../process/pid.ts";
+import { birthOf, endProcess, hasCode, waitForEnd } from "../process/pid.ts";
 
 const ProcessRecord = z.object({ name: z.string(), pid: z.number().int(), birth: z.string() });
 const LockFile = z.object({ holder: ProcessRecord, children: z.array(ProcessRecord) });
@@ -24,6 +24,8 @@ export interface WorldLock {
 /** They notice by themselves that the world is gone; only a hanging one needs the second step. */
 const NOTICE_MS = 1_000;
 const KILL_MS = 2_000;
+/** A holder that was just killed still counts as running while the system clears its memory away. */
+const DYING_MS = 2_000;
 
 /** @throws one clear line when a world runs in this folder */
 export async function lockWorld(dir: string): Promise<WorldLock> {
@@ -63,7 +65,9 @@ async function take(path: string, create: () => void): Promise<void> {
     if (!hasCode(error, "EEXIST")) throw error;
   }
   const found = read(path);
-  if (found && runs(found.holder)) throw new Error(running(found.holder.pid));
+  if (found && runs(found.holder) && !(await waitForEnd(found.holder.pid, DYING_MS))) {
+    throw new Error(running(found.holder.pid));
+  }
   for (const child of found?.children ?? []) {
     if (!runs(child)) continue;
     await endProcess(child.pid, [
