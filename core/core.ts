@@ -28,7 +28,9 @@ import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
+import { Candidates } from "./gslb/candidates.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
+import { PlayerWays } from "./gslb/player-ways.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
 import { CallGate } from "./http/call-gate.ts";
 import { watchConnections } from "./http/connection-limit.ts";
@@ -40,7 +42,9 @@ import { Evictions } from "./join/evictions.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
 import { addMatchmakeRoutes } from "./join/matchmake-routes.ts";
+import { PartyWaits } from "./join/party-waits.ts";
 import { PlayerJoins } from "./join/player-joins.ts";
+import { RegionFinder } from "./join/region-finder.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
@@ -181,12 +185,22 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
+  const candidates = new Candidates(() => registry.state);
+  const regions = new RegionFinder({
+    registry,
+    candidates,
+    locator,
+    database,
+    ways: new PlayerWays(clock),
+    waits: new PartyWaits(clock),
+  });
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
     registry,
     seats: new Seats({ calls, registry, reserveDeadlineMs: config.RESERVE_DEADLINE_MS, ...common }),
     directory,
-    finder: new SeatFinder({ registry, directory, locator }),
+    finder: new SeatFinder({ registry, directory, regions }),
+    regions,
     tokens,
     reconnections: new ReconnectionTokens(master),
     database,
@@ -229,8 +243,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addValueRoutes(server, { database, tokens });
       addProfileRoutes(server, { ...seen, tokens });
       addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
-      addGslbRoutes(server, { registry, locator });
-      addJoinRoutes(server, { joins, tokens });
+      addGslbRoutes(server, { registry, candidates, locator });
+      addJoinRoutes(server, { joins, regions, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
       if (config.WEB_DIR !== undefined) await addWebPage(server, config.WEB_DIR);
     },

@@ -53,6 +53,7 @@ const catalogue = {
   going_away: entry(503, 1001, true, "The server is going away; reconnect."),
   region_full: entry(503, 4429, true, "Every region is full."),
   no_region: entry(503, 4503, true, "No region can take players right now."),
+  party_apart: entry(503, 4503, true, "No region is near enough to all of the party yet."),
   unavailable: entry(503, 4503, true, "The service can't answer right now."),
   timeout: entry(504, 4504, true, "No answer within the deadline."),
   unknown_region: entry(403, 4403, false, "The topology names no such region."),

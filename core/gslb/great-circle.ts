@@ -7,6 +7,13 @@ export interface Coordinates {
   readonly longitude: number;
 }
 
+/** The same place as a vector of length 1 from the globe's centre: between two of them there is no trigonometry. */
+export interface SpherePoint {
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
 const EARTH_RADIUS_KM = 6_371;
 /**
  * Light in fibre covers 100 km there and back in 1 ms. Cables are not straight and routers take their
@@ -16,14 +23,25 @@ const EARTH_RADIUS_KM = 6_371;
 const MS_PER_KM = 0.02;
 const FIRST_MILE_MS = 5;
 
-/** The great-circle distance in km, by the haversine formula. */
+export function onSphere({ latitude, longitude }: Coordinates): SpherePoint {
+  const phi = radians(latitude);
+  const lambda = radians(longitude);
+  const around = Math.cos(phi);
+  return { x: around * Math.cos(lambda), y: around * Math.sin(lambda), z: Math.sin(phi) };
+}
+
+/**
+ * The great-circle distance in km, from the chord between both points (as the haversine formula does,
+ * which is exact for near places where an arc cosine is not).
+ */
+export function arcKm(a: SpherePoint, b: SpherePoint): number {
+  const chord = Math.sqrt((a.x - b.x) ** 2 + (a.y - b.y) ** 2 + (a.z - b.z) ** 2);
+  return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, chord / 2));
+}
+
+/** The great-circle distance in km. */
 export function distanceKm(a: Coordinates, b: Coordinates): number {
-  const latitude = radians(b.latitude - a.latitude) / 2;
-  const longitude = radians(b.longitude - a.longitude) / 2;
-  const chord =
-    Math.sin(latitude) ** 2 +
-    Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * Math.sin(longitude) ** 2;
-  return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(chord)));
+  return arcKm(onSphere(a), onSphere(b));
 }
 
 /** The round trip to expect over that distance, ms. */

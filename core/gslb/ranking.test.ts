@@ -1,137 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Epoch } from "../../shared/epoch.ts";
-import { GameName, RegionId } from "../../shared/ids.ts";
-import { Heartbeat } from "../../shared/protocol/link.ts";
-import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
-import { RegionSpec } from "../regions/topology.ts";
-import type { Place } from "./geo-locator.ts";
+import { RegionId } from "../../shared/ids.ts";
+import type { Wish } from "../regions/region-view.ts";
+import { candidateOf } from "./candidates.ts";
+import { explain, verdict } from "./explain.ts";
 import { distanceKm, roundTripOverMs } from "./great-circle.ts";
-import { rankRegions } from "./ranking.ts";
+import { FRIENDS_MS, HOME_MS, type RankingRequest, rank } from "./ranking.ts";
+import { arena, hangzhou, isOpen, plain, regionOf, type Shape, shapes } from "./regions.testkit.ts";
 
-const hangzhou: Place = {
-  latitude: 30.27,
-  longitude: 120.16,
-  label: "Hangzhou",
-  source: "override",
-};
-const arena = GameName.parse("arena");
-
-interface Shape {
-  readonly id: string;
-  readonly latitude: number;
-  readonly longitude: number;
-  readonly weight: number;
-  readonly wanted: "active" | "draining";
-  readonly epoch: Epoch;
-  readonly alive: boolean;
-  readonly redis: "up" | "down";
-  readonly state: "active" | "draining";
-  readonly games: readonly string[];
-  readonly connected: number;
-  readonly capacity: number;
-  readonly utilisation: number;
+function rankShapes(given: readonly Shape[], change: Partial<RankingRequest> = {}) {
+  const candidates = given.map((shape) => candidateOf(regionOf(shape), { game: arena }));
+  return rank(candidates, { place: hangzhou, ...change });
 }
 
-const plain: Shape = {
-  id: "beijing",
-  latitude: 39.9,
-  longitude: 116.4,
-  weight: 1,
-  wanted: "active",
-  epoch: [1, 1],
-  alive: true,
-  redis: "up",
-  state: "active",
-  games: ["arena"],
-  connected: 0,
-  capacity: 100,
-  utilisation: 0,
-};
-
-function regionOf(shape: Shape): RegionRecord {
-  const { id, latitude, longitude, weight, wanted, epoch } = shape;
-  const heartbeat = Heartbeat.parse({
-    regionId: id,
-    nodeId: `${id}-1`,
-    sequence: 1,
-    protocol: 1,
-    build: "test",
-    publicAddress: "a.test:1",
-    nodeAddress: "a.test:1",
-    linkAddress: "a.test:2",
-    games: shape.games,
-    state: shape.state,
-    capacity: shape.capacity,
-    connected: shape.connected,
-    reserved: 0,
-    rooms: 0,
-    load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: shape.utilisation, rssBytes: 1 },
-    redis: shape.redis,
-    keyIds: [],
-    endedRooms: [],
-  });
-  const node: NodeRecord = {
-    nodeId: heartbeat.nodeId,
-    incarnation: 1,
-    heartbeat,
-    receivedMs: 0,
-    alive: shape.alive,
-    seatsSince: 0,
-  };
-  const spec = RegionSpec.parse({ id, name: id, latitude, longitude, weight, capacity: 100 });
-  const nodes = new Map([[node.nodeId, node]]);
-  return { spec, epoch, wanted, nodes, unheardUntilMs: undefined };
-}
-
-function isOpen(shape: Shape): boolean {
-  return (
-    shape.alive &&
-    shape.wanted === "active" &&
-    shape.state === "active" &&
-    shape.redis === "up" &&
-    shape.games.includes("arena") &&
-    shape.connected < shape.capacity
-  );
-}
-
-const shapes = fc.uniqueArray(
-  fc.record({
-    id: fc.stringMatching(/^[a-z]{1,6}$/),
-    latitude: fc.double({ min: -90, max: 90, noNaN: true }),
-    longitude: fc.double({ min: -180, max: 180, noNaN: true }),
-    weight: fc.double({ min: 0.1, max: 10, noNaN: true }),
-    wanted: fc.constantFrom("active", "draining"),
-    epoch: fc.constant<Epoch>([1, 1]),
-    alive: fc.boolean(),
-    redis: fc.constantFrom("up", "down"),
-    state: fc.constantFrom("active", "draining"),
-    games: fc.constantFrom(["arena"], ["chess"], []),
-    connected: fc.integer({ min: 0, max: 120 }),
-    capacity: fc.integer({ min: 0, max: 100 }),
-    utilisation: fc.double({ min: 0, max: 1, noNaN: true }),
-  }) satisfies fc.Arbitrary<Shape>,
-  { selector: (shape) => shape.id, minLength: 1, maxLength: 12 },
-);
-
-function rank(given: readonly Shape[], roundTripsMs: Record<string, number> = {}) {
-  const regions = given.map(regionOf);
-  return rankRegions({ regions, place: hangzhou, game: arena, roundTripsMs });
+/** As clients get it. */
+function ranking(given: readonly Shape[], roundTripsMs: Record<string, number> = {}) {
+  return rankShapes(given, { roundTripsMs }).map((one) => explain(one, { place: hangzhou }));
 }
 
 test("no ineligible region is ever ahead of an eligible one, and each says why", () => {
   fc.assert(
     fc.property(shapes, (given) => {
-      const ranking = rank(given);
-      assert.equal(ranking.length, given.length);
+      const answer = ranking(given);
+      assert.equal(answer.length, given.length);
       const open = new Set<string>(given.filter(isOpen).map((shape) => shape.id));
-      const flags = ranking.map(({ eligible }) => eligible);
+      const flags = answer.map(({ eligible }) => eligible);
       assert.deepEqual(
         flags,
         [...flags].sort((a, b) => Number(b) - Number(a)),
       );
-      for (const { regionId, eligible, score, reasons } of ranking) {
+      for (const { regionId, eligible, score, reasons } of answer) {
         assert.equal(eligible, open.has(regionId));
         assert.equal(score !== null, eligible);
         assert.ok(reasons.length > 0);
@@ -143,14 +42,14 @@ test("no ineligible region is ever ahead of an eligible one, and each says why",
 test("the order does not depend on the order of the topology", () => {
   fc.assert(
     fc.property(shapes, (given) => {
-      assert.deepEqual(rank([...given].reverse()), rank(given));
+      assert.deepEqual(ranking([...given].reverse()), ranking(given));
     }),
   );
 });
 
 /** Where `id` stands, 0 being the best. */
-function placeOf(id: string, ranking: ReturnType<typeof rank>): number {
-  return ranking.findIndex(({ regionId }) => regionId === id);
+function placeOf(id: string, answer: ReturnType<typeof ranking>): number {
+  return answer.findIndex(({ regionId }) => regionId === id);
 }
 
 test("a region that gets slower, fuller or busier never moves up", () => {
@@ -163,8 +62,8 @@ test("a region that gets slower, fuller or busier never moves up", () => {
     fc.property(shapes, worse, fc.nat(), (given, by, pick) => {
       const chosen = given[pick % given.length];
       assert.ok(chosen);
-      const before = placeOf(chosen.id, rank(given, { [chosen.id]: 10 }));
-      const slower = rank(given, { [chosen.id]: 10 + by.roundTripMs });
+      const before = placeOf(chosen.id, ranking(given, { [chosen.id]: 10 }));
+      const slower = ranking(given, { [chosen.id]: 10 + by.roundTripMs });
       assert.ok(placeOf(chosen.id, slower) >= before, "slower");
       const loaded = given.map((shape) =>
         shape === chosen
@@ -175,7 +74,7 @@ test("a region that gets slower, fuller or busier never moves up", () => {
             }
           : shape,
       );
-      const fuller = placeOf(chosen.id, rank(loaded, { [chosen.id]: 10 }));
+      const fuller = placeOf(chosen.id, ranking(loaded, { [chosen.id]: 10 }));
       if (isOpen(chosen)) assert.ok(fuller >= before, "fuller");
     }),
   );
@@ -183,8 +82,8 @@ test("a region that gets slower, fuller or busier never moves up", () => {
 
 test("a measured round trip wins over the map", () => {
   const near = { ...plain, id: "shanghai", latitude: 31.23, longitude: 121.47 };
-  assert.equal(rank([plain, near])[0]?.regionId, "shanghai");
-  assert.equal(rank([plain, near], { beijing: 5, shanghai: 60 })[0]?.regionId, "beijing");
+  assert.equal(ranking([plain, near])[0]?.regionId, "shanghai");
+  assert.equal(ranking([plain, near], { beijing: 5, shanghai: 60 })[0]?.regionId, "beijing");
 });
 
 test("what nobody feels does not scatter players: the nearer region wins", () => {
@@ -197,7 +96,7 @@ test("what nobody feels does not scatter players: the nearer region wins", () =>
   });
   fc.assert(
     fc.property(measured, (roundTripsMs) => {
-      assert.equal(rank([plain, byName, near], roundTripsMs)[0]?.regionId, "shanghai");
+      assert.equal(ranking([plain, byName, near], roundTripsMs)[0]?.regionId, "shanghai");
     }),
   );
 });
@@ -205,14 +104,67 @@ test("what nobody feels does not scatter players: the nearer region wins", () =>
 test("weight draws players, fullness sends them elsewhere", () => {
   const twin = { ...plain, id: "tianjin" };
   const half = { connected: 80 };
-  assert.equal(rank([{ ...plain, ...half }, twin])[0]?.regionId, "tianjin");
+  assert.equal(ranking([{ ...plain, ...half }, twin])[0]?.regionId, "tianjin");
   const heavy = { ...plain, ...half, weight: 4 };
-  assert.equal(rank([heavy, { ...twin, ...half }])[0]?.regionId, "beijing");
+  assert.equal(ranking([heavy, { ...twin, ...half }])[0]?.regionId, "beijing");
+});
+
+test("a player stays where they were while no score changes by half of what that is worth", () => {
+  const twins = [plain, { ...plain, id: "tianjin" }, { ...plain, id: "wuhan" }];
+  const ids = twins.map(({ id }) => RegionId.parse(id));
+  const wayMs = fc.double({ min: 0, max: 300, noNaN: true });
+  const nudgeMs = fc.double({ min: -HOME_MS / 2 + 0.01, max: HOME_MS / 2 - 0.01, noNaN: true });
+  const ways = fc.array(fc.tuple(wayMs, nudgeMs), { minLength: 3, maxLength: 3 });
+  fc.assert(
+    fc.property(ways, (given) => {
+      const at = (pick: (way: [number, number]) => number) =>
+        Object.fromEntries(given.map((way, index) => [ids[index], Math.max(0, pick(way))]));
+      const home = rankShapes(twins, { roundTripsMs: at(([ms]) => ms) })[0]?.candidate.regionId;
+      const roundTripsMs = at(([ms, nudge]) => ms + nudge);
+      assert.equal(rankShapes(twins, { roundTripsMs, home })[0]?.candidate.regionId, home);
+    }),
+  );
+});
+
+test("friends draw, but not past what they are worth", () => {
+  const twin = { ...plain, id: "tianjin" };
+  const friendsIn = new Set([RegionId.parse("tianjin")]);
+  const first = (beijing: number, tianjin: number) =>
+    rankShapes([plain, twin], { roundTripsMs: { beijing, tianjin }, friendsIn })[0]?.candidate;
+  assert.equal(first(30, 30 + FRIENDS_MS - 1)?.regionId, "tianjin");
+  assert.equal(first(30, 30 + FRIENDS_MS + 1)?.regionId, "beijing");
+});
+
+test("a region that did not answer the client comes last of those that may take it", () => {
+  const far = { ...plain, id: "lima", latitude: -12, longitude: -77 };
+  const unanswered = [RegionId.parse("beijing")];
+  const ranked = rankShapes([plain, far], { unanswered });
+  assert.deepEqual(
+    ranked.map(({ candidate }) => candidate.regionId),
+    ["lima", "beijing"],
+  );
+  assert.ok(rankShapes([plain], { unanswered })[0]?.eligible);
+});
+
+test("a region whose nodes speak another version is no place for the client", () => {
+  const obstacle = (wish: Wish) => candidateOf(regionOf(plain), wish).obstacle;
+  assert.equal(obstacle({ game: arena, protocol: 1, build: "test" }), undefined);
+  assert.equal(obstacle({ game: arena, protocol: 2 }), "it runs another version than the client");
+  assert.equal(obstacle({ game: arena, build: "next" }), "it runs another version than the client");
+});
+
+test("each region is told why it lost", () => {
+  const near = { ...plain, id: "shanghai", latitude: 31.23, longitude: 121.47 };
+  const full = { ...plain, id: "wuhan", connected: 100 };
+  const ranked = rankShapes([plain, near, full]);
+  assert.deepEqual(
+    ranked.map((one) => verdict(one, ranked[0], { place: hangzhou })),
+    ["the best", "17.5 ms behind shanghai: +17.5 ms latency", "full"],
+  );
 });
 
 test("the reasons are words that an operator understands", () => {
-  const only = RegionId.parse("wuhan");
-  const reason = (change: Partial<Shape>) => rank([{ ...plain, ...change }])[0]?.reasons[0];
+  const reason = (change: Partial<Shape>) => ranking([{ ...plain, ...change }])[0]?.reasons[0];
   assert.equal(reason({}), "27.5 ms over 1124 km from Hangzhou");
   assert.equal(reason({ alive: false }), "down: its heartbeats stopped");
   assert.equal(reason({ wanted: "draining" }), "draining: it takes no new players");
@@ -220,8 +172,11 @@ test("the reasons are words that an operator understands", () => {
   assert.equal(reason({ games: ["chess"] }), "it does not run arena");
   assert.equal(reason({ connected: 100 }), "full");
   assert.equal(reason({ epoch: [0, 0] }), "its registration is under way");
-  const insisted = rankRegions({ regions: [regionOf(plain)], place: hangzhou, only });
-  assert.equal(insisted[0]?.reasons[0], "the player insists on wuhan");
+  const only = RegionId.parse("wuhan");
+  const [insisted] = rankShapes([plain], { only });
+  assert.ok(insisted);
+  const { reasons } = explain(insisted, { place: hangzhou, only });
+  assert.equal(reasons[0], "the player insists on wuhan");
 });
 
 test("distances are right to a percent, and symmetric", () => {

@@ -1,162 +1,123 @@
 /**
- * Ranks the regions for one player, and says why. Pure.
+ * Ranks the regions for one player. Pure, and cheap enough for every DNS query: numbers only. `explain.ts`
+ * says the same in words.
  *
- * A region is eligible when it takes players: active, heard from, with a node that runs the game, is
- * healthy and has free seats. Eligible ones come first, by score:
+ * A region is eligible when it takes players: active, heard from, with a node that runs the game in a version
+ * that the client speaks, is healthy and has free seats. Eligible ones come first, by score:
  *
- *     score = round trip + load penalty / weight          (ms, lower is better)
+ *     score = felt round trip + load penalty / weight − home − friends        (ms, lower is better)
  *
- * The round trip is the client's own measurement, or else estimated from the distance. The penalty
- * grows with the square of fullness, so that an almost empty region and a half full one hardly differ
- * and the last seats are given reluctantly, and with the utilisation of the busiest event loop (its
- * delay within one heartbeat is mostly noise).
+ * The round trip is the client's own fresh measurement, or else estimated from the distance. Below `FELT_MS`
+ * all count the same and the nearer region wins: nobody feels the difference, and players of one place who
+ * measured a little differently must not be scattered over regions.
  *
- * Scores in the same step of `FELT_MS` count as the same, and the nearer region wins: nobody feels the
- * difference, and friends who measured a little differently must not be scattered over regions.
+ * `home`, where the player was last, must be beaten by `HOME_MS`: as long as no score changes by half of
+ * that, nobody is sent back and forth. Every term is continuous, so there is no step at which a small change
+ * would do more.
  */
-import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
-import type { GameName, RegionId } from "../../shared/ids.ts";
-import type { RankedRegion, RoundTrips } from "../../shared/protocol/join.ts";
-import {
-  freeSeats,
-  liveNodes,
-  regionStateOf,
-  runsGame,
-  takesPlayers,
-} from "../regions/region-view.ts";
-import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
-import type { Place } from "./geo-locator.ts";
-import { distanceKm, roundTripOverMs } from "./great-circle.ts";
+import type { RegionId } from "../../shared/ids.ts";
+import type { Candidate } from "./candidates.ts";
+import { arcKm, type Coordinates, onSphere, roundTripOverMs } from "./great-circle.ts";
 
-/** What the last seat of a region costs more than its first, in ms of latency. */
-const FULLNESS_PENALTY_MS = 40;
-/** What an event loop without an idle moment costs; one that is idle for half of the time is free. */
-const BUSY_PENALTY_MS = 100;
-const FREE_UTILISATION = 0.5;
-/** About one frame on a screen. */
-const FELT_MS = 20;
+/** About half a frame on a screen. */
+export const FELT_MS = 10;
+/** How much better another region must be than the one where the player was last. */
+export const HOME_MS = 15;
+/** What meeting a friend is worth. */
+export const FRIENDS_MS = 20;
+/** A region that did not answer the client comes after all that did, but before none at all. */
+export const UNANSWERED_MS = 1_000;
+/** Measurements older than that are of another place or time, ms. */
+export const FRESH_MS = 600_000;
 
-export interface RankingInput {
-  readonly regions: readonly RegionRecord[];
-  readonly place: Place;
-  readonly roundTripsMs?: RoundTrips | undefined;
-  /** Without one, what the regions run does not matter. */
-  readonly game?: GameName | undefined;
-  /** The only region the player wants. */
+/** What one client knows of its ways. */
+export interface Measured {
+  /** By region. */
+  readonly roundTripsMs?: Readonly<Record<string, number>> | undefined;
+  /** Regions that it asked and that did not answer. */
+  readonly unanswered?: readonly RegionId[] | undefined;
+}
+
+export interface RankingRequest extends Measured {
+  readonly place: Coordinates;
+  /** The only region that the player wants. */
   readonly only?: RegionId | undefined;
+  /** Where the player was last. */
+  readonly home?: RegionId | undefined;
+  /** Where friends of the player are. */
+  readonly friendsIn?: ReadonlySet<RegionId> | undefined;
 }
 
-/** All regions, the best first; those that can't take the player come last. */
-export function rankRegions(input: RankingInput): RankedRegion[] {
-  return input.regions
-    .map((region) => ({ ranked: rankOne(region, input), km: distanceKm(input.place, region.spec) }))
-    .sort(compareCandidates)
-    .map(({ ranked }) => ranked);
-}
+/** How a round trip is known. */
+export type Basis = "measured" | "estimated" | "unanswered";
 
-/** Whether any live node of any region runs that game. */
-export function isGameKnown(regions: readonly RegionRecord[], game: GameName): boolean {
-  return regions.some((region) => liveNodes(region).some((node) => runsGame(node, game)));
-}
-
-function rankOne(region: RegionRecord, input: RankingInput): RankedRegion {
-  const { roundTripMs, reason } = roundTripTo(region, input);
-  const regionId = region.spec.id;
-  const obstacle = obstacleOf(region, input);
-  if (obstacle !== undefined) {
-    return {
-      regionId,
-      eligible: false,
-      roundTripMs: tenths(roundTripMs),
-      score: null,
-      reasons: [obstacle, reason],
-    };
-  }
-  const penalty = loadPenalty(candidates(region, input.game));
-  const weighted = penalty.ms / region.spec.weight;
-  const weight = region.spec.weight === 1 ? "" : `, weight ${region.spec.weight}`;
-  return {
-    regionId,
-    eligible: true,
-    roundTripMs: tenths(roundTripMs),
-    score: Math.round((roundTripMs + weighted) * 100) / 100,
-    reasons: [reason, `${penalty.reason}${weight}: +${tenths(weighted)} ms`],
-  };
-}
-
-/** Why the region can't take the player; undefined when it can. */
-function obstacleOf(region: RegionRecord, input: RankingInput): string | undefined {
-  const { only, game } = input;
-  if (only !== undefined && region.spec.id !== only) return `the player insists on ${only}`;
-  const state = regionStateOf(region);
-  if (state === "fenced") return "fenced: an operator ended what ran there";
-  if (state === "unknown") return "no heartbeat yet";
-  if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
-  if (state === "down") return "down: its heartbeats stopped";
-  if (state === "draining") return "draining: it takes no new players";
-  const open = liveNodes(region).filter(takesPlayers);
-  if (open.length === 0) return "not healthy: its Redis does not answer";
-  const running = open.filter((node) => runsGame(node, game));
-  if (running.length === 0) return `it does not run ${game}`;
-  if (running.every((node) => freeSeats(node) === 0)) return "full";
-  return undefined;
-}
-
-function candidates(region: RegionRecord, game: GameName | undefined): NodeRecord[] {
-  return liveNodes(region).filter((node) => takesPlayers(node) && runsGame(node, game));
-}
-
-function roundTripTo(region: RegionRecord, { place, roundTripsMs }: RankingInput) {
-  const measured = roundTripsMs?.[region.spec.id];
-  if (measured !== undefined) {
-    return { roundTripMs: measured, reason: `${tenths(measured)} ms measured by the client` };
-  }
-  const km = distanceKm(place, region.spec);
-  const roundTripMs = roundTripOverMs(km);
-  const from = place.source === "default" ? `${place.label}, by default` : place.label;
-  return {
-    roundTripMs,
-    reason: `${tenths(roundTripMs)} ms over ${Math.round(km)} km from ${from}`,
-  };
-}
-
-function loadPenalty(nodes: readonly NodeRecord[]): { ms: number; reason: string } {
-  let capacity = 0;
-  let free = 0;
-  let utilisation = 0;
-  for (const node of nodes) {
-    capacity += node.heartbeat.capacity;
-    free += freeSeats(node);
-    utilisation = Math.max(utilisation, node.heartbeat.load.eventLoopUtilisation);
-  }
-  const fullness = capacity === 0 ? 1 : 1 - free / capacity;
-  const busy = Math.max(0, utilisation - FREE_UTILISATION) / (1 - FREE_UTILISATION);
-  const percent = (share: number) => `${Math.round(share * 100)}%`;
-  return {
-    ms: FULLNESS_PENALTY_MS * fullness ** 2 + BUSY_PENALTY_MS * busy ** 2,
-    reason: `${percent(fullness)} full, event loop ${percent(utilisation)} busy`,
-  };
-}
-
-interface Candidate {
-  readonly ranked: RankedRegion;
+/** One region with all terms of its score, in ms. */
+export interface Ranked {
+  readonly candidate: Candidate;
+  readonly eligible: boolean;
   readonly km: number;
+  readonly roundTripMs: number;
+  readonly basis: Basis;
+  /** What of the round trip counts. */
+  readonly latencyMs: number;
+  readonly loadMs: number;
+  /** What is taken off for the player's last region. */
+  readonly homeMs: number;
+  readonly friendsMs: number;
+  /** The sum; of a region that is not eligible too, though it counts for nothing there. */
+  readonly score: number;
 }
 
-/** Eligible before not, then by what is felt, then by distance, then by name: a total order. */
-function compareCandidates(a: Candidate, b: Candidate): number {
-  if (a.ranked.eligible !== b.ranked.eligible) return a.ranked.eligible ? -1 : 1;
-  return (
-    feltStep(a.ranked) - feltStep(b.ranked) ||
-    a.km - b.km ||
-    (a.ranked.regionId < b.ranked.regionId ? -1 : 1)
-  );
+/** All candidates, the best first; those that can't take the player come last. */
+export function rank(candidates: readonly Candidate[], request: RankingRequest): Ranked[] {
+  const from = onSphere(request.place);
+  const { only, home, friendsIn } = request;
+  const ranked: Ranked[] = [];
+  for (const candidate of candidates) {
+    const { regionId, loadMs } = candidate;
+    const km = arcKm(from, candidate.point);
+    const { roundTripMs, basis } = wayTo(regionId, km, request);
+    const latencyMs = Math.max(roundTripMs, FELT_MS);
+    const homeMs = regionId === home ? HOME_MS : 0;
+    const friendsMs = friendsIn?.has(regionId) ? FRIENDS_MS : 0;
+    ranked.push({
+      candidate,
+      eligible: candidate.obstacle === undefined && (only === undefined || only === regionId),
+      km,
+      roundTripMs,
+      basis,
+      latencyMs,
+      loadMs,
+      homeMs,
+      friendsMs,
+      score: latencyMs + loadMs - homeMs - friendsMs,
+    });
+  }
+  return ranked.sort(compareRanked);
 }
 
-function feltStep({ score, roundTripMs }: RankedRegion): number {
-  return Math.floor((score ?? roundTripMs ?? 0) / FELT_MS);
+/** The round trip between a client and a region, and how it is known. */
+export function wayTo(
+  regionId: RegionId,
+  km: number,
+  { roundTripsMs, unanswered }: Measured,
+): { readonly roundTripMs: number; readonly basis: Basis } {
+  const measured = roundTripsMs?.[regionId];
+  if (measured !== undefined) return { roundTripMs: measured, basis: "measured" };
+  const estimated = roundTripOverMs(km);
+  if (unanswered?.includes(regionId)) {
+    return { roundTripMs: UNANSWERED_MS + estimated, basis: "unanswered" };
+  }
+  return { roundTripMs: estimated, basis: "estimated" };
 }
 
-function tenths(ms: number): number {
-  return Math.round(ms * 10) / 10;
+/** Eligible before not, then by score, then by distance, then by name: a total order. */
+export function compareRanked(a: Ranked, b: Ranked): number {
+  if (a.eligible !== b.eligible) return a.eligible ? -1 : 1;
+  return a.score - b.score || a.km - b.km || (a.candidate.regionId < b.candidate.regionId ? -1 : 1);
+}
+
+/** What a client measured counts only as long as it is fresh. */
+export function freshOnly(measured: Measured, ageMs: number): Measured {
+  return ageMs <= FRESH_MS ? measured : {};
 }

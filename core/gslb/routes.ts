@@ -7,15 +7,19 @@ import { failures } from "../http/failures.ts";
 import { liveNodes, regionStateOf } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { RegionRecord } from "../regions/registry-step.ts";
+import type { Candidates } from "./candidates.ts";
+import { explain } from "./explain.ts";
 import type { GeoLocator } from "./geo-locator.ts";
-import { rankRegions } from "./ranking.ts";
+import { rank } from "./ranking.ts";
 
 export interface GslbRouteDeps {
   readonly registry: Registry;
+  readonly candidates: Candidates;
   readonly locator: GeoLocator;
 }
 
-export function addGslbRoutes(server: HttpServer, { registry, locator }: GslbRouteDeps): void {
+export function addGslbRoutes(server: HttpServer, deps: GslbRouteDeps): void {
+  const { registry, candidates, locator } = deps;
   server.get(
     "/v1/regions",
     {
@@ -27,9 +31,9 @@ export function addGslbRoutes(server: HttpServer, { registry, locator }: GslbRou
       },
     },
     async (request): Promise<RegionsAnswer> => {
-      const regions = registry.regions();
       const place = locator.locate(request.ip);
-      const ranking = rankRegions({ regions, place, game: request.query.game });
+      const ranked = rank(candidates.for({ game: request.query.game }), { place });
+      const ranking = ranked.map((one) => explain(one, { place }));
       const infos = ranking.flatMap(({ regionId }) => {
         const region = registry.region(regionId);
         return region ? [infoOf(region)] : [];

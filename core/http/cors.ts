@@ -54,7 +54,7 @@ export function addCors(server: HttpServer, options: CorsOptions): void {
     }
     if (!asking) return;
     await reply
-      .header("access-control-allow-methods", "GET, POST, PATCH, OPTIONS")
+      .header("access-control-allow-methods", "GET, POST, PUT, PATCH, OPTIONS")
       .header("access-control-allow-headers", "authorization, content-type, accept")
       .header("access-control-max-age", PREFLIGHT_S)
       .status(204)

@@ -12,7 +12,12 @@ import type { Clock } from "../../shared/clock.ts";
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { GameName, PlayerId } from "../../shared/ids.ts";
-import type { JoinAnswer, ReconnectRequest, RenewRequest } from "../../shared/protocol/join.ts";
+import type {
+  JoinAnswer,
+  RankedRegion,
+  ReconnectRequest,
+  RenewRequest,
+} from "../../shared/protocol/join.ts";
 import type { ReserveRequest } from "../../shared/protocol/link.ts";
 import type { PlayerAuth, TicketClaims } from "../../shared/protocol/ticket.ts";
 import { PROTOCOL_VERSION, speaks } from "../../shared/protocol/version.ts";
@@ -28,8 +33,9 @@ import type { Caller } from "./caller.ts";
 import type { Evictions } from "./evictions.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { PlayerJoins } from "./player-joins.ts";
+import type { RegionFinder } from "./region-finder.ts";
 import type { RoomDirectory } from "./room-directory.ts";
-import { type Candidates, type Join, requireAlive, type SeatFinder } from "./seat-finder.ts";
+import { type Join, type NodesFound, requireAlive, type SeatFinder } from "./seat-finder.ts";
 import type { Seats, TakenSeat } from "./seats.ts";
 import * as store from "./session-store.ts";
 
@@ -45,6 +51,7 @@ export interface JoinsDeps {
   readonly seats: Seats;
   readonly directory: RoomDirectory;
   readonly finder: SeatFinder;
+  readonly regions: RegionFinder;
   readonly tokens: SignedTokens;
   readonly reconnections: ReconnectionTokens;
   readonly database: Database;
@@ -57,7 +64,14 @@ export interface JoinsDeps {
   readonly metrics: JoinMetrics;
 }
 
-interface Seeker {
+/** Who joins. */
+export interface Joiner {
+  /** Undefined for a guest who is made only once there is a region to ask for a seat. */
+  readonly known: PlayerId | undefined;
+  make(): Promise<PlayerId>;
+}
+
+interface Identified {
   readonly playerId: PlayerId;
   readonly caller: Caller;
 }
@@ -66,7 +80,7 @@ interface Seeker {
 interface Placing {
   readonly player: PlayerAuth;
   readonly reconnectionToken: string;
-  readonly address: string;
+  readonly ranking: readonly RankedRegion[];
 }
 
 export class Joins {
@@ -78,12 +92,11 @@ export class Joins {
 
   /**
    * A seat and its ticket.
-   * @param identify gives the player; asked only once there is a region to ask for a seat
    * @throws {MeridianError} of many kinds; see the OpenAPI page
    */
-  async join(join: Join, identify: () => Promise<PlayerId>, caller: Caller): Promise<JoinAnswer> {
+  async join(join: Join, joiner: Joiner, caller: Caller): Promise<JoinAnswer> {
     if (join.mode === "joinById" && join.roomId) await this.#deps.directory.settled(join.roomId);
-    return this.#measured(join.mode, this.#deps.joinGate, () => this.#join(join, identify, caller));
+    return this.#measured(join.mode, this.#deps.joinGate, () => this.#join(join, joiner, caller));
   }
 
   /**
@@ -103,18 +116,19 @@ export class Joins {
     return this.#measured("reconnect", returnGate, () => this.#reconnect(request, claim, address));
   }
 
-  async #join(join: Join, identify: () => Promise<PlayerId>, caller: Caller): Promise<JoinAnswer> {
+  async #join(join: Join, { known, make }: Joiner, caller: Caller): Promise<JoinAnswer> {
     requireSpoken(join.protocol);
-    const candidates = await this.#deps.finder.candidates(join, caller.address);
-    const playerId = await identify();
-    const { players } = this.#deps;
-    return await players.run(playerId, () => this.#seat(join, candidates, { playerId, caller }));
+    const { finder, players } = this.#deps;
+    const { address } = caller;
+    const found = await finder.nodesFor(join, { address, playerId: known });
+    const playerId = known ?? (await make());
+    return await players.run(playerId, () => this.#seat(join, found, { playerId, caller }));
   }
 
   async #seat(
     join: Join,
-    { nodes, game }: Candidates,
-    { playerId, caller }: Seeker,
+    { nodes, game, ranking }: NodesFound,
+    { playerId, caller }: Identified,
   ): Promise<JoinAnswer> {
     const { registry, seats, directory, database, reconnections, clock } = this.#deps;
     requireThere(caller);
@@ -131,8 +145,7 @@ export class Joins {
       directory.note(roomId, { nodeId: taken.node.nodeId, game: taken.seat.game });
       const claim = { playerId, roomId, sessionId, sessionEpoch: granted.epoch };
       const reconnectionToken = reconnections.mint(claim);
-      const { address } = caller;
-      const answer = await this.#answer(taken, { player, reconnectionToken, address }, join);
+      const answer = await this.#answer(taken, { player, reconnectionToken, ranking });
       requireThere(caller);
       // The answer may get lost on its way out still.
       caller.gone.addEventListener("abort", giveBack, { once: true });
@@ -151,8 +164,11 @@ export class Joins {
     try {
       const node = requireAlive(this.#deps.registry.node(claims.aud));
       const seat = await this.#deps.seats.ask(node, request);
-      const placing = { player: authOf(claims), reconnectionToken, address: caller.address };
-      return await this.#answer({ node, seat }, placing);
+      const ranking = this.#deps.regions.rank(caller.address);
+      return await this.#answer(
+        { node, seat },
+        { player: authOf(claims), reconnectionToken, ranking },
+      );
     } catch (error) {
       if (!isFailure(error, "room_not_found")) throw error;
       return await this.#seatElsewhere(claims, renewal, caller);
@@ -165,19 +181,18 @@ export class Joins {
    */
   async #seatElsewhere(
     { sub: playerId, game }: TicketClaims,
-    { mode, options, roundTripsMs }: Renewal,
+    { ticket: _, mode, ...renewal }: Renewal,
     caller: Caller,
   ): Promise<JoinAnswer> {
     const { finder, players } = this.#deps;
     const join: Join = {
+      ...renewal,
       game,
       mode: mode === "create" ? mode : "joinOrCreate",
-      options,
       protocol: PROTOCOL_VERSION,
-      ...(roundTripsMs && { roundTripsMs }),
     };
-    const candidates = await finder.candidates(join, caller.address);
-    return await players.owed(playerId, () => this.#seat(join, candidates, { playerId, caller }));
+    const found = await finder.nodesFor(join, { address: caller.address, playerId });
+    return await players.owed(playerId, () => this.#seat(join, found, { playerId, caller }));
   }
 
   /** @throws {MeridianError} `update_required`; `unauthorized` for a token that is not ours */
@@ -206,7 +221,8 @@ export class Joins {
       reconnectionToken,
     });
     const player = { playerId, name: session.player.name, sessionEpoch };
-    return await this.#answer({ node, seat }, { player, reconnectionToken, address });
+    const ranking = this.#deps.regions.rank(address);
+    return await this.#answer({ node, seat }, { player, reconnectionToken, ranking });
   }
 
   #seatRequest(join: Join, game: GameName, player: PlayerAuth): ReserveRequest {
@@ -235,9 +251,9 @@ export class Joins {
     if (placed.overtaken) evictions.tellSoon(placed.overtaken);
   }
 
-  async #answer({ node, seat }: TakenSeat, placing: Placing, join?: Join): Promise<JoinAnswer> {
+  async #answer({ node, seat }: TakenSeat, placing: Placing): Promise<JoinAnswer> {
     const { tokens } = this.#deps;
-    const { player, reconnectionToken, address } = placing;
+    const { player, reconnectionToken, ranking } = placing;
     const { regionId } = node.heartbeat;
     const { roomId, sessionId, game } = seat;
     const ticket = await tokens.signTicket({
@@ -262,7 +278,7 @@ export class Joins {
         publicAddress: `${node.heartbeat.publicAddress}/t/${ticket}`,
       },
       regionId,
-      ranking: this.#deps.finder.rank(address, join),
+      ranking: [...ranking],
     };
   }
 

@@ -94,8 +94,8 @@ async function matchmake(
     protocol: PROTOCOL_VERSION,
   };
   const known = await playerOf(request, deps.tokens);
-  const identify = async () => known ?? (await makeGuest(request, deps));
-  return (await deps.joins.join(join, identify, caller)).reservation;
+  const joiner = { known, make: () => makeGuest(request, deps) };
+  return (await deps.joins.join(join, joiner, caller)).reservation;
 }
 
 async function makeGuest(request: FastifyRequest, deps: MatchmakeRouteDeps): Promise<PlayerId> {

@@ -1,23 +1,28 @@
-/** `POST /v1/join`, `/v1/join/renew`, `/v1/reconnect`. */
+/** `POST /v1/join`, `/v1/join/renew`, `/v1/reconnect`, `PUT /v1/me/round-trips`. */
+import { z } from "zod";
 import type { HttpServer } from "../../shared/http-server.ts";
 import {
   JoinAnswer,
   JoinRequest,
   ReconnectRequest,
   RenewRequest,
+  RoundTripsReport,
 } from "../../shared/protocol/join.ts";
 import { requirePlayer } from "../accounts/routes.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import { callerOf } from "./caller.ts";
 import type { Joins } from "./joins.ts";
+import type { RegionFinder } from "./region-finder.ts";
 
 export interface JoinRouteDeps {
   readonly joins: Joins;
+  readonly regions: RegionFinder;
   readonly tokens: SignedTokens;
 }
 
-export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDeps): void {
+export function addJoinRoutes(server: HttpServer, deps: JoinRouteDeps): void {
+  const { joins, regions, tokens } = deps;
   server.post(
     "/v1/join",
     {
@@ -38,6 +43,7 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
             "room_full",
             "region_full",
             "no_region",
+            "party_apart",
             "too_many_requests",
             "session_taken_over",
             "forbidden",
@@ -48,8 +54,24 @@ export function addJoinRoutes(server: HttpServer, { joins, tokens }: JoinRouteDe
     },
     async (request, reply) => {
       const caller = callerOf(request, reply);
-      const playerId = await requirePlayer(request, tokens);
-      return await joins.join(request.body, async () => playerId, caller);
+      const known = await requirePlayer(request, tokens);
+      return await joins.join(request.body, { known, make: async () => known }, caller);
+    },
+  );
+  server.put(
+    "/v1/me/round-trips",
+    {
+      schema: {
+        tags: ["joining"],
+        summary: "What this player measured, for the party that another member joins with",
+        security: [{ bearer: [] }],
+        body: RoundTripsReport,
+        response: { 204: z.null(), ...failures("unauthorized", "token_expired") },
+      },
+    },
+    async (request, reply) => {
+      regions.note(await requirePlayer(request, tokens), request.ip, request.body);
+      return reply.status(204).send(null);
     },
   );
   server.post(

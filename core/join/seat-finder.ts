@@ -3,10 +3,9 @@ import type { z } from "zod";
 import { MeridianError } from "../../shared/errors.ts";
 import type { GameName } from "../../shared/ids.ts";
 import type { JoinRequest, RankedRegion } from "../../shared/protocol/join.ts";
-import type { GeoLocator } from "../gslb/geo-locator.ts";
-import { rankRegions } from "../gslb/ranking.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
+import type { RegionFinder, Seeker } from "./region-finder.ts";
 import type { RoomDirectory } from "./room-directory.ts";
 import { seatCandidates, whyNowhere } from "./seat-search.ts";
 
@@ -18,13 +17,15 @@ export type Join = Omit<z.output<typeof JoinRequest>, "game"> & {
 export interface SeatFinderDeps {
   readonly registry: Registry;
   readonly directory: RoomDirectory;
-  readonly locator: GeoLocator;
+  readonly regions: RegionFinder;
 }
 
-export interface Candidates {
+export interface NodesFound {
   /** In the order in which they are asked. */
   readonly nodes: readonly NodeRecord[];
   readonly game: GameName;
+  /** For the client's next choices. */
+  readonly ranking: readonly RankedRegion[];
 }
 
 export class SeatFinder {
@@ -34,36 +35,25 @@ export class SeatFinder {
     this.#deps = deps;
   }
 
-  /**
-   * @param address the player's, for geo-IP
-   * @throws {MeridianError} why nobody can be asked
-   */
-  async candidates(join: Join, address: string): Promise<Candidates> {
-    const { registry, directory } = this.#deps;
+  /** @throws {MeridianError} why nobody can be asked */
+  async nodesFor(join: Join, seeker: Seeker): Promise<NodesFound> {
+    const { registry, directory, regions: finder } = this.#deps;
     if (join.region && !registry.region(join.region)) throw new MeridianError("unknown_region");
     if (join.mode === "joinById" && join.roomId) {
       const place = await directory.find(join.roomId);
       if (!place) throw new MeridianError("room_not_found");
       const node = requireAlive(registry.node(place.nodeId));
-      return { nodes: [node], game: place.game };
+      return { nodes: [node], game: place.game, ranking: finder.rank(seeker.address, join) };
     }
-    const { game } = join;
+    const { game, mode, protocol, build } = join;
     if (game === undefined) throw new MeridianError("unknown_game");
+    const { ranking, near } = await finder.find(join, seeker);
     const regions = registry.regions();
-    const nodes = seatCandidates(this.rank(address, join), regions, game, join.mode);
-    if (nodes.length > 0) return { nodes, game };
+    const wish = { game, mode, protocol, build, near };
+    const nodes = seatCandidates(ranking, regions, wish);
+    if (nodes.length > 0) return { nodes, game, ranking };
     const asked = join.region ? regions.filter(({ spec }) => spec.id === join.region) : regions;
-    throw whyNowhere(asked, game);
-  }
-
-  rank(address: string, join?: Join): RankedRegion[] {
-    return rankRegions({
-      regions: this.#deps.registry.regions(),
-      place: this.#deps.locator.locate(address),
-      roundTripsMs: join?.roundTripsMs,
-      game: join?.game,
-      only: join?.region,
-    });
+    throw whyNowhere(asked, wish);
   }
 }
 

@@ -5,8 +5,15 @@
 import { MeridianError } from "../../shared/errors.ts";
 import type { GameName } from "../../shared/ids.ts";
 import type { JoinMode, RankedRegion } from "../../shared/protocol/join.ts";
-import { isGameKnown } from "../gslb/ranking.ts";
-import { chooseNode, liveNodes, runsGame, takesPlayers } from "../regions/region-view.ts";
+import { isGameKnown } from "../gslb/candidates.ts";
+import {
+  chooseNode,
+  liveNodes,
+  type NodeWish,
+  runsGame,
+  suits,
+  takesPlayers,
+} from "../regions/region-view.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
 /** Regions that one join asks at most. */
@@ -20,15 +27,14 @@ const NO_REGION_RETRY_AFTER_MS = 2_000;
 export function seatCandidates(
   ranking: readonly RankedRegion[],
   regions: readonly RegionRecord[],
-  game: GameName,
-  mode: JoinMode,
+  wish: NodeWish,
 ): NodeRecord[] {
   const byId = new Map(regions.map((region) => [region.spec.id, region]));
   const nodes: NodeRecord[] = [];
   for (const { regionId, eligible } of ranking) {
     if (!eligible || nodes.length === REGIONS_TRIED_MAX) break;
     const region = byId.get(regionId);
-    const node = region && chooseNode(region, game, mode);
+    const node = region && chooseNode(region, wish);
     if (node) nodes.push(node);
   }
   return nodes;
@@ -41,17 +47,22 @@ export function triesNext(failure: MeridianError, mode: JoinMode): boolean {
 }
 
 /** What to say when no region is eligible. */
-export function whyNowhere(regions: readonly RegionRecord[], game: GameName): MeridianError {
+export function whyNowhere(
+  regions: readonly RegionRecord[],
+  wish: NodeWish & { readonly game: GameName },
+): MeridianError {
+  const { game } = wish;
   const live = regions.some((region) => liveNodes(region).length > 0);
   if (live && !isGameKnown(regions, game)) return unknownGame(regions, game);
-  const open = regions.some(
-    (region) =>
-      region.wanted === "active" &&
-      liveNodes(region).some((node) => takesPlayers(node) && runsGame(node, game)),
-  );
-  return open
-    ? new MeridianError("region_full", { retryAfterMs: FULL_RETRY_AFTER_MS })
-    : new MeridianError("no_region", { retryAfterMs: NO_REGION_RETRY_AFTER_MS });
+  const open = regions
+    .filter((region) => region.wanted === "active")
+    .flatMap(liveNodes)
+    .filter((node) => takesPlayers(node) && runsGame(node, game));
+  if (open.length === 0) {
+    return new MeridianError("no_region", { retryAfterMs: NO_REGION_RETRY_AFTER_MS });
+  }
+  if (!open.some((node) => suits(node, wish))) return new MeridianError("update_required");
+  return new MeridianError("region_full", { retryAfterMs: FULL_RETRY_AFTER_MS });
 }
 
 /** Names what there is: a wrong name is usually a nearly right one. */

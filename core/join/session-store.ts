@@ -110,6 +110,26 @@ export async function clearSessions(sql: Sql, left: readonly LeftSession[]): Pro
   );
 }
 
+export interface LastSeat {
+  readonly player_id: PlayerId;
+  readonly region_id: RegionId;
+  readonly node_id: NodeId;
+  /** Null once the player has left for good. */
+  readonly session_id: SessionId | null;
+}
+
+/** Where each of the players had the last seat; nothing of those who never had one. */
+export async function selectLastSeats(
+  sql: Sql,
+  playerIds: readonly PlayerId[],
+): Promise<LastSeat[]> {
+  return await sql.rows<LastSeat>(
+    `select player_id, region_id, node_id, session_id from sessions
+     where player_id = any($1::uuid[]) and region_id is not null and node_id is not null`,
+    [playerIds],
+  );
+}
+
 /** The player's newest session that got a seat, and the player. */
 export async function selectPlacedSession(
   sql: Sql,

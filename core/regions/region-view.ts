@@ -1,5 +1,5 @@
 /** What can be read off the registry's state: who lives, who takes players, how full they are. Pure. */
-import type { GameName } from "../../shared/ids.ts";
+import type { GameName, NodeId } from "../../shared/ids.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
 import type { NodeRecord, RegionRecord } from "./registry-step.ts";
 
@@ -30,6 +30,24 @@ export function takesPlayers(node: NodeRecord): boolean {
   return node.alive && node.heartbeat.state === "active" && node.heartbeat.redis === "up";
 }
 
+/** What a player must find in a region. */
+export interface Wish {
+  /** Without one, what the regions run does not matter. */
+  readonly game?: GameName | undefined;
+  /** The protocol that the client speaks. */
+  readonly protocol?: number | undefined;
+  /** The build of the game that the client has; without one, any will do. */
+  readonly build?: string | undefined;
+}
+
+/** Whether the node runs the game in a version that the client understands. */
+export function suits(node: NodeRecord, { game, protocol, build }: Wish): boolean {
+  const { heartbeat } = node;
+  // A newer node speaks an older client's version, never the reverse.
+  const understood = protocol === undefined || heartbeat.protocol >= protocol;
+  return runsGame(node, game) && understood && (build === undefined || heartbeat.build === build);
+}
+
 export function runsGame(node: NodeRecord, game: GameName | undefined): boolean {
   return game === undefined || node.heartbeat.games.includes(game);
 }
@@ -40,20 +58,25 @@ export function freeSeats(node: NodeRecord): number {
   return Math.max(0, capacity - connected - reserved - node.seatsSince);
 }
 
+export interface NodeWish extends Wish {
+  readonly mode: JoinMode;
+  /** Where friends play. */
+  readonly near?: ReadonlySet<NodeId> | undefined;
+}
+
 /**
- * The node of a region that new players of `game` go to. Where they may join others, one whose rooms
- * have open seats comes first, unless its event loop is busy; else the one with the most room.
+ * The node of a region that new players go to: one where friends play, if it has a seat. Else, where they
+ * may join others, one whose rooms have open seats comes first, unless its event loop is busy; else the one
+ * with the most room.
  */
-export function chooseNode(
-  region: RegionRecord,
-  game: GameName | undefined,
-  mode: JoinMode = "joinOrCreate",
-): NodeRecord | undefined {
+export function chooseNode(region: RegionRecord, wish: NodeWish): NodeRecord | undefined {
+  const { game, mode, near } = wish;
   const open = liveNodes(region).filter(
-    (node) => takesPlayers(node) && runsGame(node, game) && freeSeats(node) > 0,
+    (node) => takesPlayers(node) && suits(node, wish) && freeSeats(node) > 0,
   );
+  const friendly = open.filter(({ nodeId }) => near?.has(nodeId));
   const meeting = mode === "create" ? [] : open.filter((node) => hasOpenSeats(node, game));
-  const candidates = meeting.length > 0 ? meeting : open;
+  const candidates = [friendly, meeting, open].find((nodes) => nodes.length > 0) ?? [];
   return candidates.toSorted(compareRoom)[0];
 }
 

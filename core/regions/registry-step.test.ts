@@ -112,7 +112,11 @@ test("nodes of one region with other addresses are siblings", () => {
     [0, heard(beat("beijing-2", 1, { ...other, connected: 60 }))],
   ]);
   assert.deepEqual(effects, ["nodeUp", "nodeUp"]);
-  assert.equal(chooseNode(region, undefined)?.nodeId, "beijing-1", "the emptier one");
+  assert.equal(
+    chooseNode(region, { mode: "joinOrCreate" })?.nodeId,
+    "beijing-1",
+    "the emptier one",
+  );
 });
 
 test("nodes behind one proxy share the address for players, and are siblings all the same", () => {
@@ -133,7 +137,7 @@ test("new players meet others: open rooms first, then the node with the most roo
       [0, heard(beat("beijing-1", 1, first))],
       [0, heard(beat("beijing-2", 1, sibling))],
     ]);
-    return chooseNode(region, arena, mode)?.nodeId;
+    return chooseNode(region, { game: arena, mode })?.nodeId;
   };
   const open = { connected: 40, openSeats: { arena: 10 } };
   assert.equal(chosen({}, open), "beijing-2", "where an open room is");

@@ -88,6 +88,11 @@ export class Registry implements Part {
     return this.#coreTerm;
   }
 
+  /** All regions; another object whenever anything of them has changed. */
+  get state(): RegistryState {
+    return this.#state;
+  }
+
   regions(): RegionRecord[] {
     return [...this.#state.values()];
   }

@@ -6,7 +6,7 @@
  * `GET /v1/regions` lists where one could play and what to measure.
  */
 import { z } from "zod";
-import { GameName, NodeId, RegionId, RoomId, SessionId } from "../ids.ts";
+import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 
 const OPTIONS_BYTES_MAX = 4_096;
 /** Above what games pass, and far below what overflows the stack of a program that walks them. */
@@ -23,9 +23,27 @@ export const JoinOptions = z
   .refine((options) => jsonBytes(options) <= OPTIONS_BYTES_MAX, "4 KiB of options at most");
 export type JoinOptions = z.infer<typeof JoinOptions>;
 
+/** As many regions as a topology has at most. */
+const REGIONS_MAX = 64;
+
 /** Round trip times that the client measured, in ms, by region. */
-export const RoundTrips = z.record(RegionId, z.number().nonnegative().max(60_000));
+export const RoundTrips = z
+  .record(RegionId, z.number().nonnegative().max(60_000))
+  .refine((record) => Object.keys(record).length <= REGIONS_MAX, `${REGIONS_MAX} regions at most`);
 export type RoundTrips = z.infer<typeof RoundTrips>;
+
+/** What a client measured of its ways to the regions. */
+const measuredWays = {
+  roundTripsMs: RoundTrips.optional(),
+  /** How old that is, ms. */
+  roundTripsAgeMs: z.number().int().nonnegative().optional(),
+  /** Regions that were asked and did not answer in time. */
+  unanswered: z.array(RegionId).max(REGIONS_MAX).optional(),
+};
+
+/** `PUT /v1/me/round-trips`: one's own measurements, so that a party's leader can join for all. */
+export const RoundTripsReport = z.object(measuredWays);
+export type RoundTripsReport = z.infer<typeof RoundTripsReport>;
 
 export const JoinMode = z.enum(["joinOrCreate", "create", "join", "joinById"]);
 export type JoinMode = z.infer<typeof JoinMode>;
@@ -39,7 +57,11 @@ export const JoinRequest = z
     options: JoinOptions.default({}),
     /** Insists on one region, for example to play with friends there. */
     region: RegionId.optional(),
-    roundTripsMs: RoundTrips.optional(),
+    ...measuredWays,
+    /** Players whose region is preferred. */
+    friends: z.array(PlayerId).max(16).optional(),
+    /** The others of the party; the region suits its worst placed member. */
+    party: z.array(PlayerId).max(15).optional(),
     protocol: z.number().int().positive(),
     /** The game's build, compared with what the regions run. */
     build: z.string().max(64).optional(),
@@ -92,7 +114,7 @@ export const RenewRequest = z.object({
   /** As in the join that the ticket is from: for a seat elsewhere. */
   mode: JoinMode.default("joinOrCreate"),
   options: JoinOptions.default({}),
-  roundTripsMs: RoundTrips.optional(),
+  ...measuredWays,
 });
 export type RenewRequest = z.input<typeof RenewRequest>;
 

@@ -1,0 +1,131 @@
+/**
+ * What the ranking needs to know of each region, for one kind of wish: who can take the player at all, and
+ * what load there costs. Made when a region changes, not at each decision.
+ */
+import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
+import type { GameName, RegionId } from "../../shared/ids.ts";
+import {
+  freeSeats,
+  liveNodes,
+  regionStateOf,
+  runsGame,
+  suits,
+  takesPlayers,
+  type Wish,
+} from "../regions/region-view.ts";
+import type { NodeRecord, RegionRecord, RegistryState } from "../regions/registry-step.ts";
+import { onSphere, type SpherePoint } from "./great-circle.ts";
+
+/** What the last seat of a region costs more than one in its emptier half, in ms of latency. */
+const FULLNESS_PENALTY_MS = 40;
+/**
+ * Up to there fullness is free: the first players of a region would else be sent to another, emptier one
+ * each, and nobody would meet anyone.
+ */
+const FREE_FULLNESS = 0.5;
+/** What an event loop without an idle moment costs; one that is idle for half of the time is free. */
+const BUSY_PENALTY_MS = 100;
+const FREE_UTILISATION = 0.5;
+/** Wishes whose candidates are kept; clients name games and builds. */
+const LISTS_MAX = 64;
+
+/** One region as a place to send players to. */
+export interface Candidate {
+  readonly regionId: RegionId;
+  readonly point: SpherePoint;
+  readonly weight: number;
+  /** Why it takes nobody; undefined when it does. */
+  readonly obstacle: string | undefined;
+  /** Share of the seats that are taken, 0 to 1. */
+  readonly fullness: number;
+  /** Of the busiest event loop, 0 to 1. */
+  readonly utilisation: number;
+  /** What both cost, in ms of latency, after the operator's weight. */
+  readonly loadMs: number;
+}
+
+/** The candidates for each wish, until the regions change. */
+export class Candidates {
+  readonly #regions: () => RegistryState;
+  #of: RegistryState | undefined;
+  readonly #lists = new Map<string, readonly Candidate[]>();
+
+  /** @param regions a new object whenever anything in it changed */
+  constructor(regions: () => RegistryState) {
+    this.#regions = regions;
+  }
+
+  /** One for each region. */
+  for(wish: Wish): readonly Candidate[] {
+    const regions = this.#regions();
+    if (regions !== this.#of) this.#lists.clear();
+    this.#of = regions;
+    const key = `${wish.game ?? ""} ${wish.protocol ?? ""} ${wish.build ?? ""}`;
+    const known = this.#lists.get(key);
+    if (known) return known;
+    const list = [...regions.values()].map((region) => candidateOf(region, wish));
+    if (this.#lists.size >= LISTS_MAX) this.#lists.clear();
+    this.#lists.set(key, list);
+    return list;
+  }
+}
+
+/** The region as that wish sees it. Pure. */
+export function candidateOf(region: RegionRecord, wish: Wish): Candidate {
+  const { id, weight } = region.spec;
+  const nodes = liveNodes(region).filter((node) => takesPlayers(node) && suits(node, wish));
+  const load = loadOf(nodes);
+  return {
+    regionId: id,
+    point: onSphere(region.spec),
+    weight,
+    obstacle: obstacleOf(region, wish),
+    ...load,
+    loadMs: loadPenaltyMs(load) / weight,
+  };
+}
+
+/** What load costs, in ms of latency, before any weight. Grows with both of its parts. */
+export function loadPenaltyMs({
+  fullness,
+  utilisation,
+}: Pick<Candidate, "fullness" | "utilisation">): number {
+  const full = Math.max(0, fullness - FREE_FULLNESS) / (1 - FREE_FULLNESS);
+  const busy = Math.max(0, utilisation - FREE_UTILISATION) / (1 - FREE_UTILISATION);
+  return FULLNESS_PENALTY_MS * full ** 2 + BUSY_PENALTY_MS * busy ** 2;
+}
+
+/** Whether any live node of any region runs that game. */
+export function isGameKnown(regions: readonly RegionRecord[], game: GameName): boolean {
+  return regions.some((region) => liveNodes(region).some((node) => runsGame(node, game)));
+}
+
+/** Why the region can't take the player; undefined when it can. */
+function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
+  const state = regionStateOf(region);
+  if (state === "fenced") return "fenced: an operator ended what ran there";
+  if (state === "unknown") return "no heartbeat yet";
+  if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
+  if (state === "down") return "down: its heartbeats stopped";
+  if (state === "draining") return "draining: it takes no new players";
+  const open = liveNodes(region).filter(takesPlayers);
+  if (open.length === 0) return "not healthy: its Redis does not answer";
+  const running = open.filter((node) => runsGame(node, wish.game));
+  if (running.length === 0) return `it does not run ${wish.game}`;
+  const understood = running.filter((node) => suits(node, wish));
+  if (understood.length === 0) return "it runs another version than the client";
+  if (understood.every((node) => freeSeats(node) === 0)) return "full";
+  return undefined;
+}
+
+function loadOf(nodes: readonly NodeRecord[]): Pick<Candidate, "fullness" | "utilisation"> {
+  let capacity = 0;
+  let free = 0;
+  let utilisation = 0;
+  for (const node of nodes) {
+    capacity += node.heartbeat.capacity;
+    free += freeSeats(node);
+    utilisation = Math.max(utilisation, node.heartbeat.load.eventLoopUtilisation);
+  }
+  return { fullness: capacity === 0 ? 1 : 1 - free / capacity, utilisation };
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { RegionId } from "../../shared/ids.ts";
+import { candidateOf } from "./candidates.ts";
+import { CAP_MAX_MS, CAP_MS, CAP_SLACK_MS, capAfterMs, rankParty } from "./party.ts";
+import { arena, hangzhou, plain, regionOf, shapes } from "./regions.testkit.ts";
+
+const wayMs = fc.double({ min: 0, max: 600, noNaN: true });
+const someWays = fc.array(wayMs, { minLength: 12, maxLength: 12 });
+const parties = fc.record({
+  shapes,
+  waysMs: fc.array(someWays, { minLength: 1, maxLength: 8 }),
+  waitedMs: fc.integer({ min: 0, max: 60_000 }),
+});
+
+function ask({
+  shapes: given,
+  waysMs,
+  waitedMs,
+}: typeof parties extends fc.Arbitrary<infer T> ? T : never) {
+  const candidates = given.map((shape) => candidateOf(regionOf(shape), { game: arena }));
+  const members = waysMs.map((ofMember) => ({
+    place: hangzhou,
+    roundTripsMs: Object.fromEntries(
+      candidates.map(({ regionId }, index) => [regionId, ofMember[index] ?? 0]),
+    ),
+  }));
+  return { candidates, members, ranked: rankParty(candidates, { members, waitedMs }) };
+}
+
+test("no member is sent past their cap, whatever the others claim to have measured", () => {
+  fc.assert(
+    fc.property(parties, (party) => {
+      const { candidates, members, ranked } = ask(party);
+      const open = candidates.filter(({ obstacle }) => obstacle === undefined);
+      for (const { eligible, candidate } of ranked) {
+        if (!eligible) continue;
+        assert.equal(candidate.obstacle, undefined);
+        for (const { roundTripsMs } of members) {
+          const best = Math.min(...open.map(({ regionId }) => roundTripsMs[regionId] ?? 0));
+          const cap = Math.max(capAfterMs(party.waitedMs), best + CAP_SLACK_MS);
+          assert.ok((roundTripsMs[candidate.regionId] ?? 0) <= cap);
+        }
+      }
+    }),
+  );
+});
+
+test("at equal load no region is chosen that is worse for the worst member than another", () => {
+  fc.assert(
+    fc.property(parties, (party) => {
+      const idle = party.shapes.map((shape) => ({ ...shape, connected: 0, utilisation: 0 }));
+      const { members, ranked } = ask({ ...party, shapes: idle });
+      const worstIn = (regionId: RegionId) =>
+        Math.max(...members.map(({ roundTripsMs }) => roundTripsMs[regionId] ?? 0));
+      const eligible = ranked.filter((one) => one.eligible);
+      const first = eligible[0];
+      if (!first) return;
+      const best = Math.min(...eligible.map(({ candidate }) => worstIn(candidate.regionId)));
+      assert.equal(worstIn(first.candidate.regionId), best);
+    }),
+  );
+});
+
+test("waiting only ever opens regions, up to a limit", () => {
+  fc.assert(
+    fc.property(parties, fc.integer({ min: 0, max: 60_000 }), (party, moreMs) => {
+      const eligible = (waitedMs: number) =>
+        new Set(
+          ask({ ...party, waitedMs })
+            .ranked.filter((one) => one.eligible)
+            .map(({ candidate }) => candidate.regionId),
+        );
+      const after = eligible(party.waitedMs + moreMs);
+      for (const regionId of eligible(party.waitedMs)) assert.ok(after.has(regionId), regionId);
+    }),
+  );
+  assert.equal(capAfterMs(0), CAP_MS);
+  assert.equal(capAfterMs(3_600_000), CAP_MAX_MS);
+});
+
+test("a liar makes the party wait, and moves nobody", () => {
+  const near = RegionId.parse("beijing");
+  const far = RegionId.parse("lima");
+  const candidates = [plain, { ...plain, id: "lima", latitude: -12, longitude: -77 }].map((shape) =>
+    candidateOf(regionOf(shape), { game: arena }),
+  );
+  const honest = { place: hangzhou, roundTripsMs: { [near]: 25, [far]: 320 } };
+  const liar = { place: hangzhou, roundTripsMs: { [near]: 60_000, [far]: 1 } };
+  for (const waitedMs of [0, 10_000, 3_600_000]) {
+    const ranked = rankParty(candidates, { members: [honest, liar], waitedMs });
+    assert.ok(
+      ranked.every((one) => !one.eligible),
+      `after ${waitedMs} ms`,
+    );
+  }
+  const [first] = rankParty(candidates, { members: [honest, honest], waitedMs: 0 });
+  assert.equal(first?.candidate.regionId, near);
+});
+
+test("a member who is far from everywhere does not keep the party from playing", () => {
+  const candidates = [plain].map((shape) => candidateOf(regionOf(shape), { game: arena }));
+  const satellite = { place: hangzhou, roundTripsMs: { beijing: 640 } };
+  const [only] = rankParty(candidates, { members: [{ place: hangzhou }, satellite], waitedMs: 0 });
+  assert.ok(only?.eligible);
+  assert.equal(only.roundTripMs, 640);
+});

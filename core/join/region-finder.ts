@@ -1,0 +1,132 @@
+/**
+ * Ranks the regions for whoever joins: what the client measured, where the player was last and where friends
+ * are, or what the members of a party measured each for themselves.
+ */
+import { MeridianError } from "../../shared/errors.ts";
+import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
+import type { RankedRegion } from "../../shared/protocol/join.ts";
+import type { Database } from "../db/database.ts";
+import type { Candidates } from "../gslb/candidates.ts";
+import { type Asked, explain } from "../gslb/explain.ts";
+import type { GeoLocator } from "../gslb/geo-locator.ts";
+import { rankParty } from "../gslb/party.ts";
+import type { PlayerWays } from "../gslb/player-ways.ts";
+import { freshOnly, type Ranked, rank } from "../gslb/ranking.ts";
+import type { Registry } from "../regions/registry.ts";
+import type { PartyWaits } from "./party-waits.ts";
+import type { Join } from "./seat-finder.ts";
+import * as store from "./session-store.ts";
+
+/** The cap of a party relaxes by some 16 ms meanwhile. */
+const PARTY_RETRY_AFTER_MS = 2_000;
+
+export interface RegionFinderDeps {
+  readonly registry: Registry;
+  readonly candidates: Candidates;
+  readonly locator: GeoLocator;
+  readonly database: Database;
+  readonly ways: PlayerWays;
+  readonly waits: PartyWaits;
+}
+
+/** Who looks for a region. */
+export interface Seeker {
+  readonly address: string;
+  /** Undefined for a guest who is not made yet. */
+  readonly playerId: PlayerId | undefined;
+}
+
+/** The regions in order, and what else the choice of a node depends on. */
+export interface Found {
+  readonly ranking: readonly RankedRegion[];
+  /** Nodes where friends play. */
+  readonly near: ReadonlySet<NodeId>;
+}
+
+type Measurements = Pick<Join, "roundTripsMs" | "roundTripsAgeMs" | "unanswered">;
+
+export class RegionFinder {
+  readonly #deps: RegionFinderDeps;
+
+  constructor(deps: RegionFinderDeps) {
+    this.#deps = deps;
+  }
+
+  /** Keeps what a player measured, for the party that joins by another's call. */
+  note(playerId: PlayerId, address: string, measurements: Measurements): void {
+    const place = this.#deps.locator.locate(address);
+    const { roundTripsMs, roundTripsAgeMs = 0, unanswered } = measurements;
+    this.#deps.ways.note(playerId, { place, roundTripsMs, unanswered, ageMs: roundTripsAgeMs });
+  }
+
+  /** @throws {MeridianError} `party_apart` while no region is near enough to every member */
+  async find(join: Join, seeker: Seeker): Promise<Found> {
+    const { playerId, address } = seeker;
+    if (playerId === undefined) return { ranking: this.rank(address, join), near: new Set() };
+    this.note(playerId, address, join);
+    const others = (join.party ?? []).filter((member) => member !== playerId);
+    if (others.length > 0) return this.#forParty(join, address, [playerId, ...others]);
+    const friends = (join.friends ?? []).filter((friend) => friend !== playerId);
+    const { home, friendsIn, near } = await this.#company(playerId, friends);
+    return { ranking: this.#explained(join, address, { home, friendsIn }), near };
+  }
+
+  /** For a caller of whom no more is known than the address. */
+  rank(address: string, join?: Join): RankedRegion[] {
+    return this.#explained(join, address, {});
+  }
+
+  #explained(
+    join: Join | undefined,
+    address: string,
+    company: { readonly home?: RegionId | undefined; readonly friendsIn?: ReadonlySet<RegionId> },
+  ): RankedRegion[] {
+    const place = this.#deps.locator.locate(address);
+    const measured = join ? freshOnly(join, join.roundTripsAgeMs ?? 0) : {};
+    const only = join?.region;
+    const { roundTripsMs, unanswered } = measured;
+    const request = { place, roundTripsMs, unanswered, only, ...company };
+    return inWords(rank(this.#deps.candidates.for(wishOf(join)), request), { place, only });
+  }
+
+  #forParty(join: Join, address: string, playerIds: readonly PlayerId[]): Found {
+    const { candidates, locator, ways, waits } = this.#deps;
+    const place = locator.locate(address);
+    const members = playerIds.flatMap((playerId) => ways.of(playerId) ?? []);
+    // The caller's own are as old as the call says, and may be too old to be kept.
+    const all = members.length > 0 ? members : [{ place }];
+    const waitedMs = waits.ask(playerIds);
+    const list = candidates.for(wishOf(join));
+    const ranked = rankParty(list, { members: all, waitedMs, only: join.region });
+    if (ranked[0]?.eligible) waits.settled(playerIds);
+    else if (list.some(({ obstacle }) => obstacle === undefined)) {
+      throw new MeridianError("party_apart", { retryAfterMs: PARTY_RETRY_AFTER_MS });
+    }
+    const asked = { place, only: join.region, members: all.length };
+    return { ranking: inWords(ranked, asked), near: new Set() };
+  }
+
+  /** Where the player was last, and where friends are at this moment. */
+  async #company(playerId: PlayerId, friends: readonly PlayerId[]) {
+    const { database, registry } = this.#deps;
+    const rows = await store.selectLastSeats(database, [playerId, ...friends]);
+    const near = new Set<NodeId>();
+    const friendsIn = new Set<RegionId>();
+    for (const row of rows) {
+      if (row.player_id === playerId || row.session_id === null) continue;
+      if (!registry.node(row.node_id)?.node.alive) continue;
+      near.add(row.node_id);
+      friendsIn.add(row.region_id);
+    }
+    const home = rows.find((row) => row.player_id === playerId)?.region_id;
+    return { home, friendsIn, near };
+  }
+}
+
+function inWords(ranked: readonly Ranked[], asked: Asked): RankedRegion[] {
+  return ranked.map((one) => explain(one, asked));
+}
+
+function wishOf(join: Join | undefined) {
+  return { game: join?.game, protocol: join?.protocol, build: join?.build };
+}
