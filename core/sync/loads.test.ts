@@ -99,6 +99,18 @@ test("a session that a newer one has overtaken gets nothing", async () => {
   await assert.rejects(world.load(playerId, beijing1), (e) => isFailure(e, "session_taken_over"));
 });
 
+test("a session that was never granted gets nothing, and shuts out nobody", async () => {
+  const playerId = await world.newPlayer();
+  for (const sessionEpoch of [
+    [1, 1_000_001],
+    [2, 1],
+  ] as const) {
+    const load = world.load(playerId, beijing1, { sessionEpoch });
+    await assert.rejects(load, (error) => isFailure(error, "forbidden"));
+  }
+  await granted(world.load(playerId, beijing1));
+});
+
 test("nobody can load a player who is not there", async () => {
   const playerId = await world.newPlayer();
   await database.run("delete from players where id = $1", [playerId]);
@@ -171,7 +183,7 @@ test("many loads at once get different epochs, one after the other", async () =>
   await Promise.all(
     [...sessions].map(async (session) => {
       const by = nodes[session % nodes.length] ?? beijing1;
-      const request = { loadId: `session-${session}`, sessionEpoch: [5, session] as const };
+      const request = { loadId: `session-${session}`, sessionEpoch: [1, session] as const };
       for (;;) {
         const answer = await world.load(playerId, by, request).catch((error: unknown) => {
           assert.ok(isFailure(error, "session_taken_over"));

@@ -1,20 +1,30 @@
 /** Rows of players' owners as loads and fences see them: one function a statement. */
-import type { Epoch } from "../../shared/epoch.ts";
+import { EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
 import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
 import type { Tx } from "../db/database.ts";
 import type { Standing } from "./applier-step.ts";
 import type { Ownership } from "./ownership-step.ts";
 
-/**
- * The newest session of the player that got a seat. Until the transaction ends no other can get one:
- * placing it needs this row.
- */
-export async function lockPlacedEpoch(tx: Tx, playerId: PlayerId): Promise<Epoch | undefined> {
-  const rows = await tx.rows<{ placed_term: number; placed_n: number }>(
-    "select placed_term, placed_n from sessions where player_id = $1 for share",
+export interface SessionEpochs {
+  /** Of the newest session of the player that got a seat. */
+  readonly placedEpoch: Epoch;
+  /** Of the newest that was granted. */
+  readonly grantedEpoch: Epoch;
+}
+
+/** Until the transaction ends no other session can get a seat: placing it needs this row. */
+export async function lockSessionEpochs(tx: Tx, playerId: PlayerId): Promise<SessionEpochs> {
+  const rows = await tx.rows<Record<"epoch_term" | "epoch_n" | "placed_term" | "placed_n", number>>(
+    `select epoch_term, epoch_n, placed_term, placed_n from sessions
+     where player_id = $1 for share`,
     [playerId],
   );
-  return rows[0] && [rows[0].placed_term, rows[0].placed_n];
+  const row = rows[0];
+  if (!row) return { placedEpoch: EPOCH_NONE, grantedEpoch: EPOCH_NONE };
+  return {
+    placedEpoch: [row.placed_term, row.placed_n],
+    grantedEpoch: [row.epoch_term, row.epoch_n],
+  };
 }
 
 export async function lockOwner(tx: Tx, playerId: PlayerId): Promise<Ownership | undefined> {

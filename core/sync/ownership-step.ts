@@ -21,6 +21,8 @@ export interface Ownership extends OwnedPlayer {
 export interface LoadRows {
   /** The newest session of the player that got a seat. */
   readonly placedEpoch: Epoch;
+  /** The newest that was granted at all. */
+  readonly grantedEpoch: Epoch;
   readonly owner: Ownership | undefined;
   readonly coreTerm: number;
   /** Whether the owner's node may still write, or have written what was not applied yet. */
@@ -34,11 +36,14 @@ export type LoadDecision =
   /** That load was granted to another node or session. */
   | { readonly outcome: "conflict" }
   /** A newer session has a seat, or the player's state already. */
-  | { readonly outcome: "taken_over" };
+  | { readonly outcome: "taken_over" }
+  /** No such session was ever granted: it would shut out all that ever will be. */
+  | { readonly outcome: "never_granted" };
 
 export function decideLoad(rows: LoadRows, request: LoadRequest): LoadDecision {
   const { placedEpoch, owner, coreTerm, ownerAlive } = rows;
   const { loadId, sessionEpoch, nodeId } = request;
+  if (isOfTheFuture(sessionEpoch, rows)) return { outcome: "never_granted" };
   if (owner && owner.loadId === loadId) {
     const same = owner.nodeId === nodeId && compareEpochs(owner.sessionEpoch, sessionEpoch) === 0;
     return same ? { outcome: "granted", owner, isNew: false } : { outcome: "conflict" };
@@ -51,4 +56,12 @@ export function decideLoad(rows: LoadRows, request: LoadRequest): LoadDecision {
   const stateEpoch = nextEpoch(owner?.stateEpoch ?? EPOCH_NONE, coreTerm);
   const granted = { stateEpoch, standing: "held", loadId, sessionEpoch, nodeId } as const;
   return { outcome: "granted", owner: granted, isNew: true };
+}
+
+/**
+ * A session of a former term may be newer than what is known of it: a core that was restored from a backup
+ * has forgotten the last ones. Every session of this term is above it, so it shuts out nobody for good.
+ */
+function isOfTheFuture(epoch: Epoch, { grantedEpoch, coreTerm }: LoadRows): boolean {
+  return epoch[0] >= coreTerm && compareEpochs(epoch, grantedEpoch) > 0;
 }

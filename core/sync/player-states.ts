@@ -127,7 +127,10 @@ export class PlayerStates {
     return this.#standing(lastSeq);
   }
 
-  /** @throws {MeridianError} `session_taken_over`, `account_deleted`, `conflict`, `unavailable` */
+  /**
+   * @throws {MeridianError} `session_taken_over`, `account_deleted`, `conflict`, `unavailable`; `forbidden`
+   *   for a session that was never granted
+   */
   async load(from: RegionId, request: LoadRequest): Promise<LoadAnswer> {
     try {
       const { decision, documents } = await this.#deps.loadGate.run(() =>
@@ -135,6 +138,7 @@ export class PlayerStates {
       );
       if (decision.outcome === "taken_over") throw new MeridianError("session_taken_over");
       if (decision.outcome === "conflict") throw new MeridianError("conflict");
+      if (decision.outcome === "never_granted") throw neverGranted();
       if (decision.outcome === "wait") {
         this.#metrics.load("wait");
         return this.#waitFor(decision.owner, request);
@@ -173,10 +177,10 @@ export class PlayerStates {
     if ((await store.lockPlayers(tx, [playerId])).length === 0) {
       throw new MeridianError("account_deleted");
     }
-    const placedEpoch = (await owners.lockPlacedEpoch(tx, playerId)) ?? EPOCH_NONE;
+    const sessions = await owners.lockSessionEpochs(tx, playerId);
     const owner = await owners.lockOwner(tx, playerId);
     const ownerAlive = owner?.standing === "held" && lives.mayWrite(owner.nodeId);
-    const rows = { placedEpoch, owner, coreTerm: coreTerm(), ownerAlive };
+    const rows = { ...sessions, owner, coreTerm: coreTerm(), ownerAlive };
     const decision: LoadDecision = decideLoad(rows, request);
     if (decision.outcome !== "granted") return { decision, documents: [] };
     if (decision.isNew) {
@@ -224,6 +228,10 @@ export class PlayerStates {
 /** A commit is on the disk of the one server when it is answered: what was applied is flushed. */
 function flushedSeqOf(lastSeq: number): number {
   return lastSeq;
+}
+
+function neverGranted(): MeridianError {
+  return new MeridianError("forbidden", { message: "The core never granted such a session." });
 }
 
 function tooManyBatches(): MeridianError {

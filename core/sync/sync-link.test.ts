@@ -31,6 +31,11 @@ async function newPlayer(): Promise<string> {
       "insert into meridian.players (id, name, ephemeral, created_at) values ($1, 'Ada', false, now())",
       [id],
     );
+    await client.query(
+      `insert into meridian.sessions (player_id, epoch_term, epoch_n, updated_at)
+       values ($1, 1, 100, now())`,
+      [id],
+    );
   } finally {
     await client.end();
   }

@@ -98,6 +98,11 @@ export async function startTestStates(options: { readonly refusedKeptMax?: numbe
         "insert into players (id, name, ephemeral, created_at) values ($1, 'Ada', false, now())",
         [id],
       );
+      await database.run(
+        `insert into sessions (player_id, epoch_term, epoch_n, updated_at)
+         values ($1, 1, 1000000, now())`,
+        [id],
+      );
       return id;
     },
 

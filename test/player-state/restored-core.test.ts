@@ -64,6 +64,10 @@ test("back up, play on, restore, drain the outboxes: nothing is lost, nothing is
       "insert into players (id, name, ephemeral, created_at) values ($1, 'Ada', false, now())",
       [id],
     );
+    await rows(
+      "insert into sessions (player_id, epoch_term, epoch_n, updated_at) values ($1, 1, 9, now())",
+      [id],
+    );
     return id;
   };
   const stored = async (id: PlayerId) =>

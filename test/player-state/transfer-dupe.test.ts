@@ -75,6 +75,10 @@ async function newPlayer(): Promise<PlayerId> {
     "insert into players (id, name, ephemeral, created_at) values ($1, 'Ada', false, now())",
     [id],
   );
+  await database.query(
+    "insert into sessions (player_id, epoch_term, epoch_n, updated_at) values ($1, 1, 9, now())",
+    [id],
+  );
   return id;
 }
 

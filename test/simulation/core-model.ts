@@ -96,6 +96,7 @@ export class CoreModel {
     const decision = world.parts.decideLoad(
       {
         placedEpoch: database.sessions.get(playerId)?.epoch ?? EPOCH_NONE,
+        grantedEpoch: database.sessions.get(playerId)?.epoch ?? EPOCH_NONE,
         owner,
         coreTerm: this.term,
         ownerAlive: owner !== undefined && !database.fenced.get(owner.nodeId),
@@ -104,6 +105,7 @@ export class CoreModel {
     );
     if (decision.outcome === "taken_over") return { answer: { outcome: "takenOver" } };
     if (decision.outcome === "conflict") throw new Error("a load's id was used for two");
+    if (decision.outcome === "never_granted") throw new Error("a granted session is not known");
     if (decision.outcome === "wait") return { answer: this.#wait(request, owner as OwnerRow) };
     const documents = this.documentsOf(playerId);
     const { stateEpoch } = decision.owner;

@@ -164,6 +164,11 @@ async function makePlayers(url: string): Promise<PlayerId[]> {
        select id, 'Ada', false, now() from unnest($1::uuid[]) as d (id)`,
       [playerIds],
     );
+    await client.query(
+      `insert into meridian.sessions (player_id, epoch_term, epoch_n, updated_at)
+       select id, 1, 1, now() from unnest($1::uuid[]) as d (id)`,
+      [playerIds],
+    );
   } finally {
     await client.end();
   }
