@@ -7,7 +7,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import type { Place } from "./geo-locator.ts";
 import type { PartyMember } from "./party.ts";
-import { FRESH_MS, type Measured } from "./ranking.ts";
+import { freshOnly, type Measured } from "./ranking.ts";
 
 const PLAYERS_MAX = 50_000;
 
@@ -31,10 +31,11 @@ export class PlayerWays {
     this.#noted.set(playerId, { ways, atMs: this.#clock.monotonicMs() - ageMs });
   }
 
-  /** Undefined when the player said nothing, or nothing lately. */
+  /** Undefined when nothing was heard of the player; without measurements when they are old. */
   of(playerId: PlayerId): PartyMember | undefined {
     const noted = this.#noted.get(playerId);
-    const isFresh = noted && this.#clock.monotonicMs() - noted.atMs <= FRESH_MS;
-    return isFresh ? noted.ways : undefined;
+    if (!noted) return undefined;
+    const { place, ...measured } = noted.ways;
+    return { place, ...freshOnly(measured, this.#clock.monotonicMs() - noted.atMs) };
   }
 }

@@ -92,17 +92,16 @@ export class RegionFinder {
   #forParty(join: Join, address: string, playerIds: readonly PlayerId[]): Found {
     const { candidates, locator, ways, waits } = this.#deps;
     const place = locator.locate(address);
+    // Of the caller something was noted just now; members of whom nothing is known don't weigh in.
     const members = playerIds.flatMap((playerId) => ways.of(playerId) ?? []);
-    // The caller's own are as old as the call says, and may be too old to be kept.
-    const all = members.length > 0 ? members : [{ place }];
     const waitedMs = waits.ask(playerIds);
     const list = candidates.for(wishOf(join));
-    const ranked = rankParty(list, { members: all, waitedMs, only: join.region });
+    const ranked = rankParty(list, { members, waitedMs, only: join.region });
     if (ranked[0]?.eligible) waits.settled(playerIds);
     else if (list.some(({ obstacle }) => obstacle === undefined)) {
       throw new MeridianError("party_apart", { retryAfterMs: PARTY_RETRY_AFTER_MS });
     }
-    const asked = { place, only: join.region, members: all.length };
+    const asked = { place, only: join.region, members: members.length };
     return { ranking: inWords(ranked, asked), near: new Set() };
   }
 
