@@ -7,12 +7,12 @@ const DEADLINE_MS = 5_000;
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
 export interface Call<T> {
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   /** For example `/v1/join`. */
   readonly path: string;
   readonly body?: object;
   readonly accessToken?: string;
-  /** Of the answer. */
+  /** Of the answer; an empty one is `undefined`. */
   readonly schema: z.ZodType<T, unknown>;
 }
 

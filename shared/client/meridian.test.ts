@@ -46,6 +46,7 @@ test("logs in by itself, brings measured round trips along, and plays", async ()
   assert.deepEqual(phases, ["joining", "connecting", "playing"]);
   const join = world.asked.find(({ path }) => path === "/v1/join");
   assert.deepEqual(Object.keys(join?.body.roundTripsMs ?? {}), ["beijing"]);
+  assert.deepEqual(join?.body.unanswered, ["nowhere"]);
   assert.equal(join?.authorization, "Bearer access-1");
   await play.leave();
   assert.equal(play.connection.phase, "left");
@@ -260,6 +261,12 @@ test("the seat is renewed while the game still loads", async () => {
   await until("the seat", () => world.count("/v1/join") === 1 && clock.pending > 0);
   clock.advance(12_000);
   await until("two renewals", () => world.count("/v1/join/renew") === 2);
+  const renewals = world.asked.filter(({ path }) => path === "/v1/join/renew");
+  for (const { body } of renewals) {
+    assert.deepEqual(body.roundTripsMs, { beijing: 0 });
+    // Both are asked for within this one step of the clock.
+    assert.ok(Number(body.roundTripsAgeMs) >= 5_000, "as old as they are now");
+  }
   assert.equal(world.connected.size, 0, "not connected before the game is there");
   loaded();
   await (await joining).leave();
@@ -301,6 +308,54 @@ test("measures the regions that answer, and keeps the result for a while", async
   assert.equal(world.count("/v1/regions"), 1);
   await meridian.measureRegions({ maxAgeMs: 0 });
   assert.equal(world.count("/v1/regions"), 2);
+});
+
+test("regions whose websockets are blocked on the way are measured all the same", async () => {
+  world.echoes = false;
+  assert.deepEqual(Object.keys(await client().measureRegions()), ["beijing"]);
+});
+
+test("a page that is loaded again knows its round trips, and joins while they are measured anew", async () => {
+  const clock = new FakeClock();
+  const entries = new Map<string, string>();
+  const storage = {
+    getItem: (key: string) => entries.get(key) ?? null,
+    setItem: (key: string, value: string) => void entries.set(key, value),
+    removeItem: (key: string) => void entries.delete(key),
+  };
+  await client({ clock, storage }).measureRegions();
+  clock.advance(90_000);
+  world.script = ({ path }) => (path === "/v1/regions" ? "silence" : undefined);
+  const play = await client({ clock, storage }).join("arena");
+  const join = world.asked.find(({ path }) => path === "/v1/join");
+  assert.deepEqual(join?.body.roundTripsMs, { beijing: 0 });
+  assert.equal(join?.body.roundTripsAgeMs, 90_000);
+  await until("they are measured anew", () => world.count("/v1/regions") === 2);
+  await play.leave();
+});
+
+test("friends and party are passed on", async () => {
+  const friends = ["01890a5d-ac96-774b-bcce-b302099a8058"];
+  const party = ["01890a5d-ac96-774b-bcce-b302099a8059"];
+  const play = await client().join("arena", { friends, party });
+  const join = world.asked.find(({ path }) => path === "/v1/join");
+  assert.deepEqual([join?.body.friends, join?.body.party], [friends, party]);
+  await play.leave();
+});
+
+test("a player's round trips are told for a party's leader, by whoever is logged in", async () => {
+  const meridian = client({ clock: new FakeClock() });
+  await assert.rejects(meridian.reportRoundTrips(), failure("unauthorized"));
+  await meridian.logIn();
+  await meridian.reportRoundTrips();
+  const [report] = world.asked.filter(({ path }) => path === "/v1/me/round-trips");
+  assert.equal(report?.method, "PUT");
+  assert.equal(report?.authorization, "Bearer access-1");
+  assert.deepEqual(report?.body, {
+    roundTripsMs: { beijing: 0 },
+    unanswered: ["nowhere"],
+    roundTripsAgeMs: 0,
+  });
 });
 
 test("a core that can't be reached, or answers nonsense, is unavailable", async () => {

@@ -10,8 +10,9 @@
  * Every failure is a `MeridianError`: branch on its `kind`. Every call has a deadline, every retry a
  * budget.
  */
+import { z } from "zod";
 import { type Clock, systemClock } from "../clock.ts";
-import { MeridianError } from "../errors.ts";
+import { isFailure } from "../errors.ts";
 import { JoinAnswer, type JoinMode, type JoinRequest, RegionsAnswer } from "../protocol/join.ts";
 import { Possessions } from "../protocol/value.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
@@ -19,12 +20,12 @@ import { Account, type Player } from "./account.ts";
 import { Api, type Fetch } from "./api.ts";
 import type { RetryBudget } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
+import { FRESH_MS, type FullReport, Measurements } from "./measurements.ts";
 import { Play } from "./play.ts";
-import { measureRoundTrips } from "./round-trips.ts";
+import { type Measured, measureRoundTrips } from "./round-trips.ts";
 import { SeatTaker } from "./seat-taker.ts";
 import { type KeyValueStorage, pickStorage, tolerant } from "./storage.ts";
 
-const MEASURED_FOR_MS = 60_000;
 const LOG_IN_BUDGET: RetryBudget = { attemptsMax: 5, totalMs: 15_000 };
 
 export interface MeridianOptions {
@@ -32,7 +33,7 @@ export interface MeridianOptions {
   readonly url: string;
   /** Keeps the guest on this device for later visits; else each tab is its own guest. */
   readonly remember?: boolean;
-  /** Where the guest's secret is kept instead. */
+  /** Where the guest's secret and what was measured are kept instead. */
   readonly storage?: KeyValueStorage;
   /** How long a log-in may be tried. */
   readonly logInBudget?: RetryBudget;
@@ -49,6 +50,10 @@ export interface JoinOptions {
   readonly mode?: JoinMode;
   /** With mode `joinById`. */
   readonly roomId?: string;
+  /** Ids of players whose region is preferred; 16 at most. */
+  readonly friends?: readonly string[];
+  /** Ids of the others of the party; 15 at most. The region suits its worst placed member. */
+  readonly party?: readonly string[];
   /** Told of every state from the first on. */
   readonly onConnection?: (connection: Connection) => void;
   /** Loads what the game needs once the seat is certain; the seat is kept meanwhile. */
@@ -62,10 +67,11 @@ export class Meridian {
   readonly #random: () => number;
   readonly #fetch: Fetch;
   readonly #secure: boolean;
-  #measured: { readonly roundTripsMs: Record<string, number>; readonly atMs: number } | undefined;
+  readonly #measurements: Measurements;
 
   constructor(options: MeridianOptions) {
-    const { url, storage, remember = false, clock = systemClock, random = Math.random } = options;
+    const { url, remember = false, clock = systemClock, random = Math.random } = options;
+    const storage = options.storage ? tolerant(options.storage) : pickStorage(remember);
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
     this.#api = new Api(url, this.#fetch);
     this.#secure = new URL(url).protocol === "https:";
@@ -73,12 +79,14 @@ export class Meridian {
     this.#random = random;
     this.#account = new Account({
       api: this.#api,
-      storage: storage ? tolerant(storage) : pickStorage(remember),
-      shared: remember || storage !== undefined,
+      storage,
+      shared: remember || options.storage !== undefined,
       budget: options.logInBudget ?? LOG_IN_BUDGET,
       clock,
       random,
     });
+    const measure = () => this.#measure();
+    this.#measurements = new Measurements({ core: url, storage, clock, measure });
   }
 
   get player(): Player | undefined {
@@ -130,18 +138,29 @@ export class Meridian {
   }
 
   /**
-   * Round trips to the regions that answer, in ms.
+   * Round trips to the nearest regions that answer, in ms. A join needs no call of it: it measures
+   * by itself.
    * @param maxAgeMs how old a measurement may be to be used again
+   * @throws {MeridianError} when the core does not tell what to measure
    */
-  async measureRegions({ maxAgeMs = MEASURED_FOR_MS } = {}): Promise<Record<string, number>> {
-    const nowMs = () => this.#clock.monotonicMs();
-    const known = this.#measured;
-    if (known && nowMs() - known.atMs < maxAgeMs) return known.roundTripsMs;
-    const { regions } = await this.regions();
-    const scheme = this.#secure ? "https:" : "http:";
-    const roundTripsMs = await measureRoundTrips(regions, { fetch: this.#fetch, scheme, nowMs });
-    this.#measured = { roundTripsMs, atMs: nowMs() };
-    return roundTripsMs;
+  async measureRegions({ maxAgeMs = FRESH_MS } = {}): Promise<Record<string, number>> {
+    return (await this.#measurements.newerThan(maxAgeMs)).roundTripsMs;
+  }
+
+  /**
+   * Tells the core this player's round trips, so that the leader of their party can join for all.
+   * @throws {MeridianError} `unauthorized` for who is not logged in
+   */
+  async reportRoundTrips(): Promise<void> {
+    await this.#account.authorized(async (accessToken) =>
+      this.#api.call({
+        method: "PUT",
+        path: "/v1/me/round-trips",
+        body: await this.#measurements.forJoin(),
+        schema: z.undefined(),
+        accessToken,
+      }),
+    );
   }
 
   /**
@@ -151,7 +170,8 @@ export class Meridian {
   async join<State>(game: string, options: JoinOptions = {}): Promise<Play<State>> {
     const seats = new SeatTaker({
       join: (request) => this.#join(request),
-      renew: (request) => this.#seatFrom("/v1/join/renew", request),
+      renew: (request) =>
+        this.#seatFrom("/v1/join/renew", { ...request, ...this.#measurements.known() }),
       prepare: options.prepare,
       clock: this.#clock,
     });
@@ -172,16 +192,18 @@ export class Meridian {
   }
 
   async #requestFor(game: string, options: JoinOptions): Promise<JoinRequest> {
-    const { region, mode, roomId } = options;
+    const { region, mode, roomId, friends, party } = options;
     if (!this.player) await this.logIn();
     return {
       game,
       options: options.options ?? {},
       protocol: PROTOCOL_VERSION,
-      roundTripsMs: await this.#roundTripsOrNone(),
+      ...(await this.#reportOrNone()),
       ...(region && { region }),
       ...(mode && { mode }),
       ...(roomId && { roomId }),
+      ...(friends && { friends: [...friends] }),
+      ...(party && { party: [...party] }),
     };
   }
 
@@ -190,13 +212,24 @@ export class Meridian {
   }
 
   /** Without measurements the core ranks by distance: no reason not to join. */
-  async #roundTripsOrNone(): Promise<Record<string, number>> {
+  async #reportOrNone(): Promise<FullReport | undefined> {
     try {
-      return await this.measureRegions();
+      return await this.#measurements.forJoin();
     } catch (error) {
-      if (error instanceof MeridianError) return {};
+      if (isFailure(error)) return undefined;
       throw error;
     }
+  }
+
+  async #measure(): Promise<Measured> {
+    const { regions } = await this.regions();
+    return measureRoundTrips(regions, {
+      fetch: this.#fetch,
+      openSocket: "WebSocket" in globalThis ? (url) => new WebSocket(url) : undefined,
+      draws: "document" in globalThis,
+      secure: this.#secure,
+      clock: this.#clock,
+    });
   }
 
   #seatFrom(path: string, body: object, accessToken?: string): Promise<JoinAnswer> {

@@ -1,90 +1,125 @@
 /**
- * Measures the round trip to every region, from here, now. Each node answers an empty `GET /ping`; the
- * first answer pays for the connection and does not count, the median of the others does; of an even
- * number the lower, since noise only ever adds. A region
- * that is slow or dead costs at most the deadline, and is simply not in the result.
+ * Measures the round trip to the regions, from here, now: several at a time, the best ranked first, all
+ * within one deadline. The median of a beacon's samples counts; of an even number the lower, since noise
+ * only ever adds.
  *
- * Where the platform tells when a request left and its answer began (Resource Timing, in browsers and
- * Node), that counts: on a page that is busy drawing, a promise is resolved up to 40 ms after the answer.
+ * So that regions are compared like with like, each is measured the same way: over its websocket beacon,
+ * which is how play travels; where that fails or is silent, as behind proxies that block it, over its
+ * HTTP beacon. A program that also draws a page asks both of every region from the start, and the smaller
+ * counts: its thread sees an echo only after the frame it is drawing (with 40 ms of drawing, regions at 5
+ * and at 30 ms both came out at 42), while of an HTTP answer the platform tells when it came (8 and 33).
  */
+import { type Clock, sleep } from "../clock.ts";
+import type { RegionId } from "../ids.ts";
 import type { RegionInfo } from "../protocol/join.ts";
 import type { Fetch } from "./api.ts";
+import { measurePings } from "./http-beacon.ts";
+import { measureEchoes, type OpenSocket, withoutWarmUp } from "./websocket-beacon.ts";
 
-const SAMPLES = 3;
-const DEADLINE_MS = 1_500;
+export const DEADLINE_MS = 1_500;
+/** How long a websocket may be silent before HTTP is asked besides. */
+export const SILENCE_MS = 500;
+/** Measured side by side; and all there is to measure, where one of them is near. */
+export const AT_ONCE = 16;
+/** As many as a topology has. */
+const REGIONS_MAX = 64;
+/** Of a region so near, those ranked far behind need not be asked whether they are nearer still. */
+const NEAR_MS = 80;
 
 export interface Measuring {
   readonly fetch: Fetch;
-  /** `http:` or `https:`, as the core's. */
-  readonly scheme: string;
-  /** Ms that never run backwards. */
-  readonly nowMs: () => number;
+  /** None where the platform has no websockets. */
+  readonly openSocket: OpenSocket | undefined;
+  /** Whether this thread also draws a page. */
+  readonly draws: boolean;
+  /** Whether the regions' addresses are spoken to over TLS, as the core's. */
+  readonly secure: boolean;
+  readonly clock: Clock;
 }
 
-/** @returns ms by region */
+export interface Measured {
+  /** By region. */
+  readonly roundTripsMs: Readonly<Record<string, number>>;
+  /** Asked in good time, and not heard of within it. */
+  readonly unanswered: readonly RegionId[];
+}
+
+interface Beacon {
+  readonly regionId: RegionId;
+  readonly publicAddress: string;
+}
+
+/**
+ * @param regions in the order in which a join would try them: the first `AT_ONCE` are asked, the others
+ * only while none near is found
+ * @returns within `DEADLINE_MS`; never rejects
+ */
 export async function measureRoundTrips(
   regions: readonly RegionInfo[],
   measuring: Measuring,
-): Promise<Record<string, number>> {
-  const signal = AbortSignal.timeout(DEADLINE_MS);
-  const network = watchNetworkTimes();
-  const measured = await Promise.all(
-    regions.map(async ({ regionId, publicAddress }) => {
-      if (publicAddress === null) return [];
-      const url = `${measuring.scheme}//${publicAddress}/ping`;
-      const seenMs = await measureOne(url, measuring, signal);
-      return seenMs.length === 0 ? [] : [{ regionId, url, seenMs }];
-    }),
-  );
-  const networkMs = network();
-  return Object.fromEntries(
-    measured.flat().map(({ regionId, url, seenMs }) => {
-      return [regionId, median(networkMs.get(url) ?? seenMs)];
-    }),
-  );
-}
+): Promise<Measured> {
+  const beacons = regions.flatMap(beaconOf).slice(0, REGIONS_MAX);
+  const late = new AbortController();
+  const cancel = measuring.clock.after(DEADLINE_MS, () => late.abort());
+  const roundTripsMs: Record<string, number> = {};
+  const waiting = beacons.slice(AT_ONCE);
+  let nearestMs = Number.POSITIVE_INFINITY;
 
-async function measureOne(
-  url: string,
-  { fetch, nowMs }: Measuring,
-  signal: AbortSignal,
-): Promise<number[]> {
-  const samplesMs: number[] = [];
-  try {
-    for (let sample = 0; sample <= SAMPLES; sample += 1) {
-      const startedMs = nowMs();
-      const response = await fetch(url, { method: "GET", cache: "no-store", signal });
-      if (!response.ok) return [];
-      if (sample > 0) samplesMs.push(nowMs() - startedMs);
-    }
-  } catch {
-    // Out of time, or out of reach: what was measured before counts.
+  async function measure({ regionId, publicAddress }: Beacon): Promise<void> {
+    const tripMs = await measureOne(publicAddress, measuring, late.signal);
+    nearestMs = Math.min(nearestMs, tripMs);
+    if (Number.isFinite(tripMs)) roundTripsMs[regionId] = tripMs;
+    const next = nearestMs > NEAR_MS && !late.signal.aborted ? waiting.shift() : undefined;
+    if (next) await measure(next);
   }
-  return samplesMs;
+
+  const first = beacons.slice(0, AT_ONCE);
+  await Promise.all(first.map(measure));
+  cancel();
+  // Whoever was asked later had less time: their silence says nothing.
+  const silent = first.filter(({ regionId }) => !Object.hasOwn(roundTripsMs, regionId));
+  return { roundTripsMs, unanswered: silent.map(({ regionId }) => regionId) };
 }
 
-/** @returns ends the watch; answers the ms from request to answer of all requests since, by URL */
-function watchNetworkTimes(): () => ReadonlyMap<string, number[]> {
-  const entries: PerformanceEntry[] = [];
-  const observer = new PerformanceObserver((list) => entries.push(...list.getEntries()));
-  observer.observe({ type: "resource" });
-  return () => {
-    entries.push(...observer.takeRecords());
-    observer.disconnect();
-    const byUrl = new Map<string, number[]>();
-    for (const entry of entries as PerformanceResourceTiming[]) {
-      // Zero where the server does not allow this page to know.
-      if (!(entry.requestStart > 0 && entry.responseStart >= entry.requestStart)) continue;
-      const times = byUrl.get(entry.name) ?? [];
-      times.push(entry.responseStart - entry.requestStart);
-      byUrl.set(entry.name, times);
-    }
-    return byUrl;
-  };
+function beaconOf({ regionId, publicAddress }: RegionInfo): Beacon[] {
+  return publicAddress === null ? [] : [{ regionId, publicAddress }];
 }
 
-/** @param samples at least one */
+/** @returns ms; infinite without an answer */
+async function measureOne(
+  address: string,
+  { fetch, openSocket, draws, secure, clock }: Measuring,
+  signal: AbortSignal,
+): Promise<number> {
+  const url = (scheme: string) => `${scheme}${secure ? "s" : ""}://${address}/ping`;
+  const echoesMs: number[] = [];
+  const echoed = new AbortController();
+  const blocked = new AbortController();
+  signal.addEventListener("abort", () => blocked.abort(), { once: true });
+  const silence = () => sleep(clock, SILENCE_MS, echoed.signal);
+
+  async function overSocket(): Promise<void> {
+    const echoing = openSocket && { open: openSocket, clock, signal: blocked.signal };
+    if (echoing) await measureEchoes(url("ws"), echoing, echoesMs);
+    echoed.abort();
+  }
+
+  async function overHttp(): Promise<readonly number[]> {
+    if (!draws) await silence();
+    if ((!draws && echoesMs.length > 0) || signal.aborted) return [];
+    const pingsMs = await measurePings(url("http"), { fetch, clock, signal });
+    if (draws) await silence();
+    // Something on the way swallows websockets: no reason to wait for this one until the deadline.
+    if (pingsMs.length > 0 && echoesMs.length === 0) blocked.abort();
+    return pingsMs;
+  }
+
+  const [pingsMs] = await Promise.all([overHttp(), overSocket()]);
+  return Math.min(median(pingsMs), median(withoutWarmUp(echoesMs)));
+}
+
+/** @returns infinite of no samples */
 function median(samples: readonly number[]): number {
   const sorted = samples.toSorted((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] as number;
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.POSITIVE_INFINITY;
 }

@@ -16,6 +16,7 @@ const CONSENTED = 4000;
 const PLAYER_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 /** RFC 6455, section 1.3. */
 const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const TEXT = 0x81;
 const BINARY = 0x82;
 const CLOSE = 0x88;
 
@@ -23,6 +24,7 @@ export const SECRET = "a-secret-of-twenty-letters";
 export const TOKEN = "a-reconnection-token-of-the-core";
 
 export interface Asked {
+  readonly method: string;
   readonly path: string;
   readonly body: Record<string, unknown>;
   readonly authorization: string | undefined;
@@ -49,6 +51,8 @@ export class ScriptedWorld {
   accessExpiresInMs = 600_000;
   /** Whether the room takes no notice of players who leave, as a stopped process does. */
   ignoresLeaving = false;
+  /** Whether websockets reach the region's beacon; over HTTP it answers always. */
+  echoes = true;
   #accessTokens = 0;
   // A failed answer breaks the test that waits for it.
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -98,14 +102,33 @@ export class ScriptedWorld {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket): void {
+    const beacon = request.url === "/ping";
+    if (beacon && !this.echoes) {
+      socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
     const key = `${request.headers["sec-websocket-key"]}${WEBSOCKET_GUID}`;
     const accept = createHash("sha1").update(key).digest("base64");
     const lines = ["Upgrade: websocket", "Connection: Upgrade", `Sec-WebSocket-Accept: ${accept}`];
     socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join("\r\n")}\r\n\r\n`);
-    const connected = { url: request.url ?? "", socket };
+    socket.on("error", () => socket.destroy());
+    if (beacon) this.#echo(socket);
+    else this.#enter({ url: request.url ?? "", socket });
+  }
+
+  #echo(socket: Socket): void {
+    socket.on("data", (data) => {
+      for (const { opcode, payload } of framesIn(data)) {
+        if (opcode === CLOSE) socket.end(frameOf(CLOSE, payload));
+        else socket.write(frameOf(TEXT, payload));
+      }
+    });
+  }
+
+  #enter(connected: Connected): void {
+    const { socket } = connected;
     this.connected.add(connected);
     socket.on("close", () => this.connected.delete(connected));
-    socket.on("error", () => socket.destroy());
     socket.on("data", (data) => {
       for (const frame of framesIn(data)) this.#received(socket, frame);
     });
@@ -133,10 +156,15 @@ export class ScriptedWorld {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = JSON.parse(Buffer.concat(chunks).toString() || "{}");
-    const asked = { path, body, authorization: request.headers.authorization };
+    const { method = "", headers } = request;
+    const asked = { method, path, body, authorization: headers.authorization };
     this.asked.push(asked);
     const said = this.script(asked);
     if (said === "silence") return;
+    if (!said && path === "/v1/me/round-trips") {
+      response.writeHead(204).end();
+      return;
+    }
     response.writeHead(said?.status ?? 200, { "content-type": "application/json" });
     response.end(JSON.stringify(said?.toBody() ?? this.#usual(path)));
   }

@@ -93,12 +93,11 @@ export class SeatTaker {
     return this.#noting(this.#options.join(request));
   }
 
-  #renew(ticket: string, { mode, options, roundTripsMs }: JoinRequest): Promise<JoinAnswer> {
+  #renew(ticket: string, { mode, options }: JoinRequest): Promise<JoinAnswer> {
     const renewal = this.#options.renew({
       ticket,
       ...(mode && { mode }),
       ...(options && { options }),
-      ...(roundTripsMs && { roundTripsMs }),
     });
     return this.#noting(renewal);
   }
