@@ -14,6 +14,7 @@ const RUN_MS = 30_000;
 /** What the page says that one sees. */
 const SHOWN: Readonly<Record<string, RegExp>> = {
   meridian: /playing \w+\n(?:.*\n)*players: 1\n(?:.*\n)*left/,
+  party: /together: true/,
   colyseus: /dropped\n(?:.*\n)*back\n(?:.*\n)*same seat: \S+/,
 };
 

@@ -20,16 +20,17 @@ export const USABLE_MS = 600_000;
 const TRIES_MAX = 2;
 const KEY = "meridian.round-trips";
 
-const Kept = RoundTripsReport.required().omit({ roundTripsAgeMs: true }).extend({
+const FullReport = RoundTripsReport.required();
+/** What goes along with a request. */
+export type FullReport = Readonly<z.input<typeof FullReport>>;
+
+const Kept = FullReport.omit({ roundTripsAgeMs: true }).extend({
   /** The core whose regions they are: a page may know several. */
   core: z.string(),
   /** Ms since 1970. By this clock, because the monotonic one stops while the machine sleeps. */
   measuredAtMs: z.number(),
 });
-type Kept = Readonly<z.infer<typeof Kept>>;
-
-/** What goes along with a request. */
-export type FullReport = Required<RoundTripsReport>;
+type Kept = Readonly<z.input<typeof Kept>>;
 
 export interface MeasurementsOptions {
   /** The core's URL. */
