@@ -16,7 +16,7 @@ import { compareRanked, type Measured, type Ranked, wayTo } from "./ranking.ts";
 /** What every member has to bear at once, ms. */
 export const CAP_MS = 80;
 /** How much more with each second of waiting. */
-export const CAP_MS_PER_SECOND = 8;
+export const CAP_MS_PER_SECOND = 10;
 export const CAP_MAX_MS = 250;
 /** How far above their own best region any member may be sent. */
 export const CAP_SLACK_MS = 30;

@@ -79,7 +79,7 @@ const join = {
   region: "shanghai",
   roundTripsMs: { shanghai: 20, beijing: 30 },
   protocol: 1,
-  build: "1.0",
+  build: "test",
 };
 
 test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, async (t) => {

@@ -17,7 +17,7 @@ import type { PartyWaits } from "./party-waits.ts";
 import type { Join } from "./seat-finder.ts";
 import * as store from "./session-store.ts";
 
-/** The cap of a party relaxes by some 16 ms meanwhile. */
+/** The cap of a party relaxes by some 20 ms meanwhile. */
 const PARTY_RETRY_AFTER_MS = 2_000;
 
 export interface RegionFinderDeps {
