@@ -91,6 +91,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
   const { answer, accessToken, secret } = await honestJoin();
   const authorization = `Bearer ${accessToken}`;
   const refreshToken = "x".repeat(43);
+  const ways = { roundTripsMs: join.roundTripsMs, roundTripsAgeMs: 5, unanswered: ["beijing"] };
   const purchase = { store: "web-shop", receipt: "a.b.c" };
   const reconnect = { roomId: "r1", reconnectionToken: "x".repeat(40), protocol: 1 };
   const calls: readonly Call[] = [
@@ -103,6 +104,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
     { method: "POST", path: "/v1/join/renew", body: { ticket: answer.ticket } },
     { method: "POST", path: "/v1/reconnect", body: reconnect },
     { method: "POST", path: "/v1/me/purchases", body: purchase, authorization },
+    { method: "PUT", path: "/v1/me/round-trips", body: ways, authorization },
     { method: "GET", path: "/v1/me", authorization },
     { method: "GET", path: "/v1/regions" },
   ];
