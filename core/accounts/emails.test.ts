@@ -30,8 +30,12 @@ await new Promise<void>((resolve) => {
 });
 const { port } = mailServer.address() as AddressInfo;
 
+const FAILURES_PER_SECOND = 10;
+const FAILURES_BURST = 100;
 const core = await startTestCore({
   ...PROXIED,
+  LOG_IN_FAILURES_PER_SECOND: String(FAILURES_PER_SECOND),
+  LOG_IN_FAILURES_BURST: String(FAILURES_BURST),
   MAIL_HOOK_URL: `http://127.0.0.1:${port}/mail`,
   MAIL_HOOK_TOKEN: "hook-secret",
   PASSWORD_RESET_PAGE: "https://play.example.org/account",
@@ -330,7 +334,10 @@ test("a flood of guesses is refused before it is hashed, and owners log in meanw
   for (let n = 0; n < 5; n += 1) await done("/v1/emails/log-in", owner, { from: "192.0.2.9" });
   const answers = await flood;
   const refused = answers.filter(({ status }) => status === 429 || status === 503);
-  assert.ok(refused.length >= 295, `${refused.length} refused`);
+  // The burst, what comes back in the meantime, and what the owner's log-ins earn.
+  const tookS = (performance.now() - startMs) / 1_000;
+  const tried = FAILURES_BURST + FAILURES_PER_SECOND * tookS + 5;
+  assert.ok(refused.length >= 400 - tried, `${refused.length} refused in ${tookS} s`);
   // On a machine that is busy otherwise some wait in vain: refused, too.
   assert.ok(answers.every(({ status }) => [401, 429, 503, 504].includes(status)));
   assert.ok(performance.now() - startMs < 30_000);

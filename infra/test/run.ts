@@ -5,7 +5,6 @@
  *
  * The run fails also when a process that a test started is left at its end.
  */
-import { spawn } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
 import { globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -15,14 +14,14 @@ import { sleep, systemClock } from "../../shared/clock.ts";
 import { startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { isAlive, signalProcess } from "../process/pid.ts";
+import { runFiles } from "./files.ts";
 import { findLeaked, MARK_NAME } from "./leaks.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SCRATCH = join(ROOT, ".meridian/test");
-const FILES_AT_ONCE = 2;
-/** Of a file too: the campaign of faults takes 70 s where nothing else runs. */
-const TEST_MS_MAX = 240_000;
-const SOAK_TEST_MS_MAX = 3_600_000;
+/** The campaign of faults takes 70 s where nothing else runs. */
+const FILE_MS_MAX = 240_000;
+const SOAK_FILE_MS_MAX = 3_600_000;
 /** How many cases a property test tries, by `RUNS`; tests with numbers of their own look at `SOAK`. */
 const SOAK_RUNS = 20_000;
 const LEAK_GRACE_MS = 3_000;
@@ -40,7 +39,7 @@ Options:
 Environment:
   TEST_SEED seed of the property tests, to repeat a run; random by default`;
 
-const child = { current: undefined as ReturnType<typeof spawn> | undefined };
+const calledOff = new AbortController();
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -71,18 +70,26 @@ async function main(args: readonly string[]): Promise<number> {
       // The data is thrown away, so nothing needs to survive a power cut.
       settings: { fsync: "off", max_connections: "300" },
     });
-    let code: number;
+    let passed: boolean;
     try {
-      code = await runTests(files, values.soak, {
+      // What the test processes inherit.
+      process.chdir(ROOT);
+      Object.assign(process.env, {
         TEST_DATABASE_URL: postgres.url,
         TEST_SEED: seed,
         [MARK_NAME]: mark,
+        // Several hundred processes start from the same sources: each is compiled once a run.
+        NODE_COMPILE_CACHE: join(dir, "compiled"),
         ...(values.soak ? { SOAK: "1", RUNS: String(SOAK_RUNS) } : {}),
+      });
+      passed = await runFiles(files, {
+        fileMsMax: values.soak ? SOAK_FILE_MS_MAX : FILE_MS_MAX,
+        signal: calledOff.signal,
       });
     } finally {
       await postgres.stop();
     }
-    return (await endLeaked(mark)) > 0 ? 1 : code;
+    return (await endLeaked(mark)) === 0 && passed ? 0 : 1;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -93,29 +100,6 @@ function findTests(words: readonly string[]): string[] {
   return globSync("**/*.test.ts", { cwd: ROOT, exclude })
     .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
     .sort();
-}
-
-function runTests(
-  files: readonly string[],
-  soak: boolean,
-  env: Readonly<Record<string, string>>,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const running = spawn(
-      process.execPath,
-      [
-        "--test",
-        `--test-concurrency=${FILES_AT_ONCE}`,
-        `--test-timeout=${soak ? SOAK_TEST_MS_MAX : TEST_MS_MAX}`,
-        "--test-reporter=spec",
-        ...files,
-      ],
-      { cwd: ROOT, env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] },
-    );
-    child.current = running;
-    running.once("error", reject);
-    running.once("exit", (code) => resolve(code ?? 1));
-  });
 }
 
 /** Ends what tests left running, naming it. @returns how many there were */
@@ -144,10 +128,10 @@ async function clearScratch(): Promise<void> {
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => child.current?.kill(signal));
+  process.on(signal, () => calledOff.abort());
 }
 // The start-up script is gone: nobody reads the result any more.
-process.on("disconnect", () => child.current?.kill("SIGTERM"));
+process.on("disconnect", () => calledOff.abort());
 process.channel?.unref();
 
 try {

@@ -26,7 +26,13 @@ import type { ProfileService } from "../rooms/room-profiles.ts";
 import type { ValueService } from "../rooms/room-value.ts";
 import type { HandedRoom } from "./hand-over-file.ts";
 import { guardRoom, guardRoomClass, type ReportFailure, type RoomClass } from "./room-guard.ts";
-import { onceGone, openSeatsOf, reholdSeat, waitingSeats } from "./room-internals.ts";
+import {
+  endReturnTimers,
+  onceGone,
+  openSeatsOf,
+  reholdSeat,
+  waitingSeats,
+} from "./room-internals.ts";
 import { authenticate, type Newcomer } from "./static-auth.ts";
 
 /** A room's `onCreate` may take this long. */
@@ -285,6 +291,7 @@ export class Rooms {
       await Promise.all(seats.map((sessionId) => reholdSeat(room, sessionId, 0)));
       await sleep(this.#options.clock, POLL_MS);
     }
+    endReturnTimers(room);
     await room.disconnect(closeCode);
   }
 

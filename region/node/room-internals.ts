@@ -13,6 +13,7 @@ interface RoomInternals {
   /** By session: join options, auth, whether consumed, whether held for a dropped player. */
   readonly _reservedSeats: Record<string, [unknown, unknown, boolean?, boolean?] | undefined>;
   readonly _reservedSeatTimeouts: Record<string, NodeJS.Timeout | undefined>;
+  readonly _autoDisposeTimeout: NodeJS.Timeout | undefined;
   readonly _reconnections: Record<string, [sessionId: string, Reconnection] | undefined>;
   readonly _listing: {
     /** Connected ones and reserved seats. */
@@ -99,14 +100,36 @@ export function mayReturn(room: Room, sessionId: string, token: string): boolean
   return room.clients.get(sessionId)?.reconnectionToken === token;
 }
 
-/** Gives up the seat that is kept for a dropped player, if there is one: as if its time were over. */
+/**
+ * Gives up the seat that is kept for a dropped player, if there is one: as if its time were over.
+ * Colyseus would leave its timer running, and with it the process, for as long as the seat was kept.
+ */
 export function dismissReturn(room: Room, sessionId: string): void {
-  for (const kept of Object.values(internals(room)._reconnections)) {
-    if (kept?.[0] === sessionId) kept[1].reject(false);
+  const { _reconnections, _reservedSeatTimeouts } = internals(room);
+  for (const kept of Object.values(_reconnections)) {
+    if (kept?.[0] !== sessionId) continue;
+    clearTimeout(_reservedSeatTimeouts[sessionId]);
+    kept[1].reject(false);
   }
 }
 
-/** Calls back once the room's `onDispose` has settled, whichever way. */
+/** Before a room is ended, which lets go of every kept seat: ends the timers of these, too. */
+export function endReturnTimers(room: Room): void {
+  const { _reconnections, _reservedSeatTimeouts } = internals(room);
+  for (const kept of Object.values(_reconnections)) {
+    if (kept) clearTimeout(_reservedSeatTimeouts[kept[0]]);
+  }
+}
+
+/**
+ * Calls back once the room's `onDispose` has settled, whichever way. What Colyseus would have the room
+ * wait for ends then: it leaves these timers running, a minute long after a seat that was held so.
+ */
 export function onceGone(room: Room, gone: () => void): void {
-  internals(room)._events.once("disconnect", gone);
+  const inside = internals(room);
+  inside._events.once("disconnect", () => {
+    clearTimeout(inside._autoDisposeTimeout);
+    for (const timer of Object.values(inside._reservedSeatTimeouts)) clearTimeout(timer);
+    gone();
+  });
 }
