@@ -33,7 +33,7 @@ after(async () => {
 });
 
 interface Call {
-  readonly method: "POST" | "PATCH" | "GET";
+  readonly method: "POST" | "PUT" | "PATCH" | "GET";
   readonly path: string;
   readonly body?: unknown;
   readonly authorization?: string;
