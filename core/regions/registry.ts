@@ -282,7 +282,7 @@ export class Registry implements Part {
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
     } else {
-      log.info(about, "a node that was down for long is forgotten");
+      log.info(about, "a node that is down is forgotten");
       onGone(node.heartbeat.linkAddress);
     }
   }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { loadTopology } from "./topology.ts";
+import { loadTopology, RegionSpec } from "./topology.ts";
 
 const region = { id: "beijing", name: "Beijing", latitude: 39.9, longitude: 116.4, capacity: 10 };
 const other = { ...region, id: "tianjin", name: "Tianjin" };
@@ -46,6 +46,14 @@ test("the topologies that are shipped are right", () => {
   }
 });
 
+test("the example of the document is right, and has every field", () => {
+  const document = readFileSync(join(import.meta.dirname, "../../docs/topology.md"), "utf8");
+  const example = JSON.parse(/```json\n([\s\S]*?)```/.exec(document)?.[1] ?? "");
+  const shanghai = { ...region, id: "shanghai" };
+  const { regions } = load({ ...example, regions: [...example.regions, other, shanghai] });
+  assert.deepEqual(Object.keys(regions[0] ?? {}), Object.keys(RegionSpec.shape));
+});
+
 test("what a region does not say has a default", () => {
   assert.deepEqual(load({ core, regions: [region] }).regions[0], {
     ...region,
@@ -78,6 +86,7 @@ const wrong: [unknown, RegExp][] = [
   [{ core, regions: [] }, /: regions: /],
   [{ core, regions: [region, region] }, /: regions\.1\.id: "beijing" is there twice$/],
   [{ core, regions: [{ ...region, id: "Bei Jing" }] }, /: regions\.0\.id: a slug/],
+  [{ core, regions: [{ ...region, id: "constructor" }] }, /: regions\.0\.id: a name that /],
   [{ core, regions: [{ ...region, latitude: 200 }] }, /: regions\.0\.latitude: /],
   [{ core, regions: [{ ...region, wieght: 2 }] }, /: regions\.0\.wieght: there is no such field$/],
   [{ core, regions: [region], more: 1 }, /: more: there is no such field$/],

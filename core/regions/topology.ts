@@ -53,7 +53,8 @@ const PlayUrl = z
   .refine(isPlayUrl, "not an absolute http or https URL, without a user or a fragment");
 
 export const RegionSpec = z.strictObject({
-  id: RegionId,
+  /** Plain objects are kept by it, where `constructor` would find what every object has. */
+  id: RegionId.refine((id) => !(id in Object.prototype), "a name that every object has"),
   ...place,
   /** Players that the region is planned for; what its nodes report decides. */
   capacity: z.number().int().positive(),
