@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { neighboursOf } from "./neighbours.ts";
-import { heard, run, spec, tick } from "./regions.testkit.ts";
+import { heard, run, spec, tick } from "./registry.testkit.ts";
 
 const names = (list: readonly { readonly regionId: string }[]) =>
   list.map(({ regionId }) => regionId);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GRACE_MS } from "../../shared/protocol/link.ts";
 import { PeerList, peersAmong } from "./peers.ts";
-import { heard, run, spec, tick } from "./regions.testkit.ts";
+import { heard, run, spec, tick } from "./registry.testkit.ts";
 
 test("of each region that lives its oldest node is measured to, or the place that is given", () => {
   const given = spec("shanghai", { privateAddress: "link.shanghai.test:7" });

@@ -5,7 +5,7 @@ import { RegionId } from "../../shared/ids.ts";
 import { GRACE_MS } from "../../shared/protocol/link.ts";
 import type { Wanted } from "./fence-step.ts";
 import { regionStateOf, wantedOf } from "./region-view.ts";
-import { all, heard, run, spec, tick } from "./regions.testkit.ts";
+import { all, heard, run, spec, tick } from "./registry.testkit.ts";
 import type { RegistryEvent } from "./registry-step.ts";
 import type { RegionSpec } from "./topology.ts";
 import type { TopologyEvent } from "./topology-step.ts";
