@@ -126,7 +126,7 @@ export const coreSettings = {
   ...linkSettings,
   TOPOLOGY_FILE: {
     schema: as.text,
-    description: "JSON file that names the regions with their coordinates, capacity and weight.",
+    description: "JSON file that names the regions (docs/topology.md); followed without a restart.",
     default: "infra/topology/china.json",
   },
   MASTER_KEY: {

@@ -64,9 +64,11 @@ import { EndedRooms } from "./regions/ended-rooms.ts";
 import { addLinkRoutes } from "./regions/link-routes.ts";
 import { createLinkServer } from "./regions/link-server.ts";
 import { NodeCalls } from "./regions/node-calls.ts";
+import { PeerList } from "./regions/peers.ts";
 import { Registry } from "./regions/registry.ts";
 import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
+import { TopologyFile } from "./regions/topology-file.ts";
 import { OwnerLives } from "./sync/owner-lives.ts";
 import { PlayerStates } from "./sync/player-states.ts";
 import { RefusedChanges } from "./sync/refused-changes.ts";
@@ -87,6 +89,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const PLAYER_LOADS_UNDER_WAY_MAX = 100;
 
 export interface CoreDeps {
+  /** What the file of `TOPOLOGY_FILE` said at the start. */
   readonly topology: Topology;
   readonly identity: LinkIdentity;
   /** What the identity's files say now. */
@@ -98,6 +101,7 @@ export interface CoreDeps {
 
 export interface Core {
   readonly parts: readonly Part[];
+  readonly topologyFile: TopologyFile;
   readonly publicServing: Serving;
   readonly linkServing: Serving;
   readonly privateServing: Serving;
@@ -194,6 +198,15 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ways: new PlayerWays(clock),
     waits: new PartyWaits(clock),
   });
+  const topologyFile = new TopologyFile({
+    path: config.TOPOLOGY_FILE,
+    inForce: topology,
+    async take(next) {
+      await registry.followTopology(next.regions);
+      locator.moveFallback(next.core);
+    },
+    ...common,
+  });
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
     registry,
@@ -261,7 +274,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addSecurityHeaders(server);
       addHealthRoutes(server, { database, players: publicServing, metrics });
       const build = config.BUILD;
-      addOpsRoutes(server, { operators, registry, calls, keyring, database, clock, build });
+      addOpsRoutes(server, {
+        operators,
+        registry,
+        topologyFile,
+        calls,
+        keyring,
+        database,
+        clock,
+        build,
+      });
       addFenceRoutes(server, { operators, registry, calls });
       addPlayerOpsRoutes(server, { operators, ...people });
       addRefusedRoutes(server, { operators, refused });
@@ -276,13 +298,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     portSetting: "CORE_LINK_PORT",
     clock,
     prepare(server) {
-      addLinkRoutes(server, { registry, keyring, value, valueAgain, feed: seen.feed, clock });
+      const { feed } = seen;
+      const peers = new PeerList({ regions: () => registry.regions(), clock });
+      addLinkRoutes(server, { registry, peers, keyring, value, valueAgain, feed, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
     },
   });
 
   return {
+    topologyFile,
     publicServing,
     linkServing,
     privateServing,
@@ -295,6 +320,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
+      topologyFile,
       evictions,
       ...seen.parts,
       people.mails,

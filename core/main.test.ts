@@ -62,7 +62,7 @@ function run(change: Record<string, string>): Run {
   return { child, out: () => out, ended };
 }
 
-test("it becomes ready, and stops within its deadline when told to", {
+test("it becomes ready, goes on after SIGHUP, and stops within its deadline when told to", {
   timeout: 20_000,
 }, async () => {
   const { child, out, ended } = run({});
@@ -70,6 +70,8 @@ test("it becomes ready, and stops within its deadline when told to", {
     assert.equal(child.exitCode, null, out());
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  // Asks for a look at the topology file, and nothing else.
+  child.kill("SIGHUP");
   child.kill("SIGTERM");
   const { code, err } = await ended;
   assert.deepEqual([code, err], [0, ""]);

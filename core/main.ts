@@ -22,6 +22,7 @@ const core = createCore(config, {
   random: randomBytes,
   log,
 });
+process.on("SIGHUP", () => void core.topologyFile.reload());
 await runProcess({ log, parts: core.parts.map(inWords), stopDeadlineMs: STOP_DEADLINE_MS });
 
 interface Given {

@@ -1,5 +1,8 @@
 /** For tests: a whole core on free ports, with a real database and a real CA. */
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Authority, createAuthority } from "../infra/private-link/authority.ts";
 import { systemClock } from "../shared/clock.ts";
 import { readConfig } from "../shared/config.ts";
@@ -9,7 +12,7 @@ import { createLog } from "../shared/log.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createTestDatabase } from "./db/test-database.ts";
-import { Topology } from "./regions/topology.ts";
+import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
 
@@ -23,6 +26,8 @@ export interface TestCore {
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
+  /** The path of the file that the core follows. */
+  readonly topologyFile: string;
   stop(): Promise<void>;
 }
 
@@ -52,6 +57,9 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     : await createTestDatabase();
   const issued = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
   const identity = new LinkIdentity(issued);
+  const dir = mkdtempSync(join(tmpdir(), "meridian-test-core-"));
+  const topologyFile = join(dir, "topology.json");
+  writeFileSync(topologyFile, JSON.stringify(testTopology));
   const config = readConfig(coreSettings, {
     DATABASE_URL: created.workingUrl,
     DATABASE_OWNER_URL: created.url,
@@ -67,11 +75,12 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     GEO_OVERRIDES: "127.0.0.0/8=30.27,120.16,Hangzhou",
     LOG_LEVEL: "silent",
     OPERATOR_TOKEN,
+    TOPOLOGY_FILE: topologyFile,
     ...env,
   });
   const log = createLog("core", config.LOG_LEVEL);
   const core = createCore(config, {
-    topology: testTopology,
+    topology: loadTopology(config.TOPOLOGY_FILE),
     identity,
     readIdentity: () => identity.current,
     clock: systemClock,
@@ -82,6 +91,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     await startAll(core.parts, log);
   } catch (error) {
     await created.drop();
+    rmSync(dir, { recursive: true });
     throw error;
   }
   return {
@@ -91,9 +101,11 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     databaseUrl: created.url,
     authority,
     identity,
+    topologyFile: config.TOPOLOGY_FILE,
     async stop() {
       await stopAll(core.parts, log);
       await created.drop();
+      rmSync(dir, { recursive: true });
     },
   };
 }

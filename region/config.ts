@@ -80,6 +80,11 @@ export const regionSettings = {
       "A module whose `games` are the table instead of region/games/games.ts, such as one outside of " +
       "this tree.",
   },
+  PEER_PROBE_PERIOD_MS: {
+    schema: as.wholeNumber,
+    default: "2000",
+    description: "How often the way to one of the other regions is measured, ms; 0: never.",
+  },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
     default: "60",

@@ -44,6 +44,13 @@ test("what nobody knows is at the core", () => {
   }
 });
 
+test("what nobody knows follows the core when that moves", () => {
+  locator.moveFallback({ name: "Wuhan", latitude: 30.59, longitude: 114.31 });
+  assert.equal(locator.locate("10.1.2.3").label, "Wuhan");
+  assert.equal(locator.locate("127.0.0.1").label, "Hangzhou");
+  locator.moveFallback(core);
+});
+
 test("a wrong override is named", () => {
   assert.deepEqual(parseGeoOverrides(""), []);
   for (const wrong of [

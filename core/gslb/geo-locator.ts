@@ -16,6 +16,10 @@ export interface Place extends Coordinates {
   readonly source: "override" | "geo-ip" | "default";
 }
 
+export interface NamedPlace extends Coordinates {
+  readonly name: string;
+}
+
 export interface GeoOverride {
   readonly cidr: string;
   readonly network: string;
@@ -42,17 +46,22 @@ export function parseGeoOverrides(text: string): GeoOverride[] {
 export class GeoLocator implements Part {
   readonly name = "geo-IP";
   readonly #overrides: readonly { readonly block: BlockList; readonly place: Place }[];
-  readonly #fallback: Place;
+  #fallback: Place;
   #lookUp: LookUp = () => null;
 
-  constructor(overrides: readonly GeoOverride[], fallback: Coordinates & { name: string }) {
+  /** @param fallback where the core is */
+  constructor(overrides: readonly GeoOverride[], fallback: NamedPlace) {
     this.#overrides = overrides.map(({ network, prefix, family, place }) => {
       const block = new BlockList();
       block.addSubnet(network, prefix, family);
       return { block, place };
     });
-    const { latitude, longitude, name } = fallback;
-    this.#fallback = { latitude, longitude, label: name, source: "default" };
+    this.#fallback = fallbackAt(fallback);
+  }
+
+  /** From now on what nobody knows is taken to be there. */
+  moveFallback(place: NamedPlace): void {
+    this.#fallback = fallbackAt(place);
   }
 
   async start(): Promise<void> {
@@ -75,6 +84,10 @@ export class GeoLocator implements Part {
     const label = [found.city, found.country].filter((part) => part !== "").join(", ");
     return { latitude, longitude, label: label || "an unnamed place", source: "geo-ip" };
   }
+}
+
+function fallbackAt({ latitude, longitude, name }: NamedPlace): Place {
+  return { latitude, longitude, label: name, source: "default" };
 }
 
 function parseOverride(entry: string): GeoOverride {

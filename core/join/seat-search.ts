@@ -13,6 +13,7 @@ import {
   runsGame,
   suits,
   takesPlayers,
+  wantedOf,
 } from "../regions/region-view.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
@@ -55,7 +56,7 @@ export function whyNowhere(
   const live = regions.some((region) => liveNodes(region).length > 0);
   if (live && !isGameKnown(regions, game)) return unknownGame(regions, game);
   const open = regions
-    .filter((region) => region.wanted === "active")
+    .filter((region) => wantedOf(region) === "active")
     .flatMap(liveNodes)
     .filter((node) => takesPlayers(node) && runsGame(node, game));
   if (open.length === 0) {

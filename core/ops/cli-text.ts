@@ -1,7 +1,7 @@
 /** How the operators' command shows things. Pure. */
 import type { z } from "zod";
 import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
-import type { RegionStatus, StatusAnswer } from "../../shared/protocol/ops.ts";
+import type { RegionStatus, StatusAnswer, TopologyStatus } from "../../shared/protocol/ops.ts";
 import type { FenceAnswer, OperatorTokens, WantedAnswer } from "./schemas.ts";
 
 export const USAGE = `Usage: npm run ops -- COMMAND
@@ -51,17 +51,29 @@ export function statusText(status: z.infer<typeof StatusAnswer>): string {
   const { build, coreTerm, database, playersOnline: players, regions } = status;
   const online = `${counted(players, "player")} online`;
   const head = `core ${build} · term ${coreTerm} · database ${database} · ${online}`;
-  return `${head}\n\n${table([HEADER, ...regions.flatMap(regionRows)])}`;
+  const rows = table([HEADER, ...regions.flatMap(regionRows)]);
+  return `${head}\n${topologyText(status.topology)}\n\n${rows}`;
 }
 
-export function wantedText({ regionId, wanted, nodes }: WantedAnswer): string {
+function topologyText({ inForceSinceMs, refused }: TopologyStatus): string {
+  const inForce = `topology in force since ${iso(inForceSinceMs)}`;
+  if (refused === null) return inForce;
+  return `${inForce}; its file is refused since ${iso(refused.sinceMs)}: ${refused.reason}`;
+}
+
+/** @param asked what was asked for */
+export function wantedText(
+  { regionId, wanted, nodes }: WantedAnswer,
+  asked: WantedAnswer["wanted"],
+): string {
   const lines = nodes.map(
     ({ nodeId, told }) =>
       `  ${nodeId}: ${told ? "told" : "not reached; its next heartbeat tells it"}`,
   );
   const doing = wanted === "draining" ? "takes no new players" : "takes new players";
   const none = nodes.length === 0 ? ["  no node of it lives; the next one is told"] : [];
-  return [`${regionId} ${doing}.`, ...lines, ...none].join("\n");
+  const planned = wanted === asked ? "" : " still: the topology file says that it is draining";
+  return [`${regionId} ${doing}${planned}.`, ...lines, ...none].join("\n");
 }
 
 /** What a fence will do, for whoever is to say yes to it. */
@@ -96,6 +108,11 @@ export function tokensText({ tokens }: OperatorTokens): string {
     revokedAt ?? "-",
   ]);
   return table([["ID", "NAME", "ROLE", "CREATED", "REVOKED"], ...rows]);
+}
+
+/** ISO 8601, to the second. */
+function iso(unixMs: number): string {
+  return `${new Date(unixMs).toISOString().slice(0, 19)}Z`;
 }
 
 function counted(count: number, what: string): string {

@@ -115,7 +115,8 @@ async function showStatus({ json, watch }: Options): Promise<void> {
 
 async function want(region: string | undefined, state: "active" | "draining"): Promise<void> {
   const path = `/ops/regions/${encodeURIComponent(namedRegion(region))}/wanted`;
-  say(wantedText(await call({ method: "POST", path, body: { state }, answer: WantedAnswer })));
+  const answer = await call({ method: "POST", path, body: { state }, answer: WantedAnswer });
+  say(wantedText(answer, state));
 }
 
 function fence(region: string | undefined, { yes, json }: Options): Promise<string> {

@@ -16,9 +16,10 @@ import type { Database } from "../db/database.ts";
 import { bearerOf } from "../http/bearer.ts";
 import { failures } from "../http/failures.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
-import { liveNodes } from "../regions/region-view.ts";
+import { liveNodes, wantedOf } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
+import type { TopologyFile } from "../regions/topology-file.ts";
 import type { Keyring } from "../tickets/keyring.ts";
 import type { Operator, Operators } from "./operators.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
@@ -27,6 +28,7 @@ import { playersOnline, regionStatus } from "./status.ts";
 export interface OpsRouteDeps {
   readonly operators: Operators;
   readonly registry: Registry;
+  readonly topologyFile: Pick<TopologyFile, "status">;
   readonly calls: NodeCalls;
   readonly keyring: Keyring;
   readonly database: Database;
@@ -63,8 +65,10 @@ export function addOpsRoutes(server: HttpServer, deps: OpsRouteDeps): void {
       if (!deps.registry.region(regionId)) throw noRegion(regionId, deps);
       await deps.operators.audit(operator, "wanted", regionId, { wanted });
       const region = await deps.registry.setWanted(regionId, wanted);
-      const nodes = liveNodes(region).map((node) => tell(node, wanted, deps));
-      return { regionId, wanted, nodes: await Promise.all(nodes) };
+      const effective: DrainRequest["state"] =
+        wantedOf(region) === "active" ? "active" : "draining";
+      const nodes = liveNodes(region).map((node) => tell(node, effective, deps));
+      return { regionId, wanted: effective, nodes: await Promise.all(nodes) };
     },
   );
   server.post(
@@ -134,7 +138,8 @@ async function statusOf(deps: OpsRouteDeps): Promise<z.infer<typeof StatusAnswer
     build,
     database: up ? "up" : "down",
     playersOnline: playersOnline(regions),
-    regions: regions.map((region) => regionStatus(region, clock.monotonicMs())),
+    topology: deps.topologyFile.status,
+    regions: regions.map((region) => regionStatus(region, regions, clock.monotonicMs())),
   };
 }
 

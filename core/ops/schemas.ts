@@ -7,6 +7,7 @@ import { OperatorRole } from "../../shared/protocol/ops.ts";
 /** `POST /ops/regions/:regionId/wanted` answers with what each live node said. */
 export const WantedAnswer = z.object({
   regionId: RegionId,
+  /** `draining` too when the topology drains the region, whatever was asked for. */
   wanted: z.enum(["active", "draining"]),
   nodes: z.array(
     z.object({

@@ -1,11 +1,19 @@
 /** The status that operators see, from the registry's state. Pure. */
 import type { z } from "zod";
 import type { NodeStatus, RegionStatus } from "../../shared/protocol/ops.ts";
-import { regionStateOf } from "../regions/region-view.ts";
+import { neighboursOf } from "../regions/neighbours.ts";
+import { regionStateOf, wantedOf } from "../regions/region-view.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
-/** @param nowMs monotonic */
-export function regionStatus(region: RegionRecord, nowMs: number): z.infer<typeof RegionStatus> {
+/**
+ * @param regions all of them
+ * @param nowMs monotonic
+ */
+export function regionStatus(
+  region: RegionRecord,
+  regions: readonly RegionRecord[],
+  nowMs: number,
+): z.infer<typeof RegionStatus> {
   const nodes = [...region.nodes.values()].sort((a, b) => a.incarnation - b.incarnation);
   return {
     regionId: region.spec.id,
@@ -13,6 +21,7 @@ export function regionStatus(region: RegionRecord, nowMs: number): z.infer<typeo
     state: regionStateOf(region),
     regionEpoch: region.epoch,
     nodes: nodes.map((node) => nodeStatus(node, region, nowMs)),
+    neighbours: neighboursOf(region, regions),
   };
 }
 
@@ -30,7 +39,7 @@ function nodeStatus(
   nowMs: number,
 ): z.infer<typeof NodeStatus> {
   const { heartbeat } = node;
-  const open = heartbeat.state === "active" && region.wanted === "active";
+  const open = heartbeat.state === "active" && wantedOf(region) === "active";
   return {
     nodeId: node.nodeId,
     nodeAddress: heartbeat.nodeAddress,

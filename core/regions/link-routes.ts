@@ -37,6 +37,8 @@ import type { Keyring } from "../tickets/keyring.ts";
 import type { ValueAgain } from "../value/value-again.ts";
 import type { ValueOps } from "../value/value-ops.ts";
 import { answerTo } from "./fence-step.ts";
+import type { PeerList } from "./peers.ts";
+import { wantedOf } from "./region-view.ts";
 import type { Registry } from "./registry.ts";
 
 export interface LinkRouteDeps {
@@ -44,12 +46,13 @@ export interface LinkRouteDeps {
   readonly keyring: Keyring;
   readonly value: ValueOps;
   readonly feed: Pick<ProfileFeed, "news">;
+  readonly peers: PeerList;
   readonly valueAgain: ValueAgain;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, feed, clock } = deps;
+  const { registry, keyring, feed, peers, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     regionOf(request);
@@ -65,13 +68,15 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
     async (request): Promise<HeartbeatAnswer> => {
       const heartbeat = request.body;
       const region = await registry.heartbeat(regionOf(request), heartbeat);
+      const news = peers.news(heartbeat.peersVersion);
       const answer: HeartbeatAnswer = {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
         coreTerm: registry.coreTerm,
-        wanted: answerTo(heartbeat.regionEpoch, region),
+        wanted: answerTo(heartbeat.regionEpoch, { ...region, wanted: wantedOf(region) }),
         feed: feed.news(heartbeat.feed),
+        ...(news && { peers: news }),
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());
       return known ? answer : { ...answer, jwks: keyring.jwks() };

@@ -11,7 +11,8 @@ import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Peer } from "../../shared/link/peer.ts";
 import { ClaimAnswer, HeartbeatAnswer, ReleaseRoomsAnswer } from "../../shared/protocol/link.ts";
-import { startTestCore } from "../test-core.ts";
+import { StatusAnswer } from "../../shared/protocol/ops.ts";
+import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 
 const beijing = { role: "region", regionId: RegionId.parse("beijing") } as const;
@@ -112,6 +113,24 @@ test("a heartbeat gives lease, epoch and keys; keys only when they differ", asyn
   assert.deepEqual(await query("select epoch_term, epoch_n from meridian.regions"), [
     { epoch_term: "1", epoch_n: "1" },
   ]);
+});
+
+test("a node that measures is told its peers when it has others, and what it measured is shown", async () => {
+  await region.heartbeat();
+  const { peers } = await region.heartbeat({ peersVersion: "" });
+  const { linkAddress } = region.firstHeartbeat();
+  assert.deepEqual(peers?.regions, [{ regionId: "beijing", linkAddress }]);
+  const probes = { [RegionId.parse("shanghai")]: 26.5 };
+  const again = await region.heartbeat({ peersVersion: peers?.version, probes });
+  assert.equal(again.peers, undefined);
+  const headers = { authorization: `Bearer ${OPERATOR_TOKEN}` };
+  const status = await (await fetch(`${core.privateUrl}/ops/status`, { headers })).json();
+  const neighbours = StatusAnswer.parse(status).regions.map((one) => one.neighbours);
+  assert.deepEqual(neighbours, [
+    [{ regionId: "shanghai", roundTripMs: 26.5, measured: true }],
+    [{ regionId: "beijing", roundTripMs: 26.5, measured: true }],
+  ]);
+  assert.equal((await region.heartbeat()).peers, undefined, "a node of before is told nothing");
 });
 
 test("without a certificate there is no connection", async () => {

@@ -42,6 +42,10 @@ export function epochOf(row: EpochColumns): Epoch {
   return [row.epoch_term, row.epoch_n];
 }
 
+export function lifeOf(row: RegionRow): RegionLife {
+  return { epoch: epochOf(row), wanted: row.wanted };
+}
+
 export async function selectCoreTerm(sql: Sql): Promise<number> {
   const rows = await sql.rows<{ term: number }>("select term from core_term");
   const term = rows[0]?.term;
@@ -99,7 +103,7 @@ export async function lockRegion(tx: Tx, id: RegionId): Promise<RegionLife> {
   );
   const row = rows[0];
   if (!row) throw new Error("a row that was written was not returned");
-  return { epoch: epochOf(row), wanted: row.wanted };
+  return lifeOf(row);
 }
 
 /** The region's life, which no fence changes until the transaction ends. */
@@ -109,7 +113,7 @@ export async function shareRegion(tx: Tx, id: RegionId): Promise<RegionLife | un
     [id],
   );
   const row = rows[0];
-  return row && { epoch: epochOf(row), wanted: row.wanted };
+  return row && lifeOf(row);
 }
 
 /** By compare and set, so that no epoch is ever granted twice. @throws {MeridianError} `conflict` */

@@ -1,6 +1,7 @@
 /** What can be read off the registry's state: who lives, who takes players, how full they are. Pure. */
 import type { GameName, NodeId } from "../../shared/ids.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
+import type { Wanted } from "./fence-step.ts";
 import type { NodeRecord, RegionRecord } from "./registry-step.ts";
 
 /** Past this an event loop takes players only where there is no other. */
@@ -10,6 +11,11 @@ const ROOM_STEPS = 8;
 
 export type RegionState = "active" | "draining" | "fenced" | "down" | "unknown";
 
+/** What is wanted of the region: drained when the topology or an operator says so; a fence wins. */
+export function wantedOf({ wanted, spec }: RegionRecord): Wanted {
+  return wanted === "active" ? spec.state : wanted;
+}
+
 /** `fenced` whatever its nodes do; `unknown` until a first heartbeat since this core started. */
 export function regionStateOf(region: RegionRecord): RegionState {
   if (region.wanted === "fenced") return "fenced";
@@ -18,7 +24,7 @@ export function regionStateOf(region: RegionRecord): RegionState {
   const live = liveNodes(region);
   if (live.length === 0) return "down";
   const open = live.some((node) => node.heartbeat.state === "active");
-  return region.wanted === "active" && open ? "active" : "draining";
+  return wantedOf(region) === "active" && open ? "active" : "draining";
 }
 
 export function liveNodes(region: RegionRecord): NodeRecord[] {

@@ -10,13 +10,14 @@
  * change, its open rooms elsewhere than at known nodes end: not before one grace after a start, by when
  * every living node has been heard.
  */
-import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
+import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import type { ErrorKind } from "../../shared/errors.ts";
 import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import { GRACE_MS, type Heartbeat } from "../../shared/protocol/link.ts";
 import { speaks } from "../../shared/protocol/version.ts";
 import type { Wanted } from "./fence-step.ts";
 import type { RegionSpec } from "./topology.ts";
+import { freshRegion, onTopology, type TopologyEvent } from "./topology-step.ts";
 
 /** Nodes known in one region; past it a new one is refused unless a dead one makes room. */
 export const NODES_PER_REGION_MAX = 64;
@@ -50,7 +51,8 @@ export type RegistryEvent =
   | { readonly type: "tick" }
   | { readonly type: "seatGranted"; readonly regionId: RegionId; readonly nodeId: NodeId }
   | { readonly type: "wanted"; readonly regionId: RegionId; readonly wanted: Wanted }
-  | { readonly type: "epoch"; readonly regionId: RegionId; readonly epoch: Epoch };
+  | { readonly type: "epoch"; readonly regionId: RegionId; readonly epoch: Epoch }
+  | TopologyEvent;
 
 export type RegistryEffect =
   | { readonly type: "refuse"; readonly kind: ErrorKind; readonly message: string }
@@ -78,13 +80,7 @@ export type RegistryStep = readonly [RegistryState, readonly RegistryEffect[]];
  * @param nowMs monotonic
  */
 export function initialRegistry(specs: readonly RegionSpec[], nowMs: number): RegistryState {
-  const fresh = {
-    epoch: EPOCH_NONE,
-    wanted: "active",
-    nodes: new Map(),
-    unheardUntilMs: nowMs + GRACE_MS,
-  } as const;
-  return new Map(specs.map((spec) => [spec.id, { spec, ...fresh }]));
+  return new Map(specs.map((spec) => [spec.id, freshRegion(spec, nowMs)]));
 }
 
 /** @param nowMs monotonic */
@@ -95,6 +91,7 @@ export function registryStep(
 ): RegistryStep {
   if (event.type === "tick") return onTick(state, nowMs);
   if (event.type === "heartbeat") return onHeartbeat(state, event.from, event.heartbeat, nowMs);
+  if (event.type === "topology") return onTopology(state, event, nowMs);
   const region = state.get(event.regionId);
   if (!region) return [state, []];
   if (event.type === "wanted") return [withRegion(state, { ...region, wanted: event.wanted }), []];

@@ -35,7 +35,7 @@ import {
   type RegistryState,
   registryStep,
 } from "./registry-step.ts";
-import type { Topology } from "./topology.ts";
+import type { RegionSpec, Topology } from "./topology.ts";
 
 const TICK_MS = 250;
 
@@ -55,7 +55,7 @@ export class Registry implements Part {
   readonly #deps: RegistryDeps;
   readonly #metrics: RegistryMetrics;
   readonly #granting = new Map<RegionId, Promise<Epoch>>();
-  /** Operators' changes, one after the other: what is held here is what was written last. */
+  /** Operators' and the topology's changes, one after the other: what is held is what was written last. */
   #changing: Promise<unknown> = Promise.resolve();
   #state: RegistryState;
   #coreTerm = 0;
@@ -68,9 +68,10 @@ export class Registry implements Part {
   }
 
   async start(): Promise<void> {
-    const { topology, database, clock } = this.#deps;
+    const { database, clock } = this.#deps;
     // Anew: how long nodes may stay unheard counts from now, however long the start has waited.
-    this.#state = initialRegistry(topology.regions, clock.monotonicMs());
+    const specs = this.regions().map(({ spec }) => spec);
+    this.#state = initialRegistry(specs, clock.monotonicMs());
     this.#coreTerm = await store.selectCoreTerm(database);
     for (const row of await store.selectRegions(database)) {
       const regionId = row.region_id;
@@ -208,6 +209,22 @@ export class Registry implements Part {
     });
   }
 
+  /**
+   * Knows these regions from now on, and no others.
+   * @throws {MeridianError} `conflict`: a region that is to go has live nodes; `unavailable`: the database
+   *   can't say what lives new ones have. Nothing has changed then
+   */
+  followTopology(specs: readonly RegionSpec[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const anew = specs.some(({ id }) => !this.#state.has(id));
+      const rows = anew ? await store.selectRegions(this.#deps.database) : [];
+      const lives = new Map(rows.map((row) => [row.region_id, store.lifeOf(row)]));
+      const [refusal] = this.#dispatch({ type: "topology", specs, lives });
+      if (refusal?.type !== "refuse") return;
+      throw new MeridianError(refusal.kind, { message: refusal.message });
+    });
+  }
+
   /** Counts a seat that a node granted, until its next heartbeat does. */
   noteSeat(regionId: RegionId, nodeId: NodeId): void {
     this.#dispatch({ type: "seatGranted", regionId, nodeId });
@@ -218,8 +235,14 @@ export class Registry implements Part {
     this.#dispatch({ type: "wanted", regionId, wanted });
   }
 
-  async #change<T>(regionId: RegionId, work: () => Promise<T>): Promise<T> {
-    this.#require(regionId);
+  #change<T>(regionId: RegionId, work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => {
+      this.#require(regionId);
+      return work();
+    });
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const change = this.#changing.then(work);
     // Its caller hears of a failure; the next change is made all the same.
     this.#changing = change.catch(() => undefined);
@@ -259,7 +282,7 @@ export class Registry implements Part {
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
     } else {
-      log.info(about, "a node that was down for long is forgotten");
+      log.info(about, "a node that is down is forgotten");
       onGone(node.heartbeat.linkAddress);
     }
   }

@@ -6,6 +6,7 @@ test("without options: three regions on this machine alone", () => {
   const { player, ...rest } = parseLocalOptions([]);
   assert.equal(player.name, "Hangzhou");
   assert.deepEqual(rest, {
+    topology: "china",
     regions: 3,
     portBase: 7_300,
     wan: false,
@@ -17,10 +18,13 @@ test("without options: three regions on this machine alone", () => {
 
 test("every option is understood", () => {
   const args =
-    "--regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --no-watch".split(" ");
+    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --no-watch".split(
+      " ",
+    );
   const { player, ...rest } = parseLocalOptions(args);
   assert.equal(player.name, "Harbin");
   assert.deepEqual(rest, {
+    topology: "global",
     regions: 5,
     portBase: 9_000,
     wan: true,
@@ -32,6 +36,7 @@ test("every option is understood", () => {
 
 test("each mistake gets one clear line", () => {
   const mistakes: [string, RegExp][] = [
+    ["--topology mars", /--topology mars: not one of china, global/],
     ["--regions 0", /--regions 0 is not a whole number from 1 to 5/],
     ["--regions 6", /--regions 6/],
     ["--regions many", /--regions many/],

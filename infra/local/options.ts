@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import { CITY_NAMES, type City, findCity, PLAYER_CITY } from "./wan/cities.ts";
 
 export interface LocalOptions {
+  /** A file of `infra/topology`, without its ending. */
+  readonly topology: TopologyName;
   readonly regions: number;
   /** The core's port; 0 takes free ones for everything. */
   readonly portBase: number;
@@ -16,6 +18,10 @@ export interface LocalOptions {
   readonly watch: boolean;
 }
 
+export const TOPOLOGIES = ["china", "global"] as const;
+export type TopologyName = (typeof TOPOLOGIES)[number];
+
+/** However many the file has: each takes a Redis and a process. */
 export const REGIONS_MAX = 5;
 const REGIONS_DEFAULT = 3;
 const PORT_BASE_DEFAULT = 7_300;
@@ -27,6 +33,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      topology: { type: "string", default: "china" },
       regions: { type: "string", default: String(REGIONS_DEFAULT) },
       "port-base": { type: "string", default: String(PORT_BASE_DEFAULT) },
       wan: { type: "boolean", default: false },
@@ -42,7 +49,11 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
   if (!city) {
     throw new Error(`--player-city ${cityName}: not one of ${CITY_NAMES.join(", ")}`);
   }
+  const topology = TOPOLOGIES.find((name) => name === values.topology);
+  if (!topology)
+    throw new Error(`--topology ${values.topology}: not one of ${TOPOLOGIES.join(", ")}`);
   return {
+    topology,
     regions: wholeNumber("--regions", values.regions, 1, REGIONS_MAX),
     portBase: wholeNumber("--port-base", values["port-base"], 1_024, 65_535 - PORT_SPAN),
     wan: values.wan,

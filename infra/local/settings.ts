@@ -100,6 +100,8 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     REGION_ORIGINS: pageOrigins(plan).join(","),
     DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
     HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
+    // The link that others know is the core's way there, and so is its delay: it says nothing of theirs.
+    ...(wan && { PEER_PROBE_PERIOD_MS: "0" }),
     ...plan.env,
   };
 }

@@ -14,6 +14,7 @@ import type { RegionId } from "../../shared/ids.ts";
 import type { Peer } from "../../shared/link/peer.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
+import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
 import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
 import { keepSecret, writeSecret } from "./secrets.ts";
@@ -31,6 +32,8 @@ import { WorldParts } from "./world-parts.ts";
 export interface WorldOptions {
   /** Holds all data, certificates, secrets and logs; made when missing, kept at the stop. */
   readonly dir: string;
+  /** A file of `infra/topology`; `china` by default. */
+  readonly topology?: TopologyName;
   /** How many regions of the topology file; 3 by default. */
   readonly regions?: number;
   /** The core's port, from which the others follow; 0, the default, takes free ones. */
@@ -101,7 +104,8 @@ export interface LocalRegionHandle extends ProcessHandle {
 const REGIONS_DEFAULT = 3;
 const RESTART_DELAY_MS = 5_000;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const TOPOLOGY = join(ROOT, "infra/topology/china.json");
+const TOPOLOGIES = join(ROOT, "infra/topology");
+const TOPOLOGY_DEFAULT = "china";
 const GAMES = join(ROOT, "region/games");
 
 /** @throws one clear line; nothing is left running then */
@@ -128,7 +132,8 @@ async function start(
   note: (name: string, pid: number) => void,
 ): Promise<LocalWorld> {
   const { dir, env = {}, lan = false, wan = false, portBase = 0 } = options;
-  const topology = readLocalTopology(TOPOLOGY, options.regions ?? REGIONS_DEFAULT);
+  const topologyFile = join(TOPOLOGIES, `${options.topology ?? TOPOLOGY_DEFAULT}.json`);
+  const topology = readLocalTopology(topologyFile, options.regions ?? REGIONS_DEFAULT);
   const regionIds = topology.regions.map(({ id }) => id);
   const addresses = addressesOf(lan);
   await clear(options, regionIds);

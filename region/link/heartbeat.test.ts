@@ -4,15 +4,15 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { FakeClock } from "../../shared/fake-clock.ts";
-import { NodeId, RoomId } from "../../shared/ids.ts";
+import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
-import { LEASE_MS } from "../../shared/protocol/link.ts";
+import { LEASE_MS, type Peers } from "../../shared/protocol/link.ts";
 import { KeySet } from "../transport/key-set.ts";
 import { until } from "../transport/test-tickets.ts";
-import { Heartbeats, type Report } from "./heartbeat.ts";
-import { TEST_REGION, TestCore } from "./test-core.ts";
+import { Heartbeats, type PeerFollower, type Report } from "./heartbeat.ts";
+import { noPeers, TEST_REGION, TestCore } from "./test-core.ts";
 
 const REPORT: Report = {
   regionId: TEST_REGION,
@@ -41,6 +41,7 @@ const superseded: unknown[] = [];
 const fenced: Epoch[] = [];
 const terms: number[] = [];
 let state: Report["state"] = "active";
+let follower: PeerFollower = noPeers;
 
 before(async () => {
   core = await TestCore.start();
@@ -54,6 +55,9 @@ beforeEach(() => {
     keys: new KeySet(),
     report: () => ({ ...REPORT, state }),
     feed: { place: undefined, hear() {} },
+    get peers() {
+      return follower;
+    },
     onWanted() {},
     onFenced: (epoch) => fenced.push(epoch),
     onCoreTerm: (term) => terms.push(term),
@@ -98,6 +102,34 @@ test("each answer tells the core's term", async () => {
   await heartbeats.beat();
   assert.deepEqual(terms, [1, 7]);
   core.coreTerm = 1;
+});
+
+test("what is measured is told, and other peers are heard of once", async () => {
+  const regionId = RegionId.parse("beijing");
+  const peers: Peers = { version: "v2", regions: [{ regionId, linkAddress: "127.0.0.1:3" }] };
+  const heardOf: Peers[] = [];
+  core.peers = peers;
+  follower = {
+    get version() {
+      return heardOf.at(-1)?.version ?? "";
+    },
+    roundTripsMs: { [regionId]: 20.5 },
+    hear: (news) => heardOf.push(news),
+  };
+  await heartbeats.beat();
+  await heartbeats.beat();
+  follower = noPeers;
+  await heartbeats.beat();
+  assert.deepEqual(heardOf, [peers]);
+  assert.deepEqual(
+    core.heartbeats.map(({ peersVersion, probes }) => [peersVersion, probes]),
+    [
+      ["", { beijing: 20.5 }],
+      ["v2", { beijing: 20.5 }],
+      [undefined, undefined],
+    ],
+  );
+  core.peers = undefined;
 });
 
 test("what is announced while a heartbeat is under way is told by the next, at once", async () => {

@@ -18,6 +18,8 @@ import {
   HEARTBEAT_PERIOD_MS,
   type Heartbeat,
   HeartbeatAnswer,
+  type PeerRoundTrips,
+  type Peers,
 } from "../../shared/protocol/link.ts";
 import type { FeedNews, FeedPlace } from "../../shared/protocol/profiles.ts";
 import type { KeySet } from "../transport/key-set.ts";
@@ -35,7 +37,14 @@ const LEFT_SESSIONS_MAX = 1_000;
 /** What the node puts into a heartbeat; the rest is known here. */
 export type Report = Omit<
   Heartbeat,
-  "sequence" | "regionEpoch" | "keyIds" | "endedRooms" | "leftSessions" | "feed"
+  | "sequence"
+  | "regionEpoch"
+  | "keyIds"
+  | "endedRooms"
+  | "leftSessions"
+  | "feed"
+  | "peersVersion"
+  | "probes"
 >;
 
 /** Follows the core's feed, which the answers carry. */
@@ -45,12 +54,21 @@ export interface FeedFollower {
   hear(news: FeedNews, sentAtMs: number): void;
 }
 
+/** Measures the way to the other regions, which the answers name. */
+export interface PeerFollower {
+  /** Of the peers that it knows, empty before any; undefined: it measures nothing. */
+  readonly version: string | undefined;
+  readonly roundTripsMs: PeerRoundTrips;
+  hear(peers: Peers): void;
+}
+
 export interface HeartbeatsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
   readonly keys: KeySet;
   readonly report: () => Report;
   readonly feed: FeedFollower;
+  readonly peers: PeerFollower;
   readonly onWanted: (wanted: Heartbeat["state"]) => void;
   /** The region's life in which this node served is over: what runs here ends. Once for each life. */
   readonly onFenced: (regionEpoch: Epoch) => void;
@@ -169,7 +187,8 @@ export class Heartbeats {
   }
 
   async #exchange(): Promise<void> {
-    const { client, coreAddress, keys, report, feed, clock } = this.#options;
+    const { client, coreAddress, keys, report, feed, peers, clock } = this.#options;
+    const { version, roundTripsMs } = peers;
     const ended = this.endedRooms.list();
     const left = this.leftSessions.list();
     const sequence = this.#sequence++;
@@ -181,6 +200,7 @@ export class Heartbeats {
       endedRooms: ended,
       leftSessions: left,
       ...(feed.place && { feed: feed.place }),
+      ...(version !== undefined && { peersVersion: version, probes: roundTripsMs }),
     };
     const sentAtMs = clock.monotonicMs();
     try {
@@ -204,13 +224,14 @@ export class Heartbeats {
     answer: HeartbeatAnswer,
     { sequence, sentAtMs }: { readonly sequence: number; readonly sentAtMs: number },
   ): void {
-    const { keys, feed, clock, onCoreTerm } = this.#options;
+    const { keys, feed, peers, clock, onCoreTerm } = this.#options;
     const { leaseMs, coreTimeMs, coreTerm, jwks } = answer;
     if (coreTerm !== undefined) onCoreTerm(coreTerm);
     const receivedAtMs = clock.monotonicMs();
     this.#coreTime = learnCoreTime(this.#coreTime, { sentAtMs, receivedAtMs, coreTimeMs });
     if (jwks) keys.replace(jwks);
     if (answer.feed) feed.hear(answer.feed, sentAtMs);
+    if (answer.peers) peers.hear(answer.peers);
     this.#outcomes.inc({ outcome: "answered" });
     if (sequence < this.#heededFrom) return;
     this.#learn(answer);

@@ -1,6 +1,6 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`. A peer whose
- * certificate does not name the core gets nothing, not even the shape of an answer.
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`. Another
+ * region may measure the way here (`probe`) and no more. Whoever else gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
@@ -13,6 +13,7 @@ import {
   DrainRequest,
   EvictRequest,
   FenceRequest,
+  PROBE_PATH,
   ReleaseRequest,
   ReserveAnswer,
   ReserveRequest,
@@ -44,9 +45,13 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
   server.addHook("onRequest", async (request) => {
     const { socket } = request.raw;
     const peer = socket instanceof TLSSocket ? peerOf(socket) : undefined;
-    if (peer?.role !== "core") throw new MeridianError("forbidden");
+    const measures = peer?.role === "region" && request.routeOptions.url === PROBE_PATH;
+    if (peer?.role !== "core" && !measures) throw new MeridianError("forbidden");
   });
   const failures = { "4xx": ErrorBody, "5xx": ErrorBody };
+  server.get(PROBE_PATH, { schema: { response: { 200: Done, ...failures } } }, async () => ({
+    ok: true as const,
+  }));
   server.post(
     "/link/reserve",
     { schema: { body: ReserveRequest, response: { 200: ReserveAnswer, ...failures } } },

@@ -22,6 +22,7 @@ import {
   Heartbeat,
   type HeartbeatAnswer,
   LEASE_MS,
+  type Peers,
   ReaffirmRoomsRequest,
   type ReleaseRequest,
   ReserveAnswer,
@@ -37,7 +38,10 @@ import {
   ValueRequest,
 } from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
+import type { PeerFollower } from "./heartbeat.ts";
 
+/** Of a node that measures nothing. */
+export const noPeers: PeerFollower = { version: undefined, roundTripsMs: {}, hear() {} };
 export const TEST_REGION = RegionId.parse("testing");
 const silent = createLog("core", "silent");
 
@@ -71,6 +75,8 @@ export class TestCore {
   profileFailure: MeridianError | undefined;
   /** What heartbeats' answers carry of the feed. */
   feed: FeedNews | undefined;
+  /** Told to whoever names another version of them. */
+  peers: Peers | undefined;
   /** When set, heartbeats are answered only once it resolves. */
   heartbeatsHeld: Promise<void> | undefined;
   /** When set, claims are answered only once it resolves. */
@@ -221,6 +227,7 @@ export class TestCore {
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,
       ...(this.feed && { feed: this.feed }),
+      ...(this.peers && this.peers.version !== heartbeat.peersVersion && { peers: this.peers }),
     };
   }
 }

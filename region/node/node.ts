@@ -21,6 +21,7 @@ import type { RegionConfig } from "../config.ts";
 import { Claims } from "../link/claims.ts";
 import { Heartbeats, type Report } from "../link/heartbeat.ts";
 import { createLinkServer } from "../link/link-server.ts";
+import { PeerProbes } from "../link/peer-probes.ts";
 import { releaseRooms } from "../link/release-rooms.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
@@ -79,6 +80,7 @@ export class RegionNode {
   /** Another breaker, too: profiles that come late must not hold up operations. */
   readonly #profileClient: LinkClient;
   readonly #heartbeats: Heartbeats;
+  readonly #peerProbes: PeerProbes;
   readonly #stateClient: LinkClient;
   readonly #playerStates: StateParts;
   readonly #value: ValueLink;
@@ -117,6 +119,14 @@ export class RegionNode {
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
     const profiles = new ProfileLink({ ...core, client: this.#profileClient, clock, metrics });
+    this.#peerProbes = new PeerProbes({
+      regionId: this.#regionId,
+      client: new LinkClient(identity, clock),
+      periodMs: config.PEER_PROBE_PERIOD_MS,
+      clock,
+      log,
+      metrics,
+    });
 
     this.#heartbeats = new Heartbeats({
       ...core,
@@ -124,6 +134,7 @@ export class RegionNode {
       keys,
       report: () => this.#report(),
       feed: profiles,
+      peers: this.#peerProbes,
       onWanted,
       onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onCoreTerm: (term) => {
@@ -277,6 +288,7 @@ export class RegionNode {
           await Promise.all(clients.map((client) => client.stop()));
         },
       },
+      this.#peerProbes,
       { name: "rooms of the former life", start: () => this.#handOver.take() },
       {
         name: "heartbeats",

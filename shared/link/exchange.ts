@@ -15,6 +15,7 @@ export interface ExchangeOptions {
   /** `host:port` of the peer's link. */
   readonly address: string;
   readonly path: string;
+  /** Undefined: a `GET`, without one; else a `POST`. */
   readonly body: unknown;
   readonly deadlineMs: number;
   /** How long the answer to a request that was sent is waited for past its deadline, ms. */
@@ -34,20 +35,20 @@ export interface Received {
 /** @throws {MeridianError} `timeout` past the deadline; `unavailable`: the peer can't be reached */
 export function exchange(options: ExchangeOptions): Promise<Received> {
   const { clock, deadlineMs, lateMs, onLate, onEnded } = options;
-  const posting = post(options);
+  const sending = send(options);
   return new Promise((resolve, reject) => {
     let late = false;
     let cancel = clock.after(deadlineMs, () => {
       late = true;
       reject(unanswered("timeout", options));
-      if (posting.sent() && lateMs > 0) cancel = clock.after(lateMs, posting.abort);
-      else posting.abort();
+      if (sending.sent() && lateMs > 0) cancel = clock.after(lateMs, sending.abort);
+      else sending.abort();
     });
     const ended = (): void => {
       cancel();
       onEnded();
     };
-    posting.received.then(
+    sending.received.then(
       (received) => {
         ended();
         if (late) onLate(received);
@@ -62,36 +63,45 @@ export function exchange(options: ExchangeOptions): Promise<Received> {
   });
 }
 
-interface Posting {
+interface Sending {
   readonly received: Promise<Received>;
   /** Whether it is on the wire, or was. */
   readonly sent: () => boolean;
   readonly abort: () => void;
 }
 
-function post({ agent, address, path, body }: ExchangeOptions): Posting {
+function send({ agent, address, path, body }: ExchangeOptions): Sending {
   const aborter = new AbortController();
-  const text = Buffer.from(JSON.stringify(body));
   let sent = false;
-  // undici reads the body when it has a connection and writes the request: not before.
-  const bodyWhenSent = new Readable({
-    read() {
-      sent = true;
-      this.push(text);
-      this.push(null);
-    },
-  });
+  const markSent = () => {
+    sent = true;
+  };
   const receive = async (): Promise<Received> => {
     const response = await request(`https://${address}${path}`, {
       dispatcher: agent,
-      method: "POST",
-      headers: { "content-type": "application/json", "content-length": `${text.length}` },
-      body: bodyWhenSent,
       signal: aborter.signal,
+      ...(body === undefined ? { method: "GET" } : posted(body, markSent)),
     });
     return { status: response.statusCode, body: await response.body.json() };
   };
   return { received: receive(), sent: () => sent, abort: () => aborter.abort() };
+}
+
+/** undici reads the body when it has a connection and writes the request: not before. */
+function posted(body: unknown, onSent: () => void) {
+  const text = Buffer.from(JSON.stringify(body));
+  const bodyWhenSent = new Readable({
+    read() {
+      onSent();
+      this.push(text);
+      this.push(null);
+    },
+  });
+  return {
+    method: "POST",
+    headers: { "content-type": "application/json", "content-length": `${text.length}` },
+    body: bodyWhenSent,
+  };
 }
 
 function unanswered(

@@ -28,7 +28,8 @@ export interface LinkCall<T> {
   readonly peer: Peer;
   /** For example `/link/heartbeat`. */
   readonly path: string;
-  readonly body: unknown;
+  /** Without one it is a `GET`. */
+  readonly body?: unknown;
   readonly answer: z.ZodType<T>;
   readonly deadlineMs: number;
   /** For a call whose effect at the peer must not go unheard. */

@@ -7,6 +7,7 @@
  * `POST /link/profiles` (`profiles.ts`); `player-state.ts` has those of players' documents.
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`,
  * `POST /link/wanted`, `POST /link/fence`.
+ * Region → region: `GET /link/probe`, by which they measure the way to each other.
  */
 import { z } from "zod";
 import { EPOCH_NONE, Epoch } from "../epoch.ts";
@@ -25,7 +26,25 @@ export const LEASE_MS = 2_000;
 export const GRACE_MS = 2_250;
 
 const count = z.number().int().nonnegative();
-const hostPort = z.string().regex(/^[^\s/@?#]+:\d{1,5}$/, "host:port");
+/** Where something listens: a name or an address, and a port. */
+export const HostPort = z.string().regex(/^[^\s/@?#]+:\d{1,5}$/, "host:port");
+
+/** Regions of one world at most. */
+export const PEERS_MAX = 64;
+/** What a region measured to each other one: the round trip over the private link, ms. */
+export const PeerRoundTrips = z
+  .record(RegionId, z.number().min(0).max(60_000))
+  .refine((trips) => Object.keys(trips).length <= PEERS_MAX, `${PEERS_MAX} regions at most`);
+export type PeerRoundTrips = z.infer<typeof PeerRoundTrips>;
+
+/** Whom a region may measure the way to. */
+export const Peers = z.object({
+  /** Stands for this very list. */
+  version: z.string().max(32),
+  /** One place of each region that has any, the asking one among them. */
+  regions: z.array(z.object({ regionId: RegionId, linkAddress: HostPort })).max(PEERS_MAX),
+});
+export type Peers = z.infer<typeof Peers>;
 
 export const Heartbeat = z.object({
   regionId: RegionId,
@@ -36,11 +55,11 @@ export const Heartbeat = z.object({
   /** Build of the node's software, for example its commit. */
   build: z.string().max(64),
   /** `host:port` that players connect to. */
-  publicAddress: hostPort,
+  publicAddress: HostPort,
   /** `host:port` where the node itself listens for players: a proxy in front of it connects there. */
-  nodeAddress: hostPort,
+  nodeAddress: HostPort,
   /** `host:port` on which the core reaches this node's link. */
-  linkAddress: hostPort,
+  linkAddress: HostPort,
   games: z.array(GameName).max(64),
   /** By game: free places in rooms that exist and take anyone, so that new players meet others. */
   openSeats: z.record(GameName, count).default({}),
@@ -76,6 +95,10 @@ export const Heartbeat = z.object({
     .default([]),
   /** Up to where the node has the feed of changed profiles; absent before it has any. */
   feed: FeedPlace.optional(),
+  /** Of the peers that the node knows, empty before it knows any; absent from nodes that measure none. */
+  peersVersion: z.string().max(32).optional(),
+  /** Absent from nodes that measure none. */
+  probes: PeerRoundTrips.optional(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -90,6 +113,8 @@ export const HeartbeatAnswer = z.object({
   jwks: Jwks.optional(),
   /** Absent from a core that has none. */
   feed: FeedNews.optional(),
+  /** Present only when the node names another version. */
+  peers: Peers.optional(),
   /**
    * What an operator wants of this node. `fenced`: the life that it serves in is over. Its rooms are not its
    * own any more and end, it has no lease, and names `regionEpoch` from the next heartbeat on.
@@ -97,6 +122,9 @@ export const HeartbeatAnswer = z.object({
   wanted: z.enum(["active", "draining", "fenced"]),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
+
+/** Answered to whoever measures the way here: another region, or the core. */
+export const PROBE_PATH = "/link/probe";
 
 /** A node asks to own a room it has made. Idempotent by `claimId`, which is never used for another. */
 export const ClaimRequest = z.object({

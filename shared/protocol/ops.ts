@@ -26,13 +26,33 @@ export const NodeStatus = z.object({
   build: z.string(),
 });
 
+/** A neighbour of a region, and how far away it is. */
+export const NeighbourStatus = z.object({
+  regionId: RegionId,
+  roundTripMs: z.number(),
+  /** By the regions themselves; false: expected by the distance. */
+  measured: z.boolean(),
+});
+
 export const RegionStatus = z.object({
   regionId: RegionId,
   name: z.string(),
   state: z.enum(["active", "draining", "fenced", "down", "unknown"]),
   regionEpoch: Epoch,
   nodes: z.array(NodeStatus),
+  /** Where its players go first when it is lost, in this order. */
+  neighbours: z.array(NeighbourStatus),
 });
+
+/** What the core knows of its topology file. */
+export const TopologyStatus = z.object({
+  file: z.string(),
+  /** Core time, ms since 1970. */
+  inForceSinceMs: z.number(),
+  /** Why the file as it is now is not in force, and since when none was; null while it is. */
+  refused: z.object({ reason: z.string(), sinceMs: z.number() }).nullable(),
+});
+export type TopologyStatus = z.infer<typeof TopologyStatus>;
 
 export const StatusAnswer = z.object({
   coreTimeMs: z.number(),
@@ -40,6 +60,7 @@ export const StatusAnswer = z.object({
   build: z.string(),
   database: z.enum(["up", "down"]),
   playersOnline: z.number(),
+  topology: TopologyStatus,
   regions: z.array(RegionStatus),
 });
 export type StatusAnswer = z.infer<typeof StatusAnswer>;
