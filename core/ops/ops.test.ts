@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { after, beforeEach, test } from "node:test";
+import { after, before, test } from "node:test";
 import pg from "pg";
 import { RegionsAnswer } from "../../shared/protocol/join.ts";
 import { StatusAnswer } from "../../shared/protocol/ops.ts";
@@ -12,7 +12,7 @@ import { fenceQuestion } from "./cli-text.ts";
 
 const core = await startTestCore();
 const region = await startTestRegion({ core, name: "beijing" });
-beforeEach(() => region.heartbeat());
+before(() => region.beat());
 after(async () => {
   await region.stop();
   await core.stop();
