@@ -36,8 +36,11 @@ export interface TestRegion {
   granted(request: ReserveRequest): ReserveAnswer;
   firstHeartbeat(): Heartbeat;
   heartbeat(change?: Partial<Heartbeat>): Promise<HeartbeatAnswer>;
-  /** Heartbeats now and from now on, as a node does, so that the core does not take it for down. */
-  beat(): Promise<void>;
+  /**
+   * Heartbeats now and from now on, as a node does, so that the core does not take it for down; with that
+   * change, until it is called again.
+   */
+  beat(change?: Partial<Heartbeat>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -63,6 +66,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const client = new LinkClient(identity);
   let sequence = 0;
   let seats = 0;
+  let beats: Partial<Heartbeat> = {};
   let beating: NodeJS.Timeout | undefined;
 
   const region: TestRegion = {
@@ -98,10 +102,11 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
         deadlineMs: 5_000,
       });
     },
-    async beat() {
-      await region.heartbeat();
+    async beat(change = {}) {
+      beats = change;
+      await region.heartbeat(beats);
       // One that fails is followed by the next.
-      const again = () => void region.heartbeat().catch(() => undefined);
+      const again = () => void region.heartbeat(beats).catch(() => undefined);
       beating ??= setInterval(again, HEARTBEAT_PERIOD_MS);
     },
     async stop() {
