@@ -4,7 +4,7 @@ import { z } from "zod";
 import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
 import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
-import { parseGeoOverrides } from "./gslb/geo-locator.ts";
+import { loadGeoOverrides, parseGeoOverrides } from "./gslb/geo-overrides.ts";
 import { PublicOrigin } from "./http/cors.ts";
 import { loadCatalogue } from "./purchases/catalogue.ts";
 import { loadTrustedStores } from "./purchases/trusted-stores.ts";
@@ -59,6 +59,7 @@ function loaded<T>(load: (path: string) => T, without: T) {
   });
 }
 
+const geoOverridesFile = loaded(loadGeoOverrides, []);
 const trustedIssuers = loaded(loadTrustedIssuers, []);
 const trustedStores = loaded(loadTrustedStores, []);
 const catalogue = loaded(loadCatalogue, new Map());
@@ -160,7 +161,15 @@ export const coreSettings = {
     schema: geoOverrides,
     description:
       "Places of addresses that geo-IP does not know, as `CIDR=latitude,longitude,label`, separated " +
-      "by `;`. Addresses that nobody knows count as at the core's place.",
+      "by `;`, 256 at most; the longest prefix counts. Addresses that nobody knows count as at the " +
+      "core's place.",
+    default: "",
+  },
+  GEO_OVERRIDES_FILE: {
+    schema: geoOverridesFile,
+    description:
+      "A file of more of them, one a line, 10,000 and 1 MiB at most, read at the start; `#` begins a " +
+      "comment. Of the same range, the one in `GEO_OVERRIDES` counts.",
     default: "",
   },
   WEB_DIR: {

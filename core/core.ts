@@ -188,7 +188,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const purchases = createPurchases(config, { database, fetches, ...common });
   const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
-  const locator = new GeoLocator(config.GEO_OVERRIDES, topology.core);
+  const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
+  const locator = new GeoLocator(overrides, topology.core);
   const candidates = new Candidates(() => registry.state);
   const regions = new RegionFinder({
     registry,
