@@ -30,7 +30,10 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { Candidates } from "./gslb/candidates.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
+import { addPlayRoutes } from "./gslb/play-routes.ts";
 import { PlayerWays } from "./gslb/player-ways.ts";
+import { RouteMetrics } from "./gslb/route-metrics.ts";
+import { Router } from "./gslb/router.ts";
 import { addGslbRoutes } from "./gslb/routes.ts";
 import { CallGate } from "./http/call-gate.ts";
 import { watchConnections } from "./http/connection-limit.ts";
@@ -191,6 +194,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
   const locator = new GeoLocator(overrides, topology.core);
   const candidates = new Candidates(() => registry.state);
+  const router = new Router({ registry, candidates, locator });
+  const routeMetrics = new RouteMetrics(common);
   const regions = new RegionFinder({
     registry,
     candidates,
@@ -257,7 +262,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addValueRoutes(server, { database, tokens });
       addProfileRoutes(server, { ...seen, tokens });
       addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
-      addGslbRoutes(server, { registry, candidates, locator });
+      addGslbRoutes(server, { registry, candidates, locator, router, metrics: routeMetrics });
+      addPlayRoutes(server, { router, metrics: routeMetrics });
       addJoinRoutes(server, { joins, regions, tokens });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
       if (config.WEB_DIR !== undefined) await addWebPage(server, config.WEB_DIR);

@@ -23,7 +23,7 @@ export function explain(ranked: Ranked, asked: Asked): RankedRegion {
     regionId: candidate.regionId,
     eligible,
     roundTripMs: tenths(roundTripMs),
-    score: eligible ? Math.round(score * 100) / 100 : null,
+    score: eligible ? roundedScore(score) : null,
     reasons: eligible
       ? [way, loadReason(ranked), ...bonusReasons(ranked)]
       : [obstacleReason(ranked, asked), way],
@@ -88,6 +88,10 @@ function percent(share: number): string {
   return `${Math.round(share * 100)}%`;
 }
 
-function tenths(ms: number): number {
+export function tenths(ms: number): number {
   return Math.round(ms * 10) / 10;
+}
+
+export function roundedScore(score: number): number {
+  return Math.round(score * 100) / 100;
 }

@@ -1,8 +1,9 @@
-/** `GET /v1/regions`: where one could play, in the order a join would try, and what to measure. */
+/** Where one could play: `GET /v1/regions`, and where one would: `/v1/route`. */
 import { z } from "zod";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { GameName } from "../../shared/ids.ts";
-import { type RegionInfo, RegionsAnswer } from "../../shared/protocol/join.ts";
+import { type RegionInfo, RegionsAnswer, RoundTripsReport } from "../../shared/protocol/join.ts";
+import { RouteAnswer, RouteQuery } from "../../shared/protocol/route.ts";
 import { failures } from "../http/failures.ts";
 import { liveNodes, regionStateOf } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
@@ -11,11 +12,15 @@ import type { Candidates } from "./candidates.ts";
 import { explain } from "./explain.ts";
 import type { GeoLocator } from "./geo-locator.ts";
 import { rank } from "./ranking.ts";
+import { ROUTED, type RouteMetrics } from "./route-metrics.ts";
+import type { Router } from "./router.ts";
 
 export interface GslbRouteDeps {
   readonly registry: Registry;
   readonly candidates: Candidates;
   readonly locator: GeoLocator;
+  readonly router: Router;
+  readonly metrics: RouteMetrics;
 }
 
 export function addGslbRoutes(server: HttpServer, deps: GslbRouteDeps): void {
@@ -41,6 +46,41 @@ export function addGslbRoutes(server: HttpServer, deps: GslbRouteDeps): void {
       const playersOnline = infos.reduce((sum, info) => sum + info.players, 0);
       return { regions: infos, ranking, playersOnline };
     },
+  );
+  addRouteRoutes(server, deps);
+}
+
+function addRouteRoutes(server: HttpServer, { router, metrics }: GslbRouteDeps): void {
+  const schema = {
+    tags: ["joining"],
+    querystring: RouteQuery,
+    response: {
+      200: RouteAnswer,
+      ...failures("unknown_game", "unknown_region", "no_region", "region_full", "update_required"),
+    },
+  };
+  const answer = (address: string, query: RouteQuery, measured?: RoundTripsReport): RouteAnswer => {
+    const { explain: explained, ...wish } = query;
+    const request = { address, ...wish, measured };
+    if (explained !== "1") return metrics.counted("route", () => router.answer(request));
+    const outcomeOf = ({ regionId }: RouteAnswer) => (regionId === null ? "no_region" : ROUTED);
+    return metrics.counted("route", () => router.explain(request), outcomeOf);
+  };
+  server.get(
+    "/v1/route",
+    { schema: { ...schema, summary: "To which region the caller would be sent, and why" } },
+    async (request) => answer(request.ip, request.query),
+  );
+  server.post(
+    "/v1/route",
+    {
+      schema: {
+        ...schema,
+        summary: "The same with what the client measured, as its join would",
+        body: RoundTripsReport,
+      },
+    },
+    async (request) => answer(request.ip, request.query, request.body),
   );
 }
 

@@ -87,6 +87,7 @@ test("the OpenAPI page describes every route with its failures", async () => {
   assert.deepEqual(Object.keys(paths).sort(), [
     "/.well-known/jwks.json",
     "/matchmake/{method}/{name}",
+    "/play",
     "/v1/emails/log-in",
     "/v1/emails/register",
     "/v1/emails/reset",
@@ -106,6 +107,7 @@ test("the OpenAPI page describes every route with its failures", async () => {
     "/v1/players/{playerId}",
     "/v1/reconnect",
     "/v1/regions",
+    "/v1/route",
     "/v1/tokens/exchange",
     "/v1/tokens/refresh",
     "/v1/tokens/revoke",

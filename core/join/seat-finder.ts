@@ -3,11 +3,12 @@ import type { z } from "zod";
 import { MeridianError } from "../../shared/errors.ts";
 import type { GameName } from "../../shared/ids.ts";
 import type { JoinRequest, RankedRegion } from "../../shared/protocol/join.ts";
+import { whyNowhere } from "../gslb/nowhere.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
 import type { RegionFinder, Seeker } from "./region-finder.ts";
 import type { RoomDirectory } from "./room-directory.ts";
-import { seatCandidates, whyNowhere } from "./seat-search.ts";
+import { seatCandidates } from "./seat-search.ts";
 
 /** A join as parsed. With `joinById` the room says which game it is. */
 export type Join = Omit<z.output<typeof JoinRequest>, "game"> & {
@@ -52,8 +53,7 @@ export class SeatFinder {
     const wish = { game, mode, protocol, build, near };
     const nodes = seatCandidates(ranking, regions, wish);
     if (nodes.length > 0) return { nodes, game, ranking };
-    const asked = join.region ? regions.filter(({ spec }) => spec.id === join.region) : regions;
-    throw whyNowhere(asked, wish);
+    throw whyNowhere(regions, { ...wish, only: join.region });
   }
 }
 
