@@ -58,6 +58,7 @@ import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addRefusedRoutes } from "./ops/refused-routes.ts";
+import { addRouteOpsRoutes } from "./ops/route-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
 import { createProfileParts } from "./profiles/profile-parts.ts";
 import { addProfileLinkRoutes, addProfileRoutes } from "./profiles/routes.ts";
@@ -295,6 +296,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addPlayerOpsRoutes(server, { operators, ...people });
       addRefusedRoutes(server, { operators, refused });
       addReconcileRoutes(server, { operators, reconciler });
+      addRouteOpsRoutes(server, { operators, registry, router });
     },
   });
   const linkServing = new Serving({
