@@ -62,6 +62,14 @@ test("a mistake in a page is named with its file, and what was built before stay
   assert.match(built("games/duel/main.js"), /Duel/);
 });
 
+test("a page of no game is built where it is wanted", async () => {
+  write("arena/page/main.ts", "document.title = 'Arena';");
+  write("../elsewhere/main.ts", "document.title = 'Map';");
+  const others = { "/map/": join(top, "elsewhere") };
+  assert.deepEqual(await buildPages({ gamesDir, others, outDir, live: false }), ["/", "/map/"]);
+  assert.match(built("map/main.js"), /Map/);
+});
+
 test("without games there is nothing to build", async () => {
   assert.deepEqual(await build(), []);
 });

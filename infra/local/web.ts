@@ -1,6 +1,7 @@
 /**
- * Builds the web pages that the core serves: of each game one script by esbuild, the other files as
- * they are. The arena's page is at `/`, any other game's at `/games/NAME/`.
+ * Builds the web pages that the core serves: of each page one script by esbuild, the other files as
+ * they are. The arena's page is at `/`, any other game's at `/games/NAME/`, what belongs to no game where
+ * the caller says.
  *
  * A build that fails changes nothing: what was built before stays until the next one is whole.
  */
@@ -22,6 +23,8 @@ import { build, stop } from "esbuild";
 export interface PagesOptions {
   /** Holds a folder per game, some of them with a `page/main.ts`. */
   readonly gamesDir: string;
+  /** Folders with a `main.ts` of pages of no game, by path, such as `/map/`. */
+  readonly others?: Readonly<Record<string, string>>;
   readonly outDir: string;
   /** Whether open pages reload themselves when they were built anew. */
   readonly live: boolean;
@@ -40,7 +43,8 @@ const LIVE_RELOAD = fileURLToPath(import.meta.resolve("./live-reload.ts"));
  * @returns the paths under which they are served, such as `/` and `/games/duel/`
  * @throws one clear line that names file and line of a mistake in a page
  */
-export async function buildPages({ gamesDir, outDir, live }: PagesOptions): Promise<string[]> {
+export async function buildPages(options: PagesOptions): Promise<string[]> {
+  const { gamesDir, others = {}, outDir, live } = options;
   const next = `${outDir}.next`;
   rmSync(next, { recursive: true, force: true });
   mkdirSync(next, { recursive: true });
@@ -48,10 +52,10 @@ export async function buildPages({ gamesDir, outDir, live }: PagesOptions): Prom
   const withPage = games.filter((game) => {
     return game !== TEMPLATE && existsSync(join(gamesDir, game, "page", ENTRY));
   });
+  const pages = new Map(withPage.map((game) => [pathOf(game), join(gamesDir, game, "page")]));
+  for (const [path, sourceDir] of Object.entries(others)) pages.set(path, sourceDir);
   try {
-    for (const game of withPage) {
-      await buildPage(join(gamesDir, game, "page"), join(next, pathOf(game)), live);
-    }
+    for (const [path, sourceDir] of pages) await buildPage(sourceDir, join(next, path), live);
   } finally {
     // esbuild runs as a process of its own; nothing may be left of it.
     await stop();
@@ -61,7 +65,7 @@ export async function buildPages({ gamesDir, outDir, live }: PagesOptions): Prom
   if (existsSync(outDir)) renameSync(outDir, former);
   renameSync(next, outDir);
   rmSync(former, { recursive: true, force: true });
-  return withPage.map(pathOf).sort();
+  return [...pages.keys()].sort();
 }
 
 function pathOf(game: string): string {

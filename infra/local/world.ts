@@ -107,6 +107,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TOPOLOGIES = join(ROOT, "infra/topology");
 const TOPOLOGY_DEFAULT = "china";
 const GAMES = join(ROOT, "region/games");
+const OTHER_PAGES = { "/map/": join(ROOT, "core/gslb/page") };
 
 /** @throws one clear line; nothing is left running then */
 export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld> {
@@ -145,7 +146,8 @@ async function start(
   const database = await openDatabase(dir, options.databaseUrl, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
-  const build = () => buildPages({ gamesDir: GAMES, outDir: files.web, live: watch });
+  const build = () =>
+    buildPages({ gamesDir: GAMES, others: OTHER_PAGES, outDir: files.web, live: watch });
   const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);

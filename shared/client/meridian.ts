@@ -14,6 +14,7 @@ import { z } from "zod";
 import { type Clock, systemClock } from "../clock.ts";
 import { isFailure } from "../errors.ts";
 import { JoinAnswer, type JoinMode, type JoinRequest, RegionsAnswer } from "../protocol/join.ts";
+import { ExplainedRoute } from "../protocol/route.ts";
 import { Possessions } from "../protocol/value.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { Account, type Player } from "./account.ts";
@@ -58,6 +59,14 @@ export interface JoinOptions {
   readonly onConnection?: (connection: Connection) => void;
   /** Loads what the game needs once the seat is certain; the seat is kept meanwhile. */
   readonly prepare?: () => Promise<void>;
+}
+
+export interface RouteOptions {
+  readonly game?: string;
+  /** Insists on one region. */
+  readonly region?: string;
+  /** Whether round trips are measured first, unless they are known; else distances count. */
+  readonly measured?: boolean;
 }
 
 export class Meridian {
@@ -161,6 +170,27 @@ export class Meridian {
         accessToken,
       }),
     );
+  }
+
+  /**
+   * To which region a join would lead from here, and why; `regionId` is null where there is none. Needs
+   * no log-in, and so knows nothing of the player's last region, friends and party.
+   * @throws {MeridianError} `unknown_game`, `unknown_region`
+   */
+  async route({ game, region, measured = true }: RouteOptions = {}): Promise<ExplainedRoute> {
+    const wish = { explain: "1", protocol: `${PROTOCOL_VERSION}` };
+    const query = new URLSearchParams({
+      ...wish,
+      ...(game && { game }),
+      ...(region && { region }),
+    });
+    const body = measured ? { roundTripsMs: await this.#roundTripsOrNone() } : {};
+    return this.#api.call({
+      method: "POST",
+      path: `/v1/route?${query}`,
+      body,
+      schema: ExplainedRoute,
+    });
   }
 
   /**
