@@ -1,11 +1,11 @@
 /**
- * Two people open the page, see each other move, and lose their region. With `SCREENSHOTS` set to a
+ * Two people open the page, see each other move, ask for a region, look at the map, and lose their region. With `SCREENSHOTS` set to a
  * folder, pictures of what they see are left there.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
 import { until } from "../until.ts";
@@ -23,8 +23,8 @@ after(async () => {
   await browser.close();
 });
 
-/** Opens the page in a browser of its own: another person. */
-async function open(path = "/"): Promise<Page> {
+/** A page in a browser of its own: another person. */
+async function visit(path: string): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 760 } });
   const page = await context.newPage();
   page.on("pageerror", (error) => wrong.push(`${error}`));
@@ -37,11 +37,36 @@ async function open(path = "/"): Promise<Page> {
     }
   });
   await page.goto(new URL(path, world().core.url).href);
-  await until("the page plays", () =>
-    page.evaluate(() => window.arena?.connection.phase === "playing"),
-  );
+  return page;
+}
+
+/** Opens the arena and waits until one plays. */
+async function open(path = "/"): Promise<Page> {
+  const page = await visit(path);
+  await playing(page);
   await until("one's own player is shown", () => page.evaluate(() => window.arena?.me != null));
   return page;
+}
+
+/** As it is shown, in one line. */
+async function shown(locator: Locator): Promise<string> {
+  return (await locator.allInnerTexts()).join(" ").replace(/\s+/g, " ");
+}
+
+function playing(page: Page): Promise<unknown> {
+  return until("the page plays", () =>
+    page.evaluate(() => window.arena?.connection.phase === "playing"),
+  );
+}
+
+async function want(region: string, state: "active" | "draining"): Promise<void> {
+  const { core, operatorToken } = world();
+  const answer = await fetch(`${core.opsUrl}/ops/regions/${region}/wanted`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${operatorToken}`, "content-type": "application/json" },
+    body: JSON.stringify({ state }),
+  });
+  assert.equal(answer.status, 200);
 }
 
 async function picture(page: Page, name: string): Promise<void> {
@@ -126,6 +151,72 @@ test("on a phone the finger steers", async (t) => {
   });
   await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
   await picture(page, "arena-phone");
+});
+
+test("who asks for a region plays there, or is told why not and offered any other", async (t) => {
+  await want("tianjin", "draining");
+  const page = await open("/?region=beijing");
+  t.after(async () => {
+    await page.context().close();
+    await want("tianjin", "active");
+  });
+  assert.equal(await page.evaluate(() => window.arena?.regionId), "beijing");
+  for (const [region, words] of [
+    ["lhasa", 'There is no region "lhasa".'],
+    ["tianjin", "Tianjin takes no players: draining: it takes no new players."],
+  ]) {
+    await page.goto(`${world().core.url}/?region=${region}`);
+    const notice = page.getByRole("alert");
+    await notice.waitFor();
+    assert.equal(await notice.locator("#notice-text").textContent(), words);
+  }
+  await page.getByRole("button", { name: "Play anywhere" }).click();
+  await playing(page);
+  assert.notEqual(await page.evaluate(() => window.arena?.regionId), "tianjin");
+  assert.deepEqual(wrong, []);
+});
+
+test("the map shows where one is taken to be, every region with its reason, and the way", async (t) => {
+  await want("tianjin", "draining");
+  const page = await visit("/");
+  t.after(async () => {
+    await page.context().close();
+    await want("tianjin", "active");
+  });
+  const hosts = new Set<string>();
+  page.on("request", (request) => hosts.add(new URL(request.url()).hostname));
+  await page.getByRole("link", { name: "Why this region?" }).click();
+  await page.waitForURL(`${world().core.url}/map/?game=arena`);
+  const rows = page.getByRole("table").locator("tbody").getByRole("row");
+  await until("the regions are measured", async () => {
+    const texts = await rows.allInnerTexts();
+    return texts.length === 3 && texts.every((text) => /measured/.test(text));
+  });
+  assert.match(await shown(page.locator("#place")), /takes you to be in Hangzhou \(30\.3°N/);
+  assert.match(
+    await shown(page.getByRole("status")),
+    /^You play in (Shanghai|Beijing), [\d.]+ ms away$/,
+  );
+  assert.match(await shown(rows.first()), /takes players .* the best/);
+  const drained = await shown(rows.last());
+  assert.match(drained, /^Tianjin draining .* – draining: it takes no new players/);
+
+  const drawn = () =>
+    page.locator("#world .sign").evaluateAll((signs) => signs.map(({ classList }) => classList[1]));
+  assert.deepEqual(await drawn(), ["draining", "open", "open", "you"]);
+  assert.match((await page.locator("#world .way").getAttribute("d")) ?? "", /^M/);
+  await picture(page, "map");
+  await want("tianjin", "active");
+  await until("the map has followed by itself", async () => !(await drawn()).includes("draining"));
+
+  await page.getByRole("button", { name: "Whole world" }).click();
+  await page.getByRole("button", { name: "Measure again" }).click();
+  await until("it has measured", () => page.locator("#again").isEnabled());
+  await page.setViewportSize({ width: 390, height: 780 });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `the phone's page is ${overflow} px too wide`);
+  assert.deepEqual([...hosts], ["127.0.0.1"]);
+  assert.deepEqual(wrong, []);
 });
 
 test("a killed region: the player is told in words, and plays on in another", async (t) => {

@@ -161,6 +161,10 @@ function noticeWords(session: ArenaSession, notice: Notice, nowMs: number): Noti
     const more = `${city(notice.from)} was lost; a fresh start for everybody here.`;
     return { text: `You now play in ${here}`, more, action: "", mood: "good" };
   }
+  if (notice.kind === "refused") {
+    const more = "Any other region may have a place for you.";
+    return { text: notice.why, more, action: "Play anywhere", mood: "bad" };
+  }
   const { text } = describeConnection(session.connection, city, 0);
   if (notice.kind === "over") {
     const { connection } = session;

@@ -87,7 +87,8 @@ function welcome(): void {
   setTimeout(hideHint, HINT_MS);
   element("invite").addEventListener("click", () => void invite());
   canvas.focus();
-  void session.enter(field.value, parameters.get("room") ?? undefined);
+  const [room, region] = ["room", "region"].map((name) => parameters.get(name) ?? undefined);
+  void session.enter(field.value, { room, region });
 }
 
 /** Gives the player a link that leads friends to this very room. */

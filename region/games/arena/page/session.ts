@@ -22,7 +22,17 @@ export type Notice =
   | { readonly kind: "moving"; readonly atMs: number; readonly to: string | undefined }
   | { readonly kind: "moved"; readonly untilMs: number; readonly from: string }
   /** It can be begun again. Without a `why` the connection's own words tell. */
-  | { readonly kind: "over"; readonly why: string | undefined };
+  | { readonly kind: "over"; readonly why: string | undefined }
+  /** The region that the player insisted on takes them not; another may. */
+  | { readonly kind: "refused"; readonly region: string; readonly why: string };
+
+/** What the link that led here asks for. */
+export interface Wanted {
+  /** Of a friend; tried first. */
+  readonly room?: string | undefined;
+  /** The only one to play in. */
+  readonly region?: string | undefined;
+}
 
 export class ArenaSession {
   readonly meridian: Meridian;
@@ -97,18 +107,17 @@ export class ArenaSession {
     setInterval(measure, ROUND_TRIPS_EVERY_MS);
   }
 
-  /**
-   * Begins, or begins again in another room. What fails is in the notice.
-   * @param friendsRoom tried first
-   */
-  async enter(name: string, friendsRoom?: string): Promise<void> {
+  /** Begins, or begins again in another room. What fails is in the notice. */
+  async enter(name: string, { room, region }: Wanted = {}): Promise<void> {
     // A second click must not take a second seat.
     if (this.#entering) return;
     this.#entering = true;
     this.#notice = undefined;
     try {
       if (!this.meridian.player) await this.meridian.logIn({ name });
-      if (friendsRoom === undefined || !(await this.#joinRoom(friendsRoom))) await this.#join();
+      if (room !== undefined && (await this.#joinRoom(room))) return;
+      if (region === undefined) await this.#join();
+      else if (await this.#takesPlayers(region)) await this.#join({ region });
     } catch (error) {
       if (!isFailure(error)) throw error;
       this.#notice ??= { kind: "over", why: error.message };
@@ -138,6 +147,26 @@ export class ArenaSession {
       if (isFailure(error)) return false;
       throw error;
     }
+  }
+
+  /** Asked before the join, which would try again for a while what can't be now. */
+  async #takesPlayers(region: string): Promise<boolean> {
+    const refused = (why: string) => {
+      this.#notice = { kind: "refused", region, why };
+      this.#changed();
+    };
+    try {
+      const { ranking, regionId } = await this.meridian.route({ game: "arena", region });
+      if (regionId !== null) return true;
+      const asked = ranking.find((one) => one.regionId === region);
+      refused(asked ? `${asked.name} takes no players: ${asked.verdict}.` : "It takes no players.");
+    } catch (error) {
+      // A name that no region can have is as unknown as any other.
+      const unknown = isFailure(error, "unknown_region") || isFailure(error, "bad_request");
+      if (!unknown) throw error;
+      refused(`There is no region "${region}".`);
+    }
+    return false;
   }
 
   async #join(where: JoinOptions = {}): Promise<void> {
