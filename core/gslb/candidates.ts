@@ -119,6 +119,8 @@ function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
 }
 
 function loadOf(nodes: readonly NodeRecord[]): Pick<Candidate, "fullness" | "utilisation"> {
+  // Of a region that takes nobody nothing is known that counts.
+  if (nodes.length === 0) return { fullness: 0, utilisation: 0 };
   let capacity = 0;
   let free = 0;
   let utilisation = 0;

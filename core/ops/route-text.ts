@@ -47,7 +47,8 @@ export function chosenText({ ranking }: ExplainedRoute): string {
   const [best, ...others] = ranking.filter(({ eligible }) => eligible);
   if (!best) return "";
   const next = others.slice(0, NEXT_MAX).map(scored).join(", ");
-  return `It plays in ${scored(best)}.${next === "" ? " There is no other." : ` Next: ${next}.`}`;
+  const lines = wrapped(next === "" ? "There is no other." : `Next: ${next}.`, COLUMNS_MAX);
+  return [`It plays in ${scored(best)}.`, ...lines].join("\n");
 }
 
 /** Every region with every term, and below why each won or lost. Terms are in ms. */

@@ -184,7 +184,7 @@ export class Meridian {
       ...(game && { game }),
       ...(region && { region }),
     });
-    const body = measured ? { roundTripsMs: await this.#roundTripsOrNone() } : {};
+    const body = (measured && (await this.#reportOrNone())) || {};
     return this.#api.call({
       method: "POST",
       path: `/v1/route?${query}`,

@@ -5,14 +5,18 @@
 export interface Anchor {
   readonly x: number;
   readonly y: number;
-  /** Of the label, in pixels. */
+  /** Of the sign, with a little air around it. */
+  readonly radius: number;
+  /** Of the label, in pixels; a guess, since fonts differ. */
   readonly width: number;
   readonly height: number;
 }
 
 export interface Placed {
-  /** The label's left upper corner. */
+  /** Where the text begins, has its middle or ends, so that a wrong guess of its width shows on its far side. */
   readonly x: number;
+  readonly align: "start" | "middle" | "end";
+  /** The label's upper edge. */
   readonly y: number;
   /** The point of the label to which a line must lead, when it stands so far off. */
   readonly leader: Point | undefined;
@@ -30,8 +34,6 @@ interface Box {
   readonly height: number;
 }
 
-/** Half of a sign and a little air, in pixels. */
-const SIGN_RADIUS = 10;
 const WAY_RADIUS = 2;
 const GAPS = [2, 10, 22, 38, 58];
 /** From this gap on a line leads from the sign to its name. */
@@ -54,7 +56,7 @@ export function placeLabels(
   size: { readonly width: number; readonly height: number },
   way: readonly Point[] = [],
 ): Placed[] {
-  const signs = anchors.map((anchor) => squareAt(anchor, SIGN_RADIUS));
+  const signs = anchors.map((anchor) => squareAt(anchor, anchor.radius));
   const taken: Box[] = [...signs, ...way.map((point) => squareAt(point, WAY_RADIUS))];
   return anchors.map((anchor) => {
     const candidates = GAPS.flatMap((gap) => DIRECTIONS.map((way) => boxAt(anchor, gap, way)));
@@ -64,8 +66,13 @@ export function placeLabels(
     const chosen = free ?? boxAt(anchor, 0, [1, 0]);
     taken.push(chosen);
     const leader = chosen.gap >= LEADER_GAP ? nearest(chosen, anchor) : undefined;
-    return { x: chosen.x, y: chosen.y, leader };
+    return { ...textOf(chosen), y: chosen.y, leader };
   });
+}
+
+function textOf({ x, width, right }: ReturnType<typeof boxAt>): Pick<Placed, "x" | "align"> {
+  if (right > 0) return { x, align: "start" };
+  return right < 0 ? { x: x + width, align: "end" } : { x: x + width / 2, align: "middle" };
 }
 
 function squareAt({ x, y }: Point, radius: number): Box {
@@ -81,14 +88,14 @@ function nearest({ x, y, width, height }: Box, to: Point): Point {
 }
 
 function boxAt(
-  { x, y, width, height }: Anchor,
+  { x, y, radius, width, height }: Anchor,
   gap: number,
   [right, down]: readonly [number, number],
-): Box & { readonly gap: number } {
-  const reach = SIGN_RADIUS + gap;
+): Box & { readonly gap: number; readonly right: number } {
+  const reach = radius + gap;
   const middleX = x + right * (reach + width / 2);
   const middleY = y + down * (reach + height / 2);
-  return { x: middleX - width / 2, y: middleY - height / 2, width, height, gap };
+  return { x: middleX - width / 2, y: middleY - height / 2, width, height, gap, right };
 }
 
 function overlaps(a: Box, b: Box): boolean {

@@ -13,8 +13,12 @@ import { milliseconds } from "./words.ts";
 type LandTopology = Topology<{ land: GeometryCollection }>;
 
 const LAND = feature(land as unknown as LandTopology, "land");
-const CHARACTER_WIDTH = 7.2;
+const CHARACTER_WIDTH = 7.6;
 const LINE_HEIGHT = 15;
+const HALO_RADIUS = 13;
+/** Of a sign or its halo, with a little air. */
+const SIGN_SPACE = 10;
+const HALO_SPACE = HALO_RADIUS + 2;
 /** Of the way, between which names find no place. */
 const WAY_POINTS = 48;
 
@@ -108,13 +112,14 @@ function signsOf(shown: readonly Shown[], size: Size, way: readonly Point[]): SV
   const labels = placeLabels(anchors, size, way).toReversed();
   const signs = shown.map(({ sign, at: [x, y], chosen }) => {
     const group = svg("g", { transform: `translate(${round(x)} ${round(y)})` }, drawn(sign));
-    if (chosen) group.prepend(svg("circle", { class: "halo", r: 13 }));
+    if (chosen) group.prepend(svg("circle", { class: "halo", r: HALO_RADIUS }));
     return group;
   });
   const names = shown.flatMap(({ at: [x, y], lines, chosen, sign }, index) => {
     const label = labels[index];
     if (!label) return [];
-    const text = svg("text", { class: chosen || sign === "you" ? "name strong" : "name" });
+    const weight = chosen || sign === "you" ? "name strong" : "name";
+    const text = svg("text", { class: weight, "text-anchor": label.align });
     for (const [line, words] of lines.entries()) {
       const place = { x: round(label.x), y: round(label.y + 12 + line * LINE_HEIGHT) };
       text.append(svg("tspan", { ...place, class: line === 0 ? "first" : "second" }, words));
@@ -126,9 +131,10 @@ function signsOf(shown: readonly Shown[], size: Size, way: readonly Point[]): SV
   return [...signs, ...names];
 }
 
-function anchorOf({ at: [x, y], lines }: Shown): Anchor {
+function anchorOf({ at: [x, y], lines, chosen }: Shown): Anchor {
   const longest = Math.max(...lines.map(({ length }) => length));
-  return { x, y, width: longest * CHARACTER_WIDTH, height: lines.length * LINE_HEIGHT };
+  const radius = chosen ? HALO_SPACE : SIGN_SPACE;
+  return { x, y, radius, width: longest * CHARACTER_WIDTH, height: lines.length * LINE_HEIGHT };
 }
 
 /** Along the great circle. */
