@@ -1,9 +1,11 @@
 /** Where callers are sent: `/v1/route`, `/play`, and whose word on the caller's address counts. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { after, beforeEach, test } from "node:test";
 import { Agent, request } from "undici";
 import { JoinAnswer } from "../../shared/protocol/join.ts";
 import { ExplainedRoute, RouteAnswer } from "../../shared/protocol/route.ts";
+import { until } from "../../test/until.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 import { pageOf } from "./play-routes.ts";
@@ -257,4 +259,14 @@ test("nothing of a request to /play chooses where it leads", () => {
   const front = page("/play?lang=en&room=r1", "https://bj.play.example/?lang=zh");
   assert.equal(front, "https://bj.play.example/?lang=zh&room=r1");
   assert.equal(page(`/play?x=${"y".repeat(1_024)}`), "/?region=beijing");
+});
+
+test("a region with a front of its own has its players led there, once the topology says so", async () => {
+  const topology = JSON.parse(readFileSync(core.topologyFile, "utf8"));
+  topology.regions[0].playUrl = "https://bj.play.example/?lang=zh";
+  writeFileSync(core.topologyFile, JSON.stringify(topology));
+  await until("the core has seen it", async () => {
+    const { headers } = await call("/play?region=beijing&room=r1");
+    return headers.location === "https://bj.play.example/?lang=zh&room=r1";
+  });
 });
