@@ -107,6 +107,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
     { method: "PUT", path: "/v1/me/round-trips", body: ways, authorization },
     { method: "GET", path: "/v1/me", authorization },
     { method: "GET", path: "/v1/regions" },
+    { method: "POST", path: "/v1/route?explain=1&game=arena", body: ways },
   ];
   for (const call of calls) {
     for (let count = 0; count < BODIES; count += AT_ONCE) {

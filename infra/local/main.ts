@@ -61,7 +61,7 @@ function summary(world: LocalWorld, seconds: number): string {
     ...world.pages.filter((path) => path !== "/").map((path) => `              ${page}${path}`),
     ...others.map((origin) => `              ${origin}`),
     `  API         ${core.url}/docs`,
-    "  operators   npm run ops -- status",
+    "  operators   npm run ops -- status, npm run route -- --ip ADDRESS --explain",
     `  metrics     ${core.opsUrl}/metrics`,
     `  logs        ${join(DIR, "logs")}`,
     ...(options.watch

@@ -3,6 +3,8 @@ import { after, beforeEach, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { isFailure, MeridianError } from "../errors.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { RoundTripsReport } from "../protocol/join.ts";
+import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Connection } from "./connection.ts";
 import { RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./connection-step.ts";
 import { Meridian } from "./meridian.ts";
@@ -308,6 +310,26 @@ test("measures the regions that answer, and keeps the result for a while", async
   assert.equal(world.count("/v1/regions"), 1);
   await meridian.measureRegions({ maxAgeMs: 0 });
   assert.equal(world.count("/v1/regions"), 2);
+});
+
+test("a route is asked for without a log-in, with what was measured or without", async () => {
+  const meridian = client();
+  const { regionId, place } = await meridian.route({ game: "arena", region: "beijing" });
+  assert.deepEqual([regionId, place.label], [null, "Hangzhou"]);
+  await meridian.route({ measured: false });
+  const [first, second] = world.asked.filter(({ path }) => path.startsWith("/v1/route"));
+  const query = new URLSearchParams({
+    explain: "1",
+    protocol: `${PROTOCOL_VERSION}`,
+    game: "arena",
+    region: "beijing",
+  });
+  assert.equal(first?.path, `/v1/route?${query}`);
+  assert.deepEqual(Object.keys(RoundTripsReport.parse(first?.body).roundTripsMs ?? {}), [
+    "beijing",
+  ]);
+  assert.deepEqual(second?.body, {});
+  assert.equal(world.count("/v1/guests"), 0);
 });
 
 test("regions whose websockets are blocked on the way are measured all the same", async () => {

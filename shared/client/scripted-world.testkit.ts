@@ -38,6 +38,15 @@ export interface Connected {
   readonly socket: Socket;
 }
 
+/** An explained route without any region. */
+const NOWHERE = {
+  place: { label: "Hangzhou", latitude: 30.27, longitude: 120.16, source: "geo-ip" },
+  regionId: null,
+  publicAddress: null,
+  ranking: [],
+  reason: "No region can take players right now.",
+};
+
 export class ScriptedWorld {
   /** All calls of the API so far. */
   readonly asked: Asked[] = [];
@@ -171,6 +180,7 @@ export class ScriptedWorld {
 
   #usual(path: string): unknown {
     if (path === "/v1/regions") return this.#regions();
+    if (path.startsWith("/v1/route?")) return { ...NOWHERE };
     if (path === "/v1/guests") return { ...this.#tokens(), secret: SECRET };
     if (path === "/v1/tokens/refresh") return this.#tokens();
     if (path === "/v1/me") return { playerId: PLAYER_ID, name: "Ada", email: null, guest: true };
