@@ -31,6 +31,8 @@ const LISTS_MAX = 64;
 
 /** One region as a place to send players to. */
 export interface Candidate {
+  /** As the registry knew it when this was made. */
+  readonly region: RegionRecord;
   readonly regionId: RegionId;
   readonly point: SpherePoint;
   readonly weight: number;
@@ -44,13 +46,20 @@ export interface Candidate {
   readonly loadMs: number;
 }
 
-/** The candidates for each wish, until the regions change. */
+interface List {
+  readonly of: RegistryState;
+  readonly candidates: readonly Candidate[];
+}
+
+/**
+ * The candidates for each wish. Every seat that is granted changes a region: only that one's candidate is
+ * made anew then.
+ */
 export class Candidates {
   readonly #regions: () => RegistryState;
-  #of: RegistryState | undefined;
-  readonly #lists = new Map<string, readonly Candidate[]>();
+  readonly #lists = new Map<string, List>();
 
-  /** @param regions a new object whenever anything in it changed */
+  /** @param regions a new object whenever anything in it changed, with the same records of what did not */
   constructor(regions: () => RegistryState) {
     this.#regions = regions;
   }
@@ -58,15 +67,17 @@ export class Candidates {
   /** One for each region. */
   for(wish: Wish): readonly Candidate[] {
     const regions = this.#regions();
-    if (regions !== this.#of) this.#lists.clear();
-    this.#of = regions;
     const key = `${wish.game ?? ""} ${wish.protocol ?? ""} ${wish.build ?? ""}`;
     const known = this.#lists.get(key);
-    if (known) return known;
-    const list = [...regions.values()].map((region) => candidateOf(region, wish));
-    if (this.#lists.size >= LISTS_MAX) this.#lists.clear();
-    this.#lists.set(key, list);
-    return list;
+    if (known?.of === regions) return known.candidates;
+    const candidates: Candidate[] = [];
+    for (const region of regions.values()) {
+      const before = known?.candidates[candidates.length];
+      candidates.push(before?.region === region ? before : candidateOf(region, wish));
+    }
+    if (known === undefined && this.#lists.size >= LISTS_MAX) this.#lists.clear();
+    this.#lists.set(key, { of: regions, candidates });
+    return candidates;
   }
 }
 
@@ -76,6 +87,7 @@ export function candidateOf(region: RegionRecord, wish: Wish): Candidate {
   const nodes = liveNodes(region).filter((node) => takesPlayers(node) && suits(node, wish));
   const load = loadOf(nodes);
   return {
+    region,
     regionId: id,
     point: onSphere(region.spec),
     weight,

@@ -22,6 +22,15 @@ export interface NamedPlace extends Coordinates {
 
 type LookUp = (address: string) => Lookup | null;
 
+/**
+ * Where most players are of addresses that are known only by their country, where the tables have its middle on
+ * the map instead. Seven of ten addresses of the United States are such, and their middle is in Kansas: from
+ * there a quarter of the players is sent more than 40 ms too far, from Chicago a sixth (`npm run day`).
+ */
+const MOST_PLAYERS: Readonly<Record<string, Coordinates>> = {
+  US: { latitude: 41.88, longitude: -87.63 },
+};
+
 export class GeoLocator implements Part {
   readonly name = "geo-IP";
   readonly #overrides: GeoOverrideTable;
@@ -57,8 +66,10 @@ export class GeoLocator implements Part {
     const found = this.#lookUp(address.family === 4 ? dotted(address.value) : text);
     const [latitude, longitude] = found?.ll ?? [];
     if (!found || !isDegrees(latitude) || !isDegrees(longitude)) return this.#fallback;
+    const isCountryOnly = found.city === "" && found.region === "";
+    const coordinates = (isCountryOnly && MOST_PLAYERS[found.country]) || { latitude, longitude };
     const label = [found.city, found.country].filter((part) => part !== "").join(", ");
-    return { latitude, longitude, label: label || "an unnamed place", source: "geo-ip" };
+    return { ...coordinates, label: label || "an unnamed place", source: "geo-ip" };
   }
 }
 
