@@ -1,0 +1,180 @@
+/** Where a player was, where friends are, what a party measured: what joining makes of it, in a whole core. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { PlayerId, SessionId, uuidV7 } from "../../shared/ids.ts";
+import { JoinAnswer } from "../../shared/protocol/join.ts";
+import type { Heartbeat } from "../../shared/protocol/link.ts";
+import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
+import { startTestRegion, type TestRegion } from "../test-region.ts";
+
+const core = await startTestCore();
+const beijing = await startTestRegion({ core, name: "beijing" });
+const sibling = await startTestRegion({ core, name: "beijing", incarnation: 2 });
+const shanghai = await startTestRegion({ core, name: "shanghai" });
+const regions = [beijing, sibling, shanghai];
+after(async () => {
+  await Promise.all(regions.map((region) => region.stop()));
+  await core.stop();
+});
+
+interface Guest {
+  readonly accessToken: string;
+  readonly playerId: string;
+}
+
+async function call(method: string, path: string, body: unknown, token?: string) {
+  const response = await fetch(core.url + path, {
+    method,
+    headers: {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  const { status, headers } = response;
+  return { status, headers, body: text === "" ? undefined : JSON.parse(text) };
+}
+
+async function newGuest(): Promise<Guest> {
+  return (await call("POST", "/v1/guests", { name: "Ada" })).body;
+}
+
+/** Every node says anew how it is: a slow machine must not make one look down. */
+async function beat(changes: ReadonlyMap<TestRegion, Partial<Heartbeat>> = new Map()) {
+  await Promise.all(regions.map((region) => region.heartbeat(changes.get(region))));
+}
+
+async function join(guest: Guest, change: Record<string, unknown>) {
+  const body = { game: "arena", protocol: 1, ...change };
+  return await call("POST", "/v1/join", body, guest.accessToken);
+}
+
+async function joined(guest: Guest, change: Record<string, unknown>): Promise<JoinAnswer> {
+  const { status, body } = await join(guest, change);
+  assert.equal(status, 200, JSON.stringify(body));
+  return JoinAnswer.parse(body);
+}
+
+async function regionOf(guest: Guest, change: Record<string, unknown>): Promise<string> {
+  await beat();
+  return (await joined(guest, change)).regionId;
+}
+
+const ways = (beijingMs: number, shanghaiMs: number) => ({
+  roundTripsMs: { beijing: beijingMs, shanghai: shanghaiMs },
+});
+
+test("a player comes back to the last region after a small change, and leaves it for a big one", async () => {
+  const ada = await newGuest();
+  assert.equal(await regionOf(ada, ways(30, 40)), "beijing");
+  assert.equal(await regionOf(ada, ways(40, 30)), "beijing");
+  assert.equal(await regionOf(ada, ways(60, 30)), "shanghai");
+  assert.equal(await regionOf(ada, ways(30, 40)), "shanghai");
+  assert.equal(await regionOf(await newGuest(), ways(40, 30)), "shanghai", "others have no home");
+});
+
+test("friends' region and node are preferred, for as long as they are there", async () => {
+  const [friend, ada, eve] = [await newGuest(), await newGuest(), await newGuest()];
+  const roomAt = (full: TestRegion) => new Map([[full, { connected: 90 }]]);
+  await beat(roomAt(beijing));
+  const { reservation } = await joined(friend, { region: "beijing" });
+  assert.equal(reservation.processId, sibling.nodeId);
+  const friends = [friend.playerId];
+  await beat(roomAt(sibling));
+  const near = await joined(ada, { ...ways(45, 30), friends });
+  assert.equal(near.reservation.processId, sibling.nodeId, "not where the most room is");
+  assert.match(near.ranking[0]?.reasons.join() ?? "", /friends are there/);
+  assert.equal(await regionOf(eve, { ...ways(55, 30), friends }), "shanghai", "too far");
+  const playerId = PlayerId.parse(friend.playerId);
+  const sessionId = SessionId.parse(reservation.sessionId);
+  await beat(new Map([[sibling, { leftSessions: [{ playerId, sessionId }] }]]));
+  // The answer to that heartbeat doesn't wait for the database.
+  for (let tries = 0; ; tries += 1) {
+    if ((await regionOf(await newGuest(), { ...ways(45, 30), friends })) === "shanghai") break;
+    assert.ok(tries < 100, "who left counts still");
+  }
+});
+
+async function measure(guest: Guest, change: Record<string, unknown>): Promise<void> {
+  const path = "/v1/me/round-trips";
+  assert.equal((await call("PUT", path, change, guest.accessToken)).status, 204);
+}
+
+test("a party goes where its worst placed member is best off, by what each measured", async () => {
+  const [leader, member] = [await newGuest(), await newGuest()];
+  await measure(member, ways(70, 30));
+  const party = [member.playerId, leader.playerId];
+  assert.equal(await regionOf(leader, { ...ways(20, 60), party }), "shanghai");
+  assert.equal(await regionOf(await newGuest(), ways(20, 60)), "beijing", "alone it would not");
+});
+
+test("nobody is dragged past their cap: the party is told to wait", async () => {
+  const [leader, member] = [await newGuest(), await newGuest()];
+  await measure(member, ways(200, 10));
+  await beat();
+  const claim = { ...ways(5, 300), party: [member.playerId] };
+  const { status, headers, body } = await join(leader, claim);
+  assert.deepEqual([status, body.error.kind], [503, "party_apart"]);
+  assert.equal(body.error.retryable, true);
+  assert.equal(headers.get("retry-after"), "2");
+  assert.ok(
+    regions.every(({ asked }) => !asked.some(isOf(leader))),
+    "no seat was taken",
+  );
+});
+
+/** Whether a seat was asked for that player. */
+function isOf({ playerId }: Guest) {
+  return (asked: TestRegion["asked"][number]) =>
+    asked.kind === "seat" && asked.player.playerId === playerId;
+}
+
+test("one player's call never says what another one measured", async () => {
+  const [leader, member] = [await newGuest(), await newGuest()];
+  await measure(member, ways(70, 30));
+  // As if it were the member's: fields that the schema does not know are dropped.
+  await measure(leader, { ...ways(20, 60), playerId: member.playerId });
+  assert.equal((await call("PUT", "/v1/me/round-trips", ways(1, 1))).status, 401);
+  const party = [member.playerId];
+  assert.equal(await regionOf(leader, { ...ways(20, 60), party }), "shanghai");
+});
+
+test("members of whom the core knows nothing do not weigh in", async () => {
+  const strangers = [1, 2].map((at) => uuidV7(at, crypto.getRandomValues(new Uint8Array(10))));
+  const leader = await newGuest();
+  assert.equal(await regionOf(leader, { ...ways(5, 60), party: strangers }), "beijing");
+});
+
+test("regions that did not answer the client are tried last", async () => {
+  const unanswered = ["shanghai"];
+  assert.equal(await regionOf(await newGuest(), { unanswered }), "beijing");
+  const insists = { unanswered, region: "shanghai" };
+  assert.equal(await regionOf(await newGuest(), insists), "shanghai");
+});
+
+test("another build of the game than any region runs is to be updated", async () => {
+  await beat();
+  const guest = await newGuest();
+  const old = await join(guest, { build: "of last year" });
+  assert.deepEqual([old.status, old.body.error.kind], [426, "update_required"]);
+  await beat(new Map([[beijing, { build: "next" }]]));
+  const next = await joined(guest, { build: "next" });
+  assert.equal(next.reservation.processId, beijing.nodeId);
+});
+
+test("with all regions fenced there is no region, and the answer says when to ask again", async () => {
+  const operate = (method: string, region: string) =>
+    fetch(`${core.privateUrl}/ops/regions/${region}/fence`, {
+      method,
+      headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
+    });
+  const guest = await newGuest();
+  for (const region of ["beijing", "shanghai"]) await operate("POST", region);
+  await beat();
+  const { status, headers, body } = await join(guest, {});
+  assert.deepEqual([status, body.error.kind], [503, "no_region"]);
+  assert.equal(headers.get("retry-after"), "2");
+  await operate("DELETE", "beijing");
+  assert.equal(await regionOf(guest, {}), "beijing");
+});
