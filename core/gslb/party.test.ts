@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { RegionId } from "../../shared/ids.ts";
 import { candidateOf } from "./candidates.ts";
 import { CAP_MAX_MS, CAP_MS, CAP_SLACK_MS, capAfterMs, rankParty } from "./party.ts";
-import { arena, hangzhou, plain, regionOf, shapes } from "./regions.testkit.ts";
+import { arena, hangzhou, isOpen, plain, regionOf, shapes } from "./regions.testkit.ts";
 
 const wayMs = fc.double({ min: 0, max: 600, noNaN: true });
 const someWays = fc.array(wayMs, { minLength: 12, maxLength: 12 });
@@ -59,6 +59,49 @@ test("at equal load no region is chosen that is worse for the worst member than 
       if (!first) return;
       const best = Math.min(...eligible.map(({ candidate }) => worstIn(candidate.regionId)));
       assert.equal(worstIn(first.candidate.regionId), best);
+    }),
+  );
+});
+
+test("for a party too, a region that gets slower for a member, fuller or busier never moves up", () => {
+  const worse = fc.record({
+    slowerMs: fc.double({ min: 0, max: 300, noNaN: true }),
+    connected: fc.integer({ min: 0, max: 100 }),
+    busier: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(parties, worse, fc.nat(), (party, by, pick) => {
+      const at = pick % party.shapes.length;
+      const chosen = party.shapes[at];
+      assert.ok(chosen);
+      const placeIn = (changed: typeof party) =>
+        ask(changed).ranked.findIndex(({ candidate }) => candidate.regionId === chosen.id);
+      const before = placeIn(party);
+      const [unlucky = [], ...others] = party.waysMs;
+      const slower = unlucky.map((ms, index) => (index === at ? ms + by.slowerMs : ms));
+      assert.ok(placeIn({ ...party, waysMs: [slower, ...others] }) >= before, "slower");
+      const loaded = {
+        ...chosen,
+        connected: chosen.connected + by.connected,
+        utilisation: Math.min(1, chosen.utilisation + by.busier),
+      };
+      const shapesAfter = party.shapes.map((shape) => (shape === chosen ? loaded : shape));
+      const stillOpen = isOpen(chosen) && isOpen(loaded);
+      if (stillOpen) assert.ok(placeIn({ ...party, shapes: shapesAfter }) >= before, "loaded");
+    }),
+  );
+});
+
+test("a party's order depends on neither the order of the topology nor that of its members", () => {
+  fc.assert(
+    fc.property(parties, ({ shapes: given, waysMs, waitedMs }) => {
+      const order = ({ ranked }: ReturnType<typeof ask>) =>
+        ranked.map(({ candidate, eligible, score }) => [candidate.regionId, eligible, score]);
+      const straight = order(ask({ shapes: given, waysMs, waitedMs }));
+      // What a member measured goes with the region, not with its place in the list.
+      const turned = waysMs.map((ofMember) => ofMember.slice(0, given.length).reverse());
+      const reversed = { shapes: [...given].reverse(), waysMs: turned.reverse(), waitedMs };
+      assert.deepEqual(order(ask(reversed)), straight);
     }),
   );
 });

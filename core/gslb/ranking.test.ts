@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { RegionId } from "../../shared/ids.ts";
 import type { Wish } from "../regions/region-view.ts";
-import { candidateOf } from "./candidates.ts";
+import { candidateOf, loadPenaltyMs } from "./candidates.ts";
 import { explain, verdict } from "./explain.ts";
 import { distanceKm, roundTripOverMs } from "./great-circle.ts";
 import { FRIENDS_MS, HOME_MS, type RankingRequest, rank } from "./ranking.ts";
@@ -124,6 +124,51 @@ test("a player stays where they were while no score changes by half of what that
       assert.equal(rankShapes(twins, { roundTripsMs, home })[0]?.candidate.regionId, home);
     }),
   );
+});
+
+test("a player stays while load changes what it costs by less than half of what home is worth", () => {
+  const twins = [plain, { ...plain, id: "tianjin" }, { ...plain, id: "wuhan" }];
+  const load = fc.record({
+    connected: fc.integer({ min: 0, max: 99 }),
+    utilisation: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  const loads = fc.array(fc.tuple(load, load), { minLength: 3, maxLength: 3 });
+  const costMs = ({ connected, utilisation }: { connected: number; utilisation: number }) =>
+    loadPenaltyMs({ fullness: connected / plain.capacity, utilisation });
+  fc.assert(
+    fc.property(loads, (given) => {
+      fc.pre(given.every(([a, b]) => Math.abs(costMs(a) - costMs(b)) < HOME_MS / 2));
+      const at = (when: 0 | 1) =>
+        twins.map((twin, index) => ({ ...twin, ...given[index]?.[when] }));
+      const home = rankShapes(at(0))[0]?.candidate.regionId;
+      assert.equal(rankShapes(at(1), { home })[0]?.candidate.regionId, home);
+    }),
+  );
+});
+
+test("no wish of the player's makes a region eligible that takes nobody", () => {
+  fc.assert(
+    fc.property(shapes, fc.nat(), (given, pick) => {
+      const id = RegionId.parse(given[pick % given.length]?.id);
+      const roundTripsMs = { [id]: 0 };
+      const ranked = rankShapes(given, { home: id, friendsIn: new Set([id]), roundTripsMs });
+      const open = new Set<string>(given.filter(isOpen).map((shape) => shape.id));
+      assert.deepEqual(
+        ranked.slice(0, open.size).map(({ candidate }) => open.has(candidate.regionId)),
+        [...open].map(() => true),
+      );
+    }),
+  );
+});
+
+test("with all regions fenced there is none, and each says so", () => {
+  const fenced = [plain, { ...plain, id: "tianjin" }].map((shape) => ({
+    ...shape,
+    wanted: "fenced" as const,
+  }));
+  const ranked = rankShapes(fenced);
+  assert.ok(ranked.every((one) => !one.eligible));
+  for (const one of ranked) assert.match(verdict(one, ranked[0], { place: hangzhou }), /^fenced/);
 });
 
 test("friends draw, but not past what they are worth", () => {

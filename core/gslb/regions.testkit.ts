@@ -20,7 +20,7 @@ export interface Shape {
   readonly latitude: number;
   readonly longitude: number;
   readonly weight: number;
-  readonly wanted: "active" | "draining";
+  readonly wanted: "active" | "draining" | "fenced";
   readonly epoch: Epoch;
   readonly alive: boolean;
   readonly redis: "up" | "down";
@@ -101,7 +101,7 @@ export const shapes = fc.uniqueArray(
     latitude: fc.double({ min: -90, max: 90, noNaN: true }),
     longitude: fc.double({ min: -180, max: 180, noNaN: true }),
     weight: fc.double({ min: 0.1, max: 10, noNaN: true }),
-    wanted: fc.constantFrom("active", "draining"),
+    wanted: fc.constantFrom("active", "draining", "fenced"),
     epoch: fc.constant<Epoch>([1, 1]),
     alive: fc.boolean(),
     redis: fc.constantFrom("up", "down"),

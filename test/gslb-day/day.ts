@@ -12,7 +12,7 @@ import { Fullness } from "./fullness.ts";
 import { type Outage, planOutages } from "./outages.ts";
 import { Placing } from "./placing.ts";
 import { drawPlayers } from "./players.ts";
-import { BEAT_S, Regions } from "./regions.ts";
+import { Regions } from "./regions.ts";
 import { type Report, reportOf } from "./report.ts";
 import { DAY_S, drawSessions } from "./sessions.ts";
 import { SITE_COUNT, specsOf } from "./sites.ts";
@@ -20,6 +20,11 @@ import { Ways } from "./ways.ts";
 
 const DAYS = 2;
 const HOUR_S = 3_600;
+/**
+ * How often regions heartbeat, by default. In reality it is twice a second; here it has to be longer than the
+ * core's grace, so that one that is missed is a region that is lost.
+ */
+const BEAT_S = 20;
 
 /** What is tried: the production's, or with a mistake in it. */
 export interface Parts {
@@ -35,12 +40,14 @@ export interface DayOptions {
   /** Started. */
   readonly locator: GeoLocator;
   readonly seats?: SeatsBy;
+  /** Seconds between heartbeats: a part of an hour, and less than anybody pauses. */
+  readonly beatS?: number;
   readonly parts?: Parts;
   readonly progress?: (line: string) => void;
 }
 
 export function simulateDay(options: DayOptions): Report {
-  const { players: count, seed, locator, seats = "regions" } = options;
+  const { players: count, seed, locator, seats = "regions", beatS = BEAT_S } = options;
   const { parts = PRODUCTION, progress = () => {} } = options;
   const chance = new Chance(seed);
   const players = drawPlayers(count, locator, chance);
@@ -57,7 +64,7 @@ export function simulateDay(options: DayOptions): Report {
   const fullness = new Fullness(regions);
   /** Where each player is who is online. */
   const at = new Int8Array(count).fill(-1);
-  const ends = new Ends(count);
+  const ends = new Ends(count, beatS);
 
   const place = (player: number, nowS: number, replaced = false) => {
     const region = placing.place(player, nowS, replaced);
@@ -66,7 +73,7 @@ export function simulateDay(options: DayOptions): Report {
     fullness.entered(region);
   };
   let next = 0;
-  for (let nowS = 0; nowS < DAYS * DAY_S; nowS += BEAT_S) {
+  for (let nowS = 0; nowS < DAYS * DAY_S; nowS += beatS) {
     if (nowS === DAY_S) {
       placing.openBooks();
       fullness.reset();
@@ -76,14 +83,14 @@ export function simulateDay(options: DayOptions): Report {
       if (region >= 0) regions.leave(region);
       at[player] = -1;
     }
-    const lost = change(regions, outages, nowS);
+    const lost = change(regions, outages, { fromS: nowS, toS: nowS + beatS });
     for (const region of lost) regions.online[region] = 0;
     regions.beat(nowS);
     for (const region of lost) {
       // All at once, in the same order in which they are kept: nobody waits for anybody.
       for (const [player, there] of at.entries()) if (there === region) place(player, nowS, true);
     }
-    while (next < sessions.count && (sessions.beginS[next] ?? 0) < nowS + BEAT_S) {
+    while (next < sessions.count && (sessions.beginS[next] ?? 0) < nowS + beatS) {
       const player = sessions.player[next] ?? 0;
       place(player, nowS);
       ends.add(player, sessions.endS[next] ?? 0);
@@ -96,36 +103,44 @@ export function simulateDay(options: DayOptions): Report {
 }
 
 /** @returns the regions that were lost just now */
-function change(regions: Regions, outages: readonly Outage[], nowS: number): number[] {
+function change(
+  regions: Regions,
+  outages: readonly Outage[],
+  beat: { readonly fromS: number; readonly toS: number },
+): number[] {
+  const isNow = (timeS: number) => timeS >= beat.fromS && timeS < beat.toS;
   const lost: number[] = [];
   for (const { region, kind, fromS, toS } of outages) {
-    if (fromS >= nowS && fromS < nowS + BEAT_S) {
+    if (isNow(fromS)) {
       regions.health[region] = kind;
       if (kind === "lost") lost.push(region);
-    } else if (toS >= nowS && toS < nowS + BEAT_S) regions.health[region] = "well";
+    } else if (isNow(toS)) regions.health[region] = "well";
   }
   return lost;
 }
 
 /** Whose session ends when: a list for each beat, as an array that names the next of the same list. */
 class Ends {
-  readonly #first = new Int32Array((DAYS * DAY_S) / BEAT_S).fill(-1);
+  readonly #beatS: number;
+  readonly #first: Int32Array;
   readonly #next: Int32Array;
 
-  constructor(players: number) {
+  constructor(players: number, beatS: number) {
+    this.#beatS = beatS;
+    this.#first = new Int32Array(Math.ceil((DAYS * DAY_S) / beatS)).fill(-1);
     this.#next = new Int32Array(players).fill(-1);
   }
 
   /** One at a time for each player. */
   add(player: number, endS: number): void {
-    const beat = Math.ceil(endS / BEAT_S);
+    const beat = Math.ceil(endS / this.#beatS);
     if (beat >= this.#first.length) return;
     this.#next[player] = this.#first[beat] ?? -1;
     this.#first[beat] = player;
   }
 
   *due(nowS: number): Generator<number> {
-    let player = this.#first[nowS / BEAT_S] ?? -1;
+    let player = this.#first[nowS / this.#beatS] ?? -1;
     while (player >= 0) {
       const next = this.#next[player] ?? -1;
       yield player;

@@ -15,8 +15,6 @@ import { GameName, nodeIdOf } from "../../shared/ids.ts";
 import { Heartbeat } from "../../shared/protocol/link.ts";
 import type { Outage } from "./outages.ts";
 
-/** Longer than the core's grace, so that one that is missed is a region that is lost. */
-export const BEAT_S = 20;
 const GAME = GameName.parse("arena");
 /** How busy an event loop is that has nobody, and what a full one has on top. */
 const IDLE_UTILISATION = 0.1;
