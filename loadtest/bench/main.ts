@@ -11,6 +11,7 @@ import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
+import { routeBenchmark } from "./route/route.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
 import { syncBenchmark } from "./sync/sync.ts";
 import { ticketBenchmark } from "./ticket.ts";
@@ -23,6 +24,7 @@ const benchmarks: readonly Benchmark[] = [
   roomsBenchmark,
   ledgerBenchmark,
   syncBenchmark,
+  routeBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]

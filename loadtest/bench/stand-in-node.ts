@@ -14,6 +14,7 @@ export const STAND_IN_GAME = GameName.parse("arena");
  * Registers the node and heartbeats from then on.
  * @param serial tells it from others: from 1
  * @param heard told the core's term with each answer
+ * @param regionId as which the client's certificate lets it speak
  * @returns its id, and what ends it
  */
 export async function startHeartbeats(
@@ -21,8 +22,9 @@ export async function startHeartbeats(
   coreAddress: string,
   serial: number,
   heard: (coreTerm: number) => void = () => {},
+  regionId: RegionId = REGION,
 ): Promise<{ readonly nodeId: NodeId; readonly stop: () => void }> {
-  const nodeId = nodeIdOf(REGION, serial);
+  const nodeId = nodeIdOf(regionId, serial);
   let sequence = 0;
   const beat = async () => {
     sequence += 1;
@@ -30,7 +32,7 @@ export async function startHeartbeats(
       address: coreAddress,
       peer: { role: "core" },
       path: "/link/heartbeat",
-      body: heartbeatOf(nodeId, serial, sequence),
+      body: heartbeatOf({ regionId, nodeId, serial, sequence }),
       answer: HeartbeatAnswer,
       deadlineMs: DEADLINE_MS,
     });
@@ -44,9 +46,16 @@ export async function startHeartbeats(
   return { nodeId, stop };
 }
 
-function heartbeatOf(nodeId: NodeId, serial: number, sequence: number): Heartbeat {
+interface StandIn {
+  readonly regionId: RegionId;
+  readonly nodeId: NodeId;
+  readonly serial: number;
+  readonly sequence: number;
+}
+
+function heartbeatOf({ regionId, nodeId, serial, sequence }: StandIn): Heartbeat {
   return Heartbeat.parse({
-    regionId: REGION,
+    regionId,
     nodeId,
     sequence,
     protocol: PROTOCOL_VERSION,
