@@ -9,7 +9,7 @@ import { registryStep } from "../../core/regions/registry-step.ts";
 import { Chance } from "../../shared/chance.testkit.ts";
 import { planCapacity, type SeatsBy } from "./capacity.ts";
 import { Fullness } from "./fullness.ts";
-import { type Outage, planOutages } from "./outages.ts";
+import { type Losses, type Outage, planOutages } from "./outages.ts";
 import { Placing } from "./placing.ts";
 import { drawPlayers } from "./players.ts";
 import { Regions } from "./regions.ts";
@@ -40,6 +40,7 @@ export interface DayOptions {
   /** Started. */
   readonly locator: GeoLocator;
   readonly seats?: SeatsBy;
+  readonly losses?: Losses;
   /** Seconds between heartbeats: a part of an hour, and less than anybody pauses. */
   readonly beatS?: number;
   readonly parts?: Parts;
@@ -47,7 +48,8 @@ export interface DayOptions {
 }
 
 export function simulateDay(options: DayOptions): Report {
-  const { players: count, seed, locator, seats = "regions", beatS = BEAT_S } = options;
+  const { players: count, seed, locator, beatS = BEAT_S } = options;
+  const { seats = "regions", losses = "apart" } = options;
   const { parts = PRODUCTION, progress = () => {} } = options;
   const chance = new Chance(seed);
   const players = drawPlayers(count, locator, chance);
@@ -55,7 +57,7 @@ export function simulateDay(options: DayOptions): Report {
   const ways = new Ways(players, specsOf(new Uint8Array(SITE_COUNT).fill(1)), chance);
   const sessions = drawSessions(players, DAYS, chance);
   const plan = planCapacity(sessions, ways, { regions: SITE_COUNT, dayS: DAY_S, seats });
-  const outages = planOutages(plan, DAY_S, chance);
+  const outages = planOutages(plan, { beginS: DAY_S, losses }, chance);
   ways.addTroubles(0, DAYS * DAY_S, chance);
   progress(`${sessions.count} sessions, ${plan.peak} players at once on the first day`);
 

@@ -8,17 +8,20 @@ import { parseArgs } from "node:util";
 import { GeoLocator } from "../../core/gslb/geo-locator.ts";
 import { isSeatsBy } from "./capacity.ts";
 import { PRODUCTION, simulateDay } from "./day.ts";
+import { isLosses } from "./outages.ts";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
 import type { Report } from "./report.ts";
 
 /** Nobody is placed there: the simulated players' addresses are all on the map. */
 const NOWHERE = { name: "nowhere", latitude: 0, longitude: 0 };
 
-const USAGE = `Usage: npm run day -- [--players N] [--seed N] [--bug WORDS] [--seats BY] [--json]
+const USAGE = `Usage: npm run day -- [--players N] [--seed N] [--bug WORDS] [--json]
+                      [--seats BY] [--losses HOW]
 
-  --bug    runs with the planted mistake whose name has these words
-  --seats  1.3 times what is online at once, "regions": at each region's own peak, or "world": in all
-  --json   prints one line with every figure`;
+  --bug     runs with the planted mistake whose name has these words
+  --seats   1.3 times what is online at once, "regions": at each region's own peak, or "world": in all
+  --losses  of regions: "apart" from each other, or "together"
+  --json    prints one line with every figure`;
 
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -28,16 +31,18 @@ async function main(args: readonly string[]): Promise<number> {
       seed: { type: "string", default: "1" },
       bug: { type: "string" },
       seats: { type: "string", default: "regions" },
+      losses: { type: "string", default: "apart" },
       json: { type: "boolean", default: false },
     },
   });
   const players = Number(values.players);
   const seed = Number(values.seed);
-  const { bug, seats } = values;
+  const { bug, seats, losses } = values;
   const parts = bug ? PLANTED_BUGS.find(({ name }) => name.includes(bug))?.parts : PRODUCTION;
   if (
     !parts ||
     !isSeatsBy(seats) ||
+    !isLosses(losses) ||
     !Number.isInteger(seed) ||
     !(Number.isInteger(players) && players > 0)
   ) {
@@ -47,7 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
   const locator = new GeoLocator([], NOWHERE);
   await locator.start();
   const progress = (line: string) => console.error(line);
-  const report = simulateDay({ players, seed, locator, seats, parts, progress });
+  const report = simulateDay({ players, seed, locator, seats, losses, parts, progress });
   console.log(values.json ? JSON.stringify(report) : inWords(report));
   return report.missed.length > 0 ? 1 : 0;
 }
