@@ -20,6 +20,8 @@ import { Ways } from "./ways.ts";
 
 const DAYS = 2;
 const HOUR_S = 3_600;
+const PROGRESS_S = 6 * HOUR_S;
+const NOWHERE = -1;
 /**
  * How often regions heartbeat, by default. In reality it is twice a second; here it has to be longer than the
  * core's grace, so that one that is missed is a region that is lost.
@@ -48,31 +50,22 @@ export interface DayOptions {
 }
 
 export function simulateDay(options: DayOptions): Report {
-  const { players: count, seed, locator, beatS = BEAT_S } = options;
-  const { seats = "regions", losses = "apart" } = options;
-  const { parts = PRODUCTION, progress = () => {} } = options;
+  const { players: count, seed, parts = PRODUCTION, beatS = BEAT_S } = options;
+  const { progress = () => {} } = options;
   const chance = new Chance(seed);
-  const players = drawPlayers(count, locator, chance);
-  progress(`${count} players are placed`);
-  const ways = new Ways(players, specsOf(new Uint8Array(SITE_COUNT).fill(1)), chance);
-  const sessions = drawSessions(players, DAYS, chance);
-  const plan = planCapacity(sessions, ways, { regions: SITE_COUNT, dayS: DAY_S, seats });
-  const outages = planOutages(plan, { beginS: DAY_S, losses }, chance);
-  ways.addTroubles(0, DAYS * DAY_S, chance);
+  const { players, ways, sessions, plan, outages } = drawDay(options, chance);
   progress(`${sessions.count} sessions, ${plan.peak} players at once on the first day`);
-
   const regions = new Regions(specsOf(plan.capacities), parts.step);
   const placing = new Placing({ players, ways, regions, rank: parts.rank, chance });
   const fullness = new Fullness(regions);
   /** Where each player is who is online. */
-  const at = new Int8Array(count).fill(-1);
+  const at = new Int8Array(count).fill(NOWHERE);
   const ends = new Ends(count, beatS);
 
   const place = (player: number, nowS: number, replaced = false) => {
     const region = placing.place(player, nowS, replaced);
-    at[player] = region ?? -1;
-    if (region === undefined) return;
-    fullness.entered(region);
+    at[player] = region ?? NOWHERE;
+    if (region !== undefined) fullness.entered(region);
   };
   let next = 0;
   for (let nowS = 0; nowS < DAYS * DAY_S; nowS += beatS) {
@@ -81,27 +74,37 @@ export function simulateDay(options: DayOptions): Report {
       fullness.reset();
     }
     for (const player of ends.due(nowS)) {
-      const region = at[player] ?? -1;
-      if (region >= 0) regions.leave(region);
-      at[player] = -1;
+      const region = at[player] ?? NOWHERE;
+      if (region !== NOWHERE) regions.leave(region);
+      at[player] = NOWHERE;
     }
     const lost = change(regions, outages, { fromS: nowS, toS: nowS + beatS });
     for (const region of lost) regions.online[region] = 0;
     regions.beat(nowS);
     for (const region of lost) {
-      // All at once, in the same order in which they are kept: nobody waits for anybody.
       for (const [player, there] of at.entries()) if (there === region) place(player, nowS, true);
     }
-    while (next < sessions.count && (sessions.beginS[next] ?? 0) < nowS + beatS) {
+    for (; (sessions.beginS[next] ?? Number.POSITIVE_INFINITY) < nowS + beatS; next += 1) {
       const player = sessions.player[next] ?? 0;
       place(player, nowS);
       ends.add(player, sessions.endS[next] ?? 0);
-      next += 1;
     }
     fullness.sample(nowS);
-    if (nowS % (6 * HOUR_S) === 0) progress(`hour ${nowS / HOUR_S} of ${(DAYS * DAY_S) / HOUR_S}`);
+    if (nowS % PROGRESS_S === 0) progress(`hour ${nowS / HOUR_S} of ${(DAYS * DAY_S) / HOUR_S}`);
   }
   return reportOf({ seed, players: count, plan, outages, books: placing.books, fullness });
+}
+
+/** All that happens whatever the ranking does. */
+function drawDay(options: DayOptions, chance: Chance) {
+  const { players: count, locator, seats = "regions", losses = "apart" } = options;
+  const players = drawPlayers(count, locator, chance);
+  const ways = new Ways(players, specsOf(new Uint8Array(SITE_COUNT).fill(1)), chance);
+  const sessions = drawSessions(players, DAYS, chance);
+  const plan = planCapacity(sessions, ways, { regions: SITE_COUNT, dayS: DAY_S, seats });
+  const outages = planOutages(plan, { beginS: DAY_S, losses }, chance);
+  ways.addTroubles(0, DAYS * DAY_S, chance);
+  return { players, ways, sessions, plan, outages };
 }
 
 /** @returns the regions that were lost just now */
