@@ -32,6 +32,11 @@ test("public addresses are on the map, IPv6 too", () => {
   assert.deepEqual(locator.locate("::ffff:ca78:265"), locator.locate("202.120.2.101"));
 });
 
+test("an American address without a city is where most Americans are, not in the middle of the map", () => {
+  const { label, latitude, longitude } = locator.locate("8.8.8.8");
+  assert.deepEqual([label, latitude, longitude], ["US", 41.88, -87.63]);
+});
+
 test("what nobody knows is at the core", () => {
   for (const address of [
     "10.1.2.3",

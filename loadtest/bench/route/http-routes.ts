@@ -1,5 +1,5 @@
 /**
- * `GET /v1/regions` of a whole core with thirty regions that heartbeat, against a bare Fastify that answers a
+ * `GET /v1/route` of a whole core with thirty regions that heartbeat, against a bare Fastify that answers a
  * constant of the same size, in turn. Both get the same generator, and each its own process.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ import type { BareReady } from "./bare-process.ts";
 import type { RouteCoreReady } from "./core-process.ts";
 import { countAnswers } from "./lean-http.ts";
 
-const PATH = "/v1/regions";
+const PATH = "/v1/route";
 const CONNECTIONS = 16;
 const CORE = fileURLToPath(new URL("core-process.ts", import.meta.url));
 const BARE = fileURLToPath(new URL("bare-process.ts", import.meta.url));
