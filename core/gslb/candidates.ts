@@ -31,8 +31,6 @@ const LISTS_MAX = 64;
 
 /** One region as a place to send players to. */
 export interface Candidate {
-  /** As the registry knew it when this was made. */
-  readonly region: RegionRecord;
   readonly regionId: RegionId;
   readonly point: SpherePoint;
   readonly weight: number;
@@ -47,7 +45,9 @@ export interface Candidate {
 }
 
 interface List {
+  /** What it was made of. */
   readonly of: RegistryState;
+  readonly records: readonly RegionRecord[];
   readonly candidates: readonly Candidate[];
 }
 
@@ -70,13 +70,13 @@ export class Candidates {
     const key = `${wish.game ?? ""} ${wish.protocol ?? ""} ${wish.build ?? ""}`;
     const known = this.#lists.get(key);
     if (known?.of === regions) return known.candidates;
-    const candidates: Candidate[] = [];
-    for (const region of regions.values()) {
-      const before = known?.candidates[candidates.length];
-      candidates.push(before?.region === region ? before : candidateOf(region, wish));
-    }
+    const records = [...regions.values()];
+    const candidates = records.map((region, index) => {
+      const before = known?.records[index] === region ? known.candidates[index] : undefined;
+      return before ?? candidateOf(region, wish);
+    });
     if (known === undefined && this.#lists.size >= LISTS_MAX) this.#lists.clear();
-    this.#lists.set(key, { of: regions, candidates });
+    this.#lists.set(key, { of: regions, records, candidates });
     return candidates;
   }
 }
@@ -87,7 +87,6 @@ export function candidateOf(region: RegionRecord, wish: Wish): Candidate {
   const nodes = liveNodes(region).filter((node) => takesPlayers(node) && suits(node, wish));
   const load = loadOf(nodes);
   return {
-    region,
     regionId: id,
     point: onSphere(region.spec),
     weight,
