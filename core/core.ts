@@ -28,6 +28,8 @@ import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
+import { addDnsRoutes } from "./dns/routes.ts";
+import { ViewPolls } from "./dns/view-polls.ts";
 import { Candidates } from "./gslb/candidates.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addPlayRoutes } from "./gslb/play-routes.ts";
@@ -214,6 +216,13 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     },
     ...common,
   });
+  const viewPolls = new ViewPolls({
+    regions: () => registry.state,
+    candidates,
+    core: () => locator.fallback,
+    clock,
+    metrics,
+  });
   const directory = new RoomDirectory(database, clock);
   const joins = new Joins({
     registry,
@@ -312,6 +321,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addLinkRoutes(server, { registry, peers, keyring, value, valueAgain, feed, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
+      addDnsRoutes(server, viewPolls);
     },
   });
 
@@ -340,6 +350,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,
       linkServing,
+      // Behind the link server, so that it lets the waiting go before that one waits for them.
+      viewPolls,
       publicServing,
     ],
   };

@@ -46,6 +46,11 @@ export class GeoLocator implements Part {
     this.#fallback = fallbackAt(fallback);
   }
 
+  /** Where the core is. */
+  get fallback(): Place {
+    return this.#fallback;
+  }
+
   /** From now on what nobody knows is taken to be there. */
   moveFallback(place: NamedPlace): void {
     this.#fallback = fallbackAt(place);

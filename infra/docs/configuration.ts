@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { coreSettings } from "../../core/config.ts";
+import { dnsSettings } from "../../core/dns/config.ts";
 import { regionSettings } from "../../region/config.ts";
 import { describeSettings } from "../../shared/config.ts";
 
@@ -13,7 +14,7 @@ const TARGET = "docs/configuration.md";
 export function configurationPage(): string {
   return `# Configuration
 
-<!-- Made by "npm run docs" from core/config.ts and region/config.ts: change it there. -->
+<!-- Made by "npm run docs" from core/config.ts, region/config.ts and core/dns/config.ts: change it there. -->
 
 Every process reads its settings from environment variables, once, at its start. A wrong or missing one
 ends it with a line that names the variable. Durations are in milliseconds, sizes in bytes.
@@ -27,6 +28,10 @@ ${describeSettings(coreSettings)}
 ## A region node
 
 ${describeSettings(regionSettings)}
+
+## The responder beside a name server
+
+${describeSettings(dnsSettings)}
 
 ## The local world
 

@@ -1,6 +1,7 @@
 /** `npm start`: the local world on a terminal, until Ctrl-C. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { NameServer } from "./name-server.ts";
 import { type LocalOptions, parseLocalOptions } from "./options.ts";
 import { type LocalWorld, startLocalWorld } from "./world.ts";
 
@@ -63,12 +64,18 @@ function summary(world: LocalWorld, seconds: number): string {
     `  API         ${core.url}/docs`,
     "  operators   npm run ops -- status, npm run route -- --ip ADDRESS --explain",
     `  metrics     ${core.opsUrl}/metrics`,
+    ...(world.nameServer ? [`  DNS         ${digOf(world.nameServer)}`] : []),
     `  logs        ${join(DIR, "logs")}`,
     ...(options.watch
       ? ["  code        save a file in region/games and it runs, players stay"]
       : []),
     "",
   ].join("\n");
+}
+
+/** A look-up as from a network in Beijing, to be tried out. */
+function digOf({ port, play }: NameServer): string {
+  return `dig @127.0.0.1 -p ${port} ${play} +subnet=159.226.0.0/16`;
 }
 
 function fail(error: unknown): never {

@@ -31,7 +31,7 @@ const STOP_STEPS: readonly EndStep[] = [
 /** As pino numbers levels. */
 const LEVEL_ERROR = 50;
 /** How the mains tell what they can't start for. */
-const CANT_START = /^(?:core|region): can't start: (.*)$/;
+const CANT_START = /^(?:core|region|dns): can't start: (.*)$/;
 const PARENT_WATCH = fileURLToPath(import.meta.resolve("./parent-watch.mjs"));
 
 /** @throws one clear line that ends with the process's last words */

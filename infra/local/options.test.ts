@@ -12,13 +12,14 @@ test("without options: three regions on this machine alone", () => {
     wan: false,
     lan: false,
     fresh: false,
+    dns: false,
     watch: true,
   });
 });
 
 test("every option is understood", () => {
   const args =
-    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --no-watch".split(
+    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --no-watch".split(
       " ",
     );
   const { player, ...rest } = parseLocalOptions(args);
@@ -30,6 +31,7 @@ test("every option is understood", () => {
     wan: true,
     lan: true,
     fresh: true,
+    dns: true,
     watch: false,
   });
 });

@@ -14,6 +14,8 @@ export interface LocalOptions {
   readonly player: City;
   readonly lan: boolean;
   readonly fresh: boolean;
+  /** Runs a name server that sends players to their region. */
+  readonly dns: boolean;
   /** Brings saved code of games into the running world. */
   readonly watch: boolean;
 }
@@ -40,6 +42,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       "player-city": { type: "string" },
       lan: { type: "boolean", default: false },
       fresh: { type: "boolean", default: false },
+      dns: { type: "boolean", default: false },
       "no-watch": { type: "boolean", default: false },
     },
   });
@@ -60,6 +63,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     player: city,
     lan: values.lan,
     fresh: values.fresh,
+    dns: values.dns,
     watch: !values["no-watch"],
   };
 }

@@ -23,6 +23,15 @@ test("from a base the ports are where the documents say", async () => {
   assert.equal(plan.core.public, 23_300);
 });
 
+test("the name server has ports of its own only where there is one", async () => {
+  const portBase = 23_300;
+  const regionIds = [beijing];
+  const without = await planPorts({ portBase, regionIds, proxied: false, host });
+  assert.equal(without.nameServer, undefined);
+  const plan = await planPorts({ portBase, regionIds, proxied: false, host, dns: true });
+  assert.deepEqual(plan.nameServer, { dns: 23_353, private: 23_354 });
+});
+
 test("behind proxies players find the same ports, and the processes listen elsewhere", async () => {
   const plan = await planPorts({ portBase: 23_300, regionIds: [beijing], proxied: true, host });
   assert.equal(plan.core.public, 23_300);

@@ -12,9 +12,18 @@ export interface PartPorts {
   readonly private: number;
 }
 
+/** Those of the name server and the responder beside it. */
+export interface NameServerPorts {
+  /** For DNS, on UDP and TCP. */
+  readonly dns: number;
+  /** The responder's. */
+  readonly private: number;
+}
+
 export interface PortPlan {
   readonly core: PartPorts;
   readonly regions: ReadonlyMap<RegionId, PartPorts>;
+  readonly nameServer: NameServerPorts | undefined;
 }
 
 export interface PortOptions {
@@ -24,15 +33,19 @@ export interface PortOptions {
   /** Whether players reach each process through a proxy. */
   readonly proxied: boolean;
   readonly host: string;
+  /** Whether there is a name server; not by default. */
+  readonly dns?: boolean;
 }
 
+/** As the port of DNS is 53. */
+const NAME_SERVER = 53;
 const FIRST_REGION = 110;
 const REGION_STEP = 10;
 
 /** @throws one clear line when a port is in use */
 export async function planPorts(options: PortOptions): Promise<PortPlan> {
-  const { portBase, regionIds, proxied } = options;
-  const parts = ["core", ...regionIds];
+  const { portBase, regionIds, proxied, dns = false } = options;
+  const parts = ["core", "name server", ...regionIds];
   const free = await freePorts(parts.length * 4);
   const take = (base: number): PartPorts => {
     const port = (offset: number) => (portBase === 0 ? takeFrom(free) : base + offset);
@@ -45,16 +58,21 @@ export async function planPorts(options: PortOptions): Promise<PortPlan> {
     id,
     take(portBase + FIRST_REGION + index * REGION_STEP),
   ]);
-  const plan = { core, regions: new Map(regions) };
+  const own = portBase === 0 ? takeFrom(free) : portBase + NAME_SERVER;
+  const beside = portBase === 0 ? takeFrom(free) : own + 1;
+  const nameServer = dns ? { dns: own, private: beside } : undefined;
+  const plan = { core, regions: new Map(regions), nameServer };
   if (portBase !== 0) await checkFree(plan, options.host);
   return plan;
 }
 
-async function checkFree({ core, regions }: PortPlan, host: string): Promise<void> {
-  const named: [string, PartPorts][] = [["the core", core]];
-  for (const [id, ports] of regions) named.push([`region ${id}`, ports]);
+async function checkFree({ core, regions, nameServer }: PortPlan, host: string): Promise<void> {
+  const portsOf = (part: PartPorts) => [part.public, part.link, part.private];
+  const named: [string, number[]][] = [["the core", portsOf(core)]];
+  for (const [id, part] of regions) named.push([`region ${id}`, portsOf(part)]);
+  if (nameServer) named.push(["the name server", [nameServer.dns, nameServer.private]]);
   for (const [name, ports] of named) {
-    for (const port of [ports.public, ports.link, ports.private]) {
+    for (const port of ports) {
       if (await isPortFree(host, port)) continue;
       throw new Error(
         `port ${port}, for ${name}, is in use: end what uses it, or start with --port-base N`,

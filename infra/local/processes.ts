@@ -8,12 +8,14 @@ import { freePorts } from "../process/port.ts";
 import { PRIVATE_HOST } from "./addresses.ts";
 import type { LinkFiles } from "./link-files.ts";
 import { startNodeProcess } from "./node-process.ts";
+import type { NameServerPorts } from "./ports.ts";
 import {
   coreEnvironment,
   pageOrigins,
   portsOf,
   publicAddress,
   regionEnvironment,
+  responderEnvironment,
   siblingEnvironment,
   type WorldPlan,
   worldFiles,
@@ -72,6 +74,22 @@ export function regionProcess(id: RegionId, context: ProcessContext): WorldProce
     privatePort: portsOf(plan.ports, id).private,
     consequence: "its players are told",
     detail: `ws://${publicAddress(plan, id)}`,
+  });
+}
+
+export function responderProcess(
+  dns: { readonly zone: string; readonly ports: NameServerPorts },
+  context: ProcessContext,
+): WorldProcess {
+  const { plan, link } = context;
+  return worldProcess(context, {
+    name: "dns responder",
+    logName: "dns",
+    file: "core/dns/main.ts",
+    env: responderEnvironment(plan, link, dns),
+    privatePort: dns.ports.private,
+    consequence: "look-ups fail, who knows an address plays on",
+    detail: dns.zone,
   });
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { RegionId } from "../../shared/ids.ts";
 import { type Addresses, PRIVATE_HOST } from "./addresses.ts";
 import type { LinkFiles } from "./link-files.ts";
-import type { PartPorts, PortPlan } from "./ports.ts";
+import type { NameServerPorts, PartPorts, PortPlan } from "./ports.ts";
 import type { City } from "./wan/cities.ts";
 import type { PrivateLinks, WanLinks } from "./wan/links.ts";
 
@@ -46,15 +46,16 @@ export function worldFiles(dir: string) {
     handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
     link: join(dir, "link"),
+    dns: join(dir, "dns"),
+    responderSocket: join(dir, "dns", "responder.sock"),
     mails: join(dir, "logs", "mails.jsonl"),
     log: (part: string) => join(dir, "logs", `${part}.log`),
   };
 }
 
 export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
-  const { addresses, ports, player } = plan;
+  const { addresses, ports } = plan;
   const files = worldFiles(plan.dir);
-  const { latitude, longitude, name } = player;
   return {
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
@@ -69,9 +70,7 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
     MASTER_KEY_FILE: files.masterKey,
     OPERATOR_TOKEN_FILE: files.operatorToken,
     PUBLIC_ORIGINS: pageOrigins(plan).join(","),
-    GEO_OVERRIDES: PRIVATE_RANGES.map((range) => `${range}=${latitude},${longitude},${name}`).join(
-      ";",
-    ),
+    GEO_OVERRIDES: geoOverrides(plan),
     WEB_DIR: files.web,
     MAIL_FILE: files.mails,
     PASSWORD_RESET_PAGE: `${pageOrigins(plan)[0]}/`,
@@ -102,6 +101,27 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
     // The link that others know is the core's way there, and so is its delay: it says nothing of theirs.
     ...(wan && { PEER_PROBE_PERIOD_MS: "0" }),
+    ...plan.env,
+  };
+}
+
+/** @param dns the zone that is answered for, and its ports */
+export function responderEnvironment(
+  plan: WorldPlan,
+  link: LinkFiles,
+  dns: { readonly zone: string; readonly ports: NameServerPorts },
+): Environment {
+  const files = worldFiles(plan.dir);
+  return {
+    ...link,
+    DNS_ZONE: dns.zone,
+    DNS_NAME_SERVERS: `ns1=${PRIVATE_HOST}`,
+    DNS_SOCKET: files.responderSocket,
+    DNS_VIEW_FILE: join(files.dns, "view.json"),
+    DNS_PRIVATE_HOST: PRIVATE_HOST,
+    DNS_PRIVATE_PORT: String(dns.ports.private),
+    CORE_LINK_ADDRESS: `${PRIVATE_HOST}:${plan.ports.core.link}`,
+    GEO_OVERRIDES: geoOverrides(plan),
     ...plan.env,
   };
 }
@@ -141,4 +161,9 @@ export function portsOf(ports: PortPlan, id: RegionId): PartPorts {
   const own = ports.regions.get(id);
   if (!own) throw new Error(`region ${id} has no ports`);
   return own;
+}
+
+function geoOverrides({ player }: WorldPlan): string {
+  const { latitude, longitude, name } = player;
+  return PRIVATE_RANGES.map((range) => `${range}=${latitude},${longitude},${name}`).join(";");
 }

@@ -11,9 +11,11 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RegionId } from "../../shared/ids.ts";
-import type { Peer } from "../../shared/link/peer.ts";
+import { NameServerId, type Peer } from "../../shared/link/peer.ts";
+import { findPdnsServer } from "../dns/server.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
+import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-server.ts";
 import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
 import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
@@ -46,6 +48,8 @@ export interface WorldOptions {
   readonly player?: City;
   /** Lets other devices of the network in. */
   readonly lan?: boolean;
+  /** Runs a name server that answers with the nearest region; needs PowerDNS. */
+  readonly dns?: boolean;
   /** Throws away what earlier runs left in `dir`. */
   readonly fresh?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
@@ -87,6 +91,8 @@ export interface LocalWorld {
   readonly postgres: ProcessHandle | undefined;
   /** Empty when it is the user's own. */
   readonly redis: ReadonlyMap<RegionId, ProcessHandle>;
+  /** With `dns`. */
+  readonly nameServer: NameServer | undefined;
   /** Starts one more node of a region; resolves when it is ready. */
   addNode(id: RegionId): Promise<ProcessHandle>;
   /** Where the games' pages are, such as `/` and `/games/duel/`. */
@@ -137,11 +143,13 @@ async function start(
   const topology = readLocalTopology(topologyFile, options.regions ?? REGIONS_DEFAULT);
   const regionIds = topology.regions.map(({ id }) => id);
   const addresses = addressesOf(lan);
+  const pdnsPath = options.dns ? findPdnsServer(process.env) : undefined;
   await clear(options, regionIds);
   const files = worldFiles(dir);
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 });
   const { listenHost } = addresses;
-  const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost });
+  const dns = pdnsPath !== undefined;
+  const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost, dns });
 
   const database = await openDatabase(dir, options.databaseUrl, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
@@ -155,8 +163,9 @@ async function start(
   for (const [id, url] of redis.urls) writeSecret(files.redisUrl(id), url);
   keepSecret(files.masterKey);
   const operatorToken = keepSecret(files.operatorToken);
-  const { corePeer, peers } = peersOf(regionIds);
-  const linkFiles = await keepLinkFiles(files.link, [corePeer, ...peers.values()], Date.now());
+  const { corePeer, dnsPeer, peers } = peersOf(regionIds);
+  const everyone = [corePeer, dnsPeer, ...peers.values()];
+  const linkFiles = await keepLinkFiles(files.link, everyone, Date.now());
 
   parts.check();
   const player = options.player ?? findCity(PLAYER_CITY);
@@ -175,6 +184,11 @@ async function start(
     return { id, part: regionProcess(id, { plan, link, parts, note }) };
   });
   await parts.start(...regions.map(({ part }) => part));
+  const besideDns = { plan, link: fileOf(linkFiles, dnsPeer), parts, note };
+  const nameServer =
+    pdnsPath && ports.nameServer
+      ? await startNameServer(besideDns, ports.nameServer, pdnsPath)
+      : undefined;
   parts.check();
 
   let nodesAdded = 0;
@@ -201,6 +215,7 @@ async function start(
     links,
     postgres: database.process,
     redis: redis.processes,
+    nameServer,
     pages,
     async addNode(id) {
       nodesAdded += 1;
@@ -221,6 +236,7 @@ function onAbort(signal: AbortSignal | undefined, parts: WorldParts, act: () => 
 /** Ends what a killed world left running and would not be adopted; with `fresh`, forgets its data. */
 async function clear(options: WorldOptions, regionIds: readonly RegionId[]): Promise<void> {
   const { dir, fresh = false, databaseUrl, redisUrl } = options;
+  await endLeftoverNameServer(dir);
   await endLeftovers(dir, {
     postgres: !fresh && !databaseUrl,
     redis: fresh || redisUrl ? [] : regionIds,
@@ -233,10 +249,11 @@ async function clear(options: WorldOptions, regionIds: readonly RegionId[]): Pro
 
 function peersOf(regionIds: readonly RegionId[]) {
   const corePeer: Peer = { role: "core" };
+  const dnsPeer: Peer = { role: "dns", nameServer: NameServerId.parse("ns1") };
   const peers = new Map<RegionId, Peer>(
     regionIds.map((regionId) => [regionId, { role: "region", regionId }]),
   );
-  return { corePeer, peers };
+  return { corePeer, dnsPeer, peers };
 }
 
 function fileOf(files: ReadonlyMap<Peer, LinkFiles>, peer: Peer | undefined): LinkFiles {

@@ -95,6 +95,9 @@ test("the command makes an authority and certificates", async () => {
   });
   const ca = readFileSync(join(dir, "ca.pem"), "utf8");
   assert.deepEqual(await meet(ca, issued("core"), issued("region-beijing")), beijing);
+  await runAuthority(["issue", "dns", "ns1", "--dir", dir]);
+  const ns1 = { role: "dns", nameServer: "ns1" };
+  assert.deepEqual(await meet(ca, issued("core"), issued("dns-ns1")), ns1);
   assert.equal(statSync(join(dir, "region-beijing.key")).mode & 0o777, 0o600);
   assert.match(await runAuthority(["--help"]), /^Usage: npm run authority/);
 });
@@ -108,6 +111,7 @@ test("each mistake in the arguments gets one clear line", async () => {
     [["issue", "--dir", top], /say whom to issue to/],
     [["issue", "region", "--dir", top], /say whom to issue to/],
     [["issue", "region", "BEIJING", "--dir", top], /"BEIJING" is no region/],
+    [["issue", "dns", "ns1.example", "--dir", top], /"ns1.example": a name server's id/],
     [["issue", "core", "x", "y", "--dir", top], /takes no "y"/],
     [["--nonsense"], /Unknown option '--nonsense'/],
   ];

@@ -142,9 +142,10 @@ export function saveIssued(dir: string, name: string, issued: Issued): void {
   writeFileSync(join(dir, `${name}.pem`), issued.cert);
 }
 
-/** A name for a peer's files: `core`, `region-beijing`. */
+/** A name for a peer's files: `core`, `region-beijing`, `dns-ns1`. */
 export function peerFileName(peer: Peer): string {
-  return peer.role === "core" ? "core" : `region-${peer.regionId}`;
+  if (peer.role === "core") return "core";
+  return peer.role === "dns" ? `dns-${peer.nameServer}` : `region-${peer.regionId}`;
 }
 
 async function authorityOf(ca: x509.X509Certificate, caKey: CryptoKey): Promise<Authority> {

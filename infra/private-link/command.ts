@@ -1,7 +1,7 @@
 /** What `npm run authority` does with its arguments; `main.ts` runs it. */
 import { parseArgs } from "node:util";
 import { RegionId } from "../../shared/ids.ts";
-import type { Peer } from "../../shared/link/peer.ts";
+import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import {
   createAuthority,
   loadAuthority,
@@ -20,6 +20,7 @@ Commands:
   init                make an authority: DIR/ca.pem and DIR/ca.key (keep the key to yourself)
   issue core          make DIR/core.pem and DIR/core.key
   issue region ID     make DIR/region-ID.pem and DIR/region-ID.key
+  issue dns NAME      make DIR/dns-NAME.pem and DIR/dns-NAME.key, for the responder beside a name server
   rotate              begin to replace the authority: DIR/ca.pem then trusts both; give it to every
                       process, issue new certificates to all, then retire
   retire              end that: DIR/ca.pem trusts the new one alone
@@ -93,7 +94,12 @@ function parsePeer(words: readonly string[]): Peer {
     if (regionId.success) return { role: "region", regionId: regionId.data };
     throw new UsageError(`"${id}" is no region: ${regionId.error.issues[0]?.message ?? "a slug"}`);
   }
-  throw new UsageError("say whom to issue to: core, or region ID");
+  if (role === "dns" && id !== undefined) {
+    const nameServer = NameServerId.safeParse(id);
+    if (nameServer.success) return { role: "dns", nameServer: nameServer.data };
+    throw new UsageError(`"${id}": ${nameServer.error.issues[0]?.message ?? "no name"}`);
+  }
+  throw new UsageError("say whom to issue to: core, region ID, or dns NAME");
 }
 
 function parseDays(text: string | undefined): number | undefined {

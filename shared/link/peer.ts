@@ -1,18 +1,32 @@
 /**
  * Who is at the other end of a private link, read from its certificate's URI name:
- * `meridian://core` or `meridian://region/<id>`.
+ * `meridian://core`, `meridian://region/<id>` or `meridian://dns/<name>`.
  */
 import type { TLSSocket } from "node:tls";
+import { z } from "zod";
 import { RegionId } from "../ids.ts";
 
-export type Peer = { readonly role: "core" } | { readonly role: "region"; regionId: RegionId };
+/** A name server, such as `ns1`: each has a responder with a certificate of its own. */
+export const NameServerId = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, "a name server's id: a-z, 0-9 and '-', 32 at most")
+  .brand("NameServerId");
+export type NameServerId = z.infer<typeof NameServerId>;
+
+export type Peer =
+  | { readonly role: "core" }
+  | { readonly role: "region"; readonly regionId: RegionId }
+  | { readonly role: "dns"; readonly nameServer: NameServerId };
 
 const CORE_NAME = "meridian://core";
 const REGION_PREFIX = "meridian://region/";
+const DNS_PREFIX = "meridian://dns/";
 
 /** The URI that a certificate for `peer` carries as its subject alternative name. */
 export function peerName(peer: Peer): string {
-  return peer.role === "core" ? CORE_NAME : `${REGION_PREFIX}${peer.regionId}`;
+  if (peer.role === "core") return CORE_NAME;
+  if (peer.role === "dns") return `${DNS_PREFIX}${peer.nameServer}`;
+  return `${REGION_PREFIX}${peer.regionId}`;
 }
 
 /**
@@ -34,11 +48,21 @@ export function peerOf(socket: TLSSocket): Peer | undefined {
 export function parsePeerNames(names: string): Peer | undefined {
   for (const entry of names.split(", ")) {
     if (!entry.startsWith("URI:")) continue;
-    const name = entry.slice("URI:".length);
-    if (name === CORE_NAME) return { role: "core" };
-    if (!name.startsWith(REGION_PREFIX)) continue;
-    const regionId = RegionId.safeParse(name.slice(REGION_PREFIX.length));
-    if (regionId.success) return { role: "region", regionId: regionId.data };
+    const peer = parsePeerName(entry.slice("URI:".length));
+    if (peer) return peer;
+  }
+  return undefined;
+}
+
+function parsePeerName(name: string): Peer | undefined {
+  if (name === CORE_NAME) return { role: "core" };
+  if (name.startsWith(REGION_PREFIX)) {
+    const { data } = RegionId.safeParse(name.slice(REGION_PREFIX.length));
+    return data && { role: "region", regionId: data };
+  }
+  if (name.startsWith(DNS_PREFIX)) {
+    const { data } = NameServerId.safeParse(name.slice(DNS_PREFIX.length));
+    return data && { role: "dns", nameServer: data };
   }
   return undefined;
 }
