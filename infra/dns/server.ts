@@ -66,6 +66,7 @@ const FOLDERS = [
 /** The first whose settings have these names. */
 const OLDEST = { major: 4, minor: 5 };
 const START_DEADLINE_MS = 15_000;
+const PORT_DEADLINE_MS = 2_000;
 const PROBE_MS = 500;
 const POLL_MS = 25;
 const STOP_STEPS: readonly EndStep[] = [
@@ -117,9 +118,7 @@ export async function runPdns(config: string, options: PdnsRunOptions): Promise<
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const dir = realpathSync(options.dir);
   await stopLeftoverPdns(dir);
-  if (!(await isPortFree(address, port))) {
-    throw new Error(`port ${port} for PowerDNS is in use: choose another`);
-  }
+  await requireFreePort(address, port);
   writeFileSync(join(dir, CONFIG_FILE), config, { mode: 0o600 });
   const logFile = join(dir, PDNS_LOG);
   truncateLog(logFile);
@@ -139,6 +138,17 @@ export async function runPdns(config: string, options: PdnsRunOptions): Promise<
   }
   if (pid !== undefined) await endProcess(pid, STOP_STEPS);
   throw new Error(`PowerDNS did not start: ${lastWords(logFile, failure())}`);
+}
+
+/** One that was just killed holds its port until the last of its threads is gone. */
+async function requireFreePort(address: string, port: number): Promise<void> {
+  const endMs = systemClock.monotonicMs() + PORT_DEADLINE_MS;
+  while (!(await isPortFree(address, port))) {
+    if (systemClock.monotonicMs() >= endMs) {
+      throw new Error(`port ${port} for PowerDNS is in use: choose another`);
+    }
+    await sleep(systemClock, POLL_MS);
+  }
 }
 
 /** Ends the server of `dir`, if a killed parent left one. */

@@ -46,6 +46,16 @@ test("what a world that was killed left running is ended", async () => {
   lock.release();
 });
 
+test("a world that says that it ends is waited for, and takes its lock along", async () => {
+  const first = await lockWorld(dir);
+  const second = lockWorld(dir);
+  first.ending();
+  const released = setTimeout(() => first.release(), 1_500);
+  const lock = await second;
+  clearTimeout(released);
+  lock.release();
+});
+
 test("a holder that is about to end is waited for", async () => {
   const dying = spawn(process.execPath, ["--eval", "setTimeout(() => {}, 700)"]);
   const { pid } = dying;

@@ -6,26 +6,45 @@
  * A lock appears whole, by a link, and a stale one is moved aside before it is replaced, so of two starts
  * at the same moment one wins.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { birthOf, endProcess, hasCode, waitForEnd } from "../process/pid.ts";
+import { sleep, systemClock } from "../../shared/clock.ts";
+import { birthOf, endProcess, hasCode } from "../process/pid.ts";
 
 const ProcessRecord = z.object({ name: z.string(), pid: z.number().int(), birth: z.string() });
-const LockFile = z.object({ holder: ProcessRecord, children: z.array(ProcessRecord) });
+const LockFile = z.object({
+  holder: ProcessRecord,
+  children: z.array(ProcessRecord),
+  /** The holder is on its way out. */
+  ending: z.boolean().default(false),
+});
 type ProcessRecord = z.infer<typeof ProcessRecord>;
 
 export interface WorldLock {
   /** Notes a process that this world started, in place of an earlier one of that name. */
   note(name: string, pid: number): void;
+  /** Says that the world is about to end: the next start waits for it instead of giving up. */
+  ending(): void;
   release(): void;
 }
 
 /** They notice by themselves that the world is gone; only a hanging one needs the second step. */
 const NOTICE_MS = 1_000;
 const KILL_MS = 2_000;
-/** A holder that was just killed still counts as running while the system clears its memory away. */
-const DYING_MS = 2_000;
+/** A world has 5 s for its end. */
+const ENDING_MS = 8_000;
+/** A holder that was just killed, or whose terminal was, shows it within that. */
+const DYING_MS = 1_000;
+const LOOK_MS = 50;
 
 /** @throws one clear line when a world runs in this folder */
 export async function lockWorld(dir: string): Promise<WorldLock> {
@@ -36,8 +55,9 @@ export async function lockWorld(dir: string): Promise<WorldLock> {
   if (!holder) throw new Error("this process can't be told from others on this system");
 
   const next = `${path}.${process.pid}`;
+  let ending = false;
   const write = () => {
-    const content: z.infer<typeof LockFile> = { holder, children: [...children.values()] };
+    const content: z.infer<typeof LockFile> = { holder, children: [...children.values()], ending };
     writeFileSync(next, JSON.stringify(content), { mode: 0o600 });
   };
   write();
@@ -53,6 +73,11 @@ export async function lockWorld(dir: string): Promise<WorldLock> {
       write();
       renameSync(next, path);
     },
+    ending() {
+      ending = true;
+      write();
+      renameSync(next, path);
+    },
     release: () => rmSync(path, { force: true }),
   };
 }
@@ -64,10 +89,7 @@ async function take(path: string, create: () => void): Promise<void> {
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
   }
-  const found = read(path);
-  if (found && runs(found.holder) && !(await waitForEnd(found.holder.pid, DYING_MS))) {
-    throw new Error(running(found.holder.pid));
-  }
+  const found = await whenLeft(path);
   for (const child of found?.children ?? []) {
     if (!runs(child)) continue;
     await endProcess(child.pid, [
@@ -75,18 +97,35 @@ async function take(path: string, create: () => void): Promise<void> {
       ["SIGKILL", KILL_MS],
     ]);
   }
-  const aside = `${path}.stale-${process.pid}`;
   try {
-    renameSync(path, aside);
-    if (read(aside)?.holder.birth !== found?.holder.birth) {
-      // Another start was quicker, and this is its lock.
-      linkSync(aside, path);
-    }
-    rmSync(aside);
+    if (existsSync(path)) moveAside(path, found);
     create();
   } catch (error) {
     if (!hasCode(error, "ENOENT") && !hasCode(error, "EEXIST")) throw error;
     throw new Error(running(read(path)?.holder.pid), { cause: error });
+  }
+}
+
+function moveAside(path: string, found: z.infer<typeof LockFile> | undefined): void {
+  const aside = `${path}.stale-${process.pid}`;
+  renameSync(path, aside);
+  // Another start was quicker, and this is its lock.
+  if (read(aside)?.holder.birth !== found?.holder.birth) linkSync(aside, path);
+  rmSync(aside);
+}
+
+/**
+ * What the lock says once its holder is gone; undefined when it took the lock with it.
+ * @throws one clear line when the holder stays
+ */
+async function whenLeft(path: string): Promise<z.infer<typeof LockFile> | undefined> {
+  const beganMs = systemClock.monotonicMs();
+  for (;;) {
+    const found = read(path);
+    if (!found || !runs(found.holder)) return found;
+    const waitsMs = found.ending ? ENDING_MS : DYING_MS;
+    if (systemClock.monotonicMs() - beganMs > waitsMs) throw new Error(running(found.holder.pid));
+    await sleep(systemClock, LOOK_MS);
   }
 }
 

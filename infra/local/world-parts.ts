@@ -16,6 +16,7 @@ export class WorldParts {
   readonly report: Report;
   readonly restartDelayMs: number;
   readonly #stops: (() => unknown)[] = [];
+  readonly #stoppingListeners: (() => void)[] = [];
   readonly #supervisors: Supervisor[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -47,6 +48,11 @@ export class WorldParts {
     this.#stops.push(stop);
   }
 
+  /** Calls back when the stop begins, before anything is stopped. */
+  onStopping(tell: () => void): void {
+    this.#stoppingListeners.push(tell);
+  }
+
   /** @throws when the world is stopping: for the steps of a start */
   check(): void {
     if (this.stopping) throw new Error("the start was called off");
@@ -54,7 +60,10 @@ export class WorldParts {
 
   /** Stops all parts, last first. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stopAll();
+    if (!this.#stopping) {
+      for (const tell of this.#stoppingListeners) tell();
+      this.#stopping = this.#stopAll();
+    }
     return this.#stopping;
   }
 

@@ -122,6 +122,7 @@ export async function startLocalWorld(options: WorldOptions): Promise<LocalWorld
   const lock = await lockWorld(dir);
   const parts = new WorldParts(report, options.restartDelayMs ?? RESTART_DELAY_MS);
   parts.onStop(() => lock.release());
+  parts.onStopping(() => lock.ending());
   // Whoever aborts also awaits the start or calls `stop`, and hears of problems there.
   onAbort(signal, parts, () => void parts.stop().catch(() => {}));
   onAbort(killSignal, parts, () => parts.killAll());
