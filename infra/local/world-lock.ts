@@ -6,6 +6,7 @@
  * A lock appears whole, by a link, and a stale one is moved aside before it is replaced, so of two starts
  * at the same moment one wins.
  */
+import { randomUUID } from "node:crypto";
 import {
   existsSync,
   linkSync,
@@ -54,7 +55,7 @@ export async function lockWorld(dir: string): Promise<WorldLock> {
   const holder = record("world", process.pid);
   if (!holder) throw new Error("this process can't be told from others on this system");
 
-  const next = `${path}.${process.pid}`;
+  const next = `${path}.${randomUUID()}`;
   let ending = false;
   const write = () => {
     const content: z.infer<typeof LockFile> = { holder, children: [...children.values()], ending };
