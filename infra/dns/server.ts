@@ -3,20 +3,18 @@
  * its control socket. It has no data: nothing is kept over a stop, and one that a killed parent left is
  * ended before the next starts.
  */
-import { spawnSync } from "node:child_process";
 import { Resolver } from "node:dns/promises";
 import {
-  accessSync,
   appendFileSync,
-  constants,
   existsSync,
   mkdirSync,
   readFileSync,
   realpathSync,
   writeFileSync,
 } from "node:fs";
-import { delimiter, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { sleep, systemClock } from "../../shared/clock.ts";
+import { findProgram } from "../process/find-program.ts";
 import { lastLines, truncateLog } from "../process/log-file.ts";
 import { type EndStep, endProcess, isAlive, workingDirectory } from "../process/pid.ts";
 import { isPortFree } from "../process/port.ts";
@@ -79,20 +77,16 @@ const STOP_STEPS: readonly EndStep[] = [
  * @throws one clear line when there is none, or it is too old
  */
 export function findPdnsServer(env: PdnsEnv): string {
-  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const places = [...folders, ...FOLDERS].map((folder) => join(folder, "pdns_server"));
-  const path = env.PDNS_SERVER || places.find(isExecutable);
-  if (path === undefined) throw new Error(`PowerDNS is not installed: ${INSTALL}`);
-  const asked = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
-  const words = `${asked.stdout ?? ""}${asked.stderr ?? ""}`;
-  const [version, major, minor] = /Server (\d+)\.(\d+)\.\d+/.exec(words) ?? [];
-  const newer = Number(major) - OLDEST.major || Number(minor) - OLDEST.minor;
-  if (newer >= 0) return path;
-  throw new Error(
-    version
-      ? `${path} is ${version}, Meridian needs PowerDNS ${OLDEST.major}.${OLDEST.minor} or newer`
-      : `${path} does not run as PowerDNS: ${asked.error?.message ?? "no version"}`,
-  );
+  return findProgram({
+    name: "PowerDNS",
+    program: "pdns_server",
+    given: env.PDNS_SERVER,
+    path: env.PATH,
+    folders: FOLDERS,
+    version: /Server (\d+)\.(\d+)\.\d+/,
+    oldest: OLDEST,
+    install: INSTALL,
+  });
 }
 
 /** @throws one clear line when the server can't be started within 15 s */
@@ -181,14 +175,4 @@ function lastWords(logFile: string, failure: string | undefined): string {
     return 'its remote backend is missing: install it ("apt-get install pdns-backend-remote")';
   const telling = lines.findLast((line) => /error|unable|unknown|fatal|exiting/i.test(line));
   return (telling ?? lines.at(-1) ?? failure ?? "it does not answer").trim();
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // Not there, or not a program: look further.
-    return false;
-  }
 }

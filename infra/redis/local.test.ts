@@ -147,9 +147,12 @@ test("a missing, an old and a broken redis-server each get one clear line", () =
     chmodSync(fake, 0o755);
   };
   pretend("echo 'Redis server v=3.2.1 sha=0'");
-  assert.throws(() => findRedisServer({ PATH: top }), /is v=3.2, Meridian needs 6.2 or newer/);
+  assert.throws(
+    () => findRedisServer({ PATH: top }),
+    /is v=3.2, Meridian needs Redis 6.2 or newer/,
+  );
   pretend("exit 1");
-  assert.throws(() => findRedisServer({ REDIS_SERVER: fake }), /does not run as a redis-server/);
+  assert.throws(() => findRedisServer({ REDIS_SERVER: fake }), /does not run as Redis/);
   pretend("echo 'Redis server v=7.0.15 sha=0'");
   assert.equal(findRedisServer({ REDIS_SERVER: fake, PATH: "" }), fake);
 });

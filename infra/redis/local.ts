@@ -6,21 +6,12 @@
  * Every change is appended to a file that is synced once a second. Like PostgreSQL the server outlives a
  * killed parent; the next start adopts one that runs in `dir` and answers, and ends one that does not.
  */
-import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Redis } from "ioredis";
 import { sleep, systemClock } from "../../shared/clock.ts";
+import { findProgram } from "../process/find-program.ts";
 import { lastLines, truncateLog } from "../process/log-file.ts";
 import {
   commandLine,
@@ -80,21 +71,15 @@ const STOP_STEPS: readonly EndStep[] = [
  * @throws one clear line when there is none, or it is too old
  */
 export function findRedisServer(env: RedisEnv): string {
-  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const path =
-    env.REDIS_SERVER || folders.map((folder) => join(folder, "redis-server")).find(isExecutable);
-  if (path === undefined) {
-    throw new Error("redis-server is not installed: install it, or set REDIS_SERVER or REDIS_URL");
-  }
-  const asked = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
-  const [version, major, minor] = /\bv=(\d+)\.(\d+)/.exec(asked.stdout ?? "") ?? [];
-  const newer = Number(major) - OLDEST.major || Number(minor) - OLDEST.minor;
-  if (newer >= 0) return path;
-  throw new Error(
-    version
-      ? `${path} is ${version}, Meridian needs ${OLDEST.major}.${OLDEST.minor} or newer`
-      : `${path} does not run as a redis-server: ${asked.error?.message ?? "no version"}`,
-  );
+  return findProgram({
+    name: "Redis",
+    program: "redis-server",
+    given: env.REDIS_SERVER,
+    path: env.PATH,
+    version: /\bv=(\d+)\.(\d+)/,
+    oldest: OLDEST,
+    install: "install it, or set REDIS_SERVER or REDIS_URL",
+  });
 }
 
 /** @throws one clear line when the server can't be started within 30 s */
@@ -259,15 +244,5 @@ async function answers({ port, password }: Access): Promise<boolean> {
     return false;
   } finally {
     client.disconnect();
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // Not there, or not a program: look further along the PATH.
-    return false;
   }
 }

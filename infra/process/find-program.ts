@@ -1,0 +1,58 @@
+/** Finds the servers that a machine has of its own, and that they are not too old. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+export interface Wanted {
+  /** For people. */
+  readonly name: string;
+  readonly program: string;
+  /** What the user named instead; an empty text counts as nothing. */
+  readonly given: string | undefined;
+  /** The user's own, separated as the system does it. */
+  readonly path: string | undefined;
+  /** Looked through after those of `path`. */
+  readonly folders?: readonly string[];
+  /** Finds major and minor version in what `--version` prints. */
+  readonly version: RegExp;
+  readonly oldest: { readonly major: number; readonly minor: number };
+  /** How one gets it. */
+  readonly install: string;
+}
+
+const ASK_MS = 10_000;
+
+/**
+ * The path of the program: what the user named, else the first in the folders.
+ * @throws one clear line when there is none, or it is too old
+ */
+export function findProgram(wanted: Wanted): string {
+  const { name, program, given, version, oldest, install } = wanted;
+  const path = given || placesOf(wanted).find(isExecutable);
+  if (path === undefined) throw new Error(`${program} is not installed: ${install}`);
+  const asked = spawnSync(path, ["--version"], { encoding: "utf8", timeout: ASK_MS });
+  const words = `${asked.stdout ?? ""}${asked.stderr ?? ""}`;
+  const [found, major, minor] = version.exec(words) ?? [];
+  const newer = Number(major) - oldest.major || Number(minor) - oldest.minor;
+  if (newer >= 0) return path;
+  throw new Error(
+    found
+      ? `${path} is ${found}, Meridian needs ${name} ${oldest.major}.${oldest.minor} or newer`
+      : `${path} does not run as ${name}: ${asked.error?.message ?? "no version"}`,
+  );
+}
+
+function placesOf({ path = "", folders = [], program }: Wanted): string[] {
+  const own = path.split(delimiter).filter((folder) => folder !== "");
+  return [...own, ...folders].map((folder) => join(folder, program));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    // Not there, or not for this user: the next place is looked at.
+    return false;
+  }
+}
