@@ -1,6 +1,7 @@
 /**
  * Since when each party has been asking for a region, by the core's own clock: what its members have to bear
- * grows with it. A party that does not ask for `FORGET_MS` begins anew, as do all when the core restarts.
+ * grows with it. A party that does not ask for `FORGET_MS` begins anew, as do all when the core restarts. One that
+ * was given a region and asks again has not lost what it waited: its seat may have been refused.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../shared/clock.ts";
@@ -28,11 +29,6 @@ export class PartyWaits {
     const firstMs = goesOn ? known.firstMs : nowMs;
     this.#since.set(key, { firstMs, lastMs: nowMs });
     return nowMs - firstMs;
-  }
-
-  /** They have a region. */
-  settled(members: readonly PlayerId[]): void {
-    this.#since.delete(keyOf(members));
   }
 }
 

@@ -97,8 +97,7 @@ export class RegionFinder {
     const waitedMs = waits.ask(playerIds);
     const list = candidates.for(wishOf(join));
     const ranked = rankParty(list, { members, waitedMs, only: join.region });
-    if (ranked[0]?.eligible) waits.settled(playerIds);
-    else if (list.some(({ obstacle }) => obstacle === undefined)) {
+    if (!ranked[0]?.eligible && list.some(({ obstacle }) => obstacle === undefined)) {
       throw new MeridianError("party_apart", { retryAfterMs: PARTY_RETRY_AFTER_MS });
     }
     const asked = { place, only: join.region, members: members.length };
