@@ -6,7 +6,7 @@ import { FakeClock } from "../fake-clock.ts";
 import { RoundTripsReport } from "../protocol/join.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Connection } from "./connection.ts";
-import { RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./connection-step.ts";
+import { RECONNECT_AFTER_MS, RETURN_BACKOFF, SUSPECT_AFTER_MS } from "./connection-step.ts";
 import { Meridian } from "./meridian.ts";
 import { KEPT_MAX, type Play } from "./play.ts";
 import { ScriptedWorld, SECRET, TOKEN } from "./scripted-world.testkit.ts";
@@ -130,6 +130,22 @@ test("a half-open connection is doubted, then replaced", async () => {
   clock.advance(1);
   await phaseOf(play, "playing");
   await until("the old one is gone", () => old !== undefined && !world.connected.has(old));
+  await play.leave();
+});
+
+test("a connection that can't be opened is tried again at once, not after the deadline", async () => {
+  const clock = new FakeClock();
+  const play = await client({ clock }).join("arena");
+  world.opens = false;
+  world.cut();
+  await phaseOf(play, "reconnecting");
+  clock.advance(1);
+  // The clock stands still: only the failure itself can have led to the second attempt.
+  const attempt = () => ("attempt" in play.connection ? play.connection.attempt : 0);
+  await until("the second attempt", () => attempt() === 2);
+  world.opens = true;
+  clock.advance(RETURN_BACKOFF.mostMs);
+  await phaseOf(play, "playing");
   await play.leave();
 });
 

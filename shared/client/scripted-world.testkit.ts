@@ -60,6 +60,8 @@ export class ScriptedWorld {
   accessExpiresInMs = 600_000;
   /** Whether the room takes no notice of players who leave, as a stopped process does. */
   ignoresLeaving = false;
+  /** Whether players' websockets are opened. */
+  opens = true;
   /** Whether websockets reach the region's beacon; over HTTP it answers always. */
   echoes = true;
   #accessTokens = 0;
@@ -112,7 +114,7 @@ export class ScriptedWorld {
 
   #upgrade(request: IncomingMessage, socket: Socket): void {
     const beacon = request.url === "/ping";
-    if (beacon && !this.echoes) {
+    if (beacon ? !this.echoes : !this.opens) {
       socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
       return;
     }

@@ -7,6 +7,9 @@ import { Protocol, Room } from "@colyseus/sdk";
 import { Connection } from "@colyseus/sdk/Connection";
 import type { SeatReservation } from "../protocol/join.ts";
 
+/** What a browser says of a connection that could not be opened. */
+const ABNORMAL_CLOSURE = 1006;
+
 export interface RoomListener<State> {
   /** The first state after a connection's opening is there: one can play. */
   opened(): void;
@@ -43,6 +46,10 @@ export class SessionRoom<State> extends Room<unknown, State> {
     const connection = new Connection();
     const { events } = connection;
     const mine = () => this.#current === connection;
+    let opened = false;
+    events.onopen = () => {
+      opened = true;
+    };
     events.onmessage = (event: MessageEvent) => {
       if (!mine()) return;
       this.#listener.heard();
@@ -51,6 +58,11 @@ export class SessionRoom<State> extends Room<unknown, State> {
     };
     events.onclose = ({ code, reason }: CloseEvent) => {
       if (mine()) this.#listener.closed(code, reason ?? "");
+    };
+    // Node's websocket has no close event after a failed opening. Where one follows, it is not ours
+    // any more by then.
+    events.onerror = () => {
+      if (mine() && !opened) this.#listener.closed(ABNORMAL_CLOSURE, "");
     };
     this.connection = connection;
     this.#current = connection;
