@@ -12,7 +12,7 @@ import { createLog } from "../../shared/log.ts";
 import type { ReserveAnswer } from "../../shared/protocol/link.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import type { Player } from "../rooms/player.ts";
-import { TestNode } from "../transport/test-node.ts";
+import { closeOf, TestNode, type TestSeat } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
 import { HandOver } from "./hand-over.ts";
 import { takeHandOver, writeHandOver } from "./hand-over-file.ts";
@@ -74,8 +74,11 @@ function roomOf(roomId: RoomId): Count {
   return room as Count;
 }
 
-/** A life in which Ada has scored 7, and that has handed over. */
-async function formerLife() {
+/**
+ * A life in which Ada has scored 7, and that has handed over.
+ * @param meanwhile while the process that handed over still listens
+ */
+async function formerLife(meanwhile = async (_life: { seat: TestSeat }) => {}) {
   node = new TestNode({ games: { count: Count } });
   await node.start();
   const seat = await node.seat("count");
@@ -86,9 +89,12 @@ async function formerLife() {
   room.state.score = 7;
   const released: RoomId[] = [];
   const closed = new Promise<number>((resolve) => player.onLeave.once(resolve));
-  assert.equal(await handOverOf(node, released).give(), true);
+  const handOver = handOverOf(node, released);
+  node.handedOver = () => handOver.given;
+  assert.equal(await handOver.give(), true);
   assert.equal(await closed, 1001, "the player is sent off to come back");
   assert.deepEqual(released, [roomId]);
+  await meanwhile({ seat });
   await room.disconnect();
   assert.deepEqual(seen, [], "nobody left, and nothing ended: the room goes on");
   await node.stop();
@@ -123,6 +129,24 @@ test("the next life goes on with the room and with the player's seat", async () 
   const other = { ...back, playerId: back.sessionId as unknown as typeof playerId };
   await assert.rejects(node.matchmaker.reserve(other), { kind: "reconnect_expired" });
   await returned.leave();
+});
+
+test("who is back before the former life has ended is sent off once more", async () => {
+  const { seat } = await formerLife(async ({ seat }) => {
+    const returning = `${seat.url}&reconnectionToken=${seat.claims.reconnectionToken}`;
+    // Any other code is final for stock clients, and the room is not lost.
+    assert.deepEqual(await closeOf(returning), { code: 1001, reason: "going_away" });
+  });
+  node = new TestNode({ games: { count: Count } });
+  await node.start();
+  await handOverOf(node, []).take();
+  const { reconnectionToken } = seat.claims;
+  const back = await node.join(
+    node.ticketFor(seat.answer, { reconnectionToken }),
+    reconnectionToken,
+  );
+  assert.equal(back.sessionId, seat.answer.sessionId);
+  await back.leave();
 });
 
 test("a session that the core ends after the move is expected no longer", async () => {

@@ -47,6 +47,7 @@ export class HandOver {
   readonly #options: HandOverOptions;
   readonly #lives = new Set<NodeId>();
   #taken: TakenOver = { restored: [], afresh: [] };
+  #given = false;
 
   constructor(options: HandOverOptions) {
     this.#options = options;
@@ -59,6 +60,11 @@ export class HandOver {
 
   get taken(): TakenOver {
     return this.#taken;
+  }
+
+  /** Whether the rooms that were here wait for the next life: who comes back here comes too early. */
+  get given(): boolean {
+    return this.#given;
   }
 
   /**
@@ -82,6 +88,7 @@ export class HandOver {
       return false;
     }
     const handed = rooms.handOver();
+    this.#given = true;
     dismissPlayers();
     writeHandOver(file, { lives: [...this.#lives, nodeId], rooms: handed }, clock.nowMs());
     await flushStates();

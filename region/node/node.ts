@@ -188,6 +188,7 @@ export class RegionNode {
       consumed: new ConsumedTickets(CONSUMED_TICKETS_MAX),
       coreNowMs: () => this.#heartbeats.coreNowMs(),
       formerLives: () => this.#handOver.formerLives,
+      handedOver: () => this.#handOver.given,
     });
     this.#transport = this.#createTransport(border);
     const matchmaker = new Matchmaker({

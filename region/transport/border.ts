@@ -20,6 +20,8 @@ export interface BorderOptions {
   readonly consumed: ConsumedTickets;
   /** Whose rooms this node goes on with. */
   readonly formerLives: () => ReadonlySet<NodeId>;
+  /** Whether this node's own rooms are on their way to its next life. */
+  readonly handedOver: () => boolean;
   /** Core time in ms, or undefined before the first heartbeat was answered. */
   readonly coreNowMs: () => number | undefined;
 }
@@ -40,9 +42,11 @@ export class Border {
     const coreNowMs = this.#options.coreNowMs();
     const { ticket, roomId, sessionId, reconnectionToken } = request;
     const resuming = reconnectionToken !== undefined;
-    // Stock clients take any other close than this for final, and this node knows the keys in a
-    // moment.
-    if (coreNowMs === undefined) return refusal(resuming ? "going_away" : "unavailable");
+    // Stock clients take any other close than this for final. In a moment this node knows the keys, or
+    // its next life listens here and has the rooms.
+    const notYet = coreNowMs === undefined || this.#options.handedOver();
+    if (resuming && notYet) return refusal("going_away");
+    if (coreNowMs === undefined) return refusal("unavailable");
     const nodeId = this.#addressed(request.processId, resuming);
     if (!nodeId) return refusal("ticket_invalid");
     const claims = readTicket({ ticket, keys, nodeId, roomId, sessionId });

@@ -74,6 +74,7 @@ export class TestNode {
   readonly ended: string[] = [];
   readonly consumed = new ConsumedTickets(100_000);
   readonly formerLives = new Set<NodeId>();
+  handedOver: () => boolean = () => false;
   readonly ledger: SeatLedger;
   readonly evicted = new EvictedSessions();
   readonly rooms: Rooms;
@@ -134,6 +135,7 @@ export class TestNode {
         consumed: this.consumed,
         coreNowMs: () => Date.now() + this.aheadMs,
         formerLives: () => this.formerLives,
+        handedOver: () => this.handedOver(),
       }),
       findRoom: (roomId) => rooms.find(roomId),
       sessions: {
