@@ -2,6 +2,7 @@
  * A node is succeeded by its next life in mid-game: players of both kinds of client stay in their
  * room.
  */
+import "../standard-websocket.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client, type Room } from "@colyseus/sdk";
