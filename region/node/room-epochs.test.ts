@@ -103,6 +103,17 @@ test("the join is sent, and messages are read, once the epoch is granted", async
   socket.close(1000);
 });
 
+test("who comes again while their first attempt waits for the claim is told to try once more", async () => {
+  const { seat, room, claim } = await atTheDoor();
+  const socket = new WebSocket(seat.url);
+  await until(() => clientIn(room) !== undefined, "the player at the door");
+  const again = `${seat.url}&reconnectionToken=${seat.claims.reconnectionToken}`;
+  assert.deepEqual(await closeOf(again), { code: 4010, reason: "resync" });
+  claim.grant([1, 1]);
+  await until(() => room.players.size === 1, "the first attempt's success");
+  socket.close(1000);
+});
+
 test("a claim that is refused ends the room, and sends who waited away to try again", async () => {
   const { seat, room, claim } = await atTheDoor();
   const closed = closeOf(seat.url);

@@ -90,6 +90,11 @@ export function holdsSession(room: Room, sessionId: string): boolean {
   );
 }
 
+/** Whether a connection of that session is on its way in: its seat is used, and it is not in yet. */
+export function isEntering(room: Room, sessionId: string): boolean {
+  return internals(room)._reservedSeats[sessionId]?.[2] === true;
+}
+
 /**
  * Whether that token brings a player back to the session: one who dropped, or whose old connection
  * is open still. Changes nothing, unlike Colyseus' own check, which closes the old connection.

@@ -15,7 +15,7 @@ import { describeKind, type ErrorKind, MeridianError } from "../../shared/errors
 import type { RoomId, SessionId } from "../../shared/ids.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
-import { holdsSession } from "../node/room-internals.ts";
+import { holdsSession, isEntering } from "../node/room-internals.ts";
 import { authContext } from "./auth-context.ts";
 import { answerFailure, refuseOtherRequests, serveBeacon } from "./beacon.ts";
 import type { Border } from "./border.ts";
@@ -259,7 +259,8 @@ export class UwsTransport extends Transport {
   #missing(room: Room | undefined, { sessionId }: TicketClaims, resuming: boolean): ErrorKind {
     if (!room) return "room_not_found";
     if (!resuming) return "ticket_expired";
-    const inBetween = this.#options.sessions.seated(sessionId) && !holdsSession(room, sessionId);
+    const undecided = isEntering(room, sessionId) || !holdsSession(room, sessionId);
+    const inBetween = this.#options.sessions.seated(sessionId) && undecided;
     return inBetween ? "resync" : "reconnect_expired";
   }
 
