@@ -26,6 +26,7 @@ import {
 } from "../node/room-internals.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import type { EvictedSessions } from "./evicted-sessions.ts";
+import { holdExpected } from "./expected-seats.ts";
 import type { SeatLedger } from "./seat-ledger.ts";
 
 const SESSION_ID_BYTES = 16;
@@ -84,12 +85,12 @@ export class Matchmaker {
   async expect(room: GameRoom, roomId: RoomId): Promise<void> {
     const { ledger, clock } = this.#options;
     const holdMs = room.reconnectGraceMs;
-    for (const { sessionId, id: playerId, auth, options } of room.players.values()) {
+    for (const { sessionId, id: playerId, auth } of room.players.values()) {
       const nowMs = clock.monotonicMs();
       const { sessionEpoch } = auth;
       if (!ledger.reserve({ sessionId, playerId, sessionEpoch }, nowMs)) return;
       ledger.place(sessionId, roomId, nowMs + holdMs);
-      await holdSeat(room, { sessionId, options, auth }, holdMs);
+      await holdExpected(room, sessionId);
     }
   }
 

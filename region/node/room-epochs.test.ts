@@ -15,6 +15,7 @@ import { handler } from "../rooms/message-handler.ts";
 import { closeOf, TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
 import { RoomEpochs } from "./room-epochs.ts";
+import { internals } from "./room-internals.ts";
 
 const State = schema({ banked: t.number().default(0) }, "GatedState");
 type State = InstanceType<typeof State>;
@@ -132,6 +133,37 @@ test("one who goes while the claim is under way never was in the room", async ()
   claim.grant([1, 1]);
   await until(() => clientIn(room) === undefined, "the client's end");
   assert.equal(room.players.size, 0);
+});
+
+test("one who comes back to a restored room and drops before its epoch may come back again", async () => {
+  const { seat, room, claim } = await atTheDoor();
+  claim.grant([1, 1]);
+  const player = await node.join<State>(seat);
+  player.reconnection.enabled = false;
+  await until(() => room.players.size === 1, "the player");
+  const { roomId, game } = claim.room;
+  const snapshot = room.handOver();
+  player.connection.close();
+  await room.disconnect();
+  await until(() => node.rooms.gone, "the end");
+  const restored = await node.rooms.restore({ roomId, game, snapshot });
+  await node.matchmaker.expect(restored, roomId);
+
+  const { reconnectionToken } = seat.claims;
+  const hasty = new WebSocket(`${seat.url}&reconnectionToken=${reconnectionToken}`);
+  await until(() => clientIn(restored) !== undefined, "the player at the door");
+  hasty.close();
+  await until(() => node.connections() === 0, "the close");
+  claims[1]?.grant([1, 2]);
+  const { sessionId } = seat.answer;
+  await until(() => restored.hasReservedSeat(sessionId, reconnectionToken), "the seat");
+  assert.equal(restored.players.size, 1);
+  assert.equal(node.ledger.get(sessionId)?.state, "dropped");
+  const back = await node.join<State>(seat, reconnectionToken);
+  back.reconnection.enabled = false;
+  await until(() => node.ledger.get(sessionId)?.state === "connected", "the return");
+  assert.deepEqual([restored.players.size, internals(restored)._listing.clients], [1, 1]);
+  await node.rooms.end(restored);
 });
 
 test("a restored room says what it knows, and has the rest before its first tick", async () => {

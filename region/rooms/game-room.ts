@@ -184,6 +184,8 @@ export abstract class GameRoom<S extends Schema = Schema>
   override async onLeave(client: Client, code?: number): Promise<void> {
     const player = this.#roster.find(client.sessionId);
     if (!player || this.#handedOver || (player.client && player.client !== client)) return;
+    // The connection ended before the room had its epoch, so the player was not back yet.
+    if (this.expects(player.sessionId)) return;
     const lost = this.#mayReturn(client, code) && !this.#ending;
     await this.#exit(player, code === CloseCode.CONSENTED ? "left" : lost ? "lost" : "removed");
   }

@@ -12,6 +12,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { type ErrorKind, isFailure, MeridianError } from "../../shared/errors.ts";
 import type { RoomId, SessionId } from "../../shared/ids.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
+import { holdExpected } from "../matchmaking/expected-seats.ts";
 import type { Session } from "../matchmaking/seat-ledger.ts";
 import { reholdSeat } from "../node/room-internals.ts";
 import { type Connection, ReadyState } from "./connection.ts";
@@ -120,8 +121,11 @@ export class Entrance {
       // A later connection of the session has the seat by now, and its fate is told by that one.
       const superseded = current !== undefined && current !== connection;
       // The room may hold a returning player's seat still; a newcomer's is gone.
-      if (!superseded && resuming) sessions.dropped(sessionId);
-      else if (!superseded) sessions.refused(sessionId);
+      if (!superseded && resuming) {
+        // One who waited for the epoch of a restored room, and went, was never back.
+        await holdExpected(room, sessionId);
+        sessions.dropped(sessionId);
+      } else if (!superseded) sessions.refused(sessionId);
       this.#refuseEntry(connection, client, entry, err);
     }
   }
