@@ -67,7 +67,7 @@ export class Candidates {
   /** One for each region. */
   for(wish: Wish): readonly Candidate[] {
     const regions = this.#regions();
-    const key = `${wish.game ?? ""} ${wish.protocol ?? ""} ${wish.build ?? ""}`;
+    const key = keyOf(wish);
     const known = this.#lists.get(key);
     if (known?.of === regions) return known.candidates;
     const records = [...regions.values()];
@@ -79,6 +79,14 @@ export class Candidates {
     this.#lists.set(key, { of: regions, records, candidates });
     return candidates;
   }
+}
+
+/**
+ * Different for wishes that differ. A build is whatever a client says, also an empty text, which no region
+ * runs: others, who name none, must not be answered from its list.
+ */
+function keyOf({ game = "", protocol = "", build }: Wish): string {
+  return build === undefined ? `${game} ${protocol}` : `${game} ${protocol} ${build}`;
 }
 
 /** The region as that wish sees it. Pure. */
