@@ -3,7 +3,8 @@
  *
  * No member is sent past their cap while the party stays together: a region is eligible only when it is within
  * the cap of each. The cap relaxes while the party waits, up to `CAP_MAX_MS`, and is never less than a
- * little above a member's own best: no choice could help one who is far from everywhere.
+ * little above a member's own best: no choice could help one who is far from everywhere. Where
+ * one region is insisted on (`only`), there is no other to be compared with: it is in reach of everybody.
  *
  * So what one member claims to have measured can take regions away from the party, and make it wait, but
  * never send anybody else further than their own cap.

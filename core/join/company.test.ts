@@ -124,6 +124,15 @@ test("nobody is dragged past their cap: the party is told to wait", async () => 
   );
 });
 
+test("a party that insists on a region that is closed is told so, not to wait for its members", async () => {
+  const [leader, member] = [await newGuest(), await newGuest()];
+  await measure(member, ways(20, 20));
+  await beat(new Map([[shanghai, { state: "draining" }]]));
+  const insists = { ...ways(20, 20), party: [member.playerId], region: "shanghai" };
+  const { status, body } = await join(leader, insists);
+  assert.deepEqual([status, body.error.kind], [503, "no_region"]);
+});
+
 /** Whether a seat was asked for that player. */
 function isOf({ playerId }: Guest) {
   return (asked: TestRegion["asked"][number]) =>

@@ -97,7 +97,9 @@ export class RegionFinder {
     const waitedMs = waits.ask(playerIds);
     const list = candidates.for(wishOf(join));
     const ranked = rankParty(list, { members, waitedMs, only: join.region });
-    if (!ranked[0]?.eligible && list.some(({ obstacle }) => obstacle === undefined)) {
+    // Where no region takes anybody, or not the one that they want, waiting brings them no nearer.
+    const wanted = list.filter(({ regionId }) => regionId === (join.region ?? regionId));
+    if (!ranked[0]?.eligible && wanted.some(({ obstacle }) => obstacle === undefined)) {
       throw new MeridianError("party_apart", { retryAfterMs: PARTY_RETRY_AFTER_MS });
     }
     const asked = { place, only: join.region, members: members.length };
