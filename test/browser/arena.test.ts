@@ -1,6 +1,6 @@
 /**
- * Two people open the page, see each other move, ask for a region, look at the map, and lose their region. With `SCREENSHOTS` set to a
- * folder, pictures of what they see are left there.
+ * Two people open the page, see each other move, ask for a region, look at the map, and lose their
+ * region. With `SCREENSHOTS` set to a folder, pictures of what they see are left there.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
