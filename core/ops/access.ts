@@ -4,12 +4,12 @@ import { join } from "node:path";
 import type { OpsClientOptions } from "./cli-client.ts";
 
 /** The local world's. */
-const URL_DEFAULT = "http://127.0.0.1:7302";
+export const OPS_URL_DEFAULT = "http://127.0.0.1:7302";
 const TOKEN_FILE = join(import.meta.dirname, "../../.meridian/local/operator-token");
 
 /** @throws one clear line that names the variable to set */
 export function readOpsAccess(env: Readonly<Record<string, string | undefined>>): OpsClientOptions {
-  const url = env.MERIDIAN_OPS_URL || URL_DEFAULT;
+  const url = env.MERIDIAN_OPS_URL || OPS_URL_DEFAULT;
   if (!URL.canParse(url)) throw new Error(`MERIDIAN_OPS_URL is not a URL: ${url}`);
   return { url, token: readToken(env) };
 }

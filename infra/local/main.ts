@@ -1,6 +1,7 @@
 /** `npm start`: the local world on a terminal, until Ctrl-C. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { OPS_URL_DEFAULT } from "../../core/ops/access.ts";
 import type { NameServer } from "./name-server.ts";
 import { type LocalOptions, parseLocalOptions } from "./options.ts";
 import { type LocalWorld, startLocalWorld } from "./world.ts";
@@ -62,7 +63,7 @@ function summary(world: LocalWorld, seconds: number): string {
     ...world.pages.filter((path) => path !== "/").map((path) => `              ${page}${path}`),
     ...others.map((origin) => `              ${origin}`),
     `  API         ${core.url}/docs`,
-    "  operators   npm run ops -- status, npm run route -- --ip ADDRESS --explain",
+    ...operatorLines(core.opsUrl),
     `  metrics     ${core.opsUrl}/metrics`,
     ...(world.nameServer ? [`  DNS         ${digOf(world.nameServer)}`] : []),
     `  logs        ${join(DIR, "logs")}`,
@@ -71,6 +72,13 @@ function summary(world: LocalWorld, seconds: number): string {
       : []),
     "",
   ].join("\n");
+}
+
+/** The commands find a world at the usual ports by themselves. */
+function operatorLines(opsUrl: string): string[] {
+  const commands = "npm run ops -- status, npm run route -- --ip ADDRESS --explain";
+  if (opsUrl === OPS_URL_DEFAULT) return [`  operators   ${commands}`];
+  return [`  operators   export MERIDIAN_OPS_URL=${opsUrl}`, `              ${commands}`];
 }
 
 /** A look-up as from a network in Beijing, to be tried out. */
