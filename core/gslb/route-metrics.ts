@@ -33,16 +33,16 @@ export class RouteMetrics {
   counted<T>(via: RouteVia, work: () => T, outcomeOf: (answer: T) => string = () => ROUTED): T {
     try {
       const answer = work();
-      this.observe(via, outcomeOf(answer));
+      this.#observe(via, outcomeOf(answer));
       return answer;
     } catch (error) {
-      this.observe(via, isFailure(error) ? error.kind : "internal");
+      this.#observe(via, isFailure(error) ? error.kind : "internal");
       throw error;
     }
   }
 
   /** @param outcome `routed`, or the kind of the failure */
-  observe(via: RouteVia, outcome: string): void {
+  #observe(via: RouteVia, outcome: string): void {
     this.#routes.inc({ via, outcome });
     if (!OURS.has(outcome)) return;
     const held = this.#pace.permit(this.#clock.monotonicMs());

@@ -22,7 +22,12 @@ export interface JoinRouteDeps {
 }
 
 export function addJoinRoutes(server: HttpServer, deps: JoinRouteDeps): void {
-  const { joins, regions, tokens } = deps;
+  addJoinRoute(server, deps);
+  addRoundTripsRoute(server, deps);
+  addReturnRoutes(server, deps);
+}
+
+function addJoinRoute(server: HttpServer, { joins, tokens }: JoinRouteDeps): void {
   server.post(
     "/v1/join",
     {
@@ -58,6 +63,9 @@ export function addJoinRoutes(server: HttpServer, deps: JoinRouteDeps): void {
       return await joins.join(request.body, { known, make: async () => known }, caller);
     },
   );
+}
+
+function addRoundTripsRoute(server: HttpServer, { regions, tokens }: JoinRouteDeps): void {
   server.put(
     "/v1/me/round-trips",
     {
@@ -74,6 +82,10 @@ export function addJoinRoutes(server: HttpServer, deps: JoinRouteDeps): void {
       return reply.status(204).send(null);
     },
   );
+}
+
+/** For players who have a seat. */
+function addReturnRoutes(server: HttpServer, { joins }: JoinRouteDeps): void {
   server.post(
     "/v1/join/renew",
     {

@@ -8,7 +8,7 @@ import { RoundTrips } from "../../shared/protocol/join.ts";
 const TEXT_CHARACTERS_MAX = 4_096;
 
 /** `beijing=12,shanghai=40`: ms by region. */
-export const RoundTripsText = z
+const RoundTripsText = z
   .string()
   .max(TEXT_CHARACTERS_MAX)
   .transform((text, context) => {
