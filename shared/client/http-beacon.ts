@@ -54,6 +54,8 @@ async function pings(url: string, { fetch, clock, signal }: Pinging): Promise<nu
 
 /** @returns ends the watch; answers the ms from request to answer of all requests of that URL since */
 function watchNetworkTimes(url: string): () => number[] {
+  // Not every platform of games has it; then the program's own clock has to do.
+  if (!("PerformanceObserver" in globalThis)) return () => [];
   // As the platform names it: without the port where that is the scheme's own.
   const { href } = new URL(url);
   const entries: PerformanceEntry[] = [];
