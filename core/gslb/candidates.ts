@@ -85,8 +85,9 @@ export class Candidates {
  * Different for wishes that differ. A build is whatever a client says, also an empty text, which no region
  * runs: others, who name none, must not be answered from its list.
  */
-function keyOf({ game = "", protocol = "", build }: Wish): string {
-  return build === undefined ? `${game} ${protocol}` : `${game} ${protocol} ${build}`;
+function keyOf({ game, protocol, build }: Wish): string {
+  const plain = `${game ?? ""} ${protocol ?? ""}`;
+  return build === undefined ? plain : `${plain} ${build}`;
 }
 
 /** The region as that wish sees it. Pure. */
