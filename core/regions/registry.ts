@@ -23,6 +23,7 @@ import { answerClaim } from "./claims.ts";
 import type { EndedRooms } from "./ended-rooms.ts";
 import { type Fenced, fenceRegion, unfenceRegion } from "./fence.ts";
 import type { RegionLife, Wanted } from "./fence-step.ts";
+import { OwnGrace } from "./own-grace.ts";
 import * as store from "./region-store.ts";
 import { RegistryMetrics } from "./registry-metrics.ts";
 import {
@@ -68,7 +69,7 @@ export class Registry implements Part {
   }
 
   async start(): Promise<void> {
-    const { database, clock } = this.#deps;
+    const { database, clock, log, metrics } = this.#deps;
     // Anew: how long nodes may stay unheard counts from now, however long the start has waited.
     const specs = this.regions().map(({ spec }) => spec);
     this.#state = initialRegistry(specs, clock.monotonicMs());
@@ -78,7 +79,10 @@ export class Registry implements Part {
       this.#dispatch({ type: "wanted", regionId, wanted: row.wanted });
       this.#dispatch({ type: "epoch", regionId, epoch: store.epochOf(row) });
     }
-    this.#cancel = clock.every(TICK_MS, () => this.#dispatch({ type: "tick" }));
+    const grace = new OwnGrace({ log, metrics }, clock.monotonicMs());
+    this.#cancel = clock.every(TICK_MS, () => {
+      if (grace.isOver(clock.monotonicMs())) this.#dispatch({ type: "tick" });
+    });
   }
 
   stop(): void {
