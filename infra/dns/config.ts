@@ -26,8 +26,10 @@ const NOTHING_TTL_S = 60;
 const NOTHING_ENTRIES_MAX = 100_000;
 /** Each has a connection of its own to the responder, and waits for one answer at a time. */
 const THREADS = 8;
-/** Questions that wait for a thread; past it the oldest have been given up by their resolvers anyway. */
-const QUEUE_MAX = 1_000;
+/** Questions that wait for a thread; past it the next are dropped: the oldest were given up by then anyway. */
+const WAITING_MAX = 500;
+/** Past that many the server ends itself, so whoever sends fast enough could end it: never to be reached. */
+const QUEUE_MAX = 100_000;
 const QUEUE_GIVE_UP_MS = 800;
 const TCP_CONNECTIONS_MAX = 200;
 const TCP_CONNECTIONS_PER_CLIENT_MAX = 20;
@@ -64,6 +66,7 @@ export function pdnsConfig(options: PdnsOptions): string {
     "any-to-tcp=yes",
     "",
     `distributor-threads=${THREADS}`,
+    `overload-queue-length=${WAITING_MAX}`,
     `max-queue-length=${QUEUE_MAX}`,
     `queue-limit=${QUEUE_GIVE_UP_MS}`,
     `max-tcp-connections=${TCP_CONNECTIONS_MAX}`,
