@@ -160,6 +160,38 @@ test("a dead region, one that is no region and one that never answers are unansw
   await until(() => held[0]?.destroyed === true, "the end of the websocket");
 });
 
+test("a region at an address that is none costs the others nothing", async () => {
+  const wrong = ["beijing.test:99999", "[:80", "a%:80"].map((at, n) => regionAt(`wrong-${n}`, at));
+  for (const draws of [false, true]) {
+    const regions = [...wrong, regionAt("beijing", node.address)];
+    const { roundTripsMs } = await measureRoundTrips(regions, measuring({ draws }));
+    assert.deepEqual(Object.keys(roundTripsMs), ["beijing"]);
+  }
+});
+
+test("of a beacon that talks without end nothing is kept open", async (t) => {
+  const talking = new Set<Socket>();
+  const server = createServer((request, response) => {
+    talking.add(request.socket);
+    request.socket.once("close", () => talking.delete(request.socket));
+    response.on("drain", () => response.write(Buffer.alloc(64 * 1024)));
+    response.writeHead(200).write(Buffer.alloc(64 * 1024 * 1024));
+  });
+  const regions = [regionAt("beijing", await listen(server, t))];
+  // Kept, so that the garbage collector ends none of them.
+  const answers: Response[] = [];
+  const keeping: typeof fetch = async (url, init) => {
+    const answer = await fetch(url, init);
+    answers.push(answer);
+    return answer;
+  };
+  const differently = { openSocket: undefined, fetch: keeping };
+  const { roundTripsMs } = await measureRoundTrips(regions, measuring(differently));
+  assert.deepEqual(Object.keys(roundTripsMs), ["beijing"]);
+  assert.ok(answers.length > 0);
+  await until(() => talking.size === 0, "the end of its connections");
+});
+
 for (const draws of [false, true]) {
   test(`farther regions come out farther, ${draws ? "from a page" : "from a program"}`, async (t) => {
     const regions = await Promise.all(

@@ -81,8 +81,14 @@ export async function measureRoundTrips(
   return { roundTripsMs, unanswered: silent.map(({ regionId }) => regionId) };
 }
 
+/** None of an address that no URL can hold: one region's mistake must not end the measuring of all. */
 function beaconOf({ regionId, publicAddress }: RegionInfo): Beacon[] {
-  return publicAddress === null ? [] : [{ regionId, publicAddress }];
+  const askable = publicAddress !== null && URL.canParse(beaconUrl("http", publicAddress));
+  return askable ? [{ regionId, publicAddress }] : [];
+}
+
+function beaconUrl(scheme: string, address: string): string {
+  return `${scheme}://${address}/ping`;
 }
 
 /** @returns ms; infinite without an answer */
@@ -91,7 +97,7 @@ async function measureOne(
   { fetch, openSocket, draws, secure, clock }: Measuring,
   signal: AbortSignal,
 ): Promise<number> {
-  const url = (scheme: string) => `${scheme}${secure ? "s" : ""}://${address}/ping`;
+  const url = (scheme: string) => beaconUrl(`${scheme}${secure ? "s" : ""}`, address);
   const echoesMs: number[] = [];
   const echoed = new AbortController();
   const blocked = new AbortController();

@@ -26,8 +26,8 @@ export const LEASE_MS = 2_000;
 export const GRACE_MS = 2_250;
 
 const count = z.number().int().nonnegative();
-/** Where something listens: a name or an address, and a port. */
-export const HostPort = z.string().regex(/^[^\s/@?#]+:\d{1,5}$/, "host:port");
+/** Where something listens: a name or an address, and a port. Logs and operators' tables show it. */
+export const HostPort = z.string().regex(/^[^\s/\\@?#\p{C}]+:\d{1,5}$/u, "host:port");
 
 /** Regions of one world at most. */
 export const PEERS_MAX = 64;
