@@ -1,6 +1,9 @@
 /**
  * What players measured lately and where they are, so that a party's leader can join for all of them. In
  * memory, of the last `PLAYERS_MAX` who said so: what is missing here is a member who does not weigh in.
+ *
+ * A player weighs in only with those whom they named as their party. The answer to a join says how far its worst
+ * placed member is from each region: whoever may ask that of anybody can tell where anybody lives.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../shared/clock.ts";
@@ -17,24 +20,34 @@ export interface NotedWays extends Measured {
   readonly ageMs: number;
 }
 
+interface Noted {
+  readonly ways: PartyMember;
+  readonly party: readonly PlayerId[];
+  readonly atMs: number;
+}
+
 export class PlayerWays {
   readonly #clock: Clock;
-  readonly #noted = new LRUCache<PlayerId, { readonly ways: PartyMember; readonly atMs: number }>({
-    max: PLAYERS_MAX,
-  });
+  readonly #noted = new LRUCache<PlayerId, Noted>({ max: PLAYERS_MAX });
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  note(playerId: PlayerId, { ageMs, ...ways }: NotedWays): void {
-    this.#noted.set(playerId, { ways, atMs: this.#clock.monotonicMs() - ageMs });
+  /** @param party who may join for the player; without one, who might before */
+  note(playerId: PlayerId, { ageMs, ...ways }: NotedWays, party?: readonly PlayerId[]): void {
+    const mayAsk = party ?? this.#noted.get(playerId)?.party ?? [];
+    this.#noted.set(playerId, { ways, party: mayAsk, atMs: this.#clock.monotonicMs() - ageMs });
   }
 
-  /** Undefined when nothing was heard of the player; without measurements when they are old. */
-  of(playerId: PlayerId): PartyMember | undefined {
+  /**
+   * As whoever joins for the player gets to know. Undefined when nothing was heard of the player, or the player
+   * did not name `asker`; without measurements when they are old.
+   */
+  of(playerId: PlayerId, asker: PlayerId): PartyMember | undefined {
     const noted = this.#noted.get(playerId);
     if (!noted) return undefined;
+    if (playerId !== asker && !noted.party.includes(asker)) return undefined;
     const { place, ...measured } = noted.ways;
     return { place, ...freshOnly(measured, this.#clock.monotonicMs() - noted.atMs) };
   }

@@ -103,7 +103,7 @@ async function measure(guest: Guest, change: Record<string, unknown>): Promise<v
 
 test("a party goes where its worst placed member is best off, by what each measured", async () => {
   const [leader, member] = [await newGuest(), await newGuest()];
-  await measure(member, ways(70, 30));
+  await measure(member, { ...ways(70, 30), party: [leader.playerId] });
   const party = [member.playerId, leader.playerId];
   assert.equal(await regionOf(leader, { ...ways(20, 60), party }), "shanghai");
   assert.equal(await regionOf(await newGuest(), ways(20, 60)), "beijing", "alone it would not");
@@ -111,7 +111,7 @@ test("a party goes where its worst placed member is best off, by what each measu
 
 test("nobody is dragged past their cap: the party is told to wait", async () => {
   const [leader, member] = [await newGuest(), await newGuest()];
-  await measure(member, ways(200, 10));
+  await measure(member, { ...ways(200, 10), party: [leader.playerId] });
   await beat();
   const claim = { ...ways(5, 300), party: [member.playerId] };
   const { status, headers, body } = await join(leader, claim);
@@ -141,12 +141,39 @@ function isOf({ playerId }: Guest) {
 
 test("one player's call never says what another one measured", async () => {
   const [leader, member] = [await newGuest(), await newGuest()];
-  await measure(member, ways(70, 30));
+  await measure(member, { ...ways(70, 30), party: [leader.playerId] });
   // As if it were the member's: fields that the schema does not know are dropped.
   await measure(leader, { ...ways(20, 60), playerId: member.playerId });
   assert.equal((await call("PUT", "/v1/me/round-trips", ways(1, 1))).status, 401);
   const party = [member.playerId];
   assert.equal(await regionOf(leader, { ...ways(20, 60), party }), "shanghai");
+});
+
+test("nobody learns by a party where a player is who did not name them", async () => {
+  const [stranger, member] = [await newGuest(), await newGuest()];
+  const party = [member.playerId];
+  for (const consent of [{}, { party: [] }, { party }]) {
+    await measure(member, { ...ways(70, 30), ...consent });
+    await beat();
+    const { ranking } = await joined(stranger, { ...ways(0, 1), party });
+    assert.deepEqual(
+      ranking.map(({ roundTripMs }) => roundTripMs),
+      [0, 1],
+    );
+    assert.doesNotMatch(JSON.stringify(ranking), /party/);
+  }
+});
+
+test("who names their party once is asked no more, until they name another", async () => {
+  const [leader, member] = [await newGuest(), await newGuest()];
+  const party = [member.playerId];
+  const led = () => regionOf(leader, { ...ways(20, 60), party });
+  await beat();
+  await joined(member, { ...ways(70, 30), party: [leader.playerId] });
+  await joined(member, ways(70, 30));
+  assert.equal(await led(), "shanghai");
+  await measure(member, ways(70, 30));
+  assert.equal(await led(), "beijing");
 });
 
 test("members of whom the core knows nothing do not weigh in", async () => {

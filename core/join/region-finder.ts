@@ -43,7 +43,7 @@ export interface Found {
   readonly near: ReadonlySet<NodeId>;
 }
 
-type Measurements = Pick<Join, "roundTripsMs" | "roundTripsAgeMs" | "unanswered">;
+type Measurements = Pick<Join, "roundTripsMs" | "roundTripsAgeMs" | "unanswered" | "party">;
 
 export class RegionFinder {
   readonly #deps: RegionFinderDeps;
@@ -52,11 +52,27 @@ export class RegionFinder {
     this.#deps = deps;
   }
 
-  /** Keeps what a player measured, for the party that joins by another's call. */
+  /**
+   * Keeps what a player measured, for the party that joins by another's call; of regions that there are, because
+   * names that somebody made up would take ten times the memory.
+   */
   note(playerId: PlayerId, address: string, measurements: Measurements): void {
-    const place = this.#deps.locator.locate(address);
-    const { roundTripsMs, roundTripsAgeMs = 0, unanswered } = measurements;
-    this.#deps.ways.note(playerId, { place, roundTripsMs, unanswered, ageMs: roundTripsAgeMs });
+    const { locator, registry, ways } = this.#deps;
+    const { roundTripsMs = {}, roundTripsAgeMs: ageMs = 0, unanswered = [], party } = measurements;
+    const noted = {
+      place: locator.locate(address),
+      roundTripsMs: Object.fromEntries(
+        registry.regions().flatMap(({ spec: { id } }) => {
+          const ms = roundTripsMs[id];
+          return ms === undefined ? [] : [[id, ms]];
+        }),
+      ),
+      unanswered: registry
+        .regions()
+        .flatMap(({ spec: { id } }) => (unanswered.includes(id) ? [id] : [])),
+      ageMs,
+    };
+    ways.note(playerId, noted, party);
   }
 
   /** @throws {MeridianError} `party_apart` while no region is near enough to every member */
@@ -65,7 +81,7 @@ export class RegionFinder {
     if (playerId === undefined) return { ranking: this.rank(address, join), near: new Set() };
     this.note(playerId, address, join);
     const others = (join.party ?? []).filter((member) => member !== playerId);
-    if (others.length > 0) return this.#forParty(join, address, [playerId, ...others]);
+    if (others.length > 0) return this.#forParty(join, { playerId, address }, others);
     const friends = (join.friends ?? []).filter((friend) => friend !== playerId);
     const { home, friendsIn, near } = await this.#company(playerId, friends);
     return { ranking: this.#explained(join, address, { home, friendsIn }), near };
@@ -89,11 +105,16 @@ export class RegionFinder {
     return inWords(rank(this.#deps.candidates.for(wishOf(join)), request), { place, only });
   }
 
-  #forParty(join: Join, address: string, playerIds: readonly PlayerId[]): Found {
+  #forParty(
+    join: Join,
+    { playerId, address }: { readonly playerId: PlayerId; readonly address: string },
+    others: readonly PlayerId[],
+  ): Found {
     const { candidates, locator, ways, waits } = this.#deps;
     const place = locator.locate(address);
-    // Of the caller something was noted just now; members of whom nothing is known don't weigh in.
-    const members = playerIds.flatMap((playerId) => ways.of(playerId) ?? []);
+    const playerIds = [playerId, ...others];
+    // Of the caller something was noted just now; who is not known, or did not name the caller, doesn't weigh in.
+    const members = playerIds.flatMap((member) => ways.of(member, playerId) ?? []);
     const waitedMs = waits.ask(playerIds);
     const list = candidates.for(wishOf(join));
     const ranked = rankParty(list, { members, waitedMs, only: join.region });

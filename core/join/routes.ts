@@ -4,9 +4,9 @@ import type { HttpServer } from "../../shared/http-server.ts";
 import {
   JoinAnswer,
   JoinRequest,
+  PartyReport,
   ReconnectRequest,
   RenewRequest,
-  RoundTripsReport,
 } from "../../shared/protocol/join.ts";
 import { requirePlayer } from "../accounts/routes.ts";
 import { failures } from "../http/failures.ts";
@@ -73,7 +73,7 @@ function addRoundTripsRoute(server: HttpServer, { regions, tokens }: JoinRouteDe
         tags: ["joining"],
         summary: "What this player measured, for the party that another member joins with",
         security: [{ bearer: [] }],
-        body: RoundTripsReport,
+        body: PartyReport,
         response: { 204: z.null(), ...failures("unauthorized", "token_expired") },
       },
     },

@@ -383,9 +383,10 @@ test("friends and party are passed on", async () => {
 
 test("a player's round trips are told for a party's leader, by whoever is logged in", async () => {
   const meridian = client({ clock: new FakeClock() });
-  await assert.rejects(meridian.reportRoundTrips(), failure("unauthorized"));
+  const party = ["01890a5d-ac96-774b-bcce-b302099a8059"];
+  await assert.rejects(meridian.reportRoundTrips(party), failure("unauthorized"));
   await meridian.logIn();
-  await meridian.reportRoundTrips();
+  await meridian.reportRoundTrips(party);
   const [report] = world.asked.filter(({ path }) => path === "/v1/me/round-trips");
   assert.equal(report?.method, "PUT");
   assert.equal(report?.authorization, "Bearer access-1");
@@ -393,6 +394,7 @@ test("a player's round trips are told for a party's leader, by whoever is logged
     roundTripsMs: { beijing: 0 },
     unanswered: ["nowhere"],
     roundTripsAgeMs: 0,
+    party,
   });
 });
 

@@ -158,14 +158,15 @@ export class Meridian {
 
   /**
    * Tells the core this player's round trips, so that the leader of their party can join for all.
+   * @param party the ids of the others, 15 at most: they may join for this player, and nobody else may
    * @throws {MeridianError} `unauthorized` for who is not logged in
    */
-  async reportRoundTrips(): Promise<void> {
+  async reportRoundTrips(party: readonly string[]): Promise<void> {
     await this.#account.authorized(async (accessToken) =>
       this.#api.call({
         method: "PUT",
         path: "/v1/me/round-trips",
-        body: await this.#measurements.forJoin(),
+        body: { ...(await this.#measurements.forJoin()), party: [...party] },
         schema: z.undefined(),
         accessToken,
       }),

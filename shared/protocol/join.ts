@@ -41,9 +41,18 @@ const measuredWays = {
   unanswered: z.array(RegionId).max(REGIONS_MAX).optional(),
 };
 
-/** `PUT /v1/me/round-trips`: one's own measurements, so that a party's leader can join for all. */
 export const RoundTripsReport = z.object(measuredWays);
 export type RoundTripsReport = z.infer<typeof RoundTripsReport>;
+
+/** The other members of a party. */
+const Party = z.array(PlayerId).max(15);
+
+/** `PUT /v1/me/round-trips`: one's own measurements, so that a party's leader can join for all. */
+export const PartyReport = RoundTripsReport.extend({
+  /** Who may join for this player. Others can't: an answer tells how far its members are from the regions. */
+  party: Party.default([]),
+});
+export type PartyReport = z.infer<typeof PartyReport>;
 
 export const JoinMode = z.enum(["joinOrCreate", "create", "join", "joinById"]);
 export type JoinMode = z.infer<typeof JoinMode>;
@@ -60,8 +69,8 @@ export const JoinRequest = z
     ...measuredWays,
     /** Players whose region is preferred. */
     friends: z.array(PlayerId).max(16).optional(),
-    /** The others of the party; the region suits its worst placed member. */
-    party: z.array(PlayerId).max(15).optional(),
+    /** The others of the party; the region suits its worst placed one of those who named this player, too. */
+    party: Party.optional(),
     protocol: z.number().int().positive(),
     /** The game's build, compared with what the regions run. */
     build: z.string().max(64).optional(),
