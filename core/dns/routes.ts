@@ -3,7 +3,7 @@ import { TLSSocket } from "node:tls";
 import type { FastifyRequest } from "fastify";
 import { MeridianError } from "../../shared/errors.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
-import { peerOf } from "../../shared/link/peer.ts";
+import { type NameServerId, peerOf } from "../../shared/link/peer.ts";
 import { failures } from "../http/failures.ts";
 import { DNS_VIEW_PATH, DnsView, DnsViewRequest } from "./view.ts";
 import type { ViewPolls } from "./view-polls.ts";
@@ -12,16 +12,18 @@ export function addDnsRoutes(server: HttpServer, polls: ViewPolls): void {
   server.post(
     DNS_VIEW_PATH,
     {
-      onRequest: async (request) => requireNameServer(request),
+      onRequest: async (request) => {
+        nameServerOf(request);
+      },
       schema: { body: DnsViewRequest, response: { 200: DnsView, ...failures("forbidden") } },
     },
-    (request) => polls.poll(request.body.after),
+    (request) => polls.poll(nameServerOf(request), request.body.after),
   );
 }
 
 /** @throws {MeridianError} `forbidden` for a connection whose certificate names another peer */
-function requireNameServer({ raw: { socket } }: FastifyRequest): void {
+function nameServerOf({ raw: { socket } }: FastifyRequest): NameServerId {
   const peer = socket instanceof TLSSocket ? peerOf(socket) : undefined;
-  if (peer?.role === "dns") return;
+  if (peer?.role === "dns") return peer.nameServer;
   throw new MeridianError("forbidden", { message: "Only name servers may ask for their view." });
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { connect } from "node:tls";
 import { createAuthority } from "../../infra/private-link/authority.ts";
 import { type Clock, systemClock } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
@@ -173,6 +174,26 @@ test("only name servers get the view, and they get nothing else", async () => {
   await assert.rejects(poll(stranger), refused("unavailable"));
 });
 
+test("a name server has few connections, and takes none from the regions", async () => {
+  const peer = { role: "dns", nameServer: NameServerId.parse("ns2") } as const;
+  const issued = { ca: core.authority.caPem, ...(await core.authority.issue(peer)) };
+  const [host, port] = core.linkAddress.split(":");
+  const checkServerIdentity = () => undefined;
+  let ended = 0;
+  const sockets = Array.from({ length: 40 }, () => {
+    const socket = connect({ host, port: Number(port), ...issued, checkServerIdentity });
+    socket.on("error", () => socket.destroy()).on("close", () => (ended += 1));
+    return socket.resume();
+  });
+  try {
+    await until("those beyond 16 are closed", () => ended === 24);
+    await regions[0]?.beat();
+    assert.ok(await poll(dns), "another name server");
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
+
 test("a keeper follows, and goes on with what it had while the core is away", async () => {
   const file = join(dir, "view.json");
   const keeper = await keeperOf(file);
@@ -235,14 +256,18 @@ test("so many may wait, and no more", async () => {
     clock,
     metrics: createMetrics({ process: "core" }),
   });
-  const waiting = Array.from({ length: 64 }, () => polls.poll(undefined));
-  await assert.rejects(polls.poll(undefined), refused("unavailable"));
+  const named = (n: number) => NameServerId.parse(`ns${n}`);
+  const waiting = Array.from({ length: 64 }, (_, n) => polls.poll(named(n >> 3), undefined));
+  await assert.rejects(polls.poll(named(8), undefined), refused("unavailable"));
   clock.advance(50);
   const [first, second] = await Promise.all(waiting);
   assert.equal(first?.version, second?.version);
-  const next = polls.poll(first?.version);
+  const own = Array.from({ length: 8 }, () => polls.poll(named(1), first?.version));
+  await assert.rejects(polls.poll(named(1), first?.version), refused("unavailable"), "of one");
+  const next = polls.poll(named(2), first?.version);
   clock.advance(VIEW_WAIT_MS);
   assert.deepEqual(await next, first);
+  await Promise.all(own);
 });
 
 test("those who wait do not hold up a core that stops", async () => {

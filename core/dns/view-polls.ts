@@ -9,6 +9,7 @@
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
+import type { NameServerId } from "../../shared/link/peer.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
 import type { Candidates } from "../gslb/candidates.ts";
 import type { Coordinates } from "../gslb/great-circle.ts";
@@ -19,6 +20,8 @@ import { type DnsView, VIEW_WAIT_MS, viewOf } from "./view.ts";
 const TICK_MS = 50;
 /** One for each name server and a few that were cut off; past it a question is refused. */
 const WAITING_MAX = 64;
+/** Of one name server: what it was cut off from ends within `VIEW_WAIT_MS`, and the others keep their places. */
+const WAITING_OF_ONE_MAX = 8;
 const RETRY_AFTER_MS = 1_000;
 
 export interface ViewPollsOptions {
@@ -32,6 +35,7 @@ export interface ViewPollsOptions {
 }
 
 interface Waiting {
+  readonly nameServer: NameServerId;
   readonly after: string | undefined;
   readonly untilMs: number;
   readonly answer: (view: DnsView) => void;
@@ -69,9 +73,10 @@ export class ViewPolls implements Part {
   }
 
   /** @throws {MeridianError} `unavailable`: too many wait, no region was heard yet, or the core stops */
-  poll(after: string | undefined): Promise<DnsView> {
+  poll(nameServer: NameServerId, after: string | undefined): Promise<DnsView> {
     if (this.#stopping) return Promise.reject(this.#refusal("The core stops."));
-    if (this.#waiting.size >= WAITING_MAX) {
+    const own = [...this.#waiting].filter((waiting) => waiting.nameServer === nameServer);
+    if (own.length >= WAITING_OF_ONE_MAX || this.#waiting.size >= WAITING_MAX) {
       return Promise.reject(this.#refusal("Too many name servers wait."));
     }
     const { clock } = this.#options;
@@ -79,6 +84,7 @@ export class ViewPolls implements Part {
     this.#cancel ??= clock.every(TICK_MS, () => this.#tick());
     return new Promise((resolve, reject) => {
       this.#waiting.add({
+        nameServer,
         after,
         untilMs,
         answer: resolve,
