@@ -23,6 +23,8 @@ export const LIVE_MS = 10_000;
 const CHECK_MS = 1_000;
 /** At most one write in this: loads change all the time. */
 const SAVE_DELAY_MS = 1_000;
+/** What could not be written, as on a full disk, is tried again even if nothing changes. */
+export const SAVE_RETRY_MS = 10_000;
 const MS_PER_SECOND = 1_000;
 
 export interface ViewKeeperOptions {
@@ -59,6 +61,8 @@ export class ViewKeeper implements Part {
   #following: Promise<void> = Promise.resolve();
   #cancelCheck: Cancel = () => {};
   #cancelSave: Cancel | undefined;
+  /** Once until it goes well again: loads change every second. */
+  #unsavedTold = false;
   #saving: Promise<void> = Promise.resolve();
 
   constructor(options: ViewKeeperOptions) {
@@ -205,9 +209,18 @@ export class ViewKeeper implements Part {
     if (!view) return;
     const heardMs = clock.nowMs();
     this.#saving = this.#saving
-      .then(() => writeViewFile(file, { heardMs, view }))
+      .then(async () => {
+        await writeViewFile(file, { heardMs, view });
+        this.#unsavedTold = false;
+      })
       .catch((err: unknown) => {
         this.#unsaved.inc();
+        // Not when it stops: that was the last try.
+        if (!this.#abort.signal.aborted) {
+          this.#cancelSave ??= clock.after(SAVE_RETRY_MS, () => this.#save());
+        }
+        if (this.#unsavedTold) return;
+        this.#unsavedTold = true;
         log.warn(
           { err, file, runbook: "dns-view-stale" },
           "the view could not be kept in its file",

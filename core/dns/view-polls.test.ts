@@ -1,6 +1,7 @@
 /** How a responder follows the core: a real one, over mutual TLS. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -13,14 +14,14 @@ import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import { createLog } from "../../shared/log.ts";
-import { createMetrics } from "../../shared/metrics.ts";
+import { createMetrics, type Metrics } from "../../shared/metrics.ts";
 import { HeartbeatAnswer } from "../../shared/protocol/link.ts";
 import { until } from "../../test/until.ts";
 import { Candidates } from "../gslb/candidates.ts";
 import { OPERATOR_TOKEN, startTestCore, testTopology } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 import { DNS_VIEW_PATH, DnsView, VIEW_WAIT_MS } from "./view.ts";
-import { LIVE_MS, ViewKeeper } from "./view-keeper.ts";
+import { LIVE_MS, SAVE_RETRY_MS, ViewKeeper } from "./view-keeper.ts";
 import { ViewPolls } from "./view-polls.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "meridian-dns-view-"));
@@ -71,6 +72,7 @@ async function keeperOf(
   file: string,
   address = core.linkAddress,
   clock: Clock = systemClock,
+  metrics: Metrics = createMetrics({ process: "dns" }),
 ): Promise<ViewKeeper> {
   const keeper = new ViewKeeper({
     client: await clientAs(nameServer),
@@ -79,7 +81,7 @@ async function keeperOf(
     clock,
     random: Math.random,
     log: createLog("dns", "silent"),
-    metrics: createMetrics({ process: "dns" }),
+    metrics,
   });
   keeper.start();
   stops.push(() => keeper.stop());
@@ -230,6 +232,31 @@ test("a kept view that is damaged, or of another version, counts as none", async
     assert.deepEqual(keeper.status(), { view: "none", version: null, ageMs: null }, text);
     await keeper.stop();
   }
+});
+
+test("what is at the file's place and is no file does not hold up the start", async () => {
+  const file = join(dir, "pipe");
+  assert.equal(spawnSync("mkfifo", [file]).status, 0);
+  const keeper = await keeperOf(file, "127.0.0.1:1");
+  assert.equal(keeper.status().view, "none");
+  await keeper.stop();
+});
+
+test("a view that could not be kept is tried again, though nothing changes", async () => {
+  const clock = new FakeClock();
+  const metrics = createMetrics({ process: "dns" });
+  const folder = join(dir, "full");
+  const file = join(folder, "view.json");
+  const keeper = await keeperOf(file, core.linkAddress, clock, metrics);
+  await until("it is live", () => keeper.status().view === "live");
+  clock.advance(1_000);
+  await until("it could not be kept", async () =>
+    /^meridian_dns_view_saves_failed_total\{.*\} 1$/m.test(await metrics.metrics()),
+  );
+  mkdirSync(folder);
+  clock.advance(SAVE_RETRY_MS);
+  await until("it is kept", () => existsSync(file));
+  await keeper.stop();
 });
 
 test("after ten seconds without a word the view is kept, and live again with the next", async () => {
