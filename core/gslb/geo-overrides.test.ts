@@ -69,6 +69,9 @@ test("a file has an entry a line, with comments; what is wrong is told with its 
   assert.throws(() => loadGeoOverrides(fileOf(many.join("\n"))), /10000 entries at most/);
   assert.equal(loadGeoOverrides(fileOf(many.slice(1).join("\n"))).length, 10_000);
   assert.throws(() => loadGeoOverrides(join(dir, "missing")), /ENOENT/);
+  assert.throws(() => loadGeoOverrides(dir), /is no file/);
+  const escaping = fileOf("10.0.0.0/8=1,2,\u001b[2Jlab\n");
+  assert.throws(() => loadGeoOverrides(escaping), /line 1: .* characters that can't be shown$/);
 });
 
 test("the longest prefix counts, in whichever order; of the same range the later source", () => {

@@ -115,6 +115,8 @@ function parseOverride(entry: string): GeoOverride {
   if (label.length > LABEL_CHARACTERS_MAX) {
     throw new Error(`"${entry}": a label has ${LABEL_CHARACTERS_MAX} characters at most`);
   }
+  if (/\p{C}/u.test(label))
+    throw new Error(`the label of ${cidr.trim()} has characters that can't be shown`);
   return { range, place: { latitude, longitude, label, source: "override" } };
 }
 
@@ -136,7 +138,10 @@ function once(overrides: GeoOverride[]): GeoOverride[] {
 }
 
 function contentOf(path: string): string {
-  const { size } = statSync(path);
+  const found = statSync(path);
+  // A pipe or a device would hold up the start for ever.
+  if (!found.isFile()) throw new Error(`${path} is no file`);
+  const { size } = found;
   if (size > FILE_BYTES_MAX) throw new Error(`${path} has more than ${FILE_BYTES_MAX} bytes`);
   return readFileSync(path, "utf8");
 }

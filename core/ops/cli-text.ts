@@ -58,7 +58,7 @@ export function statusText(status: z.infer<typeof StatusAnswer>): string {
 function topologyText({ inForceSinceMs, refused }: TopologyStatus): string {
   const inForce = `topology in force since ${iso(inForceSinceMs)}`;
   if (refused === null) return inForce;
-  return `${inForce}; its file is refused since ${iso(refused.sinceMs)}: ${refused.reason}`;
+  return `${inForce}; its file is refused since ${iso(refused.sinceMs)}: ${harmless(refused.reason)}`;
 }
 
 /** @param asked what was asked for */
@@ -119,8 +119,17 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-/** Columns as wide as their widest cell, two spaces apart. */
-export function table(rows: readonly (readonly string[])[]): string {
+/**
+ * Without what a terminal obeys instead of showing: a region names its build by itself, and a file may hold
+ * anything.
+ */
+export function harmless(text: string): string {
+  return text.replace(/\p{C}/gu, "\ufffd");
+}
+
+/** Columns as wide as their widest cell, two spaces apart; harmless in a terminal. */
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(harmless));
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

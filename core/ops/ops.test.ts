@@ -8,7 +8,7 @@ import { RegionsAnswer } from "../../shared/protocol/join.ts";
 import { StatusAnswer } from "../../shared/protocol/ops.ts";
 import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
-import { fenceQuestion } from "./cli-text.ts";
+import { fenceQuestion, table } from "./cli-text.ts";
 
 const core = await startTestCore();
 const region = await startTestRegion({ core, name: "beijing" });
@@ -71,6 +71,10 @@ async function auditActions(): Promise<string[]> {
     await client.end();
   }
 }
+
+test("what a region says of itself is shown, not obeyed, by an operator's terminal", () => {
+  assert.equal(table([["1.0\u001b[2J\u202e\n", "北京"]]), "1.0\ufffd[2J\ufffd\ufffd  北京");
+});
 
 test("each role may do what the one before may, and no more", async () => {
   const viewer = await tokenFor("viewer");

@@ -128,6 +128,7 @@ const neighbours = (list: string[]) => ({
   regions: [{ ...region, neighbours: list }, other],
 });
 wrong.push(
+  [{ core, regions: [{ ...region, name: "\u001b[2J" }] }, /: regions\.0\.name: printable/],
   [neighbours([]), /: regions\.0\.neighbours: leave it out/],
   [neighbours(["lhasa"]), /: regions\.0\.neighbours\.0: there is no region "lhasa"$/],
   [neighbours(["tianjin", "beijing"]), /: regions\.0\.neighbours\.1: .* no neighbour of itself$/],

@@ -21,7 +21,7 @@ const PROBLEMS_TOLD_MAX = 10;
 
 const place = {
   /** For people, for example "Beijing". */
-  name: z.string().min(1).max(64),
+  name: printableText(64),
   latitude: z.number().min(-90).max(90),
   longitude: z.number().min(-180).max(180),
 };
