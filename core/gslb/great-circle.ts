@@ -15,6 +15,8 @@ export interface SpherePoint {
 }
 
 const EARTH_RADIUS_KM = 6_371;
+/** Of light in fibre, there and back. */
+const KM_PER_MS = 100;
 /**
  * Light in fibre covers 100 km there and back in 1 ms. Cables are not straight and routers take their
  * share, so we count twice that; the first mile adds a constant. Beijing–Shanghai, 1,070 km, comes out
@@ -47,6 +49,11 @@ export function distanceKm(a: Coordinates, b: Coordinates): number {
 /** The round trip to expect over that distance, ms. */
 export function roundTripOverMs(km: number): number {
   return FIRST_MILE_MS + km * MS_PER_KM;
+}
+
+/** The least that a round trip over that distance can take, ms. */
+export function roundTripAtLeastMs(km: number): number {
+  return km / KM_PER_MS;
 }
 
 function radians(degrees: number): number {

@@ -38,6 +38,18 @@ test("round trips that hardly differ don't swap neighbours: the nearer on the ma
   ]);
 });
 
+test("a region that claims to be next to everybody is no nearer than light allows", () => {
+  const { region, regions } = run([
+    [0, heard("beijing", { probes: { shanghai: 18, tianjin: 3 } })],
+    [0, heard("shenzhen", { probes: { beijing: 0, tianjin: 0, shanghai: 0 } })],
+  ]);
+  assert.deepEqual(names(neighboursOf(region("beijing"), regions)), [
+    "tianjin",
+    "shanghai",
+    "shenzhen",
+  ]);
+});
+
 test("given neighbours are taken as given, and those that went since are left out", () => {
   const given = spec("beijing", { neighbours: ["shenzhen", "tianjin"] });
   const { region, regions } = run([], [given, spec("shenzhen"), spec("shanghai")]);

@@ -3,10 +3,11 @@
  *
  * The topology may give them, in order. Else they are all other regions, the nearest first, by the round trip
  * that regions measured over the private links: the smaller of both directions, because whatever is in the way
- * of one probe only adds to it. Pairs that have not measured each other count by what the distance lets expect.
+ * of one probe only adds to it. Less than light needs counts as what it needs: a region that lies, or whose place
+ * in the topology is wrong, must not be next to everybody, and get the players of all that are lost. Pairs that have not measured each other count by what the distance lets expect.
  */
 import type { RegionId } from "../../shared/ids.ts";
-import { distanceKm, roundTripOverMs } from "../gslb/great-circle.ts";
+import { distanceKm, roundTripAtLeastMs, roundTripOverMs } from "../gslb/great-circle.ts";
 import type { RegionRecord } from "./registry-step.ts";
 
 export interface Neighbour {
@@ -63,7 +64,8 @@ function measuredBy(from: RegionRecord, to: RegionRecord): number {
 
 /** A total order. */
 function compare(a: Candidate, b: Candidate): number {
-  const step = ({ roundTripMs }: Candidate) => Math.round(roundTripMs / STEP_MS);
+  const step = ({ roundTripMs, km }: Candidate) =>
+    Math.round(Math.max(roundTripMs, roundTripAtLeastMs(km)) / STEP_MS);
   return step(a) - step(b) || a.km - b.km || (a.regionId < b.regionId ? -1 : 1);
 }
 
