@@ -3,7 +3,8 @@
  * memory, of the last `PLAYERS_MAX` who said so: what is missing here is a member who does not weigh in.
  *
  * A player weighs in only with those whom they named as their party. The answer to a join says how far its worst
- * placed member is from each region: whoever may ask that of anybody can tell where anybody lives.
+ * placed member is from each region: whoever may ask that of anybody can tell where anybody lives. In the same way
+ * players are found as friends only by those whom they named as friends or party: not by everybody who knows an id.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../shared/clock.ts";
@@ -20,9 +21,17 @@ export interface NotedWays extends Measured {
   readonly ageMs: number;
 }
 
+/** Whom a player named; what is absent stays as it was. */
+export interface NamedOthers {
+  /** Who may join for the player. */
+  readonly party?: readonly PlayerId[] | undefined;
+  readonly friends?: readonly PlayerId[] | undefined;
+}
+
 interface Noted {
   readonly ways: PartyMember;
   readonly party: readonly PlayerId[];
+  readonly friends: readonly PlayerId[];
   readonly atMs: number;
 }
 
@@ -34,10 +43,20 @@ export class PlayerWays {
     this.#clock = clock;
   }
 
-  /** @param party who may join for the player; without one, who might before */
-  note(playerId: PlayerId, { ageMs, ...ways }: NotedWays, party?: readonly PlayerId[]): void {
-    const mayAsk = party ?? this.#noted.get(playerId)?.party ?? [];
-    this.#noted.set(playerId, { ways, party: mayAsk, atMs: this.#clock.monotonicMs() - ageMs });
+  note(playerId: PlayerId, { ageMs, ...ways }: NotedWays, named: NamedOthers): void {
+    const former = this.#noted.get(playerId);
+    this.#noted.set(playerId, {
+      ways,
+      party: named.party ?? former?.party ?? [],
+      friends: named.friends ?? former?.friends ?? [],
+      atMs: this.#clock.monotonicMs() - ageMs,
+    });
+  }
+
+  /** Whether the player named `other`, as friend or party. */
+  named(playerId: PlayerId, other: PlayerId): boolean {
+    const { party = [], friends = [] } = this.#noted.get(playerId) ?? {};
+    return party.includes(other) || friends.includes(other);
   }
 
   /**

@@ -43,7 +43,7 @@ export interface Found {
   readonly near: ReadonlySet<NodeId>;
 }
 
-type Measurements = Pick<Join, "roundTripsMs" | "roundTripsAgeMs" | "unanswered" | "party">;
+type Told = Pick<Join, "roundTripsMs" | "roundTripsAgeMs" | "unanswered" | "party" | "friends">;
 
 export class RegionFinder {
   readonly #deps: RegionFinderDeps;
@@ -53,12 +53,12 @@ export class RegionFinder {
   }
 
   /**
-   * Keeps what a player measured, for the party that joins by another's call; of regions that there are, because
+   * Keeps what a player measured and whom they named, for those who join with them; of regions that there are, because
    * names that somebody made up would take ten times the memory.
    */
-  note(playerId: PlayerId, address: string, measurements: Measurements): void {
+  note(playerId: PlayerId, address: string, told: Told): void {
     const { locator, registry, ways } = this.#deps;
-    const { roundTripsMs = {}, roundTripsAgeMs: ageMs = 0, unanswered = [], party } = measurements;
+    const { roundTripsMs = {}, roundTripsAgeMs: ageMs = 0, unanswered = [] } = told;
     const noted = {
       place: locator.locate(address),
       roundTripsMs: Object.fromEntries(
@@ -72,7 +72,7 @@ export class RegionFinder {
         .flatMap(({ spec: { id } }) => (unanswered.includes(id) ? [id] : [])),
       ageMs,
     };
-    ways.note(playerId, noted, party);
+    ways.note(playerId, noted, told);
   }
 
   /** @throws {MeridianError} `party_apart` while no region is near enough to every member */
@@ -82,7 +82,9 @@ export class RegionFinder {
     this.note(playerId, address, join);
     const others = (join.party ?? []).filter((member) => member !== playerId);
     if (others.length > 0) return this.#forParty(join, { playerId, address }, others);
-    const friends = (join.friends ?? []).filter((friend) => friend !== playerId);
+    const isFriend = (friend: PlayerId) =>
+      friend !== playerId && this.#deps.ways.named(friend, playerId);
+    const friends = (join.friends ?? []).filter(isFriend);
     const { home, friendsIn, near } = await this.#company(playerId, friends);
     return { ranking: this.#explained(join, address, { home, friendsIn }), near };
   }

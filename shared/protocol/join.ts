@@ -67,7 +67,7 @@ export const JoinRequest = z
     /** Insists on one region, for example to play with friends there. */
     region: RegionId.optional(),
     ...measuredWays,
-    /** Players whose region is preferred. */
+    /** Players whose region is preferred, of those who named this player in their own last join. */
     friends: z.array(PlayerId).max(16).optional(),
     /** The others of the party; the region suits its worst placed one of those who named this player, too. */
     party: Party.optional(),
