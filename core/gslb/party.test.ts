@@ -142,6 +142,19 @@ test("a liar makes the party wait, and moves nobody", () => {
   assert.equal(first?.candidate.regionId, near);
 });
 
+test("who insists on a far region makes the party wait for it, and moves nobody past their cap", () => {
+  const near = RegionId.parse("beijing");
+  const far = RegionId.parse("lima");
+  const candidates = [plain, { ...plain, id: "lima", latitude: -12, longitude: -77 }].map((shape) =>
+    candidateOf(regionOf(shape), { game: arena }),
+  );
+  const member = { place: hangzhou, roundTripsMs: { [near]: 25, [far]: 200 } };
+  const isGiven = (waitedMs: number) =>
+    rankParty(candidates, { members: [member, member], waitedMs, only: far })[0]?.eligible;
+  assert.equal(isGiven(0), false);
+  assert.equal(isGiven(20_000), true);
+});
+
 test("a member who is far from everywhere does not keep the party from playing", () => {
   const candidates = [plain].map((shape) => candidateOf(regionOf(shape), { game: arena }));
   const satellite = { place: hangzhou, roundTripsMs: { beijing: 640 } };

@@ -3,8 +3,8 @@
  *
  * No member is sent past their cap while the party stays together: a region is eligible only when it is within
  * the cap of each. The cap relaxes while the party waits, up to `CAP_MAX_MS`, and is never less than a
- * little above a member's own best: no choice could help one who is far from everywhere. Where
- * one region is insisted on (`only`), there is no other to be compared with: it is in reach of everybody.
+ * little above a member's own best: no choice could help one who is far from everywhere. That holds too where
+ * one of them insists on a region (`only`).
  *
  * So what one member claims to have measured can take regions away from the party, and make it wait, but
  * never send anybody else further than their own cap.
@@ -45,14 +45,13 @@ export function capAfterMs(waitedMs: number): number {
  */
 export function rankParty(candidates: readonly Candidate[], request: PartyRequest): Ranked[] {
   const { members, waitedMs, only } = request;
-  const open = (candidate: Candidate) =>
-    candidate.obstacle === undefined && (only === undefined || candidate.regionId === only);
+  const isWanted = ({ regionId }: Candidate) => only === undefined || regionId === only;
   const ways = members.map((member) => waysOf(member, candidates));
   const caps = ways.map((ofMember) => {
     const best = Math.min(
       ...ofMember.flatMap(({ roundTripMs }, index) => {
-        const candidate = candidates[index];
-        return candidate && open(candidate) ? [roundTripMs] : [];
+        const isOpen = candidates[index]?.obstacle === undefined;
+        return isOpen ? [roundTripMs] : [];
       }),
     );
     return Math.max(capAfterMs(waitedMs), best + CAP_SLACK_MS);
@@ -64,7 +63,7 @@ export function rankParty(candidates: readonly Candidate[], request: PartyReques
       const within = here.every(({ roundTripMs }, member) => roundTripMs <= (caps[member] ?? 0));
       return {
         candidate,
-        eligible: open(candidate) && within,
+        eligible: candidate.obstacle === undefined && isWanted(candidate) && within,
         ...worst,
         latencyMs: worst.roundTripMs,
         loadMs: candidate.loadMs,
