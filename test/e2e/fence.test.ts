@@ -57,12 +57,13 @@ async function openRooms(region: RegionId): Promise<number> {
 }
 
 test("all players of a fenced region play on in another, and it takes players again after", async (t) => {
-  const plays = await Promise.all(Array.from({ length: PLAYERS }, (_, n) => joined(`Ada ${n}`)));
-  t.after(() => Promise.all(plays.map((play) => play.leave())));
-  const [first] = plays;
-  assert.ok(first);
-  const region = regionOf(first);
-  assert.deepEqual(new Set(plays.map(regionOf)), new Set([region]), "all in one region");
+  const everybody = await Promise.all(
+    Array.from({ length: PLAYERS }, (_, n) => joined(`Ada ${n}`)),
+  );
+  t.after(() => Promise.all(everybody.map((play) => play.leave())));
+  // Both regions are about as near, and each player measures for themselves.
+  const region = regionOf(everybody[0] as Play<ArenaState>);
+  const plays = everybody.filter((play) => regionOf(play) === region);
 
   const { rooms, nodes } = FenceAnswer.parse(await operate("POST", region));
   assert.ok(rooms >= 1);
