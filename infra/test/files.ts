@@ -14,6 +14,7 @@ const WORLDS_BESIDE_OTHERS = 1;
 const WORLDS_ALONE = 2;
 const WORLDS = "test/";
 const SLOWEST_SHOWN = 15;
+const LINGERING = new URL("lingering.ts", import.meta.url).href;
 /** What a run says of itself at its end, here of each file. */
 const TOTALS = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
@@ -90,7 +91,8 @@ async function runFile(file: string, options: RunOptions): Promise<Outcome> {
     text += String(chunk);
   });
   const outcome = { success: false, tests: 0, passed: 0, skipped: 0 };
-  for await (const event of run({ files: [file], timeout, signal })) {
+  const execArgv = ["--import", LINGERING];
+  for await (const event of run({ files: [file], timeout, signal, execArgv })) {
     if (event.type === "test:summary" && event.data.file === undefined) {
       const { counts, success } = event.data;
       const { tests, passed, skipped } = counts;
