@@ -1,0 +1,63 @@
+/** Who waits: entries of one player or a party, and the places that they have in lines. */
+import type { PlayerId, RegionId } from "../../shared/ids.ts";
+
+/** Those who are let in together or not at all: a player alone, or a party. */
+export interface Entry {
+  /** The first of them, by whom the place goes. */
+  readonly leader: PlayerId;
+  /** Index of its class. */
+  class: number;
+  /** Everybody who has no seat yet, the leader first as long as that is one of them. */
+  members: Member[];
+  /** Players who were named by the leader and may still come along. */
+  invited: readonly PlayerId[];
+  /** Where it waits: one place, or a second one after an accepted offer. */
+  places: Place[];
+  /** Other regions that suit it, the nearest first, with what they are further away, ms. */
+  readonly others: readonly Other[];
+  call: Call | undefined;
+  /** How often it was told to come and did not. */
+  missed: number;
+  /** When something is due about it next, ms; `Infinity` for nothing. */
+  wakeAtMs: number;
+  /** As many as come together. */
+  size: number;
+}
+
+export interface Member {
+  readonly playerId: PlayerId;
+  readonly entry: Entry;
+  /** When the player was last heard of, ms. */
+  seenMs: number;
+  /** The next poll is not taken before. */
+  notBeforeMs: number;
+  /** Present as long as the next poll is not overdue. */
+  presentUntilMs: number;
+  graceMs: number;
+  /** Until when the seat that is being taken must have come; undefined while none is. */
+  takingUntilMs: number | undefined;
+}
+
+export interface Place {
+  readonly entry: Entry;
+  readonly regionId: RegionId;
+  /** Lower ones come first. */
+  readonly number: number;
+  /** Whether its turn may come: somebody is there, and nothing is called yet. Set by its line. */
+  ready: boolean;
+  /** Seats that went to smaller ones behind it, because it did not fit. */
+  passedSeats: number;
+}
+
+export interface Other {
+  readonly regionId: RegionId;
+  readonly addedMs: number;
+}
+
+/** Seats are held for the entry. */
+export interface Call {
+  readonly regionId: RegionId;
+  /** Whether one of them has heard of it. */
+  told: boolean;
+  untilMs: number;
+}

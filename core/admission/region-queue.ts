@@ -1,0 +1,282 @@
+/**
+ * The queue in front of one region: a line for each class, and whose turn is next.
+ *
+ * Seats that are free, less those that are held for whoever was called, go to classes by weight and inside a
+ * class by number. A party that does not fit lets smaller ones behind it pass, until `PASSED_SEATS_MAX` seats
+ * have gone by; from then on freed seats are kept for it. So among those of one class and size nobody ever
+ * comes before somebody with a lower number who is there too.
+ *
+ * Pure apart from its own state: every time is an argument.
+ */
+import type { RegionId } from "../../shared/ids.ts";
+import type { Eta } from "../../shared/protocol/queue.ts";
+import { type Bucket, type Rate, refill } from "../accounts/bucket.ts";
+import { type ClassSpec, Shares } from "./classes.ts";
+import { Line } from "./line.ts";
+import { Outflow } from "./outflow.ts";
+import type { Place } from "./place.ts";
+
+/** Numbers given in one ms at most; more are taken from the next. */
+const NUMBERS_PER_MS = 1_024;
+/** As many as a party of the largest size and again as many: it waits for two turns of its own. */
+const PASSED_SEATS_MAX = 32;
+/** Seats taken past the queue must not hide those that are left for long. */
+const UNSEEN_MAX = 64;
+
+/** Free seats of a region as last reported; below 0 where more are taken than should be. */
+export interface SeatReport {
+  /** For everyone: what is left of the capacity less the headroom. */
+  readonly limited: number;
+  /** For classes that may use the headroom. */
+  readonly all: number;
+  /** As many as everyone's classes may have at most, whoever is there now. */
+  readonly limit: number;
+}
+
+/** Everybody who is there at its time is let in in an order that is drawn. */
+export interface OpeningDraw {
+  readonly opensAtMs: number;
+  /** The number that a player drew; below any that is given after the opening. */
+  numberOf(leader: string): number;
+}
+
+interface Turn {
+  readonly place: Place;
+  /** Those ahead that it does not leave room enough for. */
+  readonly passed: readonly Place[];
+}
+
+export class RegionQueue {
+  readonly regionId: RegionId;
+  readonly #classes: readonly ClassSpec[];
+  readonly #rate: Rate;
+  readonly #lines: readonly Line[];
+  readonly #shares: Shares;
+  readonly #outflow: Outflow;
+  #bucket: Bucket;
+  #report: SeatReport | undefined;
+  #held = 0;
+  #calledPlayers = 0;
+  #seatedSince = 0;
+  #unseen = 0;
+  #lastNumber = 0;
+  #pausedUntilMs = 0;
+  opening: OpeningDraw | undefined;
+
+  constructor(
+    regionId: RegionId,
+    { classes, rate }: { readonly classes: readonly ClassSpec[]; readonly rate: Rate },
+    nowMs: number,
+  ) {
+    this.regionId = regionId;
+    this.#classes = classes;
+    this.#rate = rate;
+    this.#lines = classes.map(() => new Line());
+    this.#shares = new Shares(classes);
+    this.#outflow = new Outflow(nowMs);
+    this.#bucket = { tokens: rate.burst, atMs: nowMs };
+  }
+
+  /** Players who wait, those who are called and have no seat yet among them. */
+  get waiting(): number {
+    return this.#lines.reduce((sum, line) => sum + line.players, this.#calledPlayers);
+  }
+
+  /** By class. */
+  get waitingByClass(): readonly number[] {
+    return this.#lines.map((line) => line.players);
+  }
+
+  /** Seats that are held for whoever was called. */
+  get held(): number {
+    return this.#held;
+  }
+
+  get seats(): SeatReport | undefined {
+    return this.#report;
+  }
+
+  /** What the region's own set of seats says; `undefined`: not known any more, and so nobody is let in. */
+  report(report: SeatReport | undefined): void {
+    if (report && this.#report) {
+      // A seat is reported as taken a moment before it is known to be that of somebody who was called.
+      this.#unseen += report.all - this.#report.all + this.#seatedSince;
+      if (this.#unseen > 0) this.#outflow.freed(this.#unseen);
+      this.#unseen = Math.max(-UNSEEN_MAX, Math.min(0, this.#unseen));
+    }
+    this.#seatedSince = 0;
+    this.#report = report;
+  }
+
+  /** Calls nobody until then. */
+  pause(untilMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
+  }
+
+  opensAtMs(nowMs: number): number | undefined {
+    const opensAtMs = this.opening?.opensAtMs;
+    return opensAtMs !== undefined && nowMs < opensAtMs ? opensAtMs : undefined;
+  }
+
+  /** The next number, or before an opening the one that is drawn. */
+  number(leader: string, nowMs: number): number {
+    if (this.opening && nowMs < this.opening.opensAtMs) return this.opening.numberOf(leader);
+    this.#lastNumber = Math.max(this.#lastNumber + 1, Math.floor(nowMs) * NUMBERS_PER_MS);
+    return this.#lastNumber;
+  }
+
+  /** Numbers up to there were given already. */
+  numbered(number: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, number);
+  }
+
+  add(place: Place): void {
+    this.#line(place).add(place);
+  }
+
+  remove(place: Place): void {
+    this.#line(place).remove(place);
+  }
+
+  setReady(place: Place, ready: boolean): void {
+    this.#line(place).setReady(place, ready);
+  }
+
+  /** The number, or the next one that nobody in the class's line has. */
+  freeNumber(classIndex: number, number: number): number {
+    let free = number;
+    while (this.#lines[classIndex]?.has(free)) free += 1;
+    return free;
+  }
+
+  /** Players of the same class who come before. */
+  ahead(place: Place): number {
+    return this.#line(place).ahead(place);
+  }
+
+  /** Whether somebody new of that class and size would be called at once. */
+  isOpen(classIndex: number, size: number, nowMs: number): boolean {
+    this.#refill(nowMs);
+    if (this.#isShut(nowMs) || this.#bucket.tokens < 1) return false;
+    return this.#lines.every(({ ready }) => ready === 0) && this.#free(classIndex) >= size;
+  }
+
+  /** Whether that many could ever be let in together. */
+  holds(size: number): boolean {
+    return this.#report === undefined || this.#report.limit >= size;
+  }
+
+  /**
+   * Whose turn it is; undefined for nobody's. `called` is to follow.
+   * @param worldFree seats that may be given anywhere
+   */
+  next(nowMs: number, worldFree: number): Turn | undefined {
+    this.#refill(nowMs);
+    if (this.#isShut(nowMs) || this.#bucket.tokens < 1) return undefined;
+    this.#shares.note(this.#lines.map(({ ready }) => ready > 0));
+    const passedOver = new Set<number>();
+    for (;;) {
+      const index = this.#shares.next(
+        (one) => !passedOver.has(one) && (this.#lines[one]?.ready ?? 0) > 0 && this.#free(one) > 0,
+      );
+      if (index === undefined) return undefined;
+      const turn = this.#turnIn(index, Math.min(this.#free(index), worldFree));
+      if (turn === "kept") return undefined;
+      if (turn) return turn;
+      passedOver.add(index);
+    }
+  }
+
+  /** The seats of that turn are held from now on; its places are in no line any more. */
+  called({ place, passed }: Turn, nowMs: number): void {
+    const { size, class: index } = place.entry;
+    this.#outflow.advance(nowMs);
+    this.#shares.gave(index, size);
+    this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - size };
+    this.#outflow.served(size);
+    this.#held += size;
+    this.#calledPlayers += size;
+    for (const other of passed) other.passedSeats += size;
+  }
+
+  /** Seats of a call were taken: the region's own report counts them. */
+  seated(seats: number): void {
+    this.#held -= seats;
+    this.#calledPlayers -= seats;
+    this.#seatedSince += seats;
+  }
+
+  /** Seats of a call are free again. */
+  released(seats: number): void {
+    this.#held -= seats;
+    this.#calledPlayers -= seats;
+    this.#outflow.returned(seats);
+  }
+
+  gaveUp(players: number): void {
+    this.#outflow.gaveUp(players);
+  }
+
+  /** To be told after each round of calls, so that the outflow is measured. */
+  settle(nowMs: number): void {
+    const blocked = this.#lines.some(({ ready }, index) => ready > 0 && this.#free(index) <= 0);
+    this.#outflow.advance(nowMs, { blocked, waiting: this.waiting });
+  }
+
+  /** How long the place waits. */
+  eta(place: Place, nowMs: number): Eta | null {
+    const { size, class: index } = place.entry;
+    return this.#etaOf(index, this.ahead(place) + size, nowMs);
+  }
+
+  /** How long somebody new would. */
+  etaOfNew(classIndex: number, size: number, nowMs: number): Eta | null {
+    const ahead = this.#lines[classIndex]?.players ?? 0;
+    return this.#etaOf(classIndex, ahead + size, nowMs);
+  }
+
+  /** Other classes get their shares meanwhile. */
+  #etaOf(classIndex: number, own: number, nowMs: number): Eta | null {
+    if (this.#report === undefined) return null;
+    const weight = this.#classes[classIndex]?.weight ?? 1;
+    let seats = own;
+    for (const [index, { weight: other }] of this.#classes.entries()) {
+      if (index === classIndex) continue;
+      seats += Math.min(this.#lines[index]?.players ?? 0, (own * other) / weight);
+    }
+    const eta = this.#outflow.eta(seats, this.#free(classIndex), this.#rate.perSecond);
+    const shutMs = Math.max(this.#pausedUntilMs, this.opening?.opensAtMs ?? 0) - nowMs;
+    if (!eta || shutMs <= 0) return eta;
+    return { ms: eta.ms + shutMs, lowMs: eta.lowMs + shutMs, highMs: eta.highMs + shutMs };
+  }
+
+  #turnIn(classIndex: number, free: number): Turn | "kept" | undefined {
+    const passed: Place[] = [];
+    for (const place of this.#lines[classIndex]?.readyPlaces() ?? []) {
+      if (place.entry.size <= free) return { place, passed };
+      if (place.passedSeats >= PASSED_SEATS_MAX) return "kept";
+      passed.push(place);
+    }
+    return undefined;
+  }
+
+  #isShut(nowMs: number): boolean {
+    return nowMs < this.#pausedUntilMs || this.opensAtMs(nowMs) !== undefined;
+  }
+
+  #free(classIndex: number): number {
+    if (!this.#report) return 0;
+    const { limited, all } = this.#report;
+    return (this.#classes[classIndex]?.usesHeadroom ? all : limited) - this.#held;
+  }
+
+  #refill(nowMs: number): void {
+    this.#bucket = refill(this.#bucket, this.#rate, nowMs);
+  }
+
+  #line({ entry }: Place): Line {
+    const line = this.#lines[entry.class];
+    if (!line) throw new Error("a class that there is not");
+    return line;
+  }
+}

@@ -1,0 +1,573 @@
+/**
+ * Everybody who waits for a seat, in all regions: who is there, who is called, who is gone.
+ *
+ * An entry (a player, or a party) has a place in one region's queue, and a second one after it accepted an
+ * offer; a player is in one entry. When it is its turn it is *called*: its seats are held until its players
+ * take them, each by a join of its own. Who does not come in time loses the seats, which go to the next, but
+ * not the place: that is lost only after the grace, counted from when any of the party was last heard of.
+ * Only entries of which somebody is present are called, so that the absent hold up nobody.
+ *
+ * Nothing here can be taken back by a region: a player counts as let in when a region has given the seat. If
+ * it did not, the place is where it was.
+ *
+ * A deterministic machine: no clock, no chance and no I/O inside. Production and the simulated launch day run
+ * it. Times are ms of one clock that never goes back.
+ */
+import { MeridianError } from "../../shared/errors.ts";
+import type { PlayerId, RegionId } from "../../shared/ids.ts";
+import {
+  type Eta,
+  QUEUE_GRACE_MS,
+  QUEUE_HIDDEN_GRACE_MS,
+  type QueueClaim,
+  type QueueOffer,
+} from "../../shared/protocol/queue.ts";
+import type { Rate } from "../accounts/bucket.ts";
+import type { ClassSpec } from "./classes.ts";
+import type { Entry, Member, Other, Place } from "./place.ts";
+import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
+import { RegionQueue, type SeatReport } from "./region-queue.ts";
+import { WakeWheel } from "./wake-wheel.ts";
+
+/** A join whose seat has not come by then has failed; longer than it may ask regions. */
+const TAKING_MS = 15_000;
+/** Who was told to come and does not within that gives the seats to the next, ms. */
+const COME_MS = 10_000;
+/** Who was told so often and did not come has lost the place: seats can't be hoarded. */
+const MISSED_MAX = 2;
+/** Once one of a party has a seat, those of the others are held for them, ms. */
+const PARTY_COME_MS = 30_000;
+/** Offers that one place has at most. */
+const OFFERS_MAX = 3;
+/** Another region is worth the way if it takes less than this share of the wait. */
+const OFFER_SHARE = 0.7;
+const QUEUE_FULL_RETRY_AFTER_MS = 60_000;
+const NOW: Eta = { ms: 0, lowMs: 0, highMs: 0 };
+
+export interface WaitingRoomsSettings {
+  readonly classes: readonly ClassSpec[];
+  /** Of each region. */
+  readonly rate: Rate;
+  /** Players in the queue of one region; the next is refused. */
+  readonly waitingMax: number;
+  /** Polls of everybody together. */
+  readonly pollsPerSecondMax: number;
+}
+
+export interface Newcomer {
+  readonly playerId: PlayerId;
+  /** The others of the party, who said so themselves. */
+  readonly party: readonly PlayerId[];
+  /** Those of whom only this player said so yet. */
+  readonly invited: readonly PlayerId[];
+  readonly class: string;
+  /** Regions that are as good as each other to the player, the best first. */
+  readonly regionIds: readonly RegionId[];
+  /** Those that would be offered. */
+  readonly others: readonly Other[];
+  /** Whether a place in the queue is any use to the player. */
+  readonly mayWait: boolean;
+}
+
+/** How a place stands; see `QueuePlace`. */
+export interface Standing {
+  readonly entry: Entry;
+  readonly called: RegionId | undefined;
+  readonly home: Place;
+  readonly class: string;
+  readonly position: number | null;
+  readonly waiting: number;
+  readonly eta: Eta | null;
+  readonly pollAfterMs: number;
+  readonly graceMs: number;
+  readonly offers: readonly QueueOffer[];
+  readonly opensAtMs: number | undefined;
+}
+
+export interface StandOptions {
+  /** 0 to 1. */
+  readonly dice: number;
+  /** Of a poll that is answered later, or of a stream: its client is there so long in any case, ms. */
+  readonly heldMs?: number;
+}
+
+export class WaitingRooms {
+  readonly #settings: WaitingRoomsSettings;
+  readonly #queues = new Map<RegionId, RegionQueue>();
+  readonly #members = new Map<PlayerId, Member>();
+  readonly #wheel: WakeWheel<Entry>;
+  readonly #changed = new Map<PlayerId, Entry | undefined>();
+  readonly #called: Entry[] = [];
+  #worldFree = Number.POSITIVE_INFINITY;
+
+  constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
+    this.#settings = settings;
+    this.#wheel = new WakeWheel(nowMs);
+    for (const regionId of regionIds) this.addRegion(regionId, nowMs);
+  }
+
+  get queues(): ReadonlyMap<RegionId, RegionQueue> {
+    return this.#queues;
+  }
+
+  /** Players who have a place, or are about to take their seat. */
+  get players(): number {
+    return this.#members.size;
+  }
+
+  addRegion(regionId: RegionId, nowMs: number): void {
+    if (!this.#queues.has(regionId)) {
+      this.#queues.set(regionId, new RegionQueue(regionId, this.#settings, nowMs));
+    }
+  }
+
+  /**
+   * What the regions have free; those that are not in it are not known, and let nobody in.
+   * @param worldFree seats that may be given anywhere
+   */
+  report(reports: ReadonlyMap<RegionId, SeatReport>, worldFree = Number.POSITIVE_INFINITY): void {
+    for (const [regionId, queue] of this.#queues) queue.report(reports.get(regionId));
+    this.#worldFree = worldFree;
+  }
+
+  /** Calls nobody there until then. */
+  pause(regionId: RegionId, untilMs: number): void {
+    this.#queues.get(regionId)?.pause(untilMs);
+  }
+
+  find(playerId: PlayerId): Member | undefined {
+    return this.#members.get(playerId);
+  }
+
+  /**
+   * Gives the player a place, or finds the one that there is. Whose turn it is at once is called at once.
+   * @returns undefined when the player would have to wait, and can't
+   * @throws {MeridianError} `queue_full`; `region_full` for a party that no region can hold together
+   */
+  enter(newcomer: Newcomer, nowMs: number): Member | undefined {
+    const known = this.#known(newcomer, nowMs) ?? this.#invitation(newcomer);
+    if (known) {
+      this.#hear(known, nowMs);
+      this.#callFrom(known.entry.places, nowMs);
+      return known;
+    }
+    const size = 1 + newcomer.party.length;
+    const classIndex = this.#classIndex(newcomer.class);
+    const fitting = newcomer.regionIds
+      .flatMap((regionId) => this.#queues.get(regionId) ?? [])
+      .filter((queue) => queue.holds(size));
+    const [best] = fitting;
+    if (!best) throw new MeridianError("region_full");
+    const open =
+      this.#worldFree - this.#held() >= size
+        ? fitting.find((queue) => queue.isOpen(classIndex, size, nowMs))
+        : undefined;
+    if (!open && !newcomer.mayWait) return undefined;
+    const queue = open ?? best;
+    if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
+    for (const playerId of newcomer.party) this.leave(playerId, nowMs);
+    const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
+    this.#admit(entry, [[queue.regionId, queue.number(entry.leader, nowMs)]], nowMs);
+    const member = this.#require(newcomer.playerId);
+    this.#hear(member, nowMs);
+    this.#callFrom(entry.places, nowMs);
+    return member;
+  }
+
+  /**
+   * A player asks how far it has come.
+   * @throws {MeridianError} `place_lost` for one who has none, `too_many_requests` before its time
+   */
+  poll(playerId: PlayerId, hidden: boolean, nowMs: number): Member {
+    const member = this.#members.get(playerId);
+    if (!member) throw new MeridianError("place_lost");
+    if (nowMs < member.notBeforeMs) {
+      throw new MeridianError("too_many_requests", { retryAfterMs: member.notBeforeMs - nowMs });
+    }
+    member.graceMs = hidden ? QUEUE_HIDDEN_GRACE_MS : QUEUE_GRACE_MS;
+    this.#hear(member, nowMs);
+    this.#callFrom(member.entry.places, nowMs);
+    return member;
+  }
+
+  /** The connection that the player waited on is gone: absent until heard of again. */
+  vanished(playerId: PlayerId, nowMs: number): void {
+    const member = this.#members.get(playerId);
+    if (!member) return;
+    member.presentUntilMs = nowMs;
+    member.notBeforeMs = nowMs;
+    this.#wheel.wakeBy(member.entry, nowMs);
+    this.#setReady(member.entry, nowMs);
+  }
+
+  /**
+   * How the player's place stands, and when the next poll is due.
+   */
+  stand(member: Member, { dice, heldMs = 0 }: StandOptions, nowMs: number): Standing {
+    const { entry } = member;
+    const home = this.#home(entry);
+    const queue = this.#queue(home.regionId);
+    const { call } = entry;
+    const opensAtMs = queue.opensAtMs(nowMs);
+    const eta = call ? NOW : queue.eta(home, nowMs);
+    const position = call ? 1 : queue.ahead(home) + 1;
+    const pollAfterMs = pollDelayMs({
+      position,
+      etaMs: eta?.ms,
+      opensInMs: opensAtMs === undefined ? undefined : opensAtMs - nowMs,
+      waiting: this.#members.size,
+      pollsPerSecondMax: this.#settings.pollsPerSecondMax,
+      dice,
+    });
+    member.notBeforeMs = nowMs + pollAfterMs / 2;
+    member.presentUntilMs = nowMs + heldMs + pollAfterMs + PRESENCE_SLACK_MS;
+    if (call && !call.told) {
+      call.told = true;
+      call.untilMs = Math.max(call.untilMs, nowMs + COME_MS);
+    }
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+    return {
+      entry,
+      called: call?.regionId,
+      home,
+      class: this.#settings.classes[entry.class]?.name ?? "",
+      position: opensAtMs === undefined ? position : null,
+      waiting: queue.waiting,
+      eta,
+      pollAfterMs,
+      graceMs: member.graceMs,
+      offers: call ? [] : this.#offers(entry, eta?.ms, nowMs),
+      opensAtMs,
+    };
+  }
+
+  /**
+   * Waits for another region as well, by an offer.
+   * @throws {MeridianError} `bad_request` for a region that was not offered
+   */
+  accept(member: Member, regionId: RegionId, nowMs: number): void {
+    const { entry } = member;
+    if (entry.places.some((place) => place.regionId === regionId) || entry.call) return;
+    const queue = this.#queues.get(regionId);
+    if (!queue || !entry.others.some((other) => other.regionId === regionId)) {
+      throw new MeridianError("bad_request", { message: "That region was not offered." });
+    }
+    if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
+    for (const second of entry.places.splice(1)) this.#queue(second.regionId).remove(second);
+    this.#addPlace(entry, regionId, queue.number(entry.leader, nowMs));
+    this.#setReady(entry, nowMs);
+    this.#changed.set(entry.leader, entry);
+    this.#callFrom(entry.places, nowMs);
+  }
+
+  /** The player goes: by choice, or because a seat was found without the queue. */
+  leave(playerId: PlayerId, nowMs: number): void {
+    const member = this.#members.get(playerId);
+    if (!member) return;
+    const { entry } = member;
+    if (!entry.call) for (const place of entry.places) this.#queue(place.regionId).gaveUp(1);
+    this.#drop(member, nowMs, "released");
+  }
+
+  /** The player takes the seat now. @returns where; undefined for one who was not called */
+  take(playerId: PlayerId, nowMs: number): RegionId | undefined {
+    const member = this.#members.get(playerId);
+    const call = member?.entry.call;
+    if (!member || !call) return undefined;
+    member.takingUntilMs = nowMs + TAKING_MS;
+    call.untilMs = Math.max(call.untilMs, member.takingUntilMs);
+    this.#wheel.wakeBy(member.entry, call.untilMs);
+    return call.regionId;
+  }
+
+  /** A region has given the seat: the player waits no more. */
+  seated(playerId: PlayerId, nowMs: number): void {
+    const member = this.#members.get(playerId);
+    if (member) this.#drop(member, nowMs, "seated");
+  }
+
+  /** No seat came of `take`: the place is where it was, and called again when there is one. */
+  untaken(playerId: PlayerId, nowMs: number): void {
+    const member = this.#members.get(playerId);
+    if (!member) return;
+    member.takingUntilMs = undefined;
+    if (member.entry.members.some((other) => other.takingUntilMs !== undefined)) return;
+    this.#uncall(member.entry, nowMs);
+  }
+
+  /** Lets time pass: who is overdue, who is gone, whose turn it is. */
+  advance(nowMs: number): void {
+    for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
+    for (const queue of this.#queues.values()) {
+      this.#callNext(queue, nowMs);
+      queue.settle(nowMs);
+    }
+  }
+
+  /** Leaders of the parties that were called since the last time this was asked. */
+  takeCalled(): readonly Entry[] {
+    return this.#called.splice(0);
+  }
+
+  /** Entries that are not as they were since the last time, by leader; undefined for those that are gone. */
+  takeChanged(): ReadonlyMap<PlayerId, Entry | undefined> {
+    const changed = new Map(this.#changed);
+    this.#changed.clear();
+    return changed;
+  }
+
+  /**
+   * Gives an entry back the places that it had in a former life of the core; of a party, the member who
+   * shows them. Absent until it is heard of.
+   * @returns false when there is one already, or no region of it is known
+   */
+  restore(claim: QueueClaim, nowMs: number): boolean {
+    if (this.#members.has(claim.playerId)) return false;
+    const others = claim.party.filter((id) => id !== claim.playerId && !this.#members.has(id));
+    const places = claim.places.filter(([regionId]) => this.#queues.has(regionId));
+    if (places.length === 0) return false;
+    const alone = { invited: [], others: [] };
+    const classIndex = this.#classIndex(claim.class);
+    const entry = entryOf(claim.playerId, others, classIndex, nowMs, alone);
+    for (const member of entry.members) member.graceMs = claim.graceMs;
+    const free = places.map(([regionId, number]) => {
+      const queue = this.#queue(regionId);
+      queue.numbered(number);
+      return [regionId, queue.freeNumber(classIndex, number)] as const;
+    });
+    this.#admit(entry, free, nowMs);
+    return true;
+  }
+
+  /** The place that there is; one of somebody who wants to play elsewhere now is given up. */
+  #known({ playerId, regionIds, others }: Newcomer, nowMs: number): Member | undefined {
+    const member = this.#members.get(playerId);
+    if (!member) return undefined;
+    const wanted = [...regionIds, ...others.map(({ regionId }) => regionId)];
+    if (member.entry.places.some(({ regionId }) => wanted.includes(regionId))) return member;
+    this.leave(playerId, nowMs);
+    return undefined;
+  }
+
+  #invitation({ playerId, party, invited }: Newcomer): Member | undefined {
+    for (const leader of [...party, ...invited]) {
+      const entry = this.#members.get(leader)?.entry;
+      if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
+      this.#outOfLines(entry);
+      entry.size += 1;
+      const member = memberOf(playerId, entry, 0);
+      entry.members.push(member);
+      this.#members.set(playerId, member);
+      for (const place of entry.places) this.#queue(place.regionId).add(place);
+      return member;
+    }
+    return undefined;
+  }
+
+  #admit(entry: Entry, places: readonly (readonly [RegionId, number])[], nowMs: number): void {
+    for (const [regionId, number] of places) this.#addPlace(entry, regionId, number);
+    for (const member of entry.members) this.#members.set(member.playerId, member);
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+    this.#changed.set(entry.leader, entry);
+    this.#setReady(entry, nowMs);
+  }
+
+  #addPlace(entry: Entry, regionId: RegionId, number: number): void {
+    const place: Place = { entry, regionId, number, ready: false, passedSeats: 0 };
+    entry.places.push(place);
+    this.#queue(regionId).add(place);
+  }
+
+  #hear(member: Member, nowMs: number): void {
+    const { entry } = member;
+    member.seenMs = nowMs;
+    member.presentUntilMs = Math.max(member.presentUntilMs, nowMs + PRESENCE_SLACK_MS);
+    this.#changed.set(entry.leader, entry);
+    this.#setReady(entry, nowMs);
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+  }
+
+  #wake(entry: Entry, nowMs: number): void {
+    if (entry.members.length === 0) return;
+    for (const member of entry.members) {
+      if ((member.takingUntilMs ?? nowMs + 1) <= nowMs) member.takingUntilMs = undefined;
+    }
+    if (entry.call && entry.call.untilMs <= nowMs) this.#lapse(entry, nowMs);
+    const keptUntilMs = Math.max(...entry.members.map((one) => one.seenMs + one.graceMs));
+    if (!entry.call && (keptUntilMs <= nowMs || entry.missed >= MISSED_MAX)) {
+      for (const place of entry.places) this.#queue(place.regionId).gaveUp(entry.size);
+      for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
+      return;
+    }
+    this.#setReady(entry, nowMs);
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+  }
+
+  /** Nobody came for the seats. */
+  #lapse(entry: Entry, nowMs: number): void {
+    if (entry.call?.told) entry.missed += 1;
+    for (const member of entry.members) {
+      member.presentUntilMs = Math.min(member.presentUntilMs, nowMs);
+    }
+    this.#uncall(entry, nowMs);
+  }
+
+  #uncall(entry: Entry, nowMs: number): void {
+    const { call } = entry;
+    if (!call) return;
+    this.#queue(call.regionId).released(entry.size);
+    entry.call = undefined;
+    for (const place of entry.places) this.#queue(place.regionId).add(place);
+    this.#changed.set(entry.leader, entry);
+    this.#setReady(entry, nowMs);
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+  }
+
+  #drop(member: Member, nowMs: number, how: "seated" | "released"): void {
+    const { entry } = member;
+    this.#members.delete(member.playerId);
+    if (entry.call) {
+      const queue = this.#queue(entry.call.regionId);
+      if (how === "seated") queue.seated(1);
+      else queue.released(1);
+    } else this.#outOfLines(entry);
+    entry.members = entry.members.filter((other) => other !== member);
+    entry.size = entry.members.length;
+    if (entry.size === 0) {
+      this.#changed.set(entry.leader, undefined);
+      return;
+    }
+    this.#changed.set(entry.leader, entry);
+    if (entry.call) {
+      if (how === "seated")
+        entry.call.untilMs = Math.max(entry.call.untilMs, nowMs + PARTY_COME_MS);
+      return;
+    }
+    for (const place of entry.places) this.#queue(place.regionId).add(place);
+    this.#setReady(entry, nowMs);
+  }
+
+  #outOfLines(entry: Entry): void {
+    for (const place of entry.places) this.#queue(place.regionId).remove(place);
+  }
+
+  #setReady(entry: Entry, nowMs: number): void {
+    if (entry.call) return;
+    const ready = entry.members.some(({ presentUntilMs }) => presentUntilMs > nowMs);
+    for (const place of entry.places) this.#queue(place.regionId).setReady(place, ready);
+  }
+
+  #dueMs({ call, members }: Entry, nowMs: number): number {
+    if (call) return call.untilMs;
+    const dueMs = members.map(({ presentUntilMs, seenMs, graceMs }) =>
+      presentUntilMs > nowMs ? Math.min(presentUntilMs, seenMs + graceMs) : seenMs + graceMs,
+    );
+    return Math.max(nowMs, Math.min(...dueMs));
+  }
+
+  #callFrom(places: readonly Place[], nowMs: number): void {
+    for (const { regionId } of [...places]) this.#callNext(this.#queue(regionId), nowMs);
+  }
+
+  #callNext(queue: RegionQueue, nowMs: number): void {
+    for (;;) {
+      const turn = queue.next(nowMs, this.#worldFree - this.#held());
+      if (!turn) return;
+      const { entry } = turn.place;
+      this.#outOfLines(entry);
+      for (const place of entry.places) place.ready = false;
+      queue.called(turn, nowMs);
+      const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
+      entry.call = { regionId: queue.regionId, told: false, untilMs };
+      this.#wheel.wakeBy(entry, untilMs);
+      this.#called.push(entry);
+      this.#changed.set(entry.leader, entry);
+    }
+  }
+
+  #held(): number {
+    if (this.#worldFree === Number.POSITIVE_INFINITY) return 0;
+    let held = 0;
+    for (const queue of this.#queues.values()) held += queue.held;
+    return held;
+  }
+
+  #offers(entry: Entry, waitMs: number | undefined, nowMs: number): QueueOffer[] {
+    const offers: QueueOffer[] = [];
+    for (const { regionId, addedMs } of entry.others) {
+      const queue = this.#queues.get(regionId);
+      if (!queue?.holds(entry.size)) continue;
+      const second = entry.places[1];
+      const eta =
+        second?.regionId === regionId
+          ? queue.eta(second, nowMs)
+          : queue.etaOfNew(entry.class, entry.size, nowMs);
+      if (!eta || (waitMs !== undefined && eta.ms > waitMs * OFFER_SHARE)) continue;
+      offers.push({ regionId, addedMs, eta });
+      if (offers.length === OFFERS_MAX) break;
+    }
+    return offers;
+  }
+
+  #home(entry: Entry): Place {
+    const [home] = entry.places;
+    if (!home) throw new Error("an entry without a place");
+    return home;
+  }
+
+  #queue(regionId: RegionId): RegionQueue {
+    const queue = this.#queues.get(regionId);
+    if (!queue) throw new Error("a region without a queue");
+    return queue;
+  }
+
+  #require(playerId: PlayerId): Member {
+    const member = this.#members.get(playerId);
+    if (!member) throw new Error("a player without a place");
+    return member;
+  }
+
+  #classIndex(name: string): number {
+    const index = this.#settings.classes.findIndex((one) => one.name === name);
+    return index < 0 ? this.#settings.classes.length - 1 : index;
+  }
+}
+
+function entryOf(
+  leader: PlayerId,
+  party: readonly PlayerId[],
+  classIndex: number,
+  nowMs: number,
+  { invited, others }: Pick<Newcomer, "invited" | "others">,
+): Entry {
+  const entry: Entry = {
+    leader,
+    class: classIndex,
+    members: [],
+    invited,
+    places: [],
+    others,
+    call: undefined,
+    missed: 0,
+    wakeAtMs: Number.POSITIVE_INFINITY,
+    size: 1 + party.length,
+  };
+  entry.members = [leader, ...party].map((playerId) => memberOf(playerId, entry, nowMs));
+  return entry;
+}
+
+function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {
+  return {
+    playerId,
+    entry,
+    seenMs,
+    notBeforeMs: 0,
+    presentUntilMs: 0,
+    graceMs: QUEUE_GRACE_MS,
+    takingUntilMs: undefined,
+  };
+}
+
+function queueFull(): MeridianError {
+  return new MeridianError("queue_full", { retryAfterMs: QUEUE_FULL_RETRY_AFTER_MS });
+}
