@@ -1,5 +1,6 @@
 /**
- * `POST /v1/join`: one call ranks the regions, takes a seat and answers with the ticket for it.
+ * `POST /v1/join`: one call ranks the regions, takes a seat and answers with the ticket for it, or with a place
+ * in a region's queue (`queue.ts`).
  * `POST /v1/join/renew` keeps that seat for a client that is still loading, and gives one elsewhere if
  * the room was lost meanwhile.
  * `POST /v1/reconnect` gives a dropped player's kept seat a fresh ticket.
@@ -7,6 +8,7 @@
  */
 import { z } from "zod";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
+import { QueuePlace, QueueToken } from "./queue.ts";
 
 const OPTIONS_BYTES_MAX = 4_096;
 /** Above what games pass, and far below what overflows the stack of a program that walks them. */
@@ -72,6 +74,10 @@ export const JoinRequest = z
     /** The others of the party; the region suits its worst placed one of those who named this player, too. */
     party: Party.optional(),
     protocol: z.number().int().positive(),
+    /** Where no seat is free, the answer may be a place in a queue; a client that can't wait gets `queued`. */
+    mayQueue: z.boolean().optional(),
+    /** Of the place that there is: a called one is exchanged for its seat. */
+    queueToken: QueueToken.optional(),
     /** The game's build, compared with what the regions run. */
     build: z.string().max(64).optional(),
   })
@@ -117,6 +123,17 @@ export const JoinAnswer = z.object({
   ranking: z.array(RankedRegion),
 });
 export type JoinAnswer = z.infer<typeof JoinAnswer>;
+
+/** No seat is free: wait for one, see `queue.ts`. */
+export const QueuedAnswer = z.object({
+  queue: QueuePlace,
+  ranking: z.array(RankedRegion),
+});
+export type QueuedAnswer = z.infer<typeof QueuedAnswer>;
+
+/** What `POST /v1/join` answers. */
+export const JoinOutcome = z.union([JoinAnswer, QueuedAnswer]);
+export type JoinOutcome = z.infer<typeof JoinOutcome>;
 
 export const RenewRequest = z.object({
   ticket: z.string().max(2048),
