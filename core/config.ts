@@ -4,6 +4,7 @@ import { z } from "zod";
 import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
 import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
+import { CLASSES_DEFAULT, parseClasses } from "./admission/classes.ts";
 import { loadGeoOverrides, parseGeoOverrides } from "./gslb/geo-overrides.ts";
 import { PublicOrigin } from "./http/cors.ts";
 import { loadCatalogue } from "./purchases/catalogue.ts";
@@ -63,6 +64,17 @@ const geoOverridesFile = loaded(loadGeoOverrides, []);
 const trustedIssuers = loaded(loadTrustedIssuers, []);
 const trustedStores = loaded(loadTrustedStores, []);
 const catalogue = loaded(loadCatalogue, new Map());
+
+const admissionClasses = z.string().transform((text, context) => {
+  try {
+    return parseClasses(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "wrong" });
+    return z.NEVER;
+  }
+});
+
+const headroom = z.literal("n+1").or(z.coerce.number().min(0).max(0.9));
 
 const operatorToken = optionalText.refine(
   (text) => text === undefined || text.length >= 20,
@@ -234,6 +246,52 @@ export const coreSettings = {
     schema: limit,
     description: "Joins of one player at once, one after the other: as many as a client retries.",
     default: "10",
+  },
+  ADMISSIONS_PER_SECOND: {
+    schema: rate,
+    description: "Players let into one region a second; the others wait in its queue.",
+    default: "200",
+  },
+  ADMISSIONS_BURST: {
+    schema: limit,
+    description: "The same at once.",
+    default: "50",
+  },
+  ADMISSION_CLASSES: {
+    schema: admissionClasses,
+    description:
+      "Classes of those who wait, and by which weights they share freed seats, as `name=weight`. " +
+      "`reconnect`, `failover` and `normal` are given by the core, all others by operators.",
+    default: CLASSES_DEFAULT,
+  },
+  ADMISSION_HEADROOM: {
+    schema: headroom,
+    description:
+      "Share of each region's seats, 0 to 0.9, that is kept free for players whose own region is lost; " +
+      "`n+1`: as much as the loss of the largest region takes.",
+    default: "n+1",
+  },
+  ADMISSION_SPILL_MS: {
+    schema: as.wholeNumber,
+    description:
+      "How much further away, ms, a player is sent without a question when the nearest region is full; " +
+      "other regions are offered to whoever waits.",
+    default: "60",
+  },
+  PLAYERS_MAX: {
+    schema: as.wholeNumber.transform((players) => (players === 0 ? Infinity : players)),
+    description: "Most players in all regions together; 0: as many as the regions have seats for.",
+    default: "0",
+  },
+  QUEUE_MAX: {
+    schema: limit,
+    description: "Most players in the queue of one region; the next gets `queue_full`.",
+    default: "200000",
+  },
+  QUEUE_POLLS_PER_SECOND: {
+    schema: rate,
+    description: "Polls a second of all who wait together: the more wait, the seldomer each asks.",
+    default: "4000",
   },
   LOOK_UPS_PER_PLAYER_PER_SECOND: {
     schema: rate,

@@ -24,6 +24,8 @@ import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
 import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
+import { createAdmission } from "./admission/admission-parts.ts";
+import { addQueueRoutes } from "./admission/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
@@ -43,6 +45,7 @@ import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
+import { EntryDesk } from "./join/entry-desk.ts";
 import { Evictions } from "./join/evictions.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
@@ -53,6 +56,7 @@ import { RegionFinder } from "./join/region-finder.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
+import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
 import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
@@ -199,12 +203,13 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const candidates = new Candidates(() => registry.state);
   const router = new Router({ registry, candidates, locator });
   const routeMetrics = new RouteMetrics(common);
+  const ways = new PlayerWays(clock);
   const regions = new RegionFinder({
     registry,
     candidates,
     locator,
     database,
-    ways: new PlayerWays(clock),
+    ways,
     waits: new PartyWaits(clock),
   });
   const topologyFile = new TopologyFile({
@@ -224,18 +229,34 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     metrics,
   });
   const directory = new RoomDirectory(database, clock);
-  const joins = new Joins({
+  const admission = createAdmission(config, {
     registry,
-    seats: new Seats({ calls, registry, reserveDeadlineMs: config.RESERVE_DEADLINE_MS, ...common }),
-    directory,
-    finder: new SeatFinder({ registry, directory, regions }),
-    regions,
-    tokens,
-    reconnections: new ReconnectionTokens(master),
     database,
-    joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+    random: Math.random,
+    ...common,
+  });
+  const reserveDeadlineMs = config.RESERVE_DEADLINE_MS;
+  const seats = new Seats({ calls, registry, reserveDeadlineMs, ...common });
+  const reconnections = new ReconnectionTokens(master);
+  const finder = new SeatFinder({ registry, directory, regions });
+  const taking = { seats, directory, tokens, reconnections };
+  const seating = new Seating({ ...taking, registry, database, evictions, clock });
+  const joins = new Joins({
+    ...taking,
+    desk: new EntryDesk({
+      admission,
+      finder,
+      seating,
+      registry,
+      gate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+      ways,
+      spillMs: config.ADMISSION_SPILL_MS,
+    }),
+    seating,
+    registry,
+    finder,
+    regions,
     returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
-    evictions,
     players: new PlayerJoins(
       { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
       common,
@@ -275,6 +296,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addGslbRoutes(server, { registry, candidates, locator, router, metrics: routeMetrics });
       addPlayRoutes(server, { router, metrics: routeMetrics });
       addJoinRoutes(server, { joins, regions, tokens });
+      addQueueRoutes(server, admission);
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
       if (config.WEB_DIR !== undefined) await addWebPage(server, config.WEB_DIR);
     },
@@ -349,6 +371,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,
+      admission,
       linkServing,
       // Behind the link server, so that it lets the waiting go before that one waits for them.
       viewPolls,

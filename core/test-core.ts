@@ -74,6 +74,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     LINK_KEY_FILE: "unused",
     GEO_OVERRIDES: "127.0.0.0/8=30.27,120.16,Hangzhou",
     LOG_LEVEL: "silent",
+    ADMISSION_HEADROOM: "0",
     OPERATOR_TOKEN,
     TOPOLOGY_FILE: topologyFile,
     ...env,

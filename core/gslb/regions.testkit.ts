@@ -77,6 +77,7 @@ export function regionOf(shape: Shape): RegionRecord {
     receivedMs: 0,
     alive: shape.alive,
     seatsSince: 0,
+    lastGrant: 0,
   };
   const spec = RegionSpec.parse({ id, name: id, latitude, longitude, weight, capacity: 100 });
   const nodes = new Map([[node.nodeId, node]]);

@@ -95,7 +95,10 @@ async function matchmake(
   };
   const known = await playerOf(request, deps.tokens);
   const joiner = { known, make: () => makeGuest(request, deps) };
-  return (await deps.joins.join(join, joiner, caller)).reservation;
+  const outcome = await deps.joins.join(join, joiner, caller);
+  // Not for a client that did not say that it can wait.
+  if ("queue" in outcome) throw new MeridianError("queued");
+  return outcome.reservation;
 }
 
 async function makeGuest(request: FastifyRequest, deps: MatchmakeRouteDeps): Promise<PlayerId> {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { HttpServer } from "../../shared/http-server.ts";
 import {
   JoinAnswer,
+  JoinOutcome,
   JoinRequest,
   PartyReport,
   ReconnectRequest,
@@ -33,11 +34,11 @@ function addJoinRoute(server: HttpServer, { joins, tokens }: JoinRouteDeps): voi
     {
       schema: {
         tags: ["joining"],
-        summary: "Take a seat in the best region, and the ticket for it",
+        summary: "Take a seat in the best region, and the ticket for it, or a place in its queue",
         security: [{ bearer: [] }],
         body: JoinRequest,
         response: {
-          200: JoinAnswer,
+          200: JoinOutcome,
           ...failures(
             "unauthorized",
             "token_expired",
@@ -47,6 +48,8 @@ function addJoinRoute(server: HttpServer, { joins, tokens }: JoinRouteDeps): voi
             "room_not_found",
             "room_full",
             "region_full",
+            "queued",
+            "queue_full",
             "no_region",
             "party_apart",
             "too_many_requests",

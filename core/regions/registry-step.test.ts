@@ -208,6 +208,32 @@ test("seats granted between heartbeats count until the next one tells", () => {
   assert.equal(free([...before, [3, heard(beat("beijing-1", 2, { reserved: 7 }))]]), 83);
 });
 
+test("a numbered seat counts until a heartbeat that was sent after it, whichever comes first", () => {
+  const nodeId = NodeId.parse("beijing-1");
+  const seat = (grant: number) =>
+    ({ type: "seatGranted", regionId: beijing, nodeId, grant }) as const;
+  const since = (events: [number, RegistryEvent][]) =>
+    run(events).region.nodes.get(nodeId)?.seatsSince;
+  const counted = (sequence: number, seatsGranted: number) =>
+    heard(beat("beijing-1", sequence, { seatsGranted }));
+  const before: [number, RegistryEvent][] = [
+    [0, counted(1, 40)],
+    [1, seat(41)],
+    [2, seat(42)],
+  ];
+  assert.equal(since(before), 2);
+  assert.equal(since([...before, [3, counted(2, 41)]]), 1, "sent before the second was granted");
+  assert.equal(since([...before, [3, counted(2, 43)]]), 0);
+  assert.equal(
+    since([
+      [0, counted(1, 42)],
+      [1, seat(41)],
+    ]),
+    0,
+    "the answer came later",
+  );
+});
+
 test("rooms that ended are passed on once with the heartbeat that tells", () => {
   const endedRooms = [RoomId.parse("r1")];
   const { effects } = run([

@@ -126,11 +126,12 @@ export class Matchmaker {
     if (!ledger.reserve(session, clock.monotonicMs())) {
       throw new MeridianError("region_full", { message: "This region is full." });
     }
+    const grant = ledger.granted;
     try {
       const room = await this.#place(request, sessionId);
       const roomId = RoomId.parse(room.roomId);
       ledger.place(sessionId, roomId, clock.monotonicMs() + request.holdMs);
-      return this.#answer(room, roomId, sessionId);
+      return { ...this.#answer(room, roomId, sessionId), grant };
     } catch (error) {
       ledger.left(sessionId);
       throw error;

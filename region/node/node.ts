@@ -405,6 +405,7 @@ export class RegionNode {
       state: this.#state,
       capacity: config.REGION_CAPACITY,
       ...this.#ledger.counts(nowMs),
+      seatsGranted: this.#ledger.granted,
       rooms: this.#rooms.count,
       load: this.#load.sample(),
       redis: redis.state,

@@ -72,6 +72,8 @@ export const Heartbeat = z.object({
   connected: count,
   /** Seats promised to tickets that have not arrived yet, and to players who dropped. */
   reserved: count,
+  /** The number of the last seat granted that `connected` and `reserved` count; absent from nodes of before. */
+  seatsGranted: count.optional(),
   rooms: count,
   load: z.object({
     /** 99th percentile of the event loop's delay since the last heartbeat, ms. */
@@ -90,7 +92,14 @@ export const Heartbeat = z.object({
   endedRooms: z.array(RoomId).max(1000),
   /** Players who left their room for good since then; what is missing here costs their next join a call. */
   leftSessions: z
-    .array(z.object({ playerId: PlayerId, sessionId: SessionId }))
+    .array(
+      z.object({
+        playerId: PlayerId,
+        sessionId: SessionId,
+        /** Whether the connection was lost and the player did not come back in time. */
+        dropped: z.boolean().optional(),
+      }),
+    )
     .max(1000)
     .default([]),
   /** Up to where the node has the feed of changed profiles; absent before it has any. */
@@ -209,6 +218,8 @@ export const ReserveAnswer = z.object({
   game: GameName,
   roomId: RoomId,
   sessionId: SessionId,
+  /** Of a new seat: its number, by which the core knows the heartbeats that count it. */
+  grant: count.optional(),
 });
 export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
 
