@@ -11,7 +11,7 @@ import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
-import { createTestDatabase } from "./db/test-database.ts";
+import { createMigratedDatabase } from "./db/test-database.ts";
 import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
@@ -54,7 +54,7 @@ export async function startTestCore(
 async function start(env: Record<string, string>, authority: Authority): Promise<TestCore> {
   const created = env.DATABASE_URL
     ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
-    : await createTestDatabase();
+    : await createMigratedDatabase();
   const issued = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
   const identity = new LinkIdentity(issued);
   const dir = mkdtempSync(join(tmpdir(), "meridian-test-core-"));

@@ -1,7 +1,7 @@
 /** A database that takes connections and then does not answer, as one does whose machine swaps. */
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
-import { after, test } from "node:test";
+import { after, suite, test } from "node:test";
 import { systemClock } from "../../shared/clock.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
@@ -48,17 +48,19 @@ function databaseAt(url: string, startDeadlineMs: number): Database {
   });
 }
 
-test("one that hangs before the log-in is tried again until the deadline, and named", async () => {
-  const { url, sockets } = await startHangingServer(0);
-  const started = databaseAt(url, 2_500).start();
-  await Promise.all([
-    assert.rejects(started, /^Error: no database within 2500 ms \(DATABASE_URL\): /),
-    until("a second try", () => sockets.length === 2),
-  ]);
-});
+suite("a start of a core", { concurrency: true }, () => {
+  test("one that hangs before the log-in is tried again until the deadline, and named", async () => {
+    const { url, sockets } = await startHangingServer(0);
+    const started = databaseAt(url, 2_500).start();
+    await Promise.all([
+      assert.rejects(started, /^Error: no database within 2500 ms \(DATABASE_URL\): /),
+      until("a second try", () => sockets.length === 2),
+    ]);
+  });
 
-test("one that hangs after the log-in does not hold up a start for ever", async () => {
-  const { url } = await startHangingServer(1);
-  const started = databaseAt(url, 0).start();
-  await assert.rejects(started, /^Error: no database within 0 ms \(DATABASE_URL\): /);
+  test("one that hangs after the log-in does not hold up a start for ever", async () => {
+    const { url } = await startHangingServer(1);
+    const started = databaseAt(url, 0).start();
+    await assert.rejects(started, /^Error: no database within 0 ms \(DATABASE_URL\): /);
+  });
 });

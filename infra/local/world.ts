@@ -56,6 +56,8 @@ export interface WorldOptions {
   readonly databaseUrl?: string;
   /** A Redis to use instead of our own, one database a region. */
   readonly redisUrl?: string;
+  /** Whether the core serves web pages, which are built at the start; it does by default. */
+  readonly pages?: boolean;
   /** Brings saved code of games into the running world; not by default. */
   readonly watch?: boolean;
   /** How long a part that ended stays down, ms; 5,000 by default. */
@@ -157,7 +159,11 @@ async function start(
   const watch = options.watch ?? false;
   const build = () =>
     buildPages({ gamesDir: GAMES, others: OTHER_PAGES, outDir: files.web, live: watch });
-  const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
+  mkdirSync(files.web, { recursive: true });
+  const pages =
+    options.pages === false
+      ? []
+      : await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
