@@ -6,6 +6,7 @@ import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
 import type { GameName, RegionId } from "../../shared/ids.ts";
 import {
   freeSeats,
+  isHealthy,
   liveNodes,
   regionStateOf,
   runsGame,
@@ -128,13 +129,15 @@ function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
   if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
   if (state === "down") return "down: its heartbeats stopped";
   if (state === "draining") return "draining: it takes no new players";
-  const open = liveNodes(region).filter(takesPlayers);
-  if (open.length === 0) return "not healthy: its Redis does not answer";
-  const running = open.filter((node) => runsGame(node, wish.game));
+  const healthy = liveNodes(region).filter(isHealthy);
+  if (healthy.length === 0) return "not healthy: its Redis does not answer";
+  const running = healthy.filter((node) => runsGame(node, wish.game));
   if (running.length === 0) return `it does not run ${wish.game}`;
   const understood = running.filter((node) => suits(node, wish));
   if (understood.length === 0) return "it runs another version than the client";
-  if (understood.every((node) => freeSeats(node) === 0)) return "full";
+  const open = understood.filter(takesPlayers);
+  if (open.length === 0) return "overloaded: takes nobody new for now";
+  if (open.every((node) => freeSeats(node) === 0)) return "full";
   return undefined;
 }
 

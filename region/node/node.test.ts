@@ -69,6 +69,8 @@ class Running {
       LINK_CERT_FILE: "-",
       LINK_KEY_FILE: "-",
       DRAIN_DEADLINE_MS: "0",
+      // Other tests may have the machine.
+      OVERLOAD_LOOP_DELAY_MS: "0",
       ...settings,
     });
     const running = this;
