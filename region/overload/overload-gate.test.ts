@@ -211,6 +211,11 @@ test("up the whole ladder and down again", { timeout: 30_000 }, async () => {
     [second, first].map(({ seat }) => seat.answer.sessionId),
   );
 
+  // Neither is idle: one ends by itself, in the other players of a former owner are expected.
+  const deserted = await newRoom("field");
+  const snapshot = (mine as Field).snapshot();
+  const game = GameName.parse("field");
+  const expecting = await node.rooms.restore({ game, roomId: RoomId.parse("restored"), snapshot });
   mistaken = true;
   await untilLevel("shed", 6);
   assert.ok(node.failures.length > 0, "the game's mistake is reported");
@@ -230,6 +235,7 @@ test("up the whole ladder and down again", { timeout: 30_000 }, async () => {
   await until(() => idle.every(({ roomId }) => node.ended.includes(RoomId.parse(roomId))), "idle");
   await pass(IDLE_MS);
   const gone = new Set(node.ended);
+  assert.ok([deserted, expecting].every((room) => node.rooms.present.includes(room)));
   assert.deepEqual(gone, new Set([late, ...idle].map(({ roomId }) => roomId)), "no other room");
   const shed = { spectator: watchers.length, room: idle.length };
   assert.deepEqual(await counted("meridian_region_overload_shed_total"), shed);
