@@ -6,7 +6,7 @@
  * keep a third each, thirty a thirtieth. A lone region keeps nothing, as nobody could come.
  */
 import type { RegionId } from "../../shared/ids.ts";
-import { freeSeats, liveNodes, takesPlayers, wantedOf } from "../regions/region-view.ts";
+import { freeSeats, isHealthy, liveNodes, takesPlayers, wantedOf } from "../regions/region-view.ts";
 import type { RegionRecord } from "../regions/registry-step.ts";
 import type { SeatReport } from "./region-queue.ts";
 
@@ -25,13 +25,14 @@ export function seatReports(
   const reports = new Map<RegionId, SeatReport>();
   for (const region of regions) {
     if (wantedOf(region) !== "active") continue;
-    const open = liveNodes(region).filter(takesPlayers);
-    if (open.length === 0) continue;
+    const healthy = liveNodes(region).filter(isHealthy);
+    if (healthy.length === 0) continue;
     let capacity = 0;
     let all = 0;
-    for (const node of open) {
+    for (const node of healthy) {
       capacity += node.heartbeat.capacity;
-      all += freeSeats(node);
+      // One that is overloaded has seats, and gives none for now.
+      if (takesPlayers(node)) all += freeSeats(node);
     }
     const limit = Math.floor(capacity * (1 - share));
     reports.set(region.spec.id, { all, limited: all - (capacity - limit), limit });

@@ -6,6 +6,7 @@ import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
 import type { GameName, RegionId } from "../../shared/ids.ts";
 import {
   freeSeats,
+  isHealthy,
   liveNodes,
   regionStateOf,
   runsGame,
@@ -27,6 +28,7 @@ const FREE_FULLNESS = 0.5;
 const BUSY_PENALTY_MS = 100;
 const FREE_UTILISATION = 0.5;
 const FULL = "full";
+const OVERLOADED = "overloaded: takes nobody new for now";
 /** Wishes whose candidates are kept; clients name games and builds. */
 const LISTS_MAX = 64;
 
@@ -116,7 +118,7 @@ export function candidateOf(region: RegionRecord, wish: Wish): Candidate {
     point: onSphere(region.spec),
     weight,
     obstacle,
-    full: obstacle === FULL,
+    full: obstacle === FULL || obstacle === OVERLOADED,
     ...load,
     loadMs: loadPenaltyMs(load) / weight,
   };
@@ -145,13 +147,15 @@ function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
   if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
   if (state === "down") return "down: its heartbeats stopped";
   if (state === "draining") return "draining: it takes no new players";
-  const open = liveNodes(region).filter(takesPlayers);
-  if (open.length === 0) return "not healthy: its Redis does not answer";
-  const running = open.filter((node) => runsGame(node, wish.game));
+  const healthy = liveNodes(region).filter(isHealthy);
+  if (healthy.length === 0) return "not healthy: its Redis does not answer";
+  const running = healthy.filter((node) => runsGame(node, wish.game));
   if (running.length === 0) return `it does not run ${wish.game}`;
   const understood = running.filter((node) => suits(node, wish));
   if (understood.length === 0) return "it runs another version than the client";
-  if (understood.every((node) => freeSeats(node) === 0)) return FULL;
+  const open = understood.filter(takesPlayers);
+  if (open.length === 0) return OVERLOADED;
+  if (open.every((node) => freeSeats(node) === 0)) return FULL;
   return undefined;
 }
 

@@ -144,6 +144,14 @@ test("new players meet others: open rooms first, then the node with the most roo
   assert.equal(chosen({}, open, "create"), "beijing-1", "a room of one's own: the emptier node");
   const busy = { load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0.9, rssBytes: 1 } };
   assert.equal(chosen({}, { ...open, ...busy }), "beijing-1", "unless that node is busy");
+  const noRooms = { overload: "no_rooms", connected: 0 };
+  assert.equal(chosen({ ...noRooms }, { connected: 60 }), "beijing-2", "a node that makes rooms");
+  assert.equal(chosen(noRooms, noRooms), "beijing-1", "unless none does");
+  assert.equal(chosen(noRooms, open), "beijing-2");
+  assert.equal(chosen({ ...open, ...noRooms }, {}), "beijing-1", "where a room is open");
+  const noSeats = { overload: "no_seats" };
+  assert.equal(chosen(noSeats, { connected: 90 }), "beijing-2", "never one that takes nobody");
+  assert.equal(chosen(noSeats, noSeats), undefined);
   assert.equal(chosen({ connected: 1 }, {}), "beijing-1", "a small difference does not scatter");
   assert.equal(chosen({ connected: 60 }, {}), "beijing-2", "a large one does");
 });

@@ -24,6 +24,7 @@ export type Environment = Readonly<Record<string, string>>;
 
 /** Rooms get this long to end when the world stops: Ctrl-C has 5 s for everything. */
 const DRAIN_DEADLINE_MS = 300;
+const OVERLOAD_LOOP_DELAY_MS = 500;
 /** This machine and the private ranges of RFC 1918 and RFC 4193: on no map, so they are put on one. */
 const PRIVATE_RANGES = [
   "127.0.0.0/8",
@@ -98,6 +99,8 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     REDIS_URL_FILE: worldFiles(plan.dir).redisUrl(id),
     REGION_ORIGINS: pageOrigins(plan).join(","),
     DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
+    // All parts share this machine: a loop that is late here waits for the others most of the time.
+    OVERLOAD_LOOP_DELAY_MS: String(OVERLOAD_LOOP_DELAY_MS),
     HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
     // The link that others know is the core's way there, and so is its delay: it says nothing of theirs.
     ...(wan && { PEER_PROBE_PERIOD_MS: "0" }),

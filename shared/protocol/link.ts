@@ -13,6 +13,7 @@ import { z } from "zod";
 import { EPOCH_NONE, Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { OverloadLevel } from "./overload.ts";
 import { FeedNews, FeedPlace } from "./profiles.ts";
 import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
@@ -82,6 +83,8 @@ export const Heartbeat = z.object({
     eventLoopUtilisation: z.number().min(0).max(1),
     rssBytes: count,
   }),
+  /** What the node has given up because it has too much to do; absent from nodes of before. */
+  overload: OverloadLevel.optional(),
   /** Whether this region's own Redis answers. */
   redis: z.enum(["up", "down"]),
   /** Players' changes that wait for the core; absent from nodes of before. */
