@@ -41,6 +41,7 @@ import { CallGate } from "./http/call-gate.ts";
 import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
+import { capMetrics, RequestCaps } from "./http/request-caps.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
 import { Evictions } from "./join/evictions.ts";
@@ -75,6 +76,7 @@ import { Registry } from "./regions/registry.ts";
 import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
 import { TopologyFile } from "./regions/topology-file.ts";
+import { LINK_LIMITS, PRIVATE_LIMITS, publicLimits } from "./request-limits.ts";
 import { OwnerLives } from "./sync/owner-lives.ts";
 import { PlayerStates } from "./sync/player-states.ts";
 import { RefusedChanges } from "./sync/refused-changes.ts";
@@ -120,6 +122,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const common = { clock, log, metrics };
   const callGate = (calls: string, underWayMax: number) =>
     new CallGate({ calls, underWayMax, ...common });
+  const requests = { clock, log, metrics: capMetrics(metrics) };
 
   const database = new Database({
     url: config.DATABASE_URL,
@@ -138,7 +141,6 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ticketTtlMs: config.TICKET_TTL_MS,
   });
   const gate = new GuestGate(guestLimits(config), common);
-  const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
   const clients = {
     reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
@@ -192,7 +194,6 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const valueAgain = new ValueAgain({ database, clock, metrics });
   const purchases = createPurchases(config, { database, fetches, ...common });
-  const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
   const locator = new GeoLocator(overrides, topology.core);
@@ -256,6 +257,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       trustedProxies: config.TRUSTED_PROXIES,
       connectionsMax: config.CORE_CONNECTIONS_MAX,
     }),
+    caps: new RequestCaps("public", publicLimits(config), requests),
     host: config.CORE_HOST,
     port: config.CORE_PORT,
     portSetting: "CORE_PORT",
@@ -266,12 +268,12 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { ...people, tokens, gate, tokenGate });
-      addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
+      addAccountRoutes(server, { ...people, tokens, gate });
+      addEmailRoutes(server, { ...people, tokens, gate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
       addProfileRoutes(server, { ...seen, tokens });
-      addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
+      addPurchaseRoutes(server, { purchases, tokens });
       addGslbRoutes(server, { registry, candidates, locator, router, metrics: routeMetrics });
       addPlayRoutes(server, { router, metrics: routeMetrics });
       addJoinRoutes(server, { joins, regions, tokens });
@@ -283,6 +285,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const privateServing = new Serving({
     name: "private server",
     server: plainServer(log),
+    caps: new RequestCaps("private", PRIVATE_LIMITS, requests),
     host: config.CORE_PRIVATE_HOST,
     port: config.CORE_PRIVATE_PORT,
     portSetting: "CORE_PRIVATE_PORT",
@@ -311,6 +314,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const linkServing = new Serving({
     name: "link server",
     server: createLinkServer({ identity, ...common }),
+    caps: new RequestCaps("link", LINK_LIMITS, requests),
     host: config.CORE_LINK_HOST,
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
