@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { CoreConfig } from "../config.ts";
 import type { Database } from "../db/database.ts";
+import { ConnectionShare } from "../db/share.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { Profiles } from "../profiles/profiles.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
@@ -26,6 +27,9 @@ import { PasswordChecks } from "./password-checks.ts";
 import { PasswordResets } from "./password-resets.ts";
 import { Passwords } from "./passwords.ts";
 import { WebhookMail } from "./webhook-mail.ts";
+
+/** One part in so many of the connections is the most that log-ins have in use; refreshes are none. */
+const LOG_INS_PART = 2;
 
 export interface AccountPartsDeps {
   readonly database: Database;
@@ -55,15 +59,30 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     refreshGraceMs: config.REFRESH_GRACE_MS,
     ...common,
   });
-  const accounts = new Accounts({ database, logIns, evictions, profiles, clock, random });
+  const forLogIns = new ConnectionShare({
+    of: "log_ins",
+    connections: database,
+    connectionsMax: Math.max(1, Math.floor(config.DATABASE_CONNECTIONS / LOG_INS_PART)),
+    clock,
+    metrics,
+  });
+  const accounts = new Accounts({
+    database,
+    forLogIns,
+    logIns,
+    evictions,
+    profiles,
+    clock,
+    random,
+  });
   const passwords = new Passwords(common);
   const devices = new DeviceTokens(master, random);
   const prefixes = new KnownPrefixes(master);
   const barred = new BarredIdentities(master, clock);
   const gate = new AttemptGate(attemptLimitsOf(config), common);
-  const people = { database, accounts, logIns, barred, clock };
+  const people = { database: forLogIns, accounts, logIns, barred, clock };
   const checks = new PasswordChecks({
-    database,
+    database: forLogIns,
     gate,
     passwords,
     devices,
@@ -74,7 +93,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
   const emails = new EmailAccounts({ ...people, checks, passwords, devices, prefixes });
   const mails = new Mails({ hook: mailHookOf(config, deps), ...common });
   const resets = new PasswordResets({
-    database,
+    database: forLogIns,
     emails,
     passwords,
     devices,
