@@ -41,6 +41,7 @@ import { CallGate } from "./http/call-gate.ts";
 import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
+import { Outbound } from "./http/outbound.ts";
 import { capMetrics, RequestCaps } from "./http/request-caps.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
@@ -146,6 +147,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
     others: new LinkClient(identity, clock),
   };
+  const outbound = new Outbound(metrics);
+  outbound.watch("nodes, for seats", () => clients.reserves.openBreakers);
+  outbound.watch("nodes, for the rest", () => clients.others.openBreakers);
   const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
@@ -173,6 +177,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     evictions,
     profiles,
     fetches,
+    outbound,
     random,
     ...common,
   });
@@ -193,7 +198,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ...common,
   });
   const valueAgain = new ValueAgain({ database, clock, metrics });
-  const purchases = createPurchases(config, { database, fetches, ...common });
+  const purchases = createPurchases(config, { database, fetches, outbound, ...common });
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
   const locator = new GeoLocator(overrides, topology.core);

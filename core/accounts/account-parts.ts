@@ -5,6 +5,7 @@ import type { Metrics } from "../../shared/metrics.ts";
 import type { CoreConfig } from "../config.ts";
 import type { Database } from "../db/database.ts";
 import { ConnectionShare } from "../db/share.ts";
+import type { Outbound } from "../http/outbound.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { Profiles } from "../profiles/profiles.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
@@ -38,6 +39,7 @@ export interface AccountPartsDeps {
   readonly profiles: Pick<Profiles, "forget">;
   /** Of issuers' keys. */
   readonly fetches: JwksSourceDeps["fetches"];
+  readonly outbound: Outbound;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -48,6 +50,7 @@ export type AccountParts = ReturnType<typeof createAccountParts>;
 
 export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
   const { database, tokens, evictions, profiles, clock, random, log, metrics } = deps;
+  const { fetches, outbound } = deps;
   const common = { clock, log, metrics };
   const master = config.MASTER_KEY;
   const logIns = new LogIns({
@@ -106,7 +109,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     pageUrl: config.PASSWORD_RESET_PAGE,
   });
   const issuers = config.TRUSTED_ISSUERS_FILE;
-  const identities = new Identities({ ...people, issuers, fetches: deps.fetches, log });
+  const identities = new Identities({ ...people, issuers, fetches, outbound, log });
   const data = new AccountsData({
     database,
     checks,
@@ -123,10 +126,10 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
 
 function mailHookOf(config: CoreConfig, deps: AccountPartsDeps): MailHook | undefined {
   const { MAIL_HOOK_URL: url, MAIL_HOOK_TOKEN: token, MAIL_FILE: file } = config;
-  const { clock, random, log } = deps;
+  const { clock, random, log, outbound } = deps;
   if (url !== undefined) {
     const dice = () => random(4).readUInt32BE() / 2 ** 32;
-    return new WebhookMail({ url, token, clock, random: dice });
+    return new WebhookMail({ url, token, clock, random: dice, outbound });
   }
   return file === undefined ? undefined : new FileMail(file, log);
 }

@@ -53,6 +53,7 @@ export interface IdentitiesDeps {
   readonly logIns: LogIns;
   readonly barred: BarredIdentities;
   readonly fetches: JwksSourceDeps["fetches"];
+  readonly outbound: JwksSourceDeps["outbound"];
   readonly clock: Clock;
   readonly log: Logger;
 }
