@@ -119,9 +119,15 @@ export class Joins {
   async #join(join: Join, { known, make }: Joiner, caller: Caller): Promise<JoinAnswer> {
     requireSpoken(join.protocol);
     const { finder, players } = this.#deps;
-    const { address } = caller;
-    const found = await finder.nodesFor(join, { address, playerId: known });
-    const playerId = known ?? (await make());
+    const find = () => finder.nodesFor(join, { address: caller.address, playerId: known });
+    if (known !== undefined) {
+      // The player's own rate first: the ranking asks the database for them and their friends.
+      return await players.run(known, async () =>
+        this.#seat(join, await find(), { playerId: known, caller }),
+      );
+    }
+    const found = await find();
+    const playerId = await make();
     return await players.run(playerId, () => this.#seat(join, found, { playerId, caller }));
   }
 
@@ -191,8 +197,10 @@ export class Joins {
       mode: mode === "create" ? mode : "joinOrCreate",
       protocol: PROTOCOL_VERSION,
     };
-    const found = await finder.nodesFor(join, { address: caller.address, playerId });
-    return await players.owed(playerId, () => this.#seat(join, found, { playerId, caller }));
+    return await players.owed(playerId, async () => {
+      const found = await finder.nodesFor(join, { address: caller.address, playerId });
+      return await this.#seat(join, found, { playerId, caller });
+    });
   }
 
   /** @throws {MeridianError} `update_required`; `unauthorized` for a token that is not ours */
