@@ -223,7 +223,7 @@ export const coreSettings = {
     schema: limit,
     description:
       "Log-ins of guests and with studios' tokens at a time, new ones too; the next gets `unavailable`.",
-    default: "128",
+    default: "256",
   },
   TOKEN_CALLS_UNDER_WAY_MAX: {
     schema: limit,

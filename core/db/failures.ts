@@ -32,7 +32,11 @@ export function databaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof MeridianError) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (code === STATEMENT_TIMEOUT || error.message === NO_ANSWER) {
-    return new MeridianError("timeout", { message: "The database did not answer.", cause: error });
+    return new MeridianError("timeout", {
+      message: "The database did not answer.",
+      cause: error,
+      retryAfterMs: RETRY_AFTER_MS,
+    });
   }
   const lost = LOST_MESSAGES.test(error.message);
   const passing = PASSING_STATES.test(code) || NETWORK_CODES.has(code) || lost;
