@@ -231,9 +231,17 @@ export const coreSettings = {
     description: "Renewals of tickets and reconnections at a time; the next gets `unavailable`.",
     default: "256",
   },
+  LOG_INS_UNDER_WAY_MAX: {
+    schema: limit,
+    description:
+      "Log-ins of guests and with studios' tokens at a time, new ones too; the next gets `unavailable`.",
+    default: "256",
+  },
   TOKEN_CALLS_UNDER_WAY_MAX: {
     schema: limit,
-    description: "Refreshes of log-ins and log-outs at a time; the next gets `unavailable`.",
+    description:
+      "Refreshes of log-ins at a time, and as many log-outs and new passwords by mail; the next gets " +
+      "`unavailable`.",
     default: "128",
   },
   JOINS_PER_PLAYER_PER_SECOND: {

@@ -43,6 +43,8 @@ import { CallGate } from "./http/call-gate.ts";
 import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
+import { Outbound } from "./http/outbound.ts";
+import { capMetrics, RequestCaps } from "./http/request-caps.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
 import { EntryDesk } from "./join/entry-desk.ts";
@@ -79,6 +81,7 @@ import { Registry } from "./regions/registry.ts";
 import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
 import { TopologyFile } from "./regions/topology-file.ts";
+import { LINK_LIMITS, PRIVATE_LIMITS, publicLimits } from "./request-limits.ts";
 import { OwnerLives } from "./sync/owner-lives.ts";
 import { PlayerStates } from "./sync/player-states.ts";
 import { RefusedChanges } from "./sync/refused-changes.ts";
@@ -124,6 +127,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const common = { clock, log, metrics };
   const callGate = (calls: string, underWayMax: number) =>
     new CallGate({ calls, underWayMax, ...common });
+  const requests = { clock, log, metrics: capMetrics(metrics) };
 
   const database = new Database({
     url: config.DATABASE_URL,
@@ -142,12 +146,14 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ticketTtlMs: config.TICKET_TTL_MS,
   });
   const gate = new GuestGate(guestLimits(config), common);
-  const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
   const clients = {
     reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
     others: new LinkClient(identity, clock),
   };
+  const outbound = new Outbound(metrics);
+  outbound.watch("nodes, for seats", () => clients.reserves.openBreakers);
+  outbound.watch("nodes, for the rest", () => clients.others.openBreakers);
   const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
@@ -175,6 +181,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     evictions,
     profiles,
     fetches,
+    outbound,
     random,
     ...common,
   });
@@ -195,8 +202,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ...common,
   });
   const valueAgain = new ValueAgain({ database, clock, metrics });
-  const purchases = createPurchases(config, { database, fetches, ...common });
-  const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
+  const purchases = createPurchases(config, { database, fetches, outbound, ...common });
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
   const locator = new GeoLocator(overrides, topology.core);
@@ -277,6 +283,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       trustedProxies: config.TRUSTED_PROXIES,
       connectionsMax: config.CORE_CONNECTIONS_MAX,
     }),
+    caps: new RequestCaps("public", publicLimits(config), requests),
     host: config.CORE_HOST,
     port: config.CORE_PORT,
     portSetting: "CORE_PORT",
@@ -287,12 +294,12 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { ...people, tokens, gate, tokenGate });
-      addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
+      addAccountRoutes(server, { ...people, tokens, gate });
+      addEmailRoutes(server, { ...people, tokens, gate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
       addProfileRoutes(server, { ...seen, tokens });
-      addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
+      addPurchaseRoutes(server, { purchases, tokens });
       addGslbRoutes(server, { registry, candidates, locator, router, metrics: routeMetrics });
       addPlayRoutes(server, { router, metrics: routeMetrics });
       addJoinRoutes(server, { joins, regions, tokens });
@@ -305,6 +312,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const privateServing = new Serving({
     name: "private server",
     server: plainServer(log),
+    caps: new RequestCaps("private", PRIVATE_LIMITS, requests),
     host: config.CORE_PRIVATE_HOST,
     port: config.CORE_PRIVATE_PORT,
     portSetting: "CORE_PRIVATE_PORT",
@@ -333,6 +341,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const linkServing = new Serving({
     name: "link server",
     server: createLinkServer({ identity, ...common }),
+    caps: new RequestCaps("link", LINK_LIMITS, requests),
     host: config.CORE_LINK_HOST,
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",

@@ -26,9 +26,18 @@ export interface TestCore {
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
+  /** Every route of its servers. */
+  readonly routes: readonly TestRoute[];
   /** The path of the file that the core follows. */
   readonly topologyFile: string;
   stop(): Promise<void>;
+}
+
+export interface TestRoute {
+  readonly server: string;
+  /** Method and path. */
+  readonly route: string;
+  readonly cappedBy: string | undefined;
 }
 
 /** Shanghai and Beijing; whoever calls from 127.0.0.1 is in Hangzhou, near Shanghai. */
@@ -88,6 +97,12 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     random: randomBytes,
     log,
   });
+  const routes: TestRoute[] = [];
+  for (const { name, server } of [core.publicServing, core.linkServing, core.privateServing]) {
+    server.addHook("onRoute", ({ method, url, config }) => {
+      routes.push({ server: name, route: `${method} ${url}`, cappedBy: config?.cappedBy });
+    });
+  }
   try {
     await startAll(core.parts, log);
   } catch (error) {
@@ -102,6 +117,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     databaseUrl: created.url,
     authority,
     identity,
+    routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {
       await stopAll(core.parts, log);

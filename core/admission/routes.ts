@@ -24,6 +24,7 @@ function addPollRoute(server: HttpServer, admission: Admission): void {
   server.post(
     "/v1/queue/poll",
     {
+      config: { cap: "polls" },
       schema: {
         tags: ["joining"],
         summary: "How far a place in the queue has come; keeps it",
@@ -46,6 +47,7 @@ function addEventsRoute(server: HttpServer, admission: Admission): void {
   server.post(
     "/v1/queue/events",
     {
+      config: { cap: "streams" },
       schema: {
         tags: ["joining"],
         summary: "The same as server-sent events `place`, for pages",
@@ -80,6 +82,7 @@ function addLeaveRoute(server: HttpServer, admission: Admission): void {
   server.post(
     "/v1/queue/leave",
     {
+      config: { cap: "polls" },
       schema: {
         tags: ["joining"],
         summary: "Give up a place in the queue",

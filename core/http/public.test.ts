@@ -86,6 +86,7 @@ test("the OpenAPI page describes every route with its failures", async () => {
   const { paths } = await (await fetch(`${core.url}/docs/json`)).json();
   assert.deepEqual(Object.keys(paths).sort(), [
     "/.well-known/jwks.json",
+    "/matchmake/reconnect/{name}",
     "/matchmake/{method}/{name}",
     "/play",
     "/v1/emails/log-in",

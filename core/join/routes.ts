@@ -32,6 +32,7 @@ function addJoinRoute(server: HttpServer, { joins, tokens }: JoinRouteDeps): voi
   server.post(
     "/v1/join",
     {
+      config: { cap: "joins" },
       schema: {
         tags: ["joining"],
         summary: "Take a seat in the best region, and the ticket for it, or a place in its queue",
@@ -93,6 +94,7 @@ function addReturnRoutes(server: HttpServer, { joins }: JoinRouteDeps): void {
   server.post(
     "/v1/join/renew",
     {
+      config: { cap: "returns" },
       schema: {
         tags: ["joining"],
         summary:
@@ -124,6 +126,7 @@ function addReturnRoutes(server: HttpServer, { joins }: JoinRouteDeps): void {
   server.post(
     "/v1/reconnect",
     {
+      config: { cap: "returns" },
       schema: {
         tags: ["joining"],
         summary: "A fresh ticket for the kept seat of a dropped player",
