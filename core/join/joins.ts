@@ -138,12 +138,15 @@ export class Joins {
       mode: mode === "create" ? mode : "joinOrCreate",
       protocol: PROTOCOL_VERSION,
     };
-    const places = await finder.placesFor(join, { address: caller.address, playerId });
-    const nodes = places.choices.flatMap(({ regionId }) => places.nodeIn(regionId) ?? []);
-    if (nodes.length === 0) throw new MeridianError("region_full");
-    const { ranking } = places;
-    const wish = { join, game: places.game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
-    return await players.owed(playerId, () => seating.take(wish, { playerId, caller }));
+    // The player's own rate first: the ranking asks the database for them and their friends.
+    return await players.owed(playerId, async () => {
+      const places = await finder.placesFor(join, { address: caller.address, playerId });
+      const nodes = places.choices.flatMap(({ regionId }) => places.nodeIn(regionId) ?? []);
+      if (nodes.length === 0) throw new MeridianError("region_full");
+      const { ranking } = places;
+      const wish = { join, game: places.game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
+      return await seating.take(wish, { playerId, caller });
+    });
   }
 
   /** @throws {MeridianError} `update_required`; `unauthorized` for a token that is not ours */
