@@ -44,6 +44,9 @@ const RECORD_PERIOD_MS = 5_000;
 const HOLD_WITHIN_MS = 8_000;
 const HOLD_MS = 5_000;
 
+/** Longer than a join may ask regions. */
+const TAKING_MS = 15_000;
+
 /** Keeps all places for the next life of the core, as well as it can. */
 export interface Mirror {
   load(): Promise<readonly QueueClaim[] | undefined>;
@@ -255,7 +258,7 @@ export class Admission implements Part {
     if (regionId === undefined) return undefined;
     const queue = this.#rooms.queues.get(regionId);
     const free = Math.max(0, queue?.seats?.all ?? 0);
-    const untilMs = this.nowMs + HOLD_MS;
+    const untilMs = this.nowMs + TAKING_MS;
     if (await this.#deps.holds.take(regionId, [playerId], free, untilMs, this.nowMs)) {
       return regionId;
     }

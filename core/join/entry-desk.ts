@@ -31,6 +31,11 @@ export interface EntryDeskDeps {
   readonly spillMs: number;
 }
 
+export interface Entrant extends Identified {
+  /** Whether the same player can ask again; a guest who was made for this one join can't. */
+  readonly comesBack: boolean;
+}
+
 interface Company {
   /** The others, who named this player too. */
   readonly party: readonly PlayerId[];
@@ -64,7 +69,7 @@ export class EntryDesk {
   }
 
   /** @throws {MeridianError} `queued` for a client that can't wait; why there is neither seat nor place */
-  async admit(join: Join, who: Identified): Promise<JoinOutcome> {
+  async admit(join: Join, who: Entrant): Promise<JoinOutcome> {
     const { admission, finder } = this.#deps;
     const { playerId, caller } = who;
     await this.#restored(join, playerId);
@@ -84,7 +89,7 @@ export class EntryDesk {
 
   async #enter(
     join: Join,
-    who: Identified,
+    who: Entrant,
     { places, company, playerClass }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
@@ -99,7 +104,7 @@ export class EntryDesk {
         class: playerClass,
         regionIds,
         others,
-        mayWait: true,
+        mayWait: who.comesBack,
       });
       if (!member) throw new MeridianError("region_full");
       const regionId = await admission.take(playerId);

@@ -95,7 +95,8 @@ export class Joins {
     const { desk, players } = this.#deps;
     if (known === undefined) await desk.placesForNew(join, caller.address);
     const playerId = known ?? (await make());
-    return await players.run(playerId, () => desk.admit(join, { playerId, caller }));
+    const comesBack = known !== undefined;
+    return await players.run(playerId, () => desk.admit(join, { playerId, caller, comesBack }));
   }
 
   async #renew(renewal: Renewal, caller: Caller): Promise<JoinAnswer> {
