@@ -117,8 +117,9 @@ export const coreSettings = {
   ADMISSION_REDIS_URL: {
     schema: optionalRedisUrl,
     description:
-      "The core's own Redis, as `redis://user:password@host:port`: mirrors the queue, and holds seats that " +
-      "are being taken. Without it the queue lives in memory and by its tokens alone.",
+      "The core's own Redis, as `redis://user:password@host:port`: mirrors the queue, and holds seats " +
+      "that are being taken. Without it the queue lives in memory and by its tokens alone. Its user is " +
+      "as in `infra/redis/core.acl`, its `maxmemory-policy` `noeviction`.",
     default: "",
     secret: true,
   },
