@@ -20,6 +20,7 @@ import type { Metrics } from "../../shared/metrics.ts";
 import { QUEUE_POLL_MS_MAX, type QueueClaim } from "../../shared/protocol/queue.ts";
 import type { RedisConnection } from "../../shared/redis/connection.ts";
 import { LogPace } from "../http/log-pace.ts";
+import type { Mirror } from "./admission.ts";
 import { MirrorMetrics } from "./mirror-metrics.ts";
 import { type Changes, MirrorStore } from "./mirror-store.ts";
 
@@ -37,19 +38,6 @@ const CHUNK = 1_000;
 const PENDING_MAX = 250_000;
 /** A core that noted that players waited, so long after its last sign here, did not reach Redis then. */
 const STALE_MS = 3_000;
-
-export interface QueueMirror {
-  /**
-   * Everything that was kept, once, before the first note; undefined when there is nothing to be trusted: Redis
-   * is away, or it is empty and was not always. Within 2 s for 100,000 entries, 10 s at most. Never rejects.
-   */
-  load(): Promise<readonly QueueClaim[] | undefined>;
-  /** Written behind, merged per leader; never rejects. undefined: gone. */
-  note(changes: Changes): void;
-}
-
-/** Without a Redis: the queue lives in memory and by its tokens. */
-export const NO_MIRROR: QueueMirror = { load: async () => undefined, note() {} };
 
 export interface QueueMirrorDeps {
   readonly connection: Pick<RedisConnection, "redis" | "up">;
@@ -70,7 +58,7 @@ export interface QueueMirrorDeps {
  */
 type Standing = "unread" | "useless" | "writing" | "held";
 
-export class RedisQueueMirror implements QueueMirror, Part {
+export class RedisQueueMirror implements Mirror, Part {
   readonly name = "mirror of the queue";
   readonly #deps: QueueMirrorDeps;
   readonly #store: MirrorStore;
@@ -108,6 +96,10 @@ export class RedisQueueMirror implements QueueMirror, Part {
     await this.#flush();
   }
 
+  /**
+   * Everything that was kept, once, before the first note; undefined when there is nothing to be trusted: Redis
+   * is away, or it is empty and was not always. Within 2 s for 100,000 entries, 10 s at most. Never rejects.
+   */
   async load(): Promise<readonly QueueClaim[] | undefined> {
     const { clock } = this.#deps;
     const over = new AbortController();
@@ -119,6 +111,7 @@ export class RedisQueueMirror implements QueueMirror, Part {
     return claims;
   }
 
+  /** Written behind, merged per leader; never rejects. */
   note(changes: Changes): void {
     // Whoever waits then will be among all of them.
     if (this.#standing === "useless") return;

@@ -13,30 +13,10 @@ import type { RegionId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { RedisConnection } from "../../shared/redis/connection.ts";
 import { LogPace } from "../http/log-pace.ts";
+import type { Holds } from "./admission.ts";
 import { seatHoldsKey } from "./redis-keys.ts";
 
 const TAKE_SEATS = readFileSync(new URL("./take-seats.lua", import.meta.url), "utf8");
-
-export interface SeatHolds {
-  /**
-   * Holds all of these seats or none. An id that is held already is had again.
-   * @param free how many the region reported
-   * @param untilMs when they lapse, by the same clock as `nowMs`
-   * @returns whether these fit into what the region has free; true when Redis is away
-   */
-  take(
-    regionId: RegionId,
-    ids: readonly string[],
-    free: number,
-    untilMs: number,
-    nowMs: number,
-  ): Promise<boolean>;
-  /** They are reported by the region, or will not be needed. */
-  release(regionId: RegionId, ids: readonly string[]): void;
-}
-
-/** Without a Redis: the region itself decides. */
-export const NO_HOLDS: SeatHolds = { take: async () => true, release() {} };
 
 export interface SeatHoldsDeps {
   readonly connection: Pick<RedisConnection, "redis" | "up">;
@@ -50,7 +30,7 @@ interface Scripts {
   takeSeats(key: string, ...args: readonly (string | number)[]): Promise<unknown>;
 }
 
-export class RedisSeatHolds implements SeatHolds {
+export class RedisSeatHolds implements Holds {
   readonly #deps: SeatHoldsDeps;
   readonly #redis: Redis & Scripts;
   readonly #taken: Counter<"outcome">;
@@ -69,6 +49,12 @@ export class RedisSeatHolds implements SeatHolds {
     });
   }
 
+  /**
+   * Holds all of these seats or none. An id that is held already is had again.
+   * @param free how many the region reported
+   * @param untilMs when they lapse, by the same clock as `nowMs`
+   * @returns whether these fit into what the region has free; true when Redis is away
+   */
   async take(
     regionId: RegionId,
     ids: readonly string[],
@@ -92,6 +78,7 @@ export class RedisSeatHolds implements SeatHolds {
     }
   }
 
+  /** The region reports them, or they are not needed. */
   release(regionId: RegionId, ids: readonly string[]): void {
     if (ids.length === 0 || !this.#deps.connection.up) return;
     // Those that stay lapse.
