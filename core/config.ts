@@ -81,6 +81,11 @@ const operatorToken = optionalText.refine(
   "20 characters at least",
 );
 
+const optionalRedisUrl = optionalText.refine(
+  (text) => text === undefined || /^rediss?:\/\//.test(text),
+  "starts with redis:// or rediss://",
+);
+
 const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://");
 
 export const coreSettings = {
@@ -108,6 +113,15 @@ export const coreSettings = {
     schema: as.wholeNumber,
     description: "How long a start waits for a database that can't be reached, ms.",
     default: "30000",
+  },
+  ADMISSION_REDIS_URL: {
+    schema: optionalRedisUrl,
+    description:
+      "The core's own Redis, as `redis://user:password@host:port`: mirrors the queue, and holds seats " +
+      "that are being taken. Without it the queue lives in memory and by its tokens alone. Its user is " +
+      "as in `infra/redis/core.acl`, its `maxmemory-policy` `noeviction`.",
+    default: "",
+    secret: true,
   },
   CORE_HOST: {
     schema: as.text,

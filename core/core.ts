@@ -25,6 +25,7 @@ import { GuestLimit } from "./accounts/guest-limit.ts";
 import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import { createAdmission } from "./admission/admission-parts.ts";
+import { AdmissionRedis } from "./admission/admission-redis.ts";
 import { addQueueRoutes } from "./admission/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
@@ -137,6 +138,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     migrations: readMigrations(),
     ...common,
   });
+  const admissionRedis = new AdmissionRedis({ url: config.ADMISSION_REDIS_URL, ...common });
   const keyring = new Keyring({ database, vault: new Vault(master, random), clock, random });
   const tokens = new SignedTokens({
     keyring,
@@ -366,6 +368,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       privateServing,
       locator,
       database,
+      admissionRedis,
       keyring,
       operators,
       endedRooms,
