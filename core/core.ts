@@ -25,7 +25,6 @@ import { GuestLimit } from "./accounts/guest-limit.ts";
 import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import { createAdmission } from "./admission/admission-parts.ts";
-import { AdmissionRedis } from "./admission/admission-redis.ts";
 import { addQueueRoutes } from "./admission/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
@@ -138,7 +137,6 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     migrations: readMigrations(),
     ...common,
   });
-  const admissionRedis = new AdmissionRedis({ url: config.ADMISSION_REDIS_URL, ...common });
   const keyring = new Keyring({ database, vault: new Vault(master, random), clock, random });
   const tokens = new SignedTokens({
     keyring,
@@ -237,7 +235,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     metrics,
   });
   const directory = new RoomDirectory(database, clock);
-  const admission = createAdmission(config, {
+  const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
     database,
     random: Math.random,
@@ -368,7 +366,6 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       privateServing,
       locator,
       database,
-      admissionRedis,
       keyring,
       operators,
       endedRooms,
@@ -383,7 +380,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,
-      admission,
+      ...admissionParts,
       linkServing,
       // Behind the link server, so that it lets the waiting go before that one waits for them.
       viewPolls,
