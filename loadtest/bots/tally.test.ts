@@ -83,7 +83,7 @@ test("the status line says where everybody is", () => {
   ]);
   assert.equal(
     statusLine(census, tally),
-    "3 s | playing 3  joining 1  reconnecting 1  lost 1  failed 1 | aba 1  beijing 2 | " +
+    "3 s | playing 3  joining 1  queued 0  reconnecting 1  lost 1  failed 1 | aba 1  beijing 2 | " +
       "join p50 42 p99 42 ms | disconnects 0",
   );
 });

@@ -8,18 +8,20 @@
  */
 import type { Cancel, Clock } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
-import type { JoinAnswer } from "../protocol/join.ts";
+import type { JoinAnswer, JoinOutcome } from "../protocol/join.ts";
 import { NOTHING_SAVED, SAVED_MESSAGE, Saved } from "../protocol/saved.ts";
-import type { Connection } from "./connection.ts";
+import type { Arrival, Connection } from "./connection.ts";
 import {
   type ConnectionEvent,
   type ConnectionState,
-  connectionStep,
   type Effect,
   initialConnection,
-} from "./connection-step.ts";
+} from "./connection-state.ts";
+import { connectionStep } from "./connection-step.ts";
+import { add, tell } from "./listeners.ts";
 import { watchNetwork } from "./network.ts";
 import { SessionRoom } from "./session-room.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** Messages that wait for a connection; one more is dropped. */
 export const KEPT_MAX = 32;
@@ -32,11 +34,12 @@ export interface PlayOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly scheme: "ws:" | "wss:";
-  /** A seat in any room that fits. */
-  join(): Promise<JoinAnswer>;
+  /** A seat in any room that fits, or a place in a queue. */
+  join(): Promise<JoinOutcome>;
   /** The kept seat. */
   comeBack(roomId: string, reconnectionToken: string): Promise<JoinAnswer>;
-  readonly onConnection?: ((connection: Connection) => void) | undefined;
+  readonly waiting: Waiting;
+  readonly onConnection?: ((connection: Connection, arrival: Arrival) => void) | undefined;
 }
 
 export class Play<State> {
@@ -57,7 +60,8 @@ export class Play<State> {
 
   constructor(options: PlayOptions) {
     this.#options = options;
-    if (options.onConnection) this.#connectionListeners.add(options.onConnection);
+    const { onConnection } = options;
+    if (onConnection) this.onConnection((connection) => onConnection(connection, this));
   }
 
   /** The room's state, decoded and kept up to date: read it, never change it. */
@@ -126,8 +130,9 @@ export class Play<State> {
   }
 
   /**
-   * Looks for a room, from `idle`, `lost`, `left` or `failed`. Resolves once one can play.
-   * @throws {MeridianError} why there is none
+   * Looks for a room, from `idle`, `lost`, `left` or `failed`. Resolves once one can play; where every
+   * seat is taken, that is when the wait in the queue is over, however long it takes.
+   * @throws {MeridianError} why there is none; `caller_gone` after `leave`
    */
   async rejoin(): Promise<void> {
     if (this.#state.activity === "live") return;
@@ -137,10 +142,24 @@ export class Play<State> {
     this.#dispatch({ type: "join" });
     const connection = await settled;
     if ("error" in connection) throw connection.error;
-    if (connection.phase === "left") throw new MeridianError("going_away");
+    if (connection.phase !== "left") return;
+    throw new MeridianError(connection.reason === "asked" ? "caller_gone" : "going_away");
   }
 
-  /** Leaves for good. Resolves when the room has let go, after a second at most. */
+  /** In phase `offered`: waits for a seat in that region as well. The place that one has stays. */
+  acceptOffer(regionId: string): void {
+    this.#dispatch({ type: "accept", regionId });
+  }
+
+  /** In phase `offered`: that region is not offered again during this wait. */
+  declineOffer(regionId: string): void {
+    this.#dispatch({ type: "decline", regionId });
+  }
+
+  /**
+   * Leaves for good, a queue as well. Resolves when the room has let go, after a second at most, or the core
+   * knows that the place is given up.
+   */
   async leave(): Promise<void> {
     const leaving = this.#gone;
     const gone = new Promise<void>((resolve) => {
@@ -152,6 +171,7 @@ export class Play<State> {
     });
     this.#dispatch({ type: "leave" });
     await gone;
+    await this.#options.waiting.givenUp;
   }
 
   #settled(): Promise<Connection> {
@@ -205,16 +225,36 @@ export class Play<State> {
       case "sayLeave":
         this.#sayLeave();
         break;
+      case "forgetPlace":
+        this.#options.waiting.forget();
+        break;
+      case "giveUpPlace":
+        this.#options.waiting.giveUp();
+        break;
+      default:
+        this.#options.waiting.carryOut(effect, (event) => this.#dispatch(event));
     }
   }
 
   async #ask(serial: number, returning: boolean): Promise<void> {
-    const { join, comeBack } = this.#options;
+    const { join, comeBack, waiting } = this.#options;
     try {
       const room = returning ? this.#room : undefined;
       const token = room?.reconnectionToken.split(":")[1] ?? "";
       const seat = room ? await comeBack(room.roomId, token) : await join();
-      if (this.#state.serial !== serial) return;
+      const wanted = this.#state.serial === serial;
+      if ("queue" in seat) {
+        const { queue: place } = seat;
+        // The player left before it was known that there is a place.
+        if (!wanted && this.#state.activity === "none") waiting.giveUp(place.token);
+        if (!wanted) return;
+        const { circumstances } = waiting;
+        const beginning = waiting.keep(place);
+        this.#dispatch({ type: "queued", serial, place, beginning, ...circumstances });
+        return;
+      }
+      if (!wanted) return;
+      if (!room) waiting.forget();
       this.#seat = seat;
       if (!room) this.#room = this.#newRoom(seat);
       this.#dispatch({ type: "seat", serial, regionId: seat.regionId });
@@ -274,30 +314,4 @@ export class Play<State> {
   #sendKept(): void {
     for (const { type, payload } of this.#kept.splice(0)) this.#room?.send(type, payload);
   }
-}
-
-/** One that throws is reported as an uncaught error, and the others are told all the same. */
-function tell<T>(listeners: Iterable<T>, call: (listener: T) => void): void {
-  for (const listener of listeners) {
-    try {
-      call(listener);
-    } catch (error) {
-      report(error);
-    }
-  }
-}
-
-/** As a browser does it for a listener of its own; elsewhere the error is thrown where nobody waits. */
-function report(error: unknown): void {
-  if ("reportError" in globalThis) globalThis.reportError(error);
-  else {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-}
-
-function add<T>(listeners: Set<T>, listener: T): Cancel {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
 }

@@ -7,6 +7,7 @@ import type { ArenaHooks, ShownPlayer } from "./hooks.ts";
 import { showGame, showSession } from "./hud.ts";
 import { Input } from "./input.ts";
 import { randomName } from "./names.ts";
+import { attachQueue } from "./queue-panel.ts";
 import { Renderer } from "./renderer.ts";
 import { type Figure, Scene } from "./scene.ts";
 import { ArenaSession } from "./session.ts";
@@ -154,6 +155,8 @@ const hooks: ArenaHooks = {
 window.arena = hooks;
 
 input.attach(canvas, () => steer(performance.now()));
+attachQueue(session);
+document.addEventListener("visibilitychange", showPanels);
 welcome();
 session.watchRegions();
 setInterval(showPanels, HUD_EVERY_MS);
