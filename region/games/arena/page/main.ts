@@ -31,11 +31,16 @@ let words = "";
 let states = 0;
 let roomId = "";
 let override: Point | undefined;
+/** From when one plays: whoever waits in the queue needs no rules yet. */
+let hintTimer: ReturnType<typeof setTimeout> | undefined;
 
 const session = new ArenaSession(
   url,
   () => {
-    if (session.connection.phase === "playing") steering.forget();
+    if (session.connection.phase === "playing") {
+      steering.forget();
+      hintTimer ??= setTimeout(hideHint, HINT_MS);
+    }
     words = showSession(session, performance.now());
   },
   (state) => {
@@ -85,7 +90,6 @@ function welcome(): void {
   });
   element("notice-action").addEventListener("click", () => void session.enter(field.value));
   element("hint-close").addEventListener("click", hideHint);
-  setTimeout(hideHint, HINT_MS);
   element("invite").addEventListener("click", () => void invite());
   canvas.focus();
   const [room, region] = ["room", "region"].map((name) => parameters.get(name) ?? undefined);
