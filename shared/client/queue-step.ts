@@ -105,7 +105,7 @@ export function beginWaiting(
 
 /** A called place was to be exchanged, and the answer was the place again: no region gave the seat. */
 export function goOnWaiting(queue: QueueState, place: QueuePlace, at: At): Step {
-  // By a poll, which is paced: a region that calls and refuses again and again is not hammered.
+  // Not sooner: a region that calls and refuses again and again is not hammered.
   return [pause(heard(queue, place, at), at.nowMs + place.pollAfterMs), [], "waiting"];
 }
 
@@ -120,7 +120,7 @@ export function queueStep(queue: QueueState, event: QueueEvent, at: At): Step {
     case "decline":
       return [{ ...queue, declined: [...queue.declined, event.regionId] }, [], "waiting"];
     case "wake":
-      return queue.activity === "pausing" ? poll(queue) : still(queue);
+      return queue.activity === "pausing" ? call(queue, at) : still(queue);
     case "resumed":
       return queue.activity === "pausing"
         ? soon({ ...queue, hidden: false }, at)
@@ -156,11 +156,20 @@ function heard(queue: QueueState, place: QueuePlace, at: At): QueueState {
 
 /** After an answer. */
 function askNext(queue: QueueState, { nowMs }: At): Step {
-  if (!queue.hidden && nowMs >= queue.streamFromMs) {
-    const streaming: QueueState = { ...queue, activity: "streaming", wakeAtMs: NEVER };
-    return [streaming, [{ type: "stream" }], "waiting"];
-  }
-  return [pause(queue, nowMs + queue.place.pollAfterMs), [], "waiting"];
+  const { heardAtMs, place } = queue;
+  const atMs = mayStream(queue, nowMs) ? earliest(queue, nowMs) : heardAtMs + place.pollAfterMs;
+  return [pause(queue, Math.max(nowMs, atMs)), [], "waiting"];
+}
+
+function call(queue: QueueState, { nowMs }: At): Step {
+  if (!mayStream(queue, nowMs)) return poll(queue);
+  const streaming: QueueState = { ...queue, activity: "streaming", wakeAtMs: NEVER };
+  return [streaming, [{ type: "stream" }], "waiting"];
+}
+
+/** A stream can say neither that nobody looks nor that an offer is accepted. */
+function mayStream({ hidden, accepting, streamFromMs }: QueueState, nowMs: number): boolean {
+  return !hidden && accepting === undefined && nowMs >= streamFromMs;
 }
 
 function unanswered(before: QueueState, error: MeridianError, at: At): Step {

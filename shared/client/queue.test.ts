@@ -229,7 +229,7 @@ test("a stream that is refused, ends, or goes quiet is told once", async () => {
 
   const quiet = streaming();
   await until("the first", () => quiet.heard.length === 1);
-  clock.advance(45_000);
+  clock.advance(20_000);
   await until("its end", () => quiet.heard.length === 2);
   await until("it is closed", () => queue.streams.size === 0);
 

@@ -66,7 +66,7 @@ export class ScriptedQueue {
         return true;
       case "/v1/queue/leave":
         this.left.push(LeaveQueueRequest.parse(body).token);
-        respond(response, {});
+        response.writeHead(204).end();
         return true;
       case "/v1/queue/events":
         QueueEventsRequest.parse(body);

@@ -13,8 +13,8 @@ import type { KeyValueStorage } from "./storage.ts";
 
 /** Above what the server may hold an answer back. */
 const POLL_DEADLINE_MS = 15_000;
-/** A stream says something more often than that, be it a comment; else its connection is dead. */
-const STREAM_SILENT_MS = 45_000;
+/** A stream says something every 5 s; one that does not has a dead connection. */
+const STREAM_SILENT_MS = 20_000;
 
 const Kept = z.object({
   token: QueueToken,
@@ -146,6 +146,7 @@ export class Waiting {
         if (done) throw new MeridianError("unavailable", { message: "The stream has ended." });
         watch();
         for (const { name, data } of stream.push(value)) {
+          if (name === "lost") throw new MeridianError("place_lost");
           if (name === "place") heard(QueuePlace.parse(JSON.parse(data)));
         }
       }

@@ -31,15 +31,16 @@ let words = "";
 let states = 0;
 let roomId = "";
 let override: Point | undefined;
-/** From when one plays: whoever waits in the queue needs no rules yet. */
-let hintTimer: ReturnType<typeof setTimeout> | undefined;
+/** Whether the player had the time to read the rules; whoever waits in the queue needs none yet. */
+let hinted = false;
 
 const session = new ArenaSession(
   url,
   () => {
     if (session.connection.phase === "playing") {
       steering.forget();
-      hintTimer ??= setTimeout(hideHint, HINT_MS);
+      if (!hinted) setTimeout(hideHint, HINT_MS);
+      hinted = true;
     }
     words = showSession(session, performance.now());
   },
