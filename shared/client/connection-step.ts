@@ -146,8 +146,7 @@ function losePlace(state: ConnectionState, at: At): Step {
 function refused(state: ConnectionState, error: MeridianError, at: At): Step {
   if (state.returning) return tryAgain(state, error, at);
   if (error.kind === "place_lost") return losePlace(state, at);
-  // Nothing is full for a moment only that has a queue which is full.
-  if (error.kind === "queue_full" && !state.queue) return end(state, { phase: "failed", error });
+  if (isFull(error.kind) && !state.queue) return end(state, { phase: "failed", error });
   if (!state.queue || !error.retryable) return tryAgain(state, error, at);
   return inQueue(waitingIn(state, state.queue), { type: "unanswered", error }, at);
 }
@@ -309,6 +308,11 @@ function isQueueEvent(event: ConnectionEvent): event is QueueEvent {
 /** The room, or the player's seat in it. */
 function isGone(kind: ErrorKind): boolean {
   return kind === "reconnect_expired" || kind === "room_not_found";
+}
+
+/** For longer than a moment: trying again is the player's to decide. */
+function isFull(kind: ErrorKind): boolean {
+  return kind === "queued" || kind === "queue_full";
 }
 
 /** The seat was not reached in time, or its room ended meanwhile: the next one may do. */

@@ -172,9 +172,11 @@ test("a token from before that is worth nothing is forgotten", () => {
 });
 
 test("a full queue, and what trying again can't mend, end the search at once", () => {
-  const full = new Driver().send({ type: "join" }).refused("queue_full");
-  assert.ok(full.state.view.phase === "failed");
-  assert.equal(full.state.view.error.kind, "queue_full");
+  for (const kind of ["queue_full", "queued"] as const) {
+    const { view } = new Driver().send({ type: "join" }).refused(kind).state;
+    assert.ok(view.phase === "failed");
+    assert.equal(view.error.kind, kind);
+  }
   assert.equal(waiting().pass(POLL_AFTER_MS).unanswered("banned").phase, "failed");
 });
 
