@@ -10,7 +10,7 @@
  * - While a place in a queue is held no budget runs; `queue-step.ts` decides there. A call that fails then, that
  *   for the seat too, leads back to the queue.
  */
-import { type ErrorKind, MeridianError } from "../errors.ts";
+import { MeridianError } from "../errors.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { type Connection, failureOfClose, mayReturn } from "./connection.ts";
 import type {
@@ -23,11 +23,13 @@ import type {
 import {
   beginWaiting,
   goOnWaiting,
+  isQueueEvent,
   type QueueEvent,
   type QueueState,
   queueStep,
 } from "./queue-step.ts";
 import { viewOfQueue } from "./queue-view.ts";
+import { anotherTicketHelps, isFull, isGone } from "./refusals.ts";
 
 /** Rooms send something at least every 500 ms, so three were missed. */
 export const SUSPECT_AFTER_MS = 1_500;
@@ -294,28 +296,4 @@ function seeking(state: ConnectionState, nextInMs: number): Connection {
 
 function isCurrent(state: ConnectionState, serial: number): boolean {
   return state.activity === "asking" && state.serial === serial;
-}
-
-const QUEUE_EVENTS: readonly string[] = [
-  ...["place", "unanswered", "accept", "decline"],
-  ...["wake", "resumed", "hidden", "networkChanged"],
-];
-
-function isQueueEvent(event: ConnectionEvent): event is QueueEvent {
-  return QUEUE_EVENTS.includes(event.type);
-}
-
-/** The room, or the player's seat in it. */
-function isGone(kind: ErrorKind): boolean {
-  return kind === "reconnect_expired" || kind === "room_not_found";
-}
-
-/** For longer than a moment: trying again is the player's to decide. */
-function isFull(kind: ErrorKind): boolean {
-  return kind === "queued" || kind === "queue_full";
-}
-
-/** The seat was not reached in time, or its room ended meanwhile: the next one may do. */
-function anotherTicketHelps(kind: ErrorKind): boolean {
-  return kind.startsWith("ticket_") || kind === "room_not_found";
 }

@@ -6,11 +6,13 @@
  * arrives seconds late does harm; a message marked `keep` waits for the return instead, up to
  * `KEPT_MAX` of them. What was sent just before a break may be lost either way.
  */
-import type { Cancel, Clock } from "../clock.ts";
+import type { Cancel } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
-import type { JoinAnswer, JoinOutcome } from "../protocol/join.ts";
+import type { JoinAnswer } from "../protocol/join.ts";
+import type { QueuePlace } from "../protocol/queue.ts";
 import { NOTHING_SAVED, SAVED_MESSAGE, Saved } from "../protocol/saved.ts";
-import type { Arrival, Connection } from "./connection.ts";
+import { Alarm } from "./alarm.ts";
+import type { Connection } from "./connection.ts";
 import {
   type ConnectionEvent,
   type ConnectionState,
@@ -20,27 +22,14 @@ import {
 import { connectionStep } from "./connection-step.ts";
 import { add, tell } from "./listeners.ts";
 import { watchNetwork } from "./network.ts";
+import type { PlayOptions } from "./play-options.ts";
 import { SessionRoom } from "./session-room.ts";
-import type { Waiting } from "./waiting.ts";
 
 /** Messages that wait for a connection; one more is dropped. */
 export const KEPT_MAX = 32;
 /** How long a room may take to let a leaving player go. */
 const LEAVE_DEADLINE_MS = 1_000;
 const SETTLED: readonly string[] = ["playing", "lost", "left", "failed"];
-
-/** What a stay needs from outside; `Meridian` provides it. */
-export interface PlayOptions {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly scheme: "ws:" | "wss:";
-  /** A seat in any room that fits, or a place in a queue. */
-  join(): Promise<JoinOutcome>;
-  /** The kept seat. */
-  comeBack(roomId: string, reconnectionToken: string): Promise<JoinAnswer>;
-  readonly waiting: Waiting;
-  readonly onConnection?: ((connection: Connection, arrival: Arrival) => void) | undefined;
-}
 
 export class Play<State> {
   readonly #options: PlayOptions;
@@ -53,13 +42,13 @@ export class Play<State> {
   #room: SessionRoom<State> | undefined;
   #seat: JoinAnswer | undefined;
   #saved = NOTHING_SAVED;
-  #wakeAtMs = Number.POSITIVE_INFINITY;
-  #cancelWake: Cancel = () => {};
+  readonly #alarm: Alarm;
   #unwatch: Cancel = () => {};
   #gone: (() => void) | undefined;
 
   constructor(options: PlayOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.clock, () => this.#dispatch({ type: "wake" }));
     const { onConnection } = options;
     if (onConnection) this.onConnection((connection) => onConnection(connection, this));
   }
@@ -190,23 +179,12 @@ export class Play<State> {
     const before = this.#state;
     const [state, effects] = connectionStep(before, event, { nowMs, dice: random() });
     this.#state = state;
-    this.#setWake(state.wakeAtMs, nowMs);
+    this.#alarm.set(state.wakeAtMs);
     for (const effect of effects) this.#carryOut(effect);
     if (state.activity === "none") this.#unwatch();
     if (state.view === before.view) return;
     if (state.view.phase === "playing") this.#sendKept();
     tell(this.#connectionListeners, (listener) => listener(state.view));
-  }
-
-  #setWake(atMs: number, nowMs: number): void {
-    if (atMs === this.#wakeAtMs) return;
-    this.#cancelWake();
-    this.#wakeAtMs = atMs;
-    if (!Number.isFinite(atMs)) return;
-    this.#cancelWake = this.#options.clock.after(Math.max(0, atMs - nowMs), () => {
-      this.#wakeAtMs = Number.POSITIVE_INFINITY;
-      this.#dispatch({ type: "wake" });
-    });
   }
 
   #carryOut(effect: Effect): void {
@@ -242,18 +220,11 @@ export class Play<State> {
       const room = returning ? this.#room : undefined;
       const token = room?.reconnectionToken.split(":")[1] ?? "";
       const seat = room ? await comeBack(room.roomId, token) : await join();
-      const wanted = this.#state.serial === serial;
       if ("queue" in seat) {
-        const { queue: place } = seat;
-        // The player left before it was known that there is a place.
-        if (!wanted && this.#state.activity === "none") waiting.giveUp(place.token);
-        if (!wanted) return;
-        const { circumstances } = waiting;
-        const beginning = waiting.keep(place);
-        this.#dispatch({ type: "queued", serial, place, beginning, ...circumstances });
+        this.#placed(serial, seat.queue);
         return;
       }
-      if (!wanted) return;
+      if (this.#state.serial !== serial) return;
       if (!room) waiting.forget();
       this.#seat = seat;
       if (!room) this.#room = this.#newRoom(seat);
@@ -262,6 +233,17 @@ export class Play<State> {
       const error = isFailure(cause) ? cause : new MeridianError("internal", { cause });
       this.#dispatch({ type: "refused", serial, error });
     }
+  }
+
+  #placed(serial: number, place: QueuePlace): void {
+    const { waiting } = this.#options;
+    if (this.#state.serial === serial) {
+      const beginning = waiting.keep(place);
+      this.#dispatch({ type: "queued", serial, place, beginning, ...waiting.circumstances });
+      return;
+    }
+    // The player left before it was known that there is a place.
+    if (this.#state.activity === "none") waiting.giveUp(place.token);
   }
 
   #newRoom(seat: JoinAnswer): SessionRoom<State> {

@@ -135,6 +135,15 @@ export function queueStep(queue: QueueState, event: QueueEvent, at: At): Step {
   }
 }
 
+const QUEUE_EVENTS: readonly string[] = [
+  ...["place", "unanswered", "accept", "decline"],
+  ...["wake", "resumed", "hidden", "networkChanged"],
+];
+
+export function isQueueEvent(event: { readonly type: string }): event is QueueEvent {
+  return QUEUE_EVENTS.includes(event.type);
+}
+
 /** What there is to choose from. */
 export function openOffers({ place, declined, accepting }: QueueState): readonly QueueOffer[] {
   return place.offers.filter(
