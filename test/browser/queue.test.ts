@@ -14,7 +14,7 @@ import { worldForTests } from "../world.ts";
 import { launchChromium } from "./chromium.ts";
 
 const env = { LOG_LEVEL: "warn", PLAYERS_MAX: "1", ADMISSION_HEADROOM: "0" };
-const world = worldForTests({ regions: 1, env });
+const world = worldForTests({ regions: 1, pages: true, env });
 let browser: Browser;
 const wrong: string[] = [];
 
