@@ -260,6 +260,19 @@ test("a page is told by a stream, which polls replace when it breaks and while n
   assert.deepEqual(driver.doing, ["stream"]);
 });
 
+test("a server that has no stream to spare for a while is polled meanwhile", () => {
+  const driver = waiting({}, { streams: true }).pass(POLL_AFTER_MS / 2);
+  driver.unanswered("unavailable", 10 * STREAM_AGAIN_MS);
+  assert.ok(driver.state.wakeAtMs <= driver.nowMs + POLL_AFTER_MS);
+  driver
+    .pass(POLL_AFTER_MS)
+    .place()
+    .pass(9 * STREAM_AGAIN_MS)
+    .place();
+  driver.pass(POLL_AFTER_MS);
+  assert.deepEqual(driver.effects, [poll], "no stream before its time");
+});
+
 test("another network ends the call of the former one", () => {
   const driver = waiting({}, { streams: true }).pass(POLL_AFTER_MS);
   driver.send({ type: "networkChanged" });

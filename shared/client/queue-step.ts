@@ -185,10 +185,7 @@ function unanswered(before: QueueState, error: MeridianError, at: At): Step {
   const { nowMs, dice } = at;
   if (error.kind === "place_lost") return [pause(before, NEVER), [], "lost"];
   if (before.activity === "streaming") {
-    // Those of all who wait break at the same moment: their polls are spread.
-    const delayMs = backoffMs(1, spreadOf(before.place), dice, error.retryAfterMs);
-    const queue = { ...before, streamFromMs: nowMs + (1 + dice) * STREAM_AGAIN_MS };
-    return [pause(queue, earliest(queue, nowMs + delayMs)), [], "waiting"];
+    return [streamEnded(before, error, at), [], "waiting"];
   }
   const refused = before.accepting;
   if (refused !== undefined && (error.kind === "bad_request" || error.kind === "queue_full")) {
@@ -202,9 +199,14 @@ function unanswered(before: QueueState, error: MeridianError, at: At): Step {
   return [pause(queue, earliest(queue, nowMs + delayMs)), [], "waiting"];
 }
 
-function spreadOf({ pollAfterMs }: QueuePlace): Backoff {
-  const mostMs = Math.max(QUEUE_BACKOFF.firstMs, pollAfterMs);
-  return { firstMs: mostMs, mostMs };
+/** By polls then: how long the server wants no stream says nothing of those. */
+function streamEnded(queue: QueueState, error: MeridianError, { nowMs, dice }: At): QueueState {
+  const { retryAfterMs = 0, kind } = error;
+  const streamFromMs = nowMs + Math.max((1 + dice) * STREAM_AGAIN_MS, retryAfterMs);
+  // The streams of all who wait break at the same moment: their polls are spread.
+  const spreadMs = dice * Math.max(QUEUE_BACKOFF.firstMs, queue.place.pollAfterMs);
+  const pollAtMs = nowMs + spreadMs + (kind === "too_many_requests" ? retryAfterMs : 0);
+  return pause({ ...queue, streamFromMs }, earliest(queue, pollAtMs));
 }
 
 function poll(queue: QueueState): Step {
