@@ -106,6 +106,7 @@ export class Admission implements Part {
   readonly #rooms: WaitingRooms;
   #reported: RegistryState | undefined;
   #recordedMs = 0;
+  #recorded: ReadonlySet<RegionId> = new Set();
   #stopping = false;
   #cancel: Cancel = () => {};
 
@@ -318,12 +319,20 @@ export class Admission implements Part {
     this.#rooms.advance(this.nowMs);
     this.#settle();
     this.#mirror();
-    if (this.nowMs - this.#recordedMs < RECORD_PERIOD_MS) return;
+    this.#record();
+  }
+
+  /** Without it a later loss is not known to be one; where it fails, the next period tries again. */
+  #record(): void {
+    const waiting: RegionId[] = [];
+    for (const [regionId, queue] of this.#rooms.queues)
+      if (queue.waiting > 0) waiting.push(regionId);
+    const isDue = this.nowMs - this.#recordedMs >= RECORD_PERIOD_MS;
+    if (!isDue && waiting.every((regionId) => this.#recorded.has(regionId))) return;
     this.#recordedMs = this.nowMs;
-    const waiting = [...this.#rooms.queues.values()].filter((queue) => queue.waiting > 0);
+    this.#recorded = new Set(waiting);
     if (waiting.length === 0) return;
-    // Without it a later loss is not known to be one; the next period tries again.
-    this.#deps.record.note(waiting.map(({ regionId }) => regionId)).catch((err: unknown) => {
+    this.#deps.record.note(waiting).catch((err: unknown) => {
       this.#deps.log.warn({ err, runbook: "core-database" }, "can't note who waits");
     });
   }
