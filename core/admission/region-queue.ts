@@ -167,9 +167,11 @@ export class RegionQueue {
     return isFirst && this.#free(classIndex) >= size;
   }
 
-  /** Whether that many could ever be let in together. */
-  holds(size: number): boolean {
-    return this.#report === undefined || this.#report.limit >= size;
+  /** Whether that many of a class, by default of the least, could ever be let in together. */
+  holds(size: number, classIndex = this.#classes.length - 1): boolean {
+    if (this.#report === undefined) return true;
+    const { limit, all, limited } = this.#report;
+    return limit + (this.#usesHeadroom(classIndex) ? all - limited : 0) >= size;
   }
 
   /**
@@ -264,7 +266,7 @@ export class RegionQueue {
     for (const place of this.#lines[classIndex]?.readyPlaces() ?? []) {
       const { size } = place.entry;
       // Since it came the region has become too small for it: nothing can be kept for it.
-      if (!this.holds(size)) continue;
+      if (!this.holds(size, classIndex)) continue;
       if (size <= free) return size <= mayPassSeats ? { place, passed } : "kept";
       mayPassSeats = Math.min(mayPassSeats, PASSED_SEATS_MAX - place.passedSeats);
       if (mayPassSeats <= 0) return "kept";

@@ -155,7 +155,7 @@ export class WaitingRooms {
     const classIndex = this.#classIndex(newcomer.class);
     const fitting = newcomer.regionIds
       .flatMap((regionId) => this.#queues.get(regionId) ?? [])
-      .filter((queue) => queue.holds(size));
+      .filter((queue) => queue.holds(size, classIndex));
     const [best] = fitting;
     if (!best) throw new MeridianError("region_full");
     const open =
@@ -253,7 +253,7 @@ export class WaitingRooms {
     if (entry.places.some((place) => place.regionId === regionId) || entry.call) return;
     const queue = this.#queues.get(regionId);
     const isOffered = entry.others.some((other) => other.regionId === regionId);
-    if (!isOffered || !queue?.holds(entry.size)) {
+    if (!isOffered || !queue?.holds(entry.size, entry.class)) {
       throw new MeridianError("bad_request", { message: "That region was not offered." });
     }
     if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
@@ -357,8 +357,9 @@ export class WaitingRooms {
     for (const leader of [...party, ...invited]) {
       const entry = this.#members.get(leader)?.entry;
       if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
-      if (!entry.places.every((place) => this.#queue(place.regionId).holds(entry.size + 1)))
-        continue;
+      const fits = ({ regionId }: Place) =>
+        this.#queue(regionId).holds(entry.size + 1, entry.class);
+      if (!entry.places.every(fits)) continue;
       this.leave(playerId, nowMs);
       this.#outOfLines(entry);
       entry.size += 1;
@@ -462,6 +463,8 @@ export class WaitingRooms {
     }
     for (const place of entry.places) this.#queue(place.regionId).add(place);
     this.#setReady(entry, nowMs);
+    // Those who are left may have been heard of longer ago.
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
   }
 
   #outOfLines(entry: Entry): void {
@@ -514,7 +517,7 @@ export class WaitingRooms {
     const offers: QueueOffer[] = [];
     for (const { regionId, addedMs } of entry.others) {
       const queue = this.#queues.get(regionId);
-      if (!queue?.holds(entry.size)) continue;
+      if (!queue?.holds(entry.size, entry.class)) continue;
       const second = entry.places[1];
       const eta =
         second?.regionId === regionId
