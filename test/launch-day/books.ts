@@ -1,6 +1,12 @@
 /** What is written down of a launch day. */
 import { Spread } from "./spreads.ts";
 
+interface Circumstances {
+  readonly disturbed: boolean;
+  /** When the day of the opening has become a usual one. */
+  readonly settledMs: number;
+}
+
 export class Books {
   /** Until called, ms, by class, of those who were. */
   readonly waitsMs = new Map<string, Spread>();
@@ -8,6 +14,8 @@ export class Books {
   readonly etaErrorPct = new Spread();
   /** Without those whose wait met a restart or the loss of a region. */
   readonly etaErrorUndisturbedPct = new Spread();
+  /** Of these, what was told an hour after the opening and later: by then sessions end as they begin. */
+  readonly etaErrorSettledPct = new Spread();
   etaWithinBounds = 0;
   readonly utilisation: number[] = [];
   /** From a call to the last seat of it, or to its end, ms. */
@@ -45,7 +53,7 @@ export class Books {
   }
 
   /** What was told of a wait, in fours: when, the estimate, its bounds; and when it ended. */
-  came(told: readonly number[], calledMs: number, disturbed: boolean): void {
+  came(told: readonly number[], calledMs: number, { disturbed, settledMs }: Circumstances): void {
     for (let at = 0; at < told.length; at += 4) {
       const [toldMs = 0, etaMs = 0, lowMs = 0, highMs = 0] = told.slice(at, at + 4);
       const waitedMs = calledMs - toldMs;
@@ -53,6 +61,7 @@ export class Books {
       const errorPct = (100 * Math.abs(etaMs - waitedMs)) / waitedMs;
       this.etaErrorPct.add(errorPct);
       if (!disturbed) this.etaErrorUndisturbedPct.add(errorPct);
+      if (!disturbed && toldMs >= settledMs) this.etaErrorSettledPct.add(errorPct);
       if (waitedMs >= lowMs && waitedMs <= highMs) this.etaWithinBounds += 1;
     }
   }

@@ -8,6 +8,7 @@ import { Lines } from "./lines.ts";
 import type { LaunchRegion } from "./regions.ts";
 
 const PARTY_MAX = 5;
+const SETTLED_AFTER_MS = 3_600_000;
 
 export interface CallWatchOptions {
   readonly clients: readonly Client[];
@@ -117,7 +118,10 @@ export class CallWatch {
       this.#rate(index, size, nowMs);
       if (!unit.wasCalled) {
         this.#books.waited(unit.class, nowMs - Math.max(unit.arrivedMs, this.#options.opensAtMs));
-        this.#books.came(unit.told, nowMs, unit.disturbed);
+        this.#books.came(unit.told, nowMs, {
+          disturbed: unit.disturbed,
+          settledMs: this.#options.opensAtMs + SETTLED_AFTER_MS,
+        });
       }
       unit.told.length = 0;
       unit.wasCalled = true;

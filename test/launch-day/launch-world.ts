@@ -3,6 +3,7 @@ import type { Member } from "../../core/admission/place.ts";
 import type { WaitingRooms, WaitingRoomsSettings } from "../../core/admission/waiting-rooms.ts";
 import type { Chance } from "../../shared/chance.testkit.ts";
 import { MeridianError } from "../../shared/errors.ts";
+import type { RegionId } from "../../shared/ids.ts";
 import { QUEUE_GRACE_MS, QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
 import { Books } from "./books.ts";
 import { CallWatch } from "./call-watch.ts";
@@ -238,10 +239,7 @@ export class LaunchWorld {
     this.watch.numbers(unit, member.entry);
     const [offer] = standing.offers;
     if (offer && unit.numbers.size === 1 && chance.once(ACCEPT_ONCE_IN)) {
-      this.#rooms.accept(member, offer.regionId, this.#nowMs);
-      this.books.offersTaken += 1;
-      this.watch.accepted(unit, member.entry);
-      this.#calls();
+      this.#accept(unit, member, offer.regionId);
     }
     const { eta, position } = standing;
     if (eta && (position ?? 0) >= POSITION_MIN && !unit.wasCalled && chance.once(TELL_ONCE_IN)) {
@@ -254,6 +252,19 @@ export class LaunchWorld {
     const lateMs = client.manner === "hidden" && chance.once(2) ? chance.below(60_000) : 0;
     const pollMs = standing.pollAfterMs + this.#between(50, 300) + lateMs;
     this.#next(client, "poll", this.#nowMs + pollMs);
+  }
+
+  #accept(unit: Unit, member: Member, regionId: RegionId): void {
+    try {
+      this.#rooms.accept(member, regionId, this.#nowMs);
+    } catch (error) {
+      // Its queue is full: the place that there is stays.
+      if (error instanceof MeridianError && error.kind === "queue_full") return;
+      throw error;
+    }
+    this.books.offersTaken += 1;
+    this.watch.accepted(unit, member.entry);
+    this.#calls();
   }
 
   #take(client: Client): void {

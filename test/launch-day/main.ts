@@ -53,7 +53,7 @@ function isCount(value: number | undefined): value is number {
 }
 
 function inWords(report: LaunchReport): string {
-  const { waitsS, etaErrorPct, etaErrorUndisturbedPct, heldS, counts, missed } = report;
+  const { waitsS, etaErrorPct, etaErrorUndisturbedPct, etaErrorSettledPct, heldS, counts, missed } = report;
   const waits = Object.entries(waitsS).map(([name, { count, median, p90, max }]) => {
     return `  ${name}: ${count} called after ${median} s in the median, p90 ${p90}, ${max} at most`;
   });
@@ -62,6 +62,7 @@ function inWords(report: LaunchReport): string {
     ...waits,
     `ETA at positions from 100 on (${etaErrorPct.count} told): off by ${etaErrorPct.median}% in the median, p90 ${etaErrorPct.p90}%`,
     `  where no restart or loss came between (${etaErrorUndisturbedPct.count}): ${etaErrorUndisturbedPct.median}%, p90 ${etaErrorUndisturbedPct.p90}%; ${report.etaWithinBounds} within the bounds`,
+    `  and told an hour after the opening or later (${etaErrorSettledPct.count}): ${etaErrorSettledPct.median}%, p90 ${etaErrorSettledPct.p90}%`,
     `seats taken while many wait: ${report.utilisation}; held for a call ${heldS.median} s in the median, ${heldS.max} at most`,
     `a party passed by ${report.passedSeatsMax} seats at most; a class waited for ${report.starvedMax} of what it may`,
     Object.entries(counts)
