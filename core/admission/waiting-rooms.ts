@@ -211,7 +211,7 @@ export class WaitingRooms {
     const queue = this.#queue(home.regionId);
     const { call } = entry;
     const opensAtMs = queue.opensAtMs(nowMs);
-    const eta = call ? NOW : queue.eta(home, nowMs);
+    const eta = call ? NOW : this.#soonest(entry, nowMs);
     const position = call ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
@@ -528,6 +528,16 @@ export class WaitingRooms {
       if (offers.length === OFFERS_MAX) break;
     }
     return offers;
+  }
+
+  /** Whichever of its regions calls it first. */
+  #soonest({ places }: Entry, nowMs: number): Eta | null {
+    let soonest: Eta | null = null;
+    for (const place of places) {
+      const eta = this.#queue(place.regionId).eta(place, nowMs);
+      if (eta && (!soonest || eta.ms < soonest.ms)) soonest = eta;
+    }
+    return soonest;
   }
 
   #home(entry: Entry): Place {

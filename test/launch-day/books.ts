@@ -35,7 +35,7 @@ export class Books {
   reconnects = 0;
   /** Called, and then the region had no seat. */
   calledThenRefused = 0;
-  seatsTwice = 0;
+  calledAbsent = 0;
   tooFast = 0;
   overActive = 0;
   partiesApart = 0;

@@ -8,6 +8,8 @@ import { Lines } from "./lines.ts";
 import type { LaunchRegion } from "./regions.ts";
 
 const PARTY_MAX = 5;
+/** The absent are noticed by seconds. */
+const LATE_MS = 2_000;
 const SETTLED_AFTER_MS = 3_600_000;
 
 export interface CallWatchOptions {
@@ -71,6 +73,8 @@ export class CallWatch {
       this.#lastNumbers[region] = Math.max(this.#lastNumbers[region] ?? 0, number);
     }
     unit.version += 1;
+    // What was told before was of another choice.
+    unit.told.length = 0;
     this.#add(unit);
   }
 
@@ -105,6 +109,8 @@ export class CallWatch {
       const region = index === undefined ? undefined : regions[index];
       if (!unit || index === undefined || !region) continue;
       this.#books.calls += 1;
+      const isThere = unit.members.some(({ toldUntilMs }) => toldUntilMs + LATE_MS > nowMs);
+      if (!isThere) this.#books.calledAbsent += 1;
       if (size !== unit.members.length) this.#books.partiesApart += 1;
       const held = rooms.queues.get(region.id)?.held ?? 0;
       const classIndex = this.#classOf.get(unit.class) ?? 0;

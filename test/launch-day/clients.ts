@@ -57,6 +57,8 @@ export interface Client {
   atMs: number;
   patienceMs: number;
   presentUntilMs: number;
+  /** So long the core takes it to be there, whatever became of it. */
+  toldUntilMs: number;
   seenMs: number;
   graceMs: number;
   /** Of the core that signed its token. */
@@ -121,6 +123,7 @@ function newClient(index: number, home: number, chance: Chance): Client {
     atMs: 0,
     patienceMs: logNormal(chance, PATIENCE_MEDIAN_MS, PATIENCE_SIGMA),
     presentUntilMs: 0,
+    toldUntilMs: 0,
     seenMs: 0,
     graceMs: 0,
     life: 0,

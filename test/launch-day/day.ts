@@ -38,12 +38,15 @@ export interface LaunchDayOptions {
   readonly players: number;
   readonly seed: number;
   readonly hours?: number;
+  /** How often time passes in the waiting rooms, ms: a part of a minute. */
+  readonly tickMs?: number;
   readonly parts?: Parts;
   readonly progress?: (line: string) => void;
 }
 
 export function simulateLaunchDay(options: LaunchDayOptions): LaunchReport {
-  const { players, seed, hours = 24, parts = PRODUCTION, progress = () => {} } = options;
+  const { players, seed, hours = 24, tickMs = TICK_MS } = options;
+  const { parts = PRODUCTION, progress = () => {} } = options;
   const chance = new Chance(seed);
   const dayMs = hours * HOUR_MS;
   const regions = launchRegions(players * SEATS_SHARE);
@@ -77,8 +80,8 @@ export function simulateLaunchDay(options: LaunchDayOptions): LaunchReport {
     return { region, fromMs, toMs: fromMs + forMs };
   });
   const endMs = BEGIN_MS + dayMs + AFTER_MS;
-  for (let nowMs = BEGIN_MS; nowMs <= endMs; nowMs += TICK_MS) {
-    const isNow = (ms: number) => ms > nowMs - TICK_MS && ms <= nowMs;
+  for (let nowMs = BEGIN_MS; nowMs <= endMs; nowMs += tickMs) {
+    const isNow = (ms: number) => ms > nowMs - tickMs && ms <= nowMs;
     world.runUntil(nowMs);
     if (restarts.some(isNow)) world.restart(nowMs);
     for (const { region, fromMs, toMs } of losses) {
@@ -87,7 +90,9 @@ export function simulateLaunchDay(options: LaunchDayOptions): LaunchReport {
     }
     world.tick(nowMs);
     const sinceMs = nowMs - BEGIN_MS;
-    if (sinceMs % SAMPLE_MS === 0) world.sample();
+    if (sinceMs % SAMPLE_MS !== 0) continue;
+    world.sample();
+    if (sinceMs > dayMs && world.isOver()) break;
     if (sinceMs % HOUR_MS === 0) progress(`hour ${sinceMs / HOUR_MS}: ${world.now}`);
   }
   world.close(endMs);

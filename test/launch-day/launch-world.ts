@@ -76,6 +76,7 @@ export class LaunchWorld {
 
   /** Seats that were left are heard of, and time passes in the waiting rooms. */
   tick(nowMs: number): void {
+    if (this.#rooms.players === 0) return;
     this.#report();
     this.#rooms.advance(nowMs);
     this.#calls();
@@ -117,6 +118,12 @@ export class LaunchWorld {
   recover(region: number): void {
     const lost = this.#options.regions[region];
     if (lost) lost.isLost = false;
+  }
+
+  /** Whether nobody waits, or is on the way to. */
+  isOver(): boolean {
+    const isIdle = ({ doing }: Client) => doing === "gone" || doing === "end";
+    return this.#rooms.players === 0 && this.#options.clients.every(isIdle);
   }
 
   sample(): void {
@@ -175,6 +182,7 @@ export class LaunchWorld {
         this.#nowMs,
       );
       if (!member) return;
+      client.toldUntilMs = this.#nowMs + SLACK_MS;
       this.watch.entered(unit, member.entry, this.#nowMs);
       this.#calls();
       for (const one of unit.members) {
@@ -200,6 +208,7 @@ export class LaunchWorld {
     if (!this.#rooms.find(client.id)) this.#show(client, unit);
     try {
       const member = this.#rooms.poll(client.id, client.manner === "hidden", this.#nowMs);
+      client.toldUntilMs = Math.max(client.toldUntilMs, this.#nowMs + SLACK_MS);
       this.watch.heard(unit, this.#nowMs);
       client.seenMs = this.#nowMs;
       client.graceMs = member.graceMs;
@@ -236,6 +245,7 @@ export class LaunchWorld {
     const { chance } = this.#options;
     const standing = this.#rooms.stand(member, { dice: chance.float() }, this.#nowMs);
     client.presentUntilMs = this.#nowMs + standing.pollAfterMs + SLACK_MS;
+    client.toldUntilMs = client.presentUntilMs;
     this.watch.numbers(unit, member.entry);
     const [offer] = standing.offers;
     if (offer && unit.numbers.size === 1 && chance.once(ACCEPT_ONCE_IN)) {

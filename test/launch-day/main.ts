@@ -53,7 +53,8 @@ function isCount(value: number | undefined): value is number {
 }
 
 function inWords(report: LaunchReport): string {
-  const { waitsS, etaErrorPct, etaErrorUndisturbedPct, etaErrorSettledPct, heldS, counts, missed } = report;
+  const { waitsS, etaErrorPct, etaErrorUndisturbedPct, etaErrorSettledPct, heldS, counts, missed } =
+    report;
   const waits = Object.entries(waitsS).map(([name, { count, median, p90, max }]) => {
     return `  ${name}: ${count} called after ${median} s in the median, p90 ${p90}, ${max} at most`;
   });

@@ -87,7 +87,7 @@ const NEVER: Readonly<Record<string, string>> = {
   inversions: "inversions",
   passedTooOften: "a party passed too often",
   calledThenRefused: "called, and then no seat",
-  seatsTwice: "a seat twice",
+  calledAbsent: "the absent called",
   inTwice: "let in twice",
   tooFast: "joins too fast",
   overActive: "too many active",
