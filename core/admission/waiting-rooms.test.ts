@@ -34,7 +34,10 @@ class Door {
     );
   }
 
-  enter(name: string, { party = [] as string[], class: of = "normal", regionId = HOME, far = true } = {}) {
+  enter(
+    name: string,
+    { party = [] as string[], class: of = "normal", regionId = HOME, far = true } = {},
+  ) {
     const others = far && regionId === HOME ? [{ regionId: FAR, addedMs: 30 }] : [];
     return this.rooms.enter(
       {
