@@ -4,6 +4,7 @@ import { z } from "zod";
 import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
 import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
+import { CLASSES_DEFAULT, parseClasses } from "./admission/classes.ts";
 import { loadGeoOverrides, parseGeoOverrides } from "./gslb/geo-overrides.ts";
 import { PublicOrigin } from "./http/cors.ts";
 import { loadCatalogue } from "./purchases/catalogue.ts";
@@ -64,9 +65,25 @@ const trustedIssuers = loaded(loadTrustedIssuers, []);
 const trustedStores = loaded(loadTrustedStores, []);
 const catalogue = loaded(loadCatalogue, new Map());
 
+const admissionClasses = z.string().transform((text, context) => {
+  try {
+    return parseClasses(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "wrong" });
+    return z.NEVER;
+  }
+});
+
+const headroom = z.literal("n+1").or(z.coerce.number().min(0).max(0.9));
+
 const operatorToken = optionalText.refine(
   (text) => text === undefined || text.length >= 20,
   "20 characters at least",
+);
+
+const optionalRedisUrl = optionalText.refine(
+  (text) => text === undefined || /^rediss?:\/\//.test(text),
+  "starts with redis:// or rediss://",
 );
 
 const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://");
@@ -96,6 +113,15 @@ export const coreSettings = {
     schema: as.wholeNumber,
     description: "How long a start waits for a database that can't be reached, ms.",
     default: "30000",
+  },
+  ADMISSION_REDIS_URL: {
+    schema: optionalRedisUrl,
+    description:
+      "The core's own Redis, as `redis://user:password@host:port`: mirrors the queue, and holds seats " +
+      "that are being taken. Without it the queue lives in memory and by its tokens alone. Its user is " +
+      "as in `infra/redis/core.acl`, its `maxmemory-policy` `noeviction`.",
+    default: "",
+    secret: true,
   },
   CORE_HOST: {
     schema: as.text,
@@ -219,9 +245,17 @@ export const coreSettings = {
     description: "Renewals of tickets and reconnections at a time; the next gets `unavailable`.",
     default: "256",
   },
+  LOG_INS_UNDER_WAY_MAX: {
+    schema: limit,
+    description:
+      "Log-ins of guests and with studios' tokens at a time, new ones too; the next gets `unavailable`.",
+    default: "256",
+  },
   TOKEN_CALLS_UNDER_WAY_MAX: {
     schema: limit,
-    description: "Refreshes of log-ins and log-outs at a time; the next gets `unavailable`.",
+    description:
+      "Refreshes of log-ins at a time, and as many log-outs and new passwords by mail; the next gets " +
+      "`unavailable`.",
     default: "128",
   },
   JOINS_PER_PLAYER_PER_SECOND: {
@@ -234,6 +268,52 @@ export const coreSettings = {
     schema: limit,
     description: "Joins of one player at once, one after the other: as many as a client retries.",
     default: "10",
+  },
+  ADMISSIONS_PER_SECOND: {
+    schema: rate,
+    description: "Players let into one region a second; the others wait in its queue.",
+    default: "200",
+  },
+  ADMISSIONS_BURST: {
+    schema: limit,
+    description: "The same at once.",
+    default: "50",
+  },
+  ADMISSION_CLASSES: {
+    schema: admissionClasses,
+    description:
+      "Classes of those who wait, and by which weights they share freed seats, as `name=weight`. " +
+      "`reconnect`, `failover` and `normal` are given by the core, all others by operators.",
+    default: CLASSES_DEFAULT,
+  },
+  ADMISSION_HEADROOM: {
+    schema: headroom,
+    description:
+      "Share of each region's seats, 0 to 0.9, that is kept free for players whose own region is lost; " +
+      "`n+1`: as much as the loss of the largest region takes.",
+    default: "n+1",
+  },
+  ADMISSION_SPILL_MS: {
+    schema: as.wholeNumber,
+    description:
+      "How much further away, ms, a player is sent without a question when the nearest region is full; " +
+      "other regions are offered to whoever waits.",
+    default: "60",
+  },
+  PLAYERS_MAX: {
+    schema: as.wholeNumber.transform((players) => (players === 0 ? Infinity : players)),
+    description: "Most players in all regions together; 0: as many as the regions have seats for.",
+    default: "0",
+  },
+  QUEUE_MAX: {
+    schema: limit,
+    description: "Most players in the queue of one region; the next gets `queue_full`.",
+    default: "200000",
+  },
+  QUEUE_POLLS_PER_SECOND: {
+    schema: rate,
+    description: "Polls a second of all who wait together: the more wait, the seldomer each asks.",
+    default: "4000",
   },
   LOOK_UPS_PER_PLAYER_PER_SECOND: {
     schema: rate,

@@ -24,6 +24,8 @@ import { GuestGate, type GuestLimits } from "./accounts/guest-gate.ts";
 import { GuestLimit } from "./accounts/guest-limit.ts";
 import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
+import { createAdmission } from "./admission/admission-parts.ts";
+import { addQueueRoutes } from "./admission/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
@@ -41,8 +43,11 @@ import { CallGate } from "./http/call-gate.ts";
 import { watchConnections } from "./http/connection-limit.ts";
 import { addCors } from "./http/cors.ts";
 import { addOpenApi } from "./http/openapi.ts";
+import { Outbound } from "./http/outbound.ts";
+import { capMetrics, RequestCaps } from "./http/request-caps.ts";
 import { Serving } from "./http/serving.ts";
 import { addSecurityHeaders, addWebPage } from "./http/web-page.ts";
+import { EntryDesk } from "./join/entry-desk.ts";
 import { Evictions } from "./join/evictions.ts";
 import { JoinMetrics } from "./join/join-metrics.ts";
 import { Joins } from "./join/joins.ts";
@@ -53,6 +58,7 @@ import { RegionFinder } from "./join/region-finder.ts";
 import { RoomDirectory } from "./join/room-directory.ts";
 import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
+import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
 import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
@@ -75,6 +81,7 @@ import { Registry } from "./regions/registry.ts";
 import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
 import { TopologyFile } from "./regions/topology-file.ts";
+import { LINK_LIMITS, PRIVATE_LIMITS, publicLimits } from "./request-limits.ts";
 import { OwnerLives } from "./sync/owner-lives.ts";
 import { PlayerStates } from "./sync/player-states.ts";
 import { RefusedChanges } from "./sync/refused-changes.ts";
@@ -120,6 +127,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const common = { clock, log, metrics };
   const callGate = (calls: string, underWayMax: number) =>
     new CallGate({ calls, underWayMax, ...common });
+  const requests = { clock, log, metrics: capMetrics(metrics) };
 
   const database = new Database({
     url: config.DATABASE_URL,
@@ -138,12 +146,14 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ticketTtlMs: config.TICKET_TTL_MS,
   });
   const gate = new GuestGate(guestLimits(config), common);
-  const tokenGate = callGate("token_calls", config.TOKEN_CALLS_UNDER_WAY_MAX);
 
   const clients = {
     reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
     others: new LinkClient(identity, clock),
   };
+  const outbound = new Outbound(metrics);
+  outbound.watch("nodes, for seats", () => clients.reserves.openBreakers);
+  outbound.watch("nodes, for the rest", () => clients.others.openBreakers);
   const calls = new NodeCalls(clients);
   const endedRooms = new EndedRooms({ database, ...common });
   const registry = new Registry({
@@ -171,6 +181,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     evictions,
     profiles,
     fetches,
+    outbound,
     random,
     ...common,
   });
@@ -191,20 +202,20 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ...common,
   });
   const valueAgain = new ValueAgain({ database, clock, metrics });
-  const purchases = createPurchases(config, { database, fetches, ...common });
-  const purchaseGate = callGate("purchase_calls", config.PURCHASE_CALLS_UNDER_WAY_MAX);
+  const purchases = createPurchases(config, { database, fetches, outbound, ...common });
   const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
   const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
   const locator = new GeoLocator(overrides, topology.core);
   const candidates = new Candidates(() => registry.state);
   const router = new Router({ registry, candidates, locator });
   const routeMetrics = new RouteMetrics(common);
+  const ways = new PlayerWays(clock);
   const regions = new RegionFinder({
     registry,
     candidates,
     locator,
     database,
-    ways: new PlayerWays(clock),
+    ways,
     waits: new PartyWaits(clock),
   });
   const topologyFile = new TopologyFile({
@@ -224,18 +235,34 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     metrics,
   });
   const directory = new RoomDirectory(database, clock);
-  const joins = new Joins({
+  const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
-    seats: new Seats({ calls, registry, reserveDeadlineMs: config.RESERVE_DEADLINE_MS, ...common }),
-    directory,
-    finder: new SeatFinder({ registry, directory, regions }),
-    regions,
-    tokens,
-    reconnections: new ReconnectionTokens(master),
     database,
-    joinGate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+    random: Math.random,
+    ...common,
+  });
+  const reserveDeadlineMs = config.RESERVE_DEADLINE_MS;
+  const seats = new Seats({ calls, registry, reserveDeadlineMs, ...common });
+  const reconnections = new ReconnectionTokens(master);
+  const finder = new SeatFinder({ registry, directory, regions });
+  const taking = { seats, directory, tokens, reconnections };
+  const seating = new Seating({ ...taking, registry, database, evictions, clock });
+  const joins = new Joins({
+    ...taking,
+    desk: new EntryDesk({
+      admission,
+      finder,
+      seating,
+      registry,
+      gate: callGate("joins", config.JOINS_UNDER_WAY_MAX),
+      ways,
+      spillMs: config.ADMISSION_SPILL_MS,
+    }),
+    seating,
+    registry,
+    finder,
+    regions,
     returnGate: callGate("returns", config.RETURNS_UNDER_WAY_MAX),
-    evictions,
     players: new PlayerJoins(
       { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
       common,
@@ -256,6 +283,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       trustedProxies: config.TRUSTED_PROXIES,
       connectionsMax: config.CORE_CONNECTIONS_MAX,
     }),
+    caps: new RequestCaps("public", publicLimits(config), requests),
     host: config.CORE_HOST,
     port: config.CORE_PORT,
     portSetting: "CORE_PORT",
@@ -266,15 +294,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
-      addAccountRoutes(server, { ...people, tokens, gate, tokenGate });
-      addEmailRoutes(server, { ...people, tokens, gate, tokenGate });
+      addAccountRoutes(server, { ...people, tokens, gate });
+      addEmailRoutes(server, { ...people, tokens, gate });
       addDataRoutes(server, { ...people, tokens, gate });
       addValueRoutes(server, { database, tokens });
       addProfileRoutes(server, { ...seen, tokens });
-      addPurchaseRoutes(server, { purchases, tokens, gate: purchaseGate });
+      addPurchaseRoutes(server, { purchases, tokens });
       addGslbRoutes(server, { registry, candidates, locator, router, metrics: routeMetrics });
       addPlayRoutes(server, { router, metrics: routeMetrics });
       addJoinRoutes(server, { joins, regions, tokens });
+      addQueueRoutes(server, admission);
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
       if (config.WEB_DIR !== undefined) await addWebPage(server, config.WEB_DIR);
     },
@@ -283,6 +312,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const privateServing = new Serving({
     name: "private server",
     server: plainServer(log),
+    caps: new RequestCaps("private", PRIVATE_LIMITS, requests),
     host: config.CORE_PRIVATE_HOST,
     port: config.CORE_PRIVATE_PORT,
     portSetting: "CORE_PRIVATE_PORT",
@@ -311,6 +341,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const linkServing = new Serving({
     name: "link server",
     server: createLinkServer({ identity, ...common }),
+    caps: new RequestCaps("link", LINK_LIMITS, requests),
     host: config.CORE_LINK_HOST,
     port: config.CORE_LINK_PORT,
     portSetting: "CORE_LINK_PORT",
@@ -349,6 +380,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,
+      ...admissionParts,
       linkServing,
       // Behind the link server, so that it lets the waiting go before that one waits for them.
       viewPolls,

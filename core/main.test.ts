@@ -22,8 +22,12 @@ const files = { "ca.pem": authority.caPem, "core.pem": issued.cert, "core.key": 
 for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
 writeFileSync(join(dir, "master-key"), Buffer.alloc(32, 7).toString("base64"));
 
+/** What makes Node start sooner in a run of the tests; nothing else of theirs reaches the process. */
+const NODE_STARTS = ["NODE_COMPILE_CACHE", "NODE_OPTIONS", "MERIDIAN_TEST_STRIPPED"];
+
 const good = {
   PATH: process.env.PATH ?? "",
+  ...Object.fromEntries(NODE_STARTS.map((name) => [name, process.env[name]])),
   DATABASE_URL: created.url,
   CORE_PORT: "0",
   CORE_LINK_PORT: "0",

@@ -11,7 +11,7 @@ import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
-import { createTestDatabase } from "./db/test-database.ts";
+import { createMigratedDatabase } from "./db/test-database.ts";
 import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
@@ -26,9 +26,18 @@ export interface TestCore {
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
+  /** Every route of its servers. */
+  readonly routes: readonly TestRoute[];
   /** The path of the file that the core follows. */
   readonly topologyFile: string;
   stop(): Promise<void>;
+}
+
+export interface TestRoute {
+  readonly server: string;
+  /** Method and path. */
+  readonly route: string;
+  readonly cappedBy: string | undefined;
 }
 
 /** Shanghai and Beijing; whoever calls from 127.0.0.1 is in Hangzhou, near Shanghai. */
@@ -54,7 +63,7 @@ export async function startTestCore(
 async function start(env: Record<string, string>, authority: Authority): Promise<TestCore> {
   const created = env.DATABASE_URL
     ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
-    : await createTestDatabase();
+    : await createMigratedDatabase();
   const issued = { ca: authority.caPem, ...(await authority.issue({ role: "core" })) };
   const identity = new LinkIdentity(issued);
   const dir = mkdtempSync(join(tmpdir(), "meridian-test-core-"));
@@ -74,6 +83,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     LINK_KEY_FILE: "unused",
     GEO_OVERRIDES: "127.0.0.0/8=30.27,120.16,Hangzhou",
     LOG_LEVEL: "silent",
+    ADMISSION_HEADROOM: "0",
     OPERATOR_TOKEN,
     TOPOLOGY_FILE: topologyFile,
     ...env,
@@ -87,6 +97,12 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     random: randomBytes,
     log,
   });
+  const routes: TestRoute[] = [];
+  for (const { name, server } of [core.publicServing, core.linkServing, core.privateServing]) {
+    server.addHook("onRoute", ({ method, url, config }) => {
+      routes.push({ server: name, route: `${method} ${url}`, cappedBy: config?.cappedBy });
+    });
+  }
   try {
     await startAll(core.parts, log);
   } catch (error) {
@@ -101,6 +117,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     databaseUrl: created.url,
     authority,
     identity,
+    routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {
       await stopAll(core.parts, log);

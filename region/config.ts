@@ -123,6 +123,21 @@ export const regionSettings = {
     default: "67108864",
     description: "The same in bytes.",
   },
+  OVERLOAD_LOOP_DELAY_MS: {
+    schema: as.wholeNumber,
+    default: "40",
+    description:
+      "Delay of the event loop (99th percentile, ms) from which on the node has too much to do: it sends fewer " +
+      "patches, at 1.5 times of it makes no rooms, at 2.5 times grants no seats, at 5 times ends spectators and " +
+      "idle rooms. 0: it never does any of this, for no signal.",
+  },
+  REGION_MEMORY_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "0",
+    description:
+      "Memory that this node may have, bytes; from 0.75 of it on it begins to refuse work. 0: what its " +
+      "container allows, else all of the machine's.",
+  },
   DRAIN_DEADLINE_MS: {
     schema: as.wholeNumber,
     default: "5000",

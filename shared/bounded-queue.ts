@@ -50,7 +50,8 @@ export class BoundedQueue {
       let late = false;
       const cancel = clock.after(deadlineMs, () => {
         late = true;
-        reject(new MeridianError("timeout", { message: `${name} took too long` }));
+        const message = `${name} took too long`;
+        reject(new MeridianError("timeout", { message, retryAfterMs: deadlineMs }));
       });
       const begin = async () => (late ? undefined : { result: await work() });
       this.#limiter.schedule({ priority: PRIORITY[urgency] }, begin).then(

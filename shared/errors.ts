@@ -55,6 +55,7 @@ const catalogue = {
   queued: entry(503, 4503, true, "Every seat is taken: ask again to keep your place in the queue."),
   queue_full: entry(503, 4503, true, "The queue is full; come back in a while."),
   place_lost: entry(410, 4410, false, "That place in the queue was given up; join again."),
+  overloaded: entry(503, 4429, true, "There is too much to do here right now; try again later."),
   no_region: entry(503, 4503, true, "No region can take players right now."),
   party_apart: entry(503, 4503, true, "No region is near enough to all of the party yet."),
   unavailable: entry(503, 4503, true, "The service can't answer right now."),

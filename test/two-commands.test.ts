@@ -59,7 +59,13 @@ function npmStart(dir: string, port: number, options: NpmOptions = {}): Started 
     cwd: dir,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, HOME: dir, ...env },
+    env: {
+      ...process.env,
+      HOME: dir,
+      // Another user may be unable to read what the run of the tests loads into its processes.
+      ...(uid !== undefined && { NODE_OPTIONS: "" }),
+      ...env,
+    },
     ...(uid !== undefined && { uid, gid: uid }),
   });
   let output = "";

@@ -1,4 +1,8 @@
-/** A local world of a test's own: real processes, in a temporary folder, on free ports. */
+/**
+ * A local world of a test's own: real processes, in a temporary folder, on free ports. Its database cluster is
+ * a copy of the empty one that the run of the tests made, if it did; web pages it has if the test asks for them.
+ */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,8 +33,11 @@ export function worldForTests(
 
   before(async () => {
     const report = (line: string) => lines.push(line);
+    const cluster = process.env.TEST_CLUSTER;
     try {
+      if (cluster) execFileSync("cp", ["-a", cluster, join(dir, "postgres")]);
       world = await startLocalWorld({
+        pages: false,
         restartDelayMs: RESTART_DELAY_MS,
         env: { LOG_LEVEL: "warn" },
         report,

@@ -38,13 +38,10 @@ test("a ban refuses log-in, refresh and join, ends the session, and tells why an
   const until = new Date(Date.now() + 3_600_000).toISOString();
   const said = await ops("ban", guest.playerId, "--reason", "cheating", "--until", until);
   assert.match(said, /is banned until .* and is out of the room\./);
-  assert.deepEqual(region.evicted, [
-    {
-      roomId: seat.reservation.roomId,
-      sessionId: seat.reservation.sessionId,
-      kind: "banned",
-    },
-  ]);
+  const { roomId, sessionId } = seat.reservation;
+  assert.ok(region.evicted.length > 0, "its node was told");
+  // Again when it does not answer soon, as on a busy machine.
+  for (const told of region.evicted) assert.deepEqual(told, { roomId, sessionId, kind: "banned" });
   const refused = [
     await post("/v1/guests", { secret: guest.secret }),
     await post("/v1/join", join, { token: guest.accessToken }),

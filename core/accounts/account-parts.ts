@@ -4,6 +4,8 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { CoreConfig } from "../config.ts";
 import type { Database } from "../db/database.ts";
+import { ConnectionShare } from "../db/share.ts";
+import type { Outbound } from "../http/outbound.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { Profiles } from "../profiles/profiles.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
@@ -27,6 +29,9 @@ import { PasswordResets } from "./password-resets.ts";
 import { Passwords } from "./passwords.ts";
 import { WebhookMail } from "./webhook-mail.ts";
 
+/** One part in so many of the connections is the most that log-ins have in use; refreshes are none. */
+const LOG_INS_PART = 2;
+
 export interface AccountPartsDeps {
   readonly database: Database;
   readonly tokens: SignedTokens;
@@ -34,6 +39,7 @@ export interface AccountPartsDeps {
   readonly profiles: Pick<Profiles, "forget">;
   /** Of issuers' keys. */
   readonly fetches: JwksSourceDeps["fetches"];
+  readonly outbound: Outbound;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -44,6 +50,7 @@ export type AccountParts = ReturnType<typeof createAccountParts>;
 
 export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
   const { database, tokens, evictions, profiles, clock, random, log, metrics } = deps;
+  const { fetches, outbound } = deps;
   const common = { clock, log, metrics };
   const master = config.MASTER_KEY;
   const logIns = new LogIns({
@@ -55,15 +62,30 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     refreshGraceMs: config.REFRESH_GRACE_MS,
     ...common,
   });
-  const accounts = new Accounts({ database, logIns, evictions, profiles, clock, random });
+  const forLogIns = new ConnectionShare({
+    of: "log_ins",
+    connections: database,
+    connectionsMax: Math.max(1, Math.floor(config.DATABASE_CONNECTIONS / LOG_INS_PART)),
+    clock,
+    metrics,
+  });
+  const accounts = new Accounts({
+    database,
+    forLogIns,
+    logIns,
+    evictions,
+    profiles,
+    clock,
+    random,
+  });
   const passwords = new Passwords(common);
   const devices = new DeviceTokens(master, random);
   const prefixes = new KnownPrefixes(master);
   const barred = new BarredIdentities(master, clock);
   const gate = new AttemptGate(attemptLimitsOf(config), common);
-  const people = { database, accounts, logIns, barred, clock };
+  const people = { database: forLogIns, accounts, logIns, barred, clock };
   const checks = new PasswordChecks({
-    database,
+    database: forLogIns,
     gate,
     passwords,
     devices,
@@ -74,7 +96,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
   const emails = new EmailAccounts({ ...people, checks, passwords, devices, prefixes });
   const mails = new Mails({ hook: mailHookOf(config, deps), ...common });
   const resets = new PasswordResets({
-    database,
+    database: forLogIns,
     emails,
     passwords,
     devices,
@@ -87,7 +109,7 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
     pageUrl: config.PASSWORD_RESET_PAGE,
   });
   const issuers = config.TRUSTED_ISSUERS_FILE;
-  const identities = new Identities({ ...people, issuers, fetches: deps.fetches, log });
+  const identities = new Identities({ ...people, issuers, fetches, outbound, log });
   const data = new AccountsData({
     database,
     checks,
@@ -104,10 +126,10 @@ export function createAccountParts(config: CoreConfig, deps: AccountPartsDeps) {
 
 function mailHookOf(config: CoreConfig, deps: AccountPartsDeps): MailHook | undefined {
   const { MAIL_HOOK_URL: url, MAIL_HOOK_TOKEN: token, MAIL_FILE: file } = config;
-  const { clock, random, log } = deps;
+  const { clock, random, log, outbound } = deps;
   if (url !== undefined) {
     const dice = () => random(4).readUInt32BE() / 2 ** 32;
-    return new WebhookMail({ url, token, clock, random: dice });
+    return new WebhookMail({ url, token, clock, random: dice, outbound });
   }
   return file === undefined ? undefined : new FileMail(file, log);
 }

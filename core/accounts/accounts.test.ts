@@ -57,6 +57,7 @@ const evictions = new Evictions({
 });
 const accounts = new Accounts({
   database,
+  forLogIns: database,
   logIns,
   evictions,
   profiles: { forget() {} },

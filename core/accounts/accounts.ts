@@ -6,7 +6,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { PlayerId, uuidV7 } from "../../shared/ids.ts";
 import type { GuestAnswer, Me, RevokeAllAnswer } from "../../shared/protocol/accounts.ts";
-import type { Database, Sql } from "../db/database.ts";
+import type { Connections, Database, Sql } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { Profiles } from "../profiles/profiles.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
@@ -17,6 +17,8 @@ import { hashOf, newSecret } from "./opaque-token.ts";
 
 export interface AccountsDeps {
   readonly database: Database;
+  /** A share of the database, for log-ins: a storm of those must leave the rest to who plays. */
+  readonly forLogIns: Connections;
   readonly logIns: LogIns;
   readonly evictions: Evictions;
   /** Told of names that changed. */
@@ -39,11 +41,11 @@ export class Accounts {
 
   /** A new guest, logged in, with the secret that nobody is told again. */
   async createGuest(logIn: LogIn): Promise<GuestAnswer> {
-    const { database, random, logIns } = this.#deps;
+    const { forLogIns, random, logIns } = this.#deps;
     const secret = newSecret(random);
     const player = this.#newPlayer(logIn.name, false);
     const first = logIns.first(player.id, logIn.device);
-    await store.insertGuest(database, player, hashOf(secret), first.row);
+    await store.insertGuest(forLogIns, player, hashOf(secret), first.row);
     const { refreshToken } = first;
     logIns.note("guest_created");
     return { ...(await logIns.pair(player, refreshToken)), secret };
@@ -51,15 +53,15 @@ export class Accounts {
 
   /** A player for one stock client that brought no token. Nobody can log in as it again. */
   async createEphemeral(): Promise<PlayerId> {
-    const player = await this.create(this.#deps.database, undefined, true);
+    const player = await this.create(this.#deps.forLogIns, undefined, true);
     this.#deps.logIns.note("ephemeral_created");
     return player.id;
   }
 
   /** @throws {MeridianError} `unauthorized` when no guest has that secret, `banned` */
   async logInGuest(secret: string, logIn: LogIn): Promise<GuestAnswer> {
-    const { database, logIns, profiles, clock } = this.#deps;
-    const { player, refreshToken } = await database.transaction(async (tx) => {
+    const { forLogIns, logIns, profiles, clock } = this.#deps;
+    const { player, refreshToken } = await forLogIns.transaction(async (tx) => {
       const hash = hashOf(secret);
       const found = await store.selectPlayerIdBySecret(tx, hash);
       const known = found && (await store.lockPlayer(tx, found));

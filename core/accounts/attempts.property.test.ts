@@ -116,7 +116,8 @@ function carrierHour(options: { guessesPerS: number; dice: () => number }) {
   const all = new Attempts(limits);
   const prefix = "192.0.2";
   const seen = { known: 0, knownRefused: 0, newcomers: 0, newcomersIn: 0, guesses: 0 };
-  const retries: { atS: number; player: number; tries: number }[] = [];
+  /** By the second at which they are due. */
+  const retries = new Map<number, { player: number; tries: number }[]>();
   const { guessesPerS, dice } = options;
 
   function logIn(player: number, tries: number, s: number): void {
@@ -132,13 +133,14 @@ function carrierHour(options: { guessesPerS: number; dice: () => number }) {
     } else if (tries === 0) seen.newcomers += 1;
     if (!returning && admitted && right) seen.newcomersIn += 1;
     else if (!(admitted && right) && tries < 5) {
-      retries.push({ atS: s + 1 + Math.floor(dice() * 10), player, tries: tries + 1 });
+      const atS = s + 1 + Math.floor(dice() * 10);
+      retries.set(atS, [...(retries.get(atS) ?? []), { player, tries: tries + 1 }]);
     }
   }
 
   let player = 0;
   for (let s = 0; s < 3_600; s += 1) {
-    for (const due of retries.filter(({ atS }) => atS === s)) logIn(due.player, due.tries, s);
+    for (const due of retries.get(s) ?? []) logIn(due.player, due.tries, s);
     while (player < ((s + 1) * 10_000) / 3_600) logIn(player++, 0, s);
     for (let n = 0; n < guessesPerS; n += 1) {
       const guessed = `guess ${Math.floor(dice() * 1_000_000)}`;

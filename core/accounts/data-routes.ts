@@ -24,6 +24,7 @@ export function addDataRoutes(server: HttpServer, deps: DataRouteDeps): void {
   server.post(
     "/v1/tokens/exchange",
     {
+      config: { cap: "log_ins" },
       schema: {
         tags: ["accounts"],
         summary: "Log in with a token of the studio's own identity provider",

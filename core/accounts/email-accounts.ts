@@ -9,7 +9,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import type { EmailLogInAnswer, LinkEmailAnswer } from "../../shared/protocol/emails.ts";
-import type { Database, Tx } from "../db/database.ts";
+import type { Connections, Tx } from "../db/database.ts";
 import * as players from "./account-store.ts";
 import { type Accounts, goneAccount } from "./accounts.ts";
 import { requireNotBanned } from "./ban.ts";
@@ -23,7 +23,8 @@ import type { Passwords } from "./passwords.ts";
 import { deleteResets } from "./reset-store.ts";
 
 export interface EmailAccountsDeps {
-  readonly database: Database;
+  /** Those for log-ins. */
+  readonly database: Connections;
   readonly accounts: Accounts;
   readonly logIns: LogIns;
   readonly checks: PasswordChecks;

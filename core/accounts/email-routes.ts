@@ -2,7 +2,6 @@
 import type { HttpServer } from "../../shared/http-server.ts";
 import * as protocol from "../../shared/protocol/emails.ts";
 import { Done } from "../../shared/protocol/link.ts";
-import type { CallGate } from "../http/call-gate.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { AccountsData } from "./account-data.ts";
@@ -17,8 +16,6 @@ export interface EmailRouteDeps {
   readonly resets: PasswordResets;
   readonly tokens: SignedTokens;
   readonly gate: GuestGate;
-  /** Of the calls with a token of a reset: anybody can send an invented one. */
-  readonly tokenGate: CallGate;
 }
 
 export function addEmailRoutes(server: HttpServer, deps: EmailRouteDeps): void {
@@ -26,6 +23,7 @@ export function addEmailRoutes(server: HttpServer, deps: EmailRouteDeps): void {
   server.post(
     "/v1/emails/register",
     {
+      config: { cap: "passwords" },
       schema: {
         tags: ["accounts"],
         summary: "Make an account with an e-mail address and a password",
@@ -46,6 +44,7 @@ export function addEmailRoutes(server: HttpServer, deps: EmailRouteDeps): void {
   server.post(
     "/v1/emails/log-in",
     {
+      config: { cap: "passwords" },
       schema: {
         tags: ["accounts"],
         summary: "Log in with an e-mail address and a password",
@@ -69,6 +68,7 @@ function addOwnRoutes(server: HttpServer, { emails, data, tokens }: EmailRouteDe
   server.post(
     "/v1/me/email",
     {
+      config: { cap: "passwords" },
       schema: {
         tags: ["accounts"],
         summary: "Link an e-mail address and a password to the account",
@@ -90,6 +90,7 @@ function addOwnRoutes(server: HttpServer, { emails, data, tokens }: EmailRouteDe
   server.post(
     "/v1/me/password",
     {
+      config: { cap: "passwords" },
       schema: {
         tags: ["accounts"],
         summary: "Change the password; every other log-in ends",
@@ -109,7 +110,7 @@ function addOwnRoutes(server: HttpServer, { emails, data, tokens }: EmailRouteDe
   );
 }
 
-function addResetRoutes(server: HttpServer, { resets, tokenGate }: EmailRouteDeps): void {
+function addResetRoutes(server: HttpServer, { resets }: EmailRouteDeps): void {
   server.post(
     "/v1/emails/reset",
     {
@@ -130,6 +131,7 @@ function addResetRoutes(server: HttpServer, { resets, tokenGate }: EmailRouteDep
   server.post(
     "/v1/emails/reset/confirm",
     {
+      config: { cap: "token_calls" },
       schema: {
         tags: ["accounts"],
         summary: "Set a new password with the token of the mail; every log-in ends",
@@ -139,8 +141,7 @@ function addResetRoutes(server: HttpServer, { resets, tokenGate }: EmailRouteDep
     },
     (request) => {
       const { token, password, device } = request.body;
-      const from = { device, address: request.ip };
-      return tokenGate.run(() => resets.confirm(token, password, from));
+      return resets.confirm(token, password, { device, address: request.ip });
     },
   );
 }

@@ -12,7 +12,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import { PlayerName, type TokenPair } from "../../shared/protocol/accounts.ts";
-import type { Database, Tx } from "../db/database.ts";
+import type { Connections, Tx } from "../db/database.ts";
 import * as players from "./account-store.ts";
 import type { Accounts } from "./accounts.ts";
 import { requireNotBanned } from "./ban.ts";
@@ -47,11 +47,13 @@ interface Bearer {
 
 export interface IdentitiesDeps {
   readonly issuers: readonly TrustedIssuer[];
-  readonly database: Database;
+  /** Those for log-ins. */
+  readonly database: Connections;
   readonly accounts: Accounts;
   readonly logIns: LogIns;
   readonly barred: BarredIdentities;
   readonly fetches: JwksSourceDeps["fetches"];
+  readonly outbound: JwksSourceDeps["outbound"];
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -1,20 +1,25 @@
 /**
  * The public keys of one trusted issuer: given once in a file, or fetched over HTTP and kept. One fetch
- * at a time, with a deadline and a bound on its size; whoever needs the keys meanwhile waits for it.
+ * at a time, with a deadline and a bound on its size; whoever needs the keys meanwhile waits for it. So many are
+ * bounded by the caps of the routes. Once several fetches in a row have failed nobody waits any more: keys that
+ * are held go on being used, and others are `unavailable` until a fetch, beside, succeeds.
  */
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from "jose";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
+import type { Breaker } from "../../shared/link/breaker.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { LogPace } from "../http/log-pace.ts";
-import { decideJwks, type JwksState } from "./jwks-step.ts";
+import type { Outbound } from "../http/outbound.ts";
+import { COOLDOWN_MS, decideJwks, type JwksState } from "./jwks-step.ts";
 import type { TrustedIssuer } from "./trusted-issuers.ts";
 
 const FETCH_DEADLINE_MS = 3_000;
 const BYTES_MAX = 65_536;
 const KEYS_MAX = 64;
+const FAILURES_MAX = 3;
 
 /** Keys of other types (a shared secret, `oct`, above all) are left out. */
 const PublicJwk = z.looseObject({ kty: z.enum(["RSA", "EC", "OKP"]), kid: z.string().optional() });
@@ -26,12 +31,14 @@ export interface JwksSourceDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly fetches: Counter<"issuer" | "outcome">;
+  readonly outbound: Outbound;
 }
 
 export class JwksSource {
   readonly #issuer: TrustedIssuer;
   readonly #deps: JwksSourceDeps;
   readonly #pace = new LogPace();
+  readonly #breaker: Breaker;
   #keys: KeySet | undefined;
   #state: JwksState = { fetchedMs: undefined, triedMs: undefined };
   #fetching: Promise<void> | undefined;
@@ -39,6 +46,7 @@ export class JwksSource {
   constructor(issuer: TrustedIssuer, deps: JwksSourceDeps) {
     this.#issuer = issuer;
     this.#deps = deps;
+    this.#breaker = deps.outbound.breaker(`keys of ${issuer.issuer}`, FAILURES_MAX, COOLDOWN_MS);
     if ("jwks" in issuer.keys) this.#keys = keySetOf(issuer.keys.jwks);
   }
 
@@ -58,10 +66,11 @@ export class JwksSource {
   async #refresh(header: JWTHeaderParameters, url: string): Promise<void> {
     const action = this.#decide(await this.#find(header));
     if (action === "use" || (action === "refuse" && !this.#fetching)) return;
+    if (!this.#fetching && !this.#breaker.permits(this.#deps.clock.monotonicMs())) return;
     this.#fetching ??= this.#fetch(url).finally(() => {
       this.#fetching = undefined;
     });
-    await this.#fetching;
+    if (!this.#breaker.open) await this.#fetching;
   }
 
   #decide(found: CryptoKey | undefined) {
@@ -69,9 +78,14 @@ export class JwksSource {
   }
 
   #refusal(): MeridianError {
-    if (this.#keys)
+    // Whoever does not answer may have made a new key.
+    if (this.#keys && !this.#breaker.open) {
       return new MeridianError("unauthorized", { message: "Signed by no known key." });
-    return new MeridianError("unavailable", { message: "The issuer's keys can't be had now." });
+    }
+    return new MeridianError("unavailable", {
+      message: "The issuer's keys can't be had now.",
+      retryAfterMs: COOLDOWN_MS,
+    });
   }
 
   async #find(header: JWTHeaderParameters): Promise<CryptoKey | undefined> {
@@ -91,8 +105,10 @@ export class JwksSource {
     try {
       this.#keys = keySetOf(await fetchJson(url));
       this.#state = { ...this.#state, fetchedMs: nowMs };
+      this.#breaker.succeeded();
       fetches.inc({ issuer, outcome: "fetched" });
     } catch (err) {
+      this.#breaker.failed(clock.monotonicMs());
       fetches.inc({ issuer, outcome: "failed" });
       const held = this.#pace.permit(nowMs);
       if (held === undefined) return;

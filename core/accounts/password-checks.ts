@@ -8,7 +8,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
-import type { Database } from "../db/database.ts";
+import type { Connections } from "../db/database.ts";
 import { prefixOf } from "./address-prefix.ts";
 import type { AttemptGate } from "./attempt-gate.ts";
 import type { Attempt } from "./attempts.ts";
@@ -20,7 +20,8 @@ import { hashOf } from "./opaque-token.ts";
 import type { Passwords } from "./passwords.ts";
 
 export interface PasswordChecksDeps {
-  readonly database: Database;
+  /** Those for log-ins. */
+  readonly database: Connections;
   readonly gate: AttemptGate;
   readonly passwords: Passwords;
   readonly devices: DeviceTokens;

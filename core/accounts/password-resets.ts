@@ -9,7 +9,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { EmailLogInAnswer } from "../../shared/protocol/emails.ts";
-import type { Database } from "../db/database.ts";
+import type { Connections } from "../db/database.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { RandomBytes } from "../tickets/master-key.ts";
 import type { DeviceTokens } from "./device-tokens.ts";
@@ -22,7 +22,8 @@ import { ResetLimit } from "./reset-limit.ts";
 import * as store from "./reset-store.ts";
 
 export interface PasswordResetsDeps {
-  readonly database: Database;
+  /** Those for log-ins. */
+  readonly database: Connections;
   readonly emails: EmailAccounts;
   readonly passwords: Passwords;
   readonly devices: DeviceTokens;

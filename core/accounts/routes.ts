@@ -6,7 +6,6 @@ import type { PlayerId } from "../../shared/ids.ts";
 import * as protocol from "../../shared/protocol/accounts.ts";
 import { Done } from "../../shared/protocol/link.ts";
 import { bearerOf } from "../http/bearer.ts";
-import type { CallGate } from "../http/call-gate.ts";
 import { failures } from "../http/failures.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { Accounts } from "./accounts.ts";
@@ -18,8 +17,6 @@ export interface AccountRouteDeps {
   readonly logIns: LogIns;
   readonly tokens: SignedTokens;
   readonly gate: GuestGate;
-  /** Of the calls with a refresh token: anybody can send an invented one. */
-  readonly tokenGate: CallGate;
 }
 
 /** The player whom the request's access token names; undefined when it brings none. */
@@ -45,10 +42,11 @@ export async function requirePlayer(
 export const BEARER = [{ bearer: [] }];
 
 export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): void {
-  const { accounts, logIns, tokens, gate, tokenGate } = deps;
+  const { accounts, logIns, tokens, gate } = deps;
   server.post(
     "/v1/guests",
     {
+      config: { cap: "log_ins" },
       schema: {
         tags: ["accounts"],
         summary: "Make a guest, or log in again with the secret of one",
@@ -72,6 +70,7 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
   server.post(
     "/v1/tokens/refresh",
     {
+      config: { cap: "refreshes" },
       schema: {
         tags: ["accounts"],
         summary: "Exchange a refresh token for the next pair",
@@ -84,12 +83,13 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
     },
     (request) => {
       const { refreshToken, device } = request.body;
-      return tokenGate.run(() => logIns.refresh(refreshToken, device));
+      return logIns.refresh(refreshToken, device);
     },
   );
   server.post(
     "/v1/tokens/revoke",
     {
+      config: { cap: "token_calls" },
       schema: {
         tags: ["accounts"],
         summary: "Log out: end the refresh token's whole family",
@@ -98,7 +98,7 @@ export function addAccountRoutes(server: HttpServer, deps: AccountRouteDeps): vo
       },
     },
     async (request) => {
-      await tokenGate.run(() => logIns.revoke(request.body.refreshToken));
+      await logIns.revoke(request.body.refreshToken);
       return { ok: true as const };
     },
   );

@@ -23,7 +23,7 @@ import {
   type QueueOffer,
 } from "../../shared/protocol/queue.ts";
 import type { Rate } from "../accounts/bucket.ts";
-import type { ClassSpec } from "./classes.ts";
+import { type ClassSpec, NORMAL } from "./classes.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import { RegionQueue, type SeatReport } from "./region-queue.ts";
@@ -135,6 +135,17 @@ export class WaitingRooms {
     this.#queues.get(regionId)?.pause(untilMs);
   }
 
+  members(): Iterable<Member> {
+    return this.#members.values();
+  }
+
+  /** Whether somebody new of no special class would be called at once in one of these regions. */
+  isOpen(regionIds: readonly RegionId[], size: number, nowMs: number): boolean {
+    if (this.#worldFree - this.#held() < size) return false;
+    const classIndex = this.#classIndex(NORMAL);
+    return regionIds.some((id) => this.#queues.get(id)?.isOpen(classIndex, size, nowMs) ?? false);
+  }
+
   find(playerId: PlayerId): Member | undefined {
     return this.#members.get(playerId);
   }
@@ -147,7 +158,7 @@ export class WaitingRooms {
   enter(newcomer: Newcomer, nowMs: number): Member | undefined {
     const known = this.#known(newcomer) ?? this.#invitation(newcomer, nowMs);
     if (known) {
-      this.#hear(known, nowMs);
+      this.hear(known, nowMs);
       this.#callFrom(known.entry.places, nowMs);
       return known;
     }
@@ -169,7 +180,7 @@ export class WaitingRooms {
     const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
     this.#admit(entry, [[queue.regionId, this.#numberIn(queue, entry, nowMs)]], nowMs);
     const member = this.#require(newcomer.playerId);
-    this.#hear(member, nowMs);
+    this.hear(member, nowMs);
     this.#callFrom(entry.places, nowMs);
     return member;
   }
@@ -185,9 +196,19 @@ export class WaitingRooms {
       throw new MeridianError("too_many_requests", { retryAfterMs: member.notBeforeMs - nowMs });
     }
     member.graceMs = hidden ? QUEUE_HIDDEN_GRACE_MS : QUEUE_GRACE_MS;
-    this.#hear(member, nowMs);
+    this.hear(member, nowMs);
     this.#callFrom(member.entry.places, nowMs);
     return member;
+  }
+
+  /** Something was heard of the player: who was absent is there. */
+  hear(member: Member, nowMs: number): void {
+    const { entry } = member;
+    member.seenMs = nowMs;
+    member.presentUntilMs = Math.max(member.presentUntilMs, nowMs + PRESENCE_SLACK_MS);
+    this.#changed.set(entry.leader, entry);
+    this.#setReady(entry, nowMs);
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
   }
 
   /** The connection that the player waited on is gone: absent until heard of again. */
@@ -389,15 +410,6 @@ export class WaitingRooms {
     const place: Place = { entry, regionId, number, ready: false, passedSeats: 0 };
     entry.places.push(place);
     this.#queue(regionId).add(place);
-  }
-
-  #hear(member: Member, nowMs: number): void {
-    const { entry } = member;
-    member.seenMs = nowMs;
-    member.presentUntilMs = Math.max(member.presentUntilMs, nowMs + PRESENCE_SLACK_MS);
-    this.#changed.set(entry.leader, entry);
-    this.#setReady(entry, nowMs);
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
   }
 
   #wake(entry: Entry, nowMs: number): void {

@@ -3,6 +3,7 @@ import { after, mock, test } from "node:test";
 import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { FakeClock } from "../../shared/fake-clock.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { until } from "../../test/until.ts";
@@ -153,7 +154,7 @@ test("callers wait for a connection up to a bound, and are refused past it", asy
       );
     });
   }
-  const waiting = Array.from({ length: 512 }, () => database.rows("select 1"));
+  const waiting = Array.from({ length: 2_048 }, () => database.rows("select 1"));
   await assert.rejects(database.rows("select 1"), (error) => isFailure(error, "unavailable"));
   release();
   await Promise.all(holders);
@@ -184,4 +185,37 @@ test("while the database is away callers get `unavailable`, and it recovers by i
   assert.equal(await database.ping(), false);
   proxy.mend();
   assert.equal(await database.ping(), true);
+});
+
+test("after several calls in a row that found nobody the next are not made, until one is answered", async () => {
+  const clock = new FakeClock();
+  const log = createLog("test", "silent");
+  const warned = mock.method(log, "warn");
+  const measured = createMetrics({});
+  const other = new Database({ ...options, clock, log, metrics: measured });
+  const givenUp = async () => /^meridian_db_given_up 1$/m.test(await measured.metrics());
+  const call = () => assert.rejects(other.rows("select 1"), (e) => isFailure(e, "unavailable"));
+  // A statement that fails is an answer.
+  for (let n = 0; n < 6; n += 1) await assert.rejects(other.rows("select 1 / 0"));
+  assert.equal(await givenUp(), false);
+  proxy.cut();
+  for (let n = 0; n < 5; n += 1) await call();
+  assert.equal(await givenUp(), true);
+  const told = warned.mock.calls.filter(({ arguments: [, words] }) =>
+    String(words).startsWith("the database does not answer"),
+  );
+  assert.equal(told.length, 1);
+  proxy.mend();
+  await call();
+  assert.match(await measured.metrics(), /^meridian_db_failures_total\{kind="given_up"\} 1$/m);
+  clock.advance(500);
+  assert.deepEqual(await other.rows("select 1 as n"), [{ n: 1 }]);
+  assert.equal(await givenUp(), false);
+
+  proxy.cut();
+  for (let n = 0; n < 5; n += 1) await call();
+  proxy.mend();
+  assert.equal(await other.ping(), true, "whoever asks how it is gets the truth");
+  assert.equal(await givenUp(), false);
+  await other.stop();
 });

@@ -3,7 +3,7 @@
  * as typed errors.
  *
  * The pool holds `connectionsMax` connections; at most `WAITING_MAX` callers wait for one, the next is
- * refused with `unavailable` at once. A connection on which a statement timed out is closed, never
+ * refused with `unavailable` at once. While the database can't be reached all are (`reachability.ts`). A connection on which a statement timed out is closed, never
  * given back: the server may still be busy with it.
  *
  * All work is done as the role `meridian_core`, which can't change tables; only migrations connect as
@@ -19,9 +19,11 @@ import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
 import { databaseFailure, isAborted, leavesConnectionBroken } from "./failures.ts";
 import { type Migration, migrate } from "./migrate.ts";
+import { Reachability } from "./reachability.ts";
 import { Statements } from "./statements.ts";
 
-const WAITING_MAX = 512;
+/** More than all caps of routes let in together (`core/request-limits.ts`): none of them is to fill it for the others. */
+const WAITING_MAX = 2_048;
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
 /** Longer than the server's own, so that this one only ends calls to a server that is gone. */
@@ -35,6 +37,12 @@ export interface Sql {
   rows<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** How many rows a statement touched. */
   run(text: string, values?: readonly unknown[]): Promise<number>;
+}
+
+/** Also runs transactions: the database, or a share of its connections. */
+export interface Connections extends Sql {
+  /** Commits what `work` did when it resolves, and undoes it when it throws. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }
 
 /** Inside a transaction; a function that takes this must not be called outside of one. */
@@ -56,17 +64,19 @@ export interface DatabaseOptions {
   readonly metrics: Metrics;
 }
 
-export class Database implements Sql, Part {
+export class Database implements Connections, Part {
   readonly name = "database";
   readonly #options: DatabaseOptions;
   readonly #pool: pg.Pool;
   readonly #statements = new Statements();
   readonly #failures: Counter<"kind">;
+  readonly #reachability: Reachability;
   #migrated = false;
 
   constructor(options: DatabaseOptions) {
     const { log, metrics } = options;
     this.#options = options;
+    this.#reachability = new Reachability(options);
     this.#failures = new Counter({
       name: "meridian_db_failures_total",
       help: "Statements and connections that failed, by kind.",
@@ -133,10 +143,10 @@ export class Database implements Sql, Part {
     return this.#migrated;
   }
 
-  /** Whether the database answers now. */
+  /** Whether the database answers now, whatever it did a moment ago. */
   async ping(): Promise<boolean> {
     try {
-      await this.rows("select 1");
+      await this.#withReachableClient((client) => client.query("select 1"));
       return true;
     } catch (error) {
       if (isFailure(error)) return false;
@@ -159,7 +169,6 @@ export class Database implements Sql, Part {
     );
   }
 
-  /** Commits what `work` did when it resolves, and undoes it when it throws. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.#withClient(async (client, markBroken) => {
       const failed = new FirstFailure();
@@ -194,6 +203,18 @@ export class Database implements Sql, Part {
   async #withClient<T>(
     work: (client: pg.PoolClient, markBroken: () => void) => Promise<T>,
   ): Promise<T> {
+    try {
+      this.#reachability.require();
+    } catch (error) {
+      this.#failures.inc({ kind: "given_up" });
+      throw error;
+    }
+    return await this.#withReachableClient(work);
+  }
+
+  async #withReachableClient<T>(
+    work: (client: pg.PoolClient, markBroken: () => void) => Promise<T>,
+  ): Promise<T> {
     if (this.#pool.waitingCount >= WAITING_MAX) {
       this.#failures.inc({ kind: "queue_full" });
       throw new MeridianError("unavailable", {
@@ -211,8 +232,10 @@ export class Database implements Sql, Part {
       client = await this.#pool.connect();
       const result = await work(client, markBroken);
       client.release();
+      this.#reachability.answered();
       return result;
     } catch (error) {
+      this.#reachability.failed(error);
       client?.release(broken || leavesConnectionBroken(error));
       throw this.#counted(databaseFailure(error), error);
     }

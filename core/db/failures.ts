@@ -19,6 +19,9 @@ const NETWORK_CODES = new Set([
 /** What `pg` itself says of a connection that is lost or was never made: these have no code. */
 const LOST_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired$)|not queryable$/;
+/** Of what has a code: whether nobody is there to answer. Not deadlocks and the like: those are answers. */
+const UNREACHABLE_STATES = /^(08...|57P0[1-3]|53300)$/;
+const NO_ANSWER = "Query read timeout";
 const RETRY_AFTER_MS = 1_000;
 
 /**
@@ -28,8 +31,12 @@ const RETRY_AFTER_MS = 1_000;
 export function databaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof MeridianError) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (code === STATEMENT_TIMEOUT || error.message === "Query read timeout") {
-    return new MeridianError("timeout", { message: "The database did not answer.", cause: error });
+  if (code === STATEMENT_TIMEOUT || error.message === NO_ANSWER) {
+    return new MeridianError("timeout", {
+      message: "The database did not answer.",
+      cause: error,
+      retryAfterMs: RETRY_AFTER_MS,
+    });
   }
   const lost = LOST_MESSAGES.test(error.message);
   const passing = PASSING_STATES.test(code) || NETWORK_CODES.has(code) || lost;
@@ -39,6 +46,19 @@ export function databaseFailure(error: unknown): unknown {
     cause: error,
     retryAfterMs: RETRY_AFTER_MS,
   });
+}
+
+/** Whether an error says that no database answered, rather than what it answered. */
+export function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof MeridianError) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return (
+    UNREACHABLE_STATES.test(code) ||
+    NETWORK_CODES.has(code) ||
+    LOST_MESSAGES.test(error.message) ||
+    error.message === NO_ANSWER ||
+    isRefusedEverywhere(error)
+  );
 }
 
 /** Whether PostgreSQL ended the transaction because it and another waited for each other. */

@@ -1,8 +1,10 @@
 /** A database that takes connections and then does not answer, as one does whose machine swaps. */
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
-import { after, test } from "node:test";
-import { systemClock } from "../../shared/clock.ts";
+import { after, suite, test } from "node:test";
+import { type Clock, systemClock } from "../../shared/clock.ts";
+import { isFailure } from "../../shared/errors.ts";
+import { FakeClock } from "../../shared/fake-clock.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { until } from "../../test/until.ts";
@@ -35,30 +37,50 @@ async function startHangingServer(answers: number) {
   return { url: `postgresql://nobody@127.0.0.1:${address.port}/none`, sockets };
 }
 
-function databaseAt(url: string, startDeadlineMs: number): Database {
+function databaseAt(url: string, startDeadlineMs: number, clock: Clock = systemClock): Database {
   return new Database({
     url,
     ownerUrl: url,
     connectionsMax: 1,
     startDeadlineMs,
     migrations: [],
-    clock: systemClock,
+    clock,
     log: createLog("test", "silent"),
     metrics: createMetrics({}),
   });
 }
 
-test("one that hangs before the log-in is tried again until the deadline, and named", async () => {
-  const { url, sockets } = await startHangingServer(0);
-  const started = databaseAt(url, 2_500).start();
-  await Promise.all([
-    assert.rejects(started, /^Error: no database within 2500 ms \(DATABASE_URL\): /),
-    until("a second try", () => sockets.length === 2),
-  ]);
+suite("a start of a core", { concurrency: true }, () => {
+  test("one that hangs before the log-in is tried again until the deadline, and named", async () => {
+    const { url, sockets } = await startHangingServer(0);
+    const started = databaseAt(url, 2_500).start();
+    await Promise.all([
+      assert.rejects(started, /^Error: no database within 2500 ms \(DATABASE_URL\): /),
+      until("a second try", () => sockets.length === 2),
+    ]);
+  });
+
+  test("one that hangs after the log-in does not hold up a start for ever", async () => {
+    const { url } = await startHangingServer(1);
+    const started = databaseAt(url, 0).start();
+    await assert.rejects(started, /^Error: no database within 0 ms \(DATABASE_URL\): /);
+  });
 });
 
-test("one that hangs after the log-in does not hold up a start for ever", async () => {
-  const { url } = await startHangingServer(1);
-  const started = databaseAt(url, 0).start();
-  await assert.rejects(started, /^Error: no database within 0 ms \(DATABASE_URL\): /);
+test("calls to one that hangs fail at once after a few, but for one now and then", async () => {
+  const { url, sockets } = await startHangingServer(0);
+  const clock = new FakeClock();
+  const database = databaseAt(url, 0, clock);
+  const unavailable = (error: unknown) => isFailure(error, "unavailable");
+  const call = () => assert.rejects(database.rows("select 1"), unavailable);
+  await Promise.all(Array.from({ length: 5 }, call));
+  const tried = sockets.length;
+  for (let n = 0; n < 50; n += 1) await call();
+  assert.equal(sockets.length, tried, "nobody has asked it");
+  clock.advance(500);
+  const probes = [call(), call()];
+  await until("it is asked again", () => sockets.length === tried + 1);
+  await Promise.all(probes);
+  assert.equal(sockets.length, tried + 1);
+  await database.stop();
 });

@@ -67,6 +67,7 @@ export function regionsOf({ core, regions }: DnsView): Regions {
     weight,
     obstacle: obstacle ?? undefined,
     // What both come to is in the load already.
+    full: false,
     fullness: 0,
     utilisation: 0,
     loadMs,

@@ -6,6 +6,7 @@ import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
 import type { GameName, RegionId } from "../../shared/ids.ts";
 import {
   freeSeats,
+  isHealthy,
   liveNodes,
   regionStateOf,
   runsGame,
@@ -26,6 +27,8 @@ const FREE_FULLNESS = 0.5;
 /** What an event loop without an idle moment costs; one that is idle for half of the time is free. */
 const BUSY_PENALTY_MS = 100;
 const FREE_UTILISATION = 0.5;
+const FULL = "full";
+const OVERLOADED = "overloaded: takes nobody new for now";
 /** Wishes whose candidates are kept; clients name games and builds. */
 const LISTS_MAX = 64;
 
@@ -36,6 +39,8 @@ export interface Candidate {
   readonly weight: number;
   /** Why it takes nobody; undefined when it does. */
   readonly obstacle: string | undefined;
+  /** Whether want of seats is all that is in the way: players wait for it in its queue. */
+  readonly full: boolean;
   /** Share of the seats that are taken, 0 to 1. */
   readonly fullness: number;
   /** Of the busiest event loop, 0 to 1. */
@@ -58,6 +63,8 @@ interface List {
 export class Candidates {
   readonly #regions: () => RegistryState;
   readonly #lists = new Map<string, List>();
+  /** The same with full regions taken for open ones; forgotten with the list that it was made of. */
+  readonly #waitable = new WeakMap<readonly Candidate[], readonly Candidate[]>();
 
   /** @param regions a new object whenever anything in it changed, with the same records of what did not */
   constructor(regions: () => RegistryState) {
@@ -79,6 +86,16 @@ export class Candidates {
     this.#lists.set(key, { of: regions, records, candidates });
     return candidates;
   }
+
+  /** One for each region, as if those that are full had seats: to rank where a player would wait. */
+  waitable(wish: Wish): readonly Candidate[] {
+    const list = this.for(wish);
+    const known = this.#waitable.get(list);
+    if (known) return known;
+    const open = list.map((one) => (one.full ? { ...one, obstacle: undefined } : one));
+    this.#waitable.set(list, open);
+    return open;
+  }
 }
 
 /**
@@ -95,11 +112,13 @@ export function candidateOf(region: RegionRecord, wish: Wish): Candidate {
   const { id, weight } = region.spec;
   const nodes = liveNodes(region).filter((node) => takesPlayers(node) && suits(node, wish));
   const load = loadOf(nodes);
+  const obstacle = obstacleOf(region, wish);
   return {
     regionId: id,
     point: onSphere(region.spec),
     weight,
-    obstacle: obstacleOf(region, wish),
+    obstacle,
+    full: obstacle === FULL || obstacle === OVERLOADED,
     ...load,
     loadMs: loadPenaltyMs(load) / weight,
   };
@@ -128,13 +147,15 @@ function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
   if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
   if (state === "down") return "down: its heartbeats stopped";
   if (state === "draining") return "draining: it takes no new players";
-  const open = liveNodes(region).filter(takesPlayers);
-  if (open.length === 0) return "not healthy: its Redis does not answer";
-  const running = open.filter((node) => runsGame(node, wish.game));
+  const healthy = liveNodes(region).filter(isHealthy);
+  if (healthy.length === 0) return "not healthy: its Redis does not answer";
+  const running = healthy.filter((node) => runsGame(node, wish.game));
   if (running.length === 0) return `it does not run ${wish.game}`;
   const understood = running.filter((node) => suits(node, wish));
   if (understood.length === 0) return "it runs another version than the client";
-  if (understood.every((node) => freeSeats(node) === 0)) return "full";
+  const open = understood.filter(takesPlayers);
+  if (open.length === 0) return OVERLOADED;
+  if (open.every((node) => freeSeats(node) === 0)) return FULL;
   return undefined;
 }
 

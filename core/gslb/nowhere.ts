@@ -2,6 +2,7 @@
 import { MeridianError } from "../../shared/errors.ts";
 import type { GameName, RegionId } from "../../shared/ids.ts";
 import {
+  isHealthy,
   liveNodes,
   runsGame,
   suits,
@@ -31,11 +32,15 @@ export function whyNowhere(regions: readonly RegionRecord[], wish: NowhereWish):
     .filter((region) => only === undefined || region.spec.id === only)
     .filter((region) => wantedOf(region) === "active")
     .flatMap(liveNodes)
-    .filter((node) => takesPlayers(node) && runsGame(node, game));
+    .filter((node) => isHealthy(node) && runsGame(node, game));
   if (open.length === 0) {
     return new MeridianError("no_region", { retryAfterMs: NO_REGION_RETRY_AFTER_MS });
   }
-  if (!open.some((node) => suits(node, wish))) return new MeridianError("update_required");
+  const suited = open.filter((node) => suits(node, wish));
+  if (suited.length === 0) return new MeridianError("update_required");
+  if (!suited.some(takesPlayers)) {
+    return new MeridianError("overloaded", { retryAfterMs: FULL_RETRY_AFTER_MS });
+  }
   return new MeridianError("region_full", { retryAfterMs: FULL_RETRY_AFTER_MS });
 }
 

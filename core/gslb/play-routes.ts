@@ -38,7 +38,7 @@ export function addPlayRoutes(server: HttpServer, { router, metrics }: PlayRoute
         querystring: PlayQuery,
         response: {
           302: z.null().describe("Without a body; `location` is the page."),
-          ...failures("unknown_game", "unknown_region", "no_region", "region_full"),
+          ...failures("unknown_game", "unknown_region", "no_region", "region_full", "overloaded"),
         },
       },
       // Before the query is parsed, so that a failure is not kept by a cache either.

@@ -59,6 +59,11 @@ export class PlayerWays {
     return party.includes(other) || friends.includes(other);
   }
 
+  /** Whether the player named `leader` as of their party. */
+  mayJoinFor(playerId: PlayerId, leader: PlayerId): boolean {
+    return this.#noted.get(playerId)?.party.includes(leader) ?? false;
+  }
+
   /**
    * As whoever joins for the player gets to know. Undefined when nothing was heard of the player, or the player
    * did not name `asker`; without measurements when they are old.

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Epoch } from "../../shared/epoch.ts";
 import { GameName } from "../../shared/ids.ts";
 import { Heartbeat } from "../../shared/protocol/link.ts";
+import { OverloadLevel, reaches } from "../../shared/protocol/overload.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 import { RegionSpec } from "../regions/topology.ts";
 import type { Place } from "./geo-locator.ts";
@@ -25,6 +26,7 @@ export interface Shape {
   readonly alive: boolean;
   readonly redis: "up" | "down";
   readonly state: "active" | "draining";
+  readonly overload: OverloadLevel;
   readonly games: readonly string[];
   readonly connected: number;
   readonly capacity: number;
@@ -41,6 +43,7 @@ export const plain: Shape = {
   alive: true,
   redis: "up",
   state: "active",
+  overload: "calm",
   games: ["arena"],
   connected: 0,
   capacity: 100,
@@ -61,6 +64,7 @@ export function regionOf(shape: Shape): RegionRecord {
     linkAddress: "a.test:2",
     games: shape.games,
     state: shape.state,
+    overload: shape.overload,
     capacity: shape.capacity,
     connected: shape.connected,
     reserved: 0,
@@ -77,6 +81,7 @@ export function regionOf(shape: Shape): RegionRecord {
     receivedMs: 0,
     alive: shape.alive,
     seatsSince: 0,
+    lastGrant: 0,
   };
   const spec = RegionSpec.parse({ id, name: id, latitude, longitude, weight, capacity: 100 });
   const nodes = new Map([[node.nodeId, node]]);
@@ -90,6 +95,7 @@ export function isOpen(shape: Shape): boolean {
     shape.wanted === "active" &&
     shape.state === "active" &&
     shape.redis === "up" &&
+    !reaches(shape.overload, "no_seats") &&
     shape.games.includes("arena") &&
     shape.connected < shape.capacity
   );
@@ -106,6 +112,7 @@ export const shapes = fc.uniqueArray(
     alive: fc.boolean(),
     redis: fc.constantFrom("up", "down"),
     state: fc.constantFrom("active", "draining"),
+    overload: fc.constantFrom(...OverloadLevel.options),
     games: fc.constantFrom(["arena"], ["chess"], []),
     connected: fc.integer({ min: 0, max: 120 }),
     capacity: fc.integer({ min: 0, max: 100 }),

@@ -10,7 +10,7 @@ export type RouteVia = "route" | "play";
 
 export const ROUTED = "routed";
 /** Failures that are ours, not the caller's. */
-const OURS = new Set(["no_region", "region_full"]);
+const OURS = new Set(["no_region", "region_full", "overloaded"]);
 
 export class RouteMetrics {
   readonly #routes: Counter<"via" | "outcome">;

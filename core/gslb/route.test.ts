@@ -135,6 +135,14 @@ test("without any region a program gets a failure, and a person each region's ob
   await shanghai.beat({ connected: 100, reserved: 0, capacity: 100 });
   const full = await call("/v1/route");
   assert.deepEqual([full.status, full.json.error.kind], [503, "region_full"]);
+  await shanghai.beat({ connected: 0, overload: "no_rooms" });
+  assert.equal((await call("/v1/route")).status, 200, "there are rooms");
+  await shanghai.beat({ connected: 0, overload: "no_seats" });
+  const busy = await call("/v1/route");
+  assert.deepEqual([busy.status, busy.json.error.kind], [503, "overloaded"]);
+  const all = (await explained("/v1/route?explain=1")).ranking;
+  const ofShanghai = all.find((one) => one.regionId === "shanghai")?.verdict;
+  assert.equal(ofShanghai, "overloaded: takes nobody new for now");
   await shanghai.beat({ redis: "down" });
   const none = await call("/v1/route");
   assert.deepEqual([none.status, none.json.error.kind], [503, "no_region"]);
@@ -146,7 +154,7 @@ test("without any region a program gets a failure, and a person each region's ob
   assert.equal(verdicts.get("beijing"), "draining: it takes no new players");
   assert.equal(verdicts.get("shanghai"), "not healthy: its Redis does not answer");
   const metrics = await (await fetch(`${core.privateUrl}/metrics`)).text();
-  assert.match(metrics, /meridian_routes_total\{via="route",outcome="no_region",.*\} 2/);
+  assert.match(metrics, /meridian_routes_total\{via="route",outcome="no_region",.*\} 3/);
 });
 
 test("a game that nobody runs is named, with those that there are", async () => {

@@ -56,7 +56,14 @@ function addRouteRoutes(server: HttpServer, { router, metrics }: GslbRouteDeps):
     querystring: RouteQuery,
     response: {
       200: RouteAnswer,
-      ...failures("unknown_game", "unknown_region", "no_region", "region_full", "update_required"),
+      ...failures(
+        "unknown_game",
+        "unknown_region",
+        "no_region",
+        "region_full",
+        "overloaded",
+        "update_required",
+      ),
     },
   };
   const answer = (address: string, query: RouteQuery, measured?: RoundTripsReport): RouteAnswer => {

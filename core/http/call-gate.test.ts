@@ -43,7 +43,10 @@ async function whileHeld(table: string, held: Call, refused: Call): ReturnType<C
   // The core's own housekeeping may wait for the table as well.
   await until("the first call waits", async () => {
     const metrics = await (await fetch(`${core.privateUrl}/metrics`)).text();
-    const isLetIn = /^meridian_(token_calls|returns)_under_way(\{.*\})? 1$/m.test(metrics);
+    const isLetIn =
+      /^meridian_(returns_under_way(\{.*\})?|requests_by_cap\{.*(refreshes|token_calls).*\}) 1$/m.test(
+        metrics,
+      );
     return isLetIn && Number((await owner.query(waits)).rowCount) >= 1;
   });
   const answer = await refused();

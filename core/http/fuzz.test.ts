@@ -12,7 +12,7 @@ import { JoinAnswer } from "../../shared/protocol/join.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 
-const BODIES = cases(250, 20_000);
+const BODIES = cases(120, 20_000);
 const AT_ONCE = 8;
 const TIMEOUT_MS = 3_600_000;
 

@@ -86,6 +86,7 @@ test("the OpenAPI page describes every route with its failures", async () => {
   const { paths } = await (await fetch(`${core.url}/docs/json`)).json();
   assert.deepEqual(Object.keys(paths).sort(), [
     "/.well-known/jwks.json",
+    "/matchmake/reconnect/{name}",
     "/matchmake/{method}/{name}",
     "/play",
     "/v1/emails/log-in",
@@ -105,6 +106,9 @@ test("the OpenAPI page describes every route with its failures", async () => {
     "/v1/me/round-trips",
     "/v1/players",
     "/v1/players/{playerId}",
+    "/v1/queue/events",
+    "/v1/queue/leave",
+    "/v1/queue/poll",
     "/v1/reconnect",
     "/v1/regions",
     "/v1/route",

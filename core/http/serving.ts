@@ -7,6 +7,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { sleep } from "../../shared/clock.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
 import type { Part } from "../../shared/lifecycle.ts";
+import type { RequestCaps } from "./request-caps.ts";
 
 const DRAIN_MS = 3_000;
 const POLL_MS = 20;
@@ -16,6 +17,8 @@ const BACKLOG_MAX = 4_096;
 export interface ServingOptions {
   readonly name: string;
   readonly server: HttpServer;
+  /** None where all routes must always answer. */
+  readonly caps?: RequestCaps;
   readonly host: string;
   readonly port: number;
   /** The setting that chose the port, for the message when it is taken. */
@@ -34,6 +37,8 @@ export class Serving implements Part {
   constructor(options: ServingOptions) {
     this.name = options.name;
     this.#options = options;
+    // Before there is any route.
+    options.caps?.guard(options.server);
     options.server.addHook("onRequest", async (_request, reply) => {
       this.#underWay += 1;
       // Emitted exactly once, whether the answer was sent or the caller went away.
@@ -65,6 +70,11 @@ export class Serving implements Part {
 
   async stop(): Promise<void> {
     await this.#options.server.close();
+  }
+
+  /** For tests, which look at its routes. */
+  get server(): HttpServer {
+    return this.#options.server;
   }
 
   /** Whether it listens and is not about to stop. */

@@ -31,6 +31,8 @@ const codes: Partial<Record<ErrorKind, number>> = {
   bad_request: COLYSEUS.application,
   payload_too_large: COLYSEUS.application,
   too_many_requests: COLYSEUS.application,
+  queued: COLYSEUS.application,
+  queue_full: COLYSEUS.application,
   update_required: COLYSEUS.application,
   room_full: COLYSEUS.invalidCriteria,
   room_not_found: COLYSEUS.invalidRoomId,

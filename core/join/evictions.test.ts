@@ -216,7 +216,7 @@ test("a former session that is over costs the next join nothing", async () => {
   const playerId = await newPlayer();
   const first = await join(playerId, RoomId.parse("room-left"));
   assert.ok(first);
-  await clearSessions(database, [{ playerId, sessionId: first }]);
+  await clearSessions(database, [{ playerId, sessionId: first }], new Date(clock.nowMs()));
   const ended = RoomId.parse("room-ended");
   await moveRoom(ended, FIRST, false);
   const second = await join(playerId, ended);
@@ -227,7 +227,7 @@ test("a former session that is over costs the next join nothing", async () => {
   for (const sessionId of [first, second])
     assert.equal(await isPending(database, sessionId), false);
   // Told late: the player has a newer session by now, which stays known.
-  await clearSessions(database, [{ playerId, sessionId: second }]);
+  await clearSessions(database, [{ playerId, sessionId: second }], new Date(clock.nowMs()));
   assert.equal(await database.transaction(order(playerId)), third);
 });
 

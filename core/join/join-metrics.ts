@@ -5,7 +5,14 @@ import { Counter, Histogram, type Metrics } from "../../shared/metrics.ts";
 import { LogPace } from "../http/log-pace.ts";
 
 /** Failures that are ours, not the player's. */
-const OURS = new Set(["no_region", "region_full", "unavailable", "timeout", "internal"]);
+const OURS = new Set([
+  "no_region",
+  "region_full",
+  "overloaded",
+  "unavailable",
+  "timeout",
+  "internal",
+]);
 
 export class JoinMetrics {
   readonly #joins: Counter<"what" | "outcome">;

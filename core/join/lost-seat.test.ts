@@ -74,6 +74,8 @@ test("a ticket whose region is lost before its player came is a seat elsewhere",
   await shanghai.heartbeat(next);
   const join = await post("/v1/join", { game: "arena", protocol: 1 }, first.token);
   assert.equal(join.status, 429, "joins of the moment are used up");
+  const unknown = await post("/v1/join", { game: "none", protocol: 1 }, first.token);
+  assert.equal(unknown.status, 429, "which is looked at before anything else");
 
   const renewal = { ticket: first.ticket, options };
   const second = JoinAnswer.parse((await post("/v1/join/renew", renewal)).body);

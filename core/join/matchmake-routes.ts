@@ -33,6 +33,7 @@ export interface MatchmakeRouteDeps {
   readonly gate: GuestGate;
 }
 
+const RECONNECT_PATH = "/matchmake/reconnect/:name";
 const Params = z.object({ method: z.string().max(32), name: z.string().max(64) });
 /** What it must be depends on the method, so it is parsed after that; here it is only described. */
 const Body = z.unknown().meta({
@@ -47,11 +48,12 @@ export function addMatchmakeRoutes(server: HttpServer, deps: MatchmakeRouteDeps)
   server.post(
     "/matchmake/:method/:name",
     {
+      config: { cap: "joins" },
       errorHandler: answerFailure,
       schema: {
         tags: ["colyseus"],
         summary: "Matchmaking of stock Colyseus clients",
-        description: "Methods: joinOrCreate, create, join, joinById, reconnect.",
+        description: "Methods: joinOrCreate, create, join, joinById; and `reconnect`, apart.",
         security: [{ bearer: [] }, {}],
         params: Params,
         body: Body,
@@ -61,6 +63,27 @@ export function addMatchmakeRoutes(server: HttpServer, deps: MatchmakeRouteDeps)
     (request, reply) => {
       const caller = callerOf(request, reply);
       return matchmake({ request, caller, params: request.params }, deps);
+    },
+  );
+  // Apart from the others, so that a storm of joins does not hold up who has a seat.
+  server.post(
+    RECONNECT_PATH,
+    {
+      config: { cap: "returns" },
+      errorHandler: answerFailure,
+      schema: {
+        tags: ["colyseus"],
+        summary: "The way back of stock Colyseus clients to a kept seat",
+        params: Params.pick({ name: true }),
+        body: Body,
+        response: { 200: SeatReservation, ...colyseusFailures() },
+      },
+    },
+    async (request) => {
+      const { reconnectionToken } = parse(ReconnectBody, request.body);
+      const roomId = parse(RoomId, request.params.name);
+      const reconnect = { roomId, reconnectionToken, protocol: PROTOCOL_VERSION };
+      return (await deps.joins.reconnect(reconnect, request.ip)).reservation;
     },
   );
 }
@@ -75,12 +98,6 @@ async function matchmake(
   { request, caller, params: { method, name } }: Call,
   deps: MatchmakeRouteDeps,
 ): Promise<Reservation> {
-  if (method === "reconnect") {
-    const { reconnectionToken } = parse(ReconnectBody, request.body);
-    const roomId = parse(RoomId, name);
-    const reconnect = { roomId, reconnectionToken, protocol: PROTOCOL_VERSION };
-    return (await deps.joins.reconnect(reconnect, caller.address)).reservation;
-  }
   const mode = JoinMode.safeParse(method);
   if (!mode.success) {
     throw new MeridianError("not_found", { message: `There is no method "${method}".` });
@@ -95,7 +112,10 @@ async function matchmake(
   };
   const known = await playerOf(request, deps.tokens);
   const joiner = { known, make: () => makeGuest(request, deps) };
-  return (await deps.joins.join(join, joiner, caller)).reservation;
+  const outcome = await deps.joins.join(join, joiner, caller);
+  // Not for a client that did not say that it can wait.
+  if ("queue" in outcome) throw new MeridianError("queued");
+  return outcome.reservation;
 }
 
 async function makeGuest(request: FastifyRequest, deps: MatchmakeRouteDeps): Promise<PlayerId> {
@@ -115,9 +135,14 @@ function answerFailure(error: FastifyError, request: FastifyRequest, reply: Fast
   if (failure.retryAfterMs !== undefined) {
     void reply.header("retry-after", Math.ceil(failure.retryAfterMs / 1_000));
   }
-  const params = Params.safeParse(request.params);
-  const body = colyseusBody(failure, params.success ? params.data.method : "");
+  const body = colyseusBody(failure, methodOf(request));
   void reply.status(body.code).send(body);
+}
+
+function methodOf({ params, routeOptions: { url } }: FastifyRequest): string {
+  if (url === RECONNECT_PATH) return "reconnect";
+  const parsed = Params.safeParse(params);
+  return parsed.success ? parsed.data.method : "";
 }
 
 function toFailure(error: FastifyError): MeridianError {

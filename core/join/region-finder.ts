@@ -39,8 +39,15 @@ export interface Seeker {
 /** The regions in order, and what else the choice of a node depends on. */
 export interface Found {
   readonly ranking: readonly RankedRegion[];
+  /** Where the player could play, or wait for it, the best first. */
+  readonly choices: readonly Choice[];
   /** Nodes where friends play. */
   readonly near: ReadonlySet<NodeId>;
+}
+
+export interface Choice {
+  readonly regionId: RegionId;
+  readonly roundTripMs: number;
 }
 
 type Told = Pick<Join, "roundTripsMs" | "roundTripsAgeMs" | "unanswered" | "party" | "friends">;
@@ -78,7 +85,7 @@ export class RegionFinder {
   /** @throws {MeridianError} `party_apart` while no region is near enough to every member */
   async find(join: Join, seeker: Seeker): Promise<Found> {
     const { playerId, address } = seeker;
-    if (playerId === undefined) return { ranking: this.rank(address, join), near: new Set() };
+    if (playerId === undefined) return this.findQuickly(join, address);
     this.note(playerId, address, join);
     const others = (join.party ?? []).filter((member) => member !== playerId);
     if (others.length > 0) return this.#forParty(join, { playerId, address }, others);
@@ -86,25 +93,35 @@ export class RegionFinder {
       friend !== playerId && this.#deps.ways.named(friend, playerId);
     const friends = (join.friends ?? []).filter(isFriend);
     const { home, friendsIn, near } = await this.#company(playerId, friends);
-    return { ranking: this.#explained(join, address, { home, friendsIn }), near };
+    return { ...this.#ranked(join, address, { home, friendsIn }), near };
+  }
+
+  /** As `find`, for a player alone of whom nothing is asked of the database: for those who will wait. */
+  findQuickly(join: Join, address: string): Found {
+    return { ...this.#ranked(join, address, {}), near: new Set() };
   }
 
   /** For a caller of whom no more is known than the address. */
-  rank(address: string, join?: Join): RankedRegion[] {
-    return this.#explained(join, address, {});
+  rank(address: string, join?: Join): readonly RankedRegion[] {
+    return this.#ranked(join, address, {}).ranking;
   }
 
-  #explained(
+  #ranked(
     join: Join | undefined,
     address: string,
     company: { readonly home?: RegionId | undefined; readonly friendsIn?: ReadonlySet<RegionId> },
-  ): RankedRegion[] {
+  ): Omit<Found, "near"> {
+    const { candidates } = this.#deps;
     const place = this.#deps.locator.locate(address);
     const measured = join ? freshOnly(join, join.roundTripsAgeMs ?? 0) : {};
     const only = join?.region;
     const { roundTripsMs, unanswered } = measured;
     const request = { place, roundTripsMs, unanswered, only, ...company };
-    return inWords(rank(this.#deps.candidates.for(wishOf(join)), request), { place, only });
+    const wish = wishOf(join);
+    return {
+      ranking: inWords(rank(candidates.for(wish), request), { place, only }),
+      choices: choicesOf(rank(candidates.waitable(wish), request)),
+    };
   }
 
   #forParty(
@@ -118,15 +135,18 @@ export class RegionFinder {
     // Of the caller something was noted just now; who is not known, or did not name the caller, doesn't weigh in.
     const members = playerIds.flatMap((member) => ways.of(member, playerId) ?? []);
     const waitedMs = waits.ask(playerIds);
-    const list = candidates.for(wishOf(join));
-    const ranked = rankParty(list, { members, waitedMs, only: join.region });
+    const wish = wishOf(join);
+    const asParty = { members, waitedMs, only: join.region };
+    const waitable = candidates.waitable(wish);
+    const choices = choicesOf(rankParty(waitable, asParty));
     // Where no region takes anybody, or not the one that they want, waiting brings them no nearer.
-    const wanted = list.filter(({ regionId }) => regionId === (join.region ?? regionId));
-    if (!ranked[0]?.eligible && wanted.some(({ obstacle }) => obstacle === undefined)) {
+    const wanted = waitable.filter(({ regionId }) => regionId === (join.region ?? regionId));
+    if (choices.length === 0 && wanted.some(({ obstacle }) => obstacle === undefined)) {
       throw new MeridianError("party_apart", { retryAfterMs: PARTY_RETRY_AFTER_MS });
     }
     const asked = { place, only: join.region, members: members.length };
-    return { ranking: inWords(ranked, asked), near: new Set() };
+    const ranking = inWords(rankParty(candidates.for(wish), asParty), asked);
+    return { ranking, choices, near: new Set() };
   }
 
   /** Where the player was last, and where friends are at this moment. */
@@ -148,6 +168,12 @@ export class RegionFinder {
 
 function inWords(ranked: readonly Ranked[], asked: Asked): RankedRegion[] {
   return ranked.map((one) => explain(one, asked));
+}
+
+function choicesOf(ranked: readonly Ranked[]): Choice[] {
+  return ranked.flatMap(({ eligible, candidate: { regionId }, roundTripMs }) =>
+    eligible ? [{ regionId, roundTripMs }] : [],
+  );
 }
 
 function wishOf(join: Join | undefined) {

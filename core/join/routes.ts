@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { HttpServer } from "../../shared/http-server.ts";
 import {
   JoinAnswer,
+  JoinOutcome,
   JoinRequest,
   PartyReport,
   ReconnectRequest,
@@ -31,13 +32,14 @@ function addJoinRoute(server: HttpServer, { joins, tokens }: JoinRouteDeps): voi
   server.post(
     "/v1/join",
     {
+      config: { cap: "joins" },
       schema: {
         tags: ["joining"],
-        summary: "Take a seat in the best region, and the ticket for it",
+        summary: "Take a seat in the best region, and the ticket for it, or a place in its queue",
         security: [{ bearer: [] }],
         body: JoinRequest,
         response: {
-          200: JoinAnswer,
+          200: JoinOutcome,
           ...failures(
             "unauthorized",
             "token_expired",
@@ -47,6 +49,9 @@ function addJoinRoute(server: HttpServer, { joins, tokens }: JoinRouteDeps): voi
             "room_not_found",
             "room_full",
             "region_full",
+            "queued",
+            "queue_full",
+            "overloaded",
             "no_region",
             "party_apart",
             "too_many_requests",
@@ -89,6 +94,7 @@ function addReturnRoutes(server: HttpServer, { joins }: JoinRouteDeps): void {
   server.post(
     "/v1/join/renew",
     {
+      config: { cap: "returns" },
       schema: {
         tags: ["joining"],
         summary:
@@ -105,6 +111,7 @@ function addReturnRoutes(server: HttpServer, { joins }: JoinRouteDeps): void {
             "room_not_found",
             "room_full",
             "region_full",
+            "overloaded",
             "no_region",
             "too_many_requests",
             "session_taken_over",
@@ -119,6 +126,7 @@ function addReturnRoutes(server: HttpServer, { joins }: JoinRouteDeps): void {
   server.post(
     "/v1/reconnect",
     {
+      config: { cap: "returns" },
       schema: {
         tags: ["joining"],
         summary: "A fresh ticket for the kept seat of a dropped player",

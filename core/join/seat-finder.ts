@@ -1,14 +1,14 @@
-/** Which nodes a join asks, in which order: the room's own, or the best of the ranking. */
+/** Where a join may lead: the room's own region, or the best of the ranking; and which node there is asked. */
 import type { z } from "zod";
 import { MeridianError } from "../../shared/errors.ts";
-import type { GameName } from "../../shared/ids.ts";
+import type { GameName, RegionId } from "../../shared/ids.ts";
 import type { JoinRequest, RankedRegion } from "../../shared/protocol/join.ts";
 import { whyNowhere } from "../gslb/nowhere.ts";
+import { chooseNode, type NodeWish } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
-import type { RegionFinder, Seeker } from "./region-finder.ts";
+import type { Choice, Found, RegionFinder, Seeker } from "./region-finder.ts";
 import type { RoomDirectory } from "./room-directory.ts";
-import { seatCandidates } from "./seat-search.ts";
 
 /** A join as parsed. With `joinById` the room says which game it is. */
 export type Join = Omit<z.output<typeof JoinRequest>, "game"> & {
@@ -21,12 +21,14 @@ export interface SeatFinderDeps {
   readonly regions: RegionFinder;
 }
 
-export interface NodesFound {
-  /** In the order in which they are asked. */
-  readonly nodes: readonly NodeRecord[];
+export interface Places {
   readonly game: GameName;
+  /** Where there is a seat or a queue for one, the best first; at least one. */
+  readonly choices: readonly Choice[];
   /** For the client's next choices. */
   readonly ranking: readonly RankedRegion[];
+  /** The node of that region that is to be asked; undefined when none has a seat. */
+  nodeIn(regionId: RegionId): NodeRecord | undefined;
 }
 
 export class SeatFinder {
@@ -36,24 +38,50 @@ export class SeatFinder {
     this.#deps = deps;
   }
 
-  /** @throws {MeridianError} why nobody can be asked */
-  async nodesFor(join: Join, seeker: Seeker): Promise<NodesFound> {
-    const { registry, directory, regions: finder } = this.#deps;
+  /** @throws {MeridianError} why there is none */
+  async placesFor(join: Join, seeker: Seeker): Promise<Places> {
+    return this.#placesOf(join, seeker, (found) => found.find(join, seeker));
+  }
+
+  /** As `placesFor`, without asking the database: for those who are going to wait. */
+  async placesQuickly(join: Join, seeker: Seeker): Promise<Places> {
+    return this.#placesOf(join, seeker, (found) => found.findQuickly(join, seeker.address));
+  }
+
+  async #placesOf(
+    join: Join,
+    seeker: Seeker,
+    find: (regions: RegionFinder) => Found | Promise<Found>,
+  ): Promise<Places> {
+    const { registry, regions: finder } = this.#deps;
     if (join.region && !registry.region(join.region)) throw new MeridianError("unknown_region");
-    if (join.mode === "joinById" && join.roomId) {
-      const place = await directory.find(join.roomId);
-      if (!place) throw new MeridianError("room_not_found");
-      const node = requireAlive(registry.node(place.nodeId));
-      return { nodes: [node], game: place.game, ranking: finder.rank(seeker.address, join) };
-    }
+    if (join.mode === "joinById") return this.#roomOf(join, seeker);
     const { game, mode, protocol, build } = join;
     if (game === undefined) throw new MeridianError("unknown_game");
-    const { ranking, near } = await finder.find(join, seeker);
-    const regions = registry.regions();
-    const wish = { game, mode, protocol, build, near };
-    const nodes = seatCandidates(ranking, regions, wish);
-    if (nodes.length > 0) return { nodes, game, ranking };
-    throw whyNowhere(regions, { ...wish, only: join.region });
+    const { ranking, choices, near } = await find(finder);
+    const wish: NodeWish = { game, mode, protocol, build, near };
+    if (choices.length === 0) {
+      throw whyNowhere(registry.regions(), { ...wish, only: join.region });
+    }
+    const nodeIn = (regionId: RegionId) => {
+      const region = registry.region(regionId);
+      return region && chooseNode(region, wish);
+    };
+    return { game, choices, ranking, nodeIn };
+  }
+
+  /** The room is where it is. */
+  async #roomOf(join: Join, { address }: Seeker): Promise<Places> {
+    const { registry, directory, regions: finder } = this.#deps;
+    const place = join.roomId && (await directory.find(join.roomId));
+    if (!place) throw new MeridianError("room_not_found");
+    const { regionId } = requireAlive(registry.node(place.nodeId)).heartbeat;
+    return {
+      game: place.game,
+      choices: [{ regionId, roundTripMs: 0 }],
+      ranking: finder.rank(address, join),
+      nodeIn: () => requireAlive(registry.node(place.nodeId)),
+    };
   }
 }
 

@@ -1,27 +1,36 @@
-/** Where to ask for a seat, and whether to ask elsewhere after a refusal. Pure. */
+/** Which regions are as good as each other to a player, and whether to ask elsewhere after a refusal. Pure. */
 import type { MeridianError } from "../../shared/errors.ts";
-import type { JoinMode, RankedRegion } from "../../shared/protocol/join.ts";
-import { chooseNode, type NodeWish } from "../regions/region-view.ts";
-import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
+import type { RegionId } from "../../shared/ids.ts";
+import type { JoinMode } from "../../shared/protocol/join.ts";
+import type { Other } from "../admission/place.ts";
+import type { Choice } from "./region-finder.ts";
 
 /** Regions that one join asks at most. */
 export const REGIONS_TRIED_MAX = 3;
+/** Regions that may be offered to one who waits. */
+const OTHERS_MAX = 8;
 
-/** The best node of each of the best regions, in order. */
-export function seatCandidates(
-  ranking: readonly RankedRegion[],
-  regions: readonly RegionRecord[],
-  wish: NodeWish,
-): NodeRecord[] {
-  const byId = new Map(regions.map((region) => [region.spec.id, region]));
-  const nodes: NodeRecord[] = [];
-  for (const { regionId, eligible } of ranking) {
-    if (!eligible || nodes.length === REGIONS_TRIED_MAX) break;
-    const region = byId.get(regionId);
-    const node = region && chooseNode(region, wish);
-    if (node) nodes.push(node);
-  }
-  return nodes;
+/**
+ * Those that a player is sent to without a question when the best one is full: at most `spillMs` further away
+ * than the nearest.
+ */
+export function asGood(choices: readonly Choice[], spillMs: number): RegionId[] {
+  const nearestMs = Math.min(...choices.map(({ roundTripMs }) => roundTripMs));
+  return choices
+    .filter(({ roundTripMs }) => roundTripMs <= nearestMs + spillMs)
+    .map(({ regionId }) => regionId);
+}
+
+/** Those that may be offered to whoever waits for the first, the nearest first. */
+export function othersThan([best, ...others]: readonly Choice[]): Other[] {
+  if (!best) return [];
+  return others
+    .map(({ regionId, roundTripMs }) => ({
+      regionId,
+      addedMs: Math.round(roundTripMs - best.roundTripMs),
+    }))
+    .sort((a, b) => a.addedMs - b.addedMs)
+    .slice(0, OTHERS_MAX);
 }
 
 /** Whether another region may well give what this one refused. */

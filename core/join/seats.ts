@@ -85,7 +85,9 @@ export class Seats {
         throw new MeridianError("unavailable", { message: "Another life of the node answered." });
       }
       this.#reserves.inc({ region, outcome: "granted" });
-      if (request.kind === "seat") registry.noteSeat(node.heartbeat.regionId, node.nodeId);
+      if (request.kind === "seat") {
+        registry.noteSeat(node.heartbeat.regionId, node.nodeId, answer.grant);
+      }
       return answer;
     } catch (error) {
       const outcome = isFailure(error) ? error.kind : "internal";

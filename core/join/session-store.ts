@@ -77,7 +77,7 @@ export async function placeSession(
        on conflict (session_id) do nothing
        returning session_id)
      update sessions s set placed_term = $2, placed_n = $3, region_id = $4, node_id = $5,
-       room_id = $6, session_id = $7, game = $8, updated_at = $9
+       room_id = $6, session_id = $7, game = $8, updated_at = $9, placed_at = $9, dropped_at = null
      from former where s.player_id = former.player_id
      returning (select session_id from ordered) as overtaken`,
     [
@@ -98,15 +98,26 @@ export async function placeSession(
 export interface LeftSession {
   readonly playerId: PlayerId;
   readonly sessionId: SessionId;
+  /** Whether the connection was lost: such a player comes first when they want back in. */
+  readonly dropped?: boolean | undefined;
 }
 
 /** The players are out of their rooms for good; one who has a newer session by now keeps that. */
-export async function clearSessions(sql: Sql, left: readonly LeftSession[]): Promise<void> {
+export async function clearSessions(
+  sql: Sql,
+  left: readonly LeftSession[],
+  at: Date,
+): Promise<void> {
   await sql.run(
-    `update sessions s set session_id = null
-     from unnest($1::uuid[], $2::text[]) as l (player_id, session_id)
+    `update sessions s set session_id = null, dropped_at = case when l.dropped then $4::timestamptz end
+     from unnest($1::uuid[], $2::text[], $3::boolean[]) as l (player_id, session_id, dropped)
      where s.player_id = l.player_id and s.session_id = l.session_id`,
-    [left.map((one) => one.playerId), left.map((one) => one.sessionId)],
+    [
+      left.map((one) => one.playerId),
+      left.map((one) => one.sessionId),
+      left.map((one) => one.dropped === true),
+      at,
+    ],
   );
 }
 

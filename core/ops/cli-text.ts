@@ -41,6 +41,7 @@ const HEADER = [
   "RESERVED",
   "ROOMS",
   "LOOP P99",
+  "OVERLOAD",
   "REDIS",
   "OUTBOX",
   "HEARD",
@@ -157,6 +158,7 @@ function regionRows(region: z.infer<typeof RegionStatus>): string[][] {
     String(node.reserved),
     String(node.rooms),
     `${node.eventLoopDelayP99Ms.toFixed(1)} ms`,
+    node.overload === "calm" ? "-" : node.overload,
     node.redis,
     node.outbox.items === 0
       ? "-"

@@ -11,6 +11,9 @@ const Readiness = z.object({
   players: z.enum(["served", "not served"]),
 });
 
+/** Whoever watches must hear of an overload, too. */
+const UNCAPPED = { cap: "none" } as const;
+
 export interface HealthDeps {
   readonly database: { readonly migrated: boolean; ping(): Promise<boolean> };
   /** The players' server: the last to start and the first to stop. */
@@ -20,12 +23,12 @@ export interface HealthDeps {
 
 export function addHealthRoutes(server: HttpServer, deps: HealthDeps): void {
   const { database, players, metrics } = deps;
-  server.get("/healthz", { schema: { response: { 200: Health } } }, async () => ({
+  server.get("/healthz", { config: UNCAPPED, schema: { response: { 200: Health } } }, async () => ({
     status: "ok" as const,
   }));
   server.get(
     "/readyz",
-    { schema: { response: { 200: Readiness, 503: Readiness } } },
+    { config: UNCAPPED, schema: { response: { 200: Readiness, 503: Readiness } } },
     async (_request, reply) => {
       const up = database.migrated && (await database.ping());
       const ready = up && players.serving;
@@ -37,7 +40,7 @@ export function addHealthRoutes(server: HttpServer, deps: HealthDeps): void {
       });
     },
   );
-  server.get("/metrics", async (_request, reply) => {
+  server.get("/metrics", { config: UNCAPPED }, async (_request, reply) => {
     void reply.type(metrics.contentType);
     return await metrics.metrics();
   });

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { NodeStatus, RegionStatus } from "../../shared/protocol/ops.ts";
 import { neighboursOf } from "../regions/neighbours.ts";
-import { regionStateOf, wantedOf } from "../regions/region-view.ts";
+import { overloadOf, regionStateOf, wantedOf } from "../regions/region-view.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
 /**
@@ -50,6 +50,7 @@ function nodeStatus(
     capacity: heartbeat.capacity,
     rooms: heartbeat.rooms,
     eventLoopDelayP99Ms: heartbeat.load.eventLoopDelayP99Ms,
+    overload: overloadOf(node),
     redis: heartbeat.redis,
     outbox: heartbeat.outbox ?? { items: 0, bytes: 0, ageMs: 0 },
     build: heartbeat.build,

@@ -7,7 +7,7 @@ import { Purchases, type PurchasesDeps } from "./purchases.ts";
 import { SignedReceipts } from "./signed-receipts.ts";
 
 type Deps = Pick<PurchasesDeps, "database" | "clock" | "log" | "metrics"> &
-  Pick<JwksSourceDeps, "fetches">;
+  Pick<JwksSourceDeps, "fetches" | "outbound">;
 
 export function createPurchases(config: CoreConfig, deps: Deps): Purchases {
   const stores = config.PURCHASE_STORES_FILE;

@@ -122,7 +122,7 @@ export class EndedRooms implements Part {
     const orphans = batch.filter((ended) => ended.what === "orphans");
     try {
       if (rooms.length > 0) await endRooms(database, rooms, endedAt);
-      if (left.length > 0) await clearSessions(database, left);
+      if (left.length > 0) await clearSessions(database, left, endedAt);
       for (const each of orphans) {
         const count = await endOrphans(database, each, endedAt);
         if (count === 0) continue;

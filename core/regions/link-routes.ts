@@ -62,6 +62,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
   server.post(
     "/link/heartbeat",
     {
+      config: { cap: "heartbeats" },
       schema: {
         body: Heartbeat,
         response: { 200: HeartbeatAnswer, ...failures("forbidden", "stale_incarnation") },

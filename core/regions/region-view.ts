@@ -1,6 +1,7 @@
 /** What can be read off the registry's state: who lives, who takes players, how full they are. Pure. */
 import type { GameName, NodeId } from "../../shared/ids.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
+import { type OverloadLevel, reaches } from "../../shared/protocol/overload.ts";
 import type { Wanted } from "./fence-step.ts";
 import type { NodeRecord, RegionRecord } from "./registry-step.ts";
 
@@ -33,7 +34,17 @@ export function liveNodes(region: RegionRecord): NodeRecord[] {
 
 /** Whether new players may be sent there. */
 export function takesPlayers(node: NodeRecord): boolean {
+  return isHealthy(node) && !reaches(overloadOf(node), "no_seats");
+}
+
+/** Whether it takes players, but for what it has to do. */
+export function isHealthy(node: NodeRecord): boolean {
   return node.alive && node.heartbeat.state === "active" && node.heartbeat.redis === "up";
+}
+
+/** Nodes of before have no overload gate. */
+export function overloadOf(node: NodeRecord): OverloadLevel {
+  return node.heartbeat.overload ?? "calm";
 }
 
 /** What a player must find in a region. */
@@ -73,7 +84,7 @@ export interface NodeWish extends Wish {
 /**
  * The node of a region that new players go to: one where friends play, if it has a seat. Else, where they
  * may join others, one whose rooms have open seats comes first, unless its event loop is busy; else the one
- * with the most room.
+ * with the most room, of those that still make rooms if there are any.
  */
 export function chooseNode(region: RegionRecord, wish: NodeWish): NodeRecord | undefined {
   const { game, mode, near } = wish;
@@ -82,7 +93,8 @@ export function chooseNode(region: RegionRecord, wish: NodeWish): NodeRecord | u
   );
   const friendly = open.filter(({ nodeId }) => near?.has(nodeId));
   const meeting = mode === "create" ? [] : open.filter((node) => hasOpenSeats(node, game));
-  const candidates = [friendly, meeting, open].find((nodes) => nodes.length > 0) ?? [];
+  const making = open.filter((node) => !reaches(overloadOf(node), "no_rooms"));
+  const candidates = [friendly, meeting, making, open].find((nodes) => nodes.length > 0) ?? [];
   return candidates.toSorted(compareRoom)[0];
 }
 

@@ -144,6 +144,14 @@ test("new players meet others: open rooms first, then the node with the most roo
   assert.equal(chosen({}, open, "create"), "beijing-1", "a room of one's own: the emptier node");
   const busy = { load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0.9, rssBytes: 1 } };
   assert.equal(chosen({}, { ...open, ...busy }), "beijing-1", "unless that node is busy");
+  const noRooms = { overload: "no_rooms", connected: 0 };
+  assert.equal(chosen({ ...noRooms }, { connected: 60 }), "beijing-2", "a node that makes rooms");
+  assert.equal(chosen(noRooms, noRooms), "beijing-1", "unless none does");
+  assert.equal(chosen(noRooms, open), "beijing-2");
+  assert.equal(chosen({ ...open, ...noRooms }, {}), "beijing-1", "where a room is open");
+  const noSeats = { overload: "no_seats" };
+  assert.equal(chosen(noSeats, { connected: 90 }), "beijing-2", "never one that takes nobody");
+  assert.equal(chosen(noSeats, noSeats), undefined);
   assert.equal(chosen({ connected: 1 }, {}), "beijing-1", "a small difference does not scatter");
   assert.equal(chosen({ connected: 60 }, {}), "beijing-2", "a large one does");
 });
@@ -206,6 +214,32 @@ test("seats granted between heartbeats count until the next one tells", () => {
   ];
   assert.equal(free(before), 83);
   assert.equal(free([...before, [3, heard(beat("beijing-1", 2, { reserved: 7 }))]]), 83);
+});
+
+test("a numbered seat counts until a heartbeat that was sent after it, whichever comes first", () => {
+  const nodeId = NodeId.parse("beijing-1");
+  const seat = (grant: number) =>
+    ({ type: "seatGranted", regionId: beijing, nodeId, grant }) as const;
+  const since = (events: [number, RegistryEvent][]) =>
+    run(events).region.nodes.get(nodeId)?.seatsSince;
+  const counted = (sequence: number, seatsGranted: number) =>
+    heard(beat("beijing-1", sequence, { seatsGranted }));
+  const before: [number, RegistryEvent][] = [
+    [0, counted(1, 40)],
+    [1, seat(41)],
+    [2, seat(42)],
+  ];
+  assert.equal(since(before), 2);
+  assert.equal(since([...before, [3, counted(2, 41)]]), 1, "sent before the second was granted");
+  assert.equal(since([...before, [3, counted(2, 43)]]), 0);
+  assert.equal(
+    since([
+      [0, counted(1, 42)],
+      [1, seat(41)],
+    ]),
+    0,
+    "the answer came later",
+  );
 });
 
 test("rooms that ended are passed on once with the heartbeat that tells", () => {

@@ -31,8 +31,10 @@ export interface NodeRecord {
   /** Monotonic time of the last heartbeat. */
   readonly receivedMs: number;
   readonly alive: boolean;
-  /** Seats that the core was granted there since the last heartbeat, which can't count them. */
+  /** Seats that the core was granted there and that the last heartbeat does not count. */
   readonly seatsSince: number;
+  /** The number of the last seat that the core was granted there; 0 of a node that does not number them. */
+  readonly lastGrant: number;
 }
 
 export interface RegionRecord {
@@ -49,7 +51,13 @@ export type RegistryState = ReadonlyMap<RegionId, RegionRecord>;
 export type RegistryEvent =
   | { readonly type: "heartbeat"; readonly from: RegionId; readonly heartbeat: Heartbeat }
   | { readonly type: "tick" }
-  | { readonly type: "seatGranted"; readonly regionId: RegionId; readonly nodeId: NodeId }
+  | {
+      readonly type: "seatGranted";
+      readonly regionId: RegionId;
+      readonly nodeId: NodeId;
+      /** Its number there, if the node numbers them. */
+      readonly grant?: number | undefined;
+    }
   | { readonly type: "wanted"; readonly regionId: RegionId; readonly wanted: Wanted }
   | { readonly type: "epoch"; readonly regionId: RegionId; readonly epoch: Epoch }
   | TopologyEvent;
@@ -98,7 +106,7 @@ export function registryStep(
   if (event.type === "epoch") return onEpoch(state, region, event.epoch);
   const node = region.nodes.get(event.nodeId);
   if (!node) return [state, []];
-  return [withNode(state, region, { ...node, seatsSince: node.seatsSince + 1 }), []];
+  return [withNode(state, region, withSeat(node, event.grant)), []];
 }
 
 /** The region and the incarnation that a node's id names. */
@@ -142,7 +150,7 @@ function onHeartbeat(
     heartbeat,
     receivedMs: nowMs,
     alive: true,
-    seatsSince: 0,
+    ...seatsUncounted(heartbeat, known?.lastGrant ?? 0),
   };
   nodes.set(node.nodeId, node);
   const effects: RegistryEffect[] = [
@@ -158,6 +166,18 @@ function onHeartbeat(
     effects.push({ type: "sessionsLeft", left: heartbeat.leftSessions });
   }
   return [withRegion(state, { ...region, nodes }), effects];
+}
+
+/** A heartbeat that was sent after the seat was granted has counted it, whichever came first. */
+function withSeat(node: NodeRecord, grant: number | undefined): NodeRecord {
+  if (grant === undefined || node.heartbeat.seatsGranted === undefined) {
+    return { ...node, seatsSince: node.seatsSince + 1 };
+  }
+  return { ...node, ...seatsUncounted(node.heartbeat, Math.max(node.lastGrant, grant)) };
+}
+
+function seatsUncounted({ seatsGranted = 0 }: Heartbeat, lastGrant: number) {
+  return { seatsSince: Math.max(0, lastGrant - seatsGranted), lastGrant };
 }
 
 /** Epochs only rise: one that was read before another was granted tells nothing. */

@@ -230,8 +230,8 @@ export class Registry implements Part {
   }
 
   /** Counts a seat that a node granted, until its next heartbeat does. */
-  noteSeat(regionId: RegionId, nodeId: NodeId): void {
-    this.#dispatch({ type: "seatGranted", regionId, nodeId });
+  noteSeat(regionId: RegionId, nodeId: NodeId, grant: number | undefined): void {
+    this.#dispatch({ type: "seatGranted", regionId, nodeId, grant });
   }
 
   #applyLife(regionId: RegionId, { epoch, wanted }: RegionLife): void {

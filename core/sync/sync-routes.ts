@@ -62,6 +62,7 @@ export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRout
   server.post(
     "/link/players/load",
     {
+      config: { cap: "loads" },
       schema: {
         body: LoadRequest,
         response: {

@@ -1,5 +1,5 @@
 /** Access tokens and join tickets: two kinds of JWT that never pass for each other (`typ`). */
-import { errors, jwtVerify, SignJWT } from "jose";
+import { errors, type JWTVerifyResult, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
@@ -12,12 +12,13 @@ import {
   TOKEN_ISSUER,
 } from "../../shared/protocol/ticket.ts";
 import type { Keyring } from "./keyring.ts";
+import { KnownAccess } from "./known-access.ts";
 import type { RandomBytes } from "./master-key.ts";
 
 /** What a ticket says besides what every token says. */
 export type Seat = Omit<TicketClaims, "iss" | "jti" | "iat" | "exp">;
 
-const AccessClaims = z.object({ sub: PlayerId });
+const AccessClaims = z.object({ sub: PlayerId, exp: z.number() });
 const JTI_BYTES = 12;
 
 export interface SignedTokensDeps {
@@ -28,8 +29,16 @@ export interface SignedTokensDeps {
   readonly ticketTtlMs: number;
 }
 
+interface Signed {
+  readonly token: string;
+  readonly kid: string;
+  /** When it expires, s since 1970. */
+  readonly exp: number;
+}
+
 export class SignedTokens {
   readonly #deps: SignedTokensDeps;
+  readonly #known = new KnownAccess();
 
   constructor(deps: SignedTokensDeps) {
     this.#deps = deps;
@@ -45,13 +54,22 @@ export class SignedTokens {
 
   /** An access token for that player. */
   async signAccess(playerId: PlayerId): Promise<string> {
-    return await this.#sign({ sub: playerId }, ACCESS_TYP, this.#deps.accessTtlMs);
+    const signed = await this.#sign({ sub: playerId }, ACCESS_TYP, this.#deps.accessTtlMs);
+    const { token, kid, exp } = signed;
+    this.#known.note(token, { playerId, kid, exp });
+    return token;
   }
 
   /** @throws {MeridianError} `token_expired`, or `unauthorized` for anything else that is wrong */
   async verifyAccess(token: string): Promise<PlayerId> {
+    const known = this.#knownOwner(token);
+    if (known !== undefined) return known;
     try {
-      return AccessClaims.parse(await this.#verify(token, ACCESS_TYP, 0)).sub;
+      const { payload, protectedHeader } = await this.#verify(token, ACCESS_TYP, 0);
+      const { sub: playerId, exp } = AccessClaims.parse(payload);
+      const { kid } = protectedHeader;
+      if (kid !== undefined) this.#known.note(token, { playerId, kid, exp });
+      return playerId;
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) throw new MeridianError("token_expired", { cause });
       throw new MeridianError("unauthorized", {
@@ -64,7 +82,7 @@ export class SignedTokens {
   /** A ticket for that seat, with a `jti` of its own. */
   async signTicket(seat: Seat): Promise<string> {
     const jti = this.#deps.random(JTI_BYTES).toString("base64url");
-    return await this.#sign({ ...seat, jti }, TICKET_TYP, this.#deps.ticketTtlMs);
+    return (await this.#sign({ ...seat, jti }, TICKET_TYP, this.#deps.ticketTtlMs)).token;
   }
 
   /**
@@ -73,26 +91,36 @@ export class SignedTokens {
    */
   async verifyTicket(token: string, toleranceMs: number): Promise<TicketClaims> {
     try {
-      return TicketClaims.parse(await this.#verify(token, TICKET_TYP, toleranceMs));
+      return TicketClaims.parse((await this.#verify(token, TICKET_TYP, toleranceMs)).payload);
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) throw new MeridianError("ticket_expired", { cause });
       throw new MeridianError("ticket_invalid", { cause });
     }
   }
 
-  async #sign(claims: Record<string, unknown>, typ: string, ttlMs: number): Promise<string> {
+  /** Of a token that passed, or was made here, and would pass now. */
+  #knownOwner(token: string): PlayerId | undefined {
+    const { keyring, clock } = this.#deps;
+    const known = this.#known.find(token);
+    if (!known || keyring.verifier(known.kid) === undefined) return undefined;
+    return known.exp > Math.floor(clock.nowMs() / 1_000) ? known.playerId : undefined;
+  }
+
+  async #sign(claims: Record<string, unknown>, typ: string, ttlMs: number): Promise<Signed> {
     const { kid, key } = this.#deps.keyring.signer();
     const nowS = Math.floor(this.#deps.clock.nowMs() / 1_000);
-    return await new SignJWT(claims)
+    const exp = nowS + Math.ceil(ttlMs / 1_000);
+    const token = await new SignJWT(claims)
       .setProtectedHeader({ alg: TOKEN_ALG, typ, kid })
       .setIssuer(TOKEN_ISSUER)
       .setIssuedAt(nowS)
-      .setExpirationTime(nowS + Math.ceil(ttlMs / 1_000))
+      .setExpirationTime(exp)
       .sign(key);
+    return { token, kid, exp };
   }
 
-  async #verify(token: string, typ: string, toleranceMs: number): Promise<unknown> {
-    const { payload } = await jwtVerify(
+  async #verify(token: string, typ: string, toleranceMs: number): Promise<JWTVerifyResult> {
+    return await jwtVerify(
       token,
       (header) => {
         const key = this.#deps.keyring.verifier(header.kid);
@@ -108,6 +136,5 @@ export class SignedTokens {
         clockTolerance: toleranceMs / 1_000,
       },
     );
-    return payload;
   }
 }

@@ -105,6 +105,31 @@ test("a rotated key is published at once, signs later, and its predecessor retir
   assert.deepEqual(keyring.keyIds(), [fresh]);
 });
 
+test("a token that is known already passes no longer than one that is not", async () => {
+  const accessTtlMs = 2 * ACCEPT_MS;
+  const deps = { keyring, clock, random: randomBytes, ticketTtlMs: 30_000 };
+  const [signer, other] = [
+    new SignedTokens({ ...deps, accessTtlMs }),
+    new SignedTokens({ ...deps, accessTtlMs }),
+  ];
+  const token = await signer.signAccess(playerId);
+  const short = await tokens.signAccess(playerId);
+  for (const one of [signer, other, other]) {
+    assert.equal(await one.verifyAccess(token), playerId);
+    assert.equal(await one.verifyAccess(short), playerId);
+    const changed = token.slice(0, -2) + (token.endsWith("AA") ? "BB" : "AA");
+    await assert.rejects(one.verifyAccess(changed), (e) => isFailure(e, "unauthorized"));
+  }
+  clock.advance(600_000);
+  await assert.rejects(other.verifyAccess(short), (e) => isFailure(e, "token_expired"));
+  await keyring.rotate();
+  clock.advance(PUBLISH_MS + ACCEPT_MS);
+  // Its own time is not up yet, but the key's is.
+  for (const one of [signer, other]) {
+    await assert.rejects(one.verifyAccess(token), (e) => isFailure(e, "unauthorized"));
+  }
+});
+
 test("keys survive a restart, and another master key is refused in words", async () => {
   const again = keyringUnder(master);
   await again.start();

@@ -24,6 +24,7 @@ export type Environment = Readonly<Record<string, string>>;
 
 /** Rooms get this long to end when the world stops: Ctrl-C has 5 s for everything. */
 const DRAIN_DEADLINE_MS = 300;
+const OVERLOAD_LOOP_DELAY_MS = 500;
 /** This machine and the private ranges of RFC 1918 and RFC 4193: on no map, so they are put on one. */
 const PRIVATE_RANGES = [
   "127.0.0.0/8",
@@ -42,6 +43,7 @@ export function worldFiles(dir: string) {
     operatorToken: join(dir, "operator-token"),
     databaseUrl: join(dir, "database-url"),
     databaseOwnerUrl: join(dir, "database-owner-url"),
+    admissionRedisUrl: join(dir, "admission-redis-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
     handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
@@ -60,6 +62,7 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
     DATABASE_OWNER_URL_FILE: files.databaseOwnerUrl,
+    ADMISSION_REDIS_URL_FILE: files.admissionRedisUrl,
     CORE_HOST: plan.wan ? PRIVATE_HOST : addresses.listenHost,
     CORE_PORT: String(ports.core.listen),
     CORE_LINK_HOST: PRIVATE_HOST,
@@ -98,6 +101,8 @@ export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles
     REDIS_URL_FILE: worldFiles(plan.dir).redisUrl(id),
     REGION_ORIGINS: pageOrigins(plan).join(","),
     DRAIN_DEADLINE_MS: String(DRAIN_DEADLINE_MS),
+    // All parts share this machine: a loop that is late here waits for the others most of the time.
+    OVERLOAD_LOOP_DELAY_MS: String(OVERLOAD_LOOP_DELAY_MS),
     HAND_OVER_FILE: worldFiles(plan.dir).handOver(id),
     // The link that others know is the core's way there, and so is its delay: it says nothing of theirs.
     ...(wan && { PEER_PROBE_PERIOD_MS: "0" }),

@@ -9,7 +9,14 @@ import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
 import { watchLog } from "../process/log-file.ts";
-import { findRedisServer, REDIS_LOG, startRedis, stopLeftoverRedis } from "../redis/local.ts";
+import {
+  findRedisServer,
+  REDIS_LOG,
+  type RedisOptions,
+  type RunningRedis,
+  startRedis,
+  stopLeftoverRedis,
+} from "../redis/local.ts";
 import type { ProcessHandle } from "./processes.ts";
 import { keepSecret } from "./secrets.ts";
 import { reported } from "./status.ts";
@@ -21,6 +28,8 @@ const POSTGRES_DIR = "postgres";
 const WORKING_LOGIN = "meridian_core_login";
 const WORKING_PASSWORD_FILE = "database-password";
 const REDIS_PREFIX = "redis-";
+/** Without the prefix: a region may have any name. */
+const CORE_REDIS_DIR = "core-redis";
 const PROBE_MS = 10_000;
 
 /** One database, entered in two ways; the same one when the user gave it. */
@@ -33,8 +42,11 @@ export interface OpenDatabase {
 
 export interface OpenRedis {
   readonly urls: ReadonlyMap<RegionId, string>;
+  readonly coreUrl: string;
   /** Empty when it is the user's own. */
   readonly processes: ReadonlyMap<RegionId, ProcessHandle>;
+  /** Undefined when it is the user's own. */
+  readonly coreProcess: ProcessHandle | undefined;
 }
 
 /**
@@ -85,8 +97,8 @@ export async function openDatabase(
 }
 
 /**
- * A Redis for each region.
- * @param given the user's own server, of which each region gets a database
+ * A Redis for each region, and one for the core.
+ * @param given the user's own server, of which each gets a database, the core the last
  */
 export async function openRedis(
   dir: string,
@@ -102,49 +114,74 @@ export async function openRedis(
       () => "REDIS_URL",
     );
     const urls = new Map(regionIds.map((id, index) => [id, databaseOf(given, index)]));
-    return { urls, processes: new Map() };
+    const coreUrl = databaseOf(given, regionIds.length);
+    return { urls, coreUrl, processes: new Map(), coreProcess: undefined };
   }
   const serverPath = findRedisServer(process.env);
-  const urls = new Map<RegionId, string>();
-  const ports = new Map<RegionId, number>();
-  const together = regionIds.map((id) => {
-    const redisDir = join(dir, `${REDIS_PREFIX}${id}`);
-    const supervisor = new Supervisor({
+  const ofRegions = regionIds.map((id) => ({
+    id,
+    redis: redisServer(parts, {
       name: `redis ${id}`,
       consequence: `region ${id} takes no new players`,
-      restartDelayMs: parts.restartDelayMs,
-      clock: systemClock,
-      report: parts.report,
-      async start(signal) {
-        const port = ports.get(id);
-        const fixed = port === undefined ? {} : { port };
-        const running = await startRedis({ dir: redisDir, serverPath, ...fixed, signal });
-        ports.set(id, running.port);
-        urls.set(id, running.url);
-        return running;
-      },
-    });
-    return { id, supervisor, detail: () => `127.0.0.1:${ports.get(id)}` };
+      options: { dir: join(dir, `${REDIS_PREFIX}${id}`), serverPath },
+    }),
+  }));
+  const ofCore = redisServer(parts, {
+    name: "redis core",
+    consequence: "the queue lives in memory and by its tokens",
+    options: { dir: join(dir, CORE_REDIS_DIR), serverPath, user: "core" },
   });
-  await parts.start(...together);
-  for (const id of regionIds) {
-    parts.onStop(watchLog(join(dir, `${REDIS_PREFIX}${id}`, REDIS_LOG)));
-  }
-  const processes = new Map(together.map(({ id, supervisor }) => [id, supervisor]));
-  return { urls, processes };
+  const all = [...ofRegions.map(({ redis }) => redis), ofCore];
+  await parts.start(...all);
+  for (const { logFile } of all) parts.onStop(watchLog(logFile));
+  return {
+    urls: new Map(ofRegions.map(({ id, redis }) => [id, redis.url()])),
+    coreUrl: ofCore.url(),
+    processes: new Map(ofRegions.map(({ id, redis }) => [id, redis.supervisor])),
+    coreProcess: ofCore.supervisor,
+  };
 }
 
-/** Ends servers that a killed world left in `dir`; those of `kept` regions may be adopted instead. */
+interface RedisSpec {
+  readonly name: string;
+  readonly consequence: string;
+  readonly options: RedisOptions;
+}
+
+function redisServer(parts: WorldParts, { name, consequence, options }: RedisSpec) {
+  let running: RunningRedis | undefined;
+  const supervisor = new Supervisor({
+    name,
+    consequence,
+    restartDelayMs: parts.restartDelayMs,
+    clock: systemClock,
+    report: parts.report,
+    async start(signal) {
+      // A restart must come back where it is looked for.
+      const fixed = running ? { port: running.port } : {};
+      running = await startRedis({ ...options, ...fixed, signal });
+      return running;
+    },
+  });
+  return {
+    supervisor,
+    detail: () => `127.0.0.1:${running?.port}`,
+    url: () => running?.url ?? "",
+    logFile: join(options.dir, REDIS_LOG),
+  };
+}
+
+/** Ends servers that a killed world left in `dir`; what is kept may be adopted instead. */
 export async function endLeftovers(
   dir: string,
-  kept: { readonly postgres: boolean; readonly redis: readonly RegionId[] },
+  /** Of Redis, the core's and those of these regions; undefined: none. */
+  kept: { readonly postgres: boolean; readonly redis: readonly RegionId[] | undefined },
 ): Promise<void> {
   if (!kept.postgres) await stopLeftoverPostgres(join(dir, POSTGRES_DIR));
   if (!existsSync(dir)) return;
-  const keptNames = kept.redis.map((id) => `${REDIS_PREFIX}${id}`);
-  const others = readdirSync(dir).filter(
-    (name) => name.startsWith(REDIS_PREFIX) && !keptNames.includes(name),
-  );
+  const keptNames = kept.redis?.map((id) => `${REDIS_PREFIX}${id}`).concat(CORE_REDIS_DIR) ?? [];
+  const isRedis = (name: string) => name.startsWith(REDIS_PREFIX) || name === CORE_REDIS_DIR;
+  const others = readdirSync(dir).filter((name) => isRedis(name) && !keptNames.includes(name));
   await Promise.all(others.map((name) => stopLeftoverRedis(join(dir, name))));
 }
 

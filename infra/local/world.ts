@@ -1,7 +1,7 @@
 /**
- * A whole Meridian on one machine: PostgreSQL, a Redis per region, the core and the regions, as real
- * processes with real links between them. `npm start` runs one; tests, faults and bots run their own in
- * a temporary folder on free ports.
+ * A whole Meridian on one machine: PostgreSQL, a Redis per region and one for the core, the core and the
+ * regions, as real processes with real links between them. `npm start` runs one; tests, faults and bots run
+ * their own in a temporary folder on free ports.
  *
  * Parts start in the order written here and stop in the reverse; what has not stopped in time is killed.
  * A part that ends by itself is restarted by its supervisor. When a start fails or is called off, what
@@ -54,8 +54,10 @@ export interface WorldOptions {
   readonly fresh?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
   readonly databaseUrl?: string;
-  /** A Redis to use instead of our own, one database a region. */
+  /** A Redis to use instead of our own, one database a region and one for the core. */
   readonly redisUrl?: string;
+  /** Whether the core serves web pages, which are built at the start; it does by default. */
+  readonly pages?: boolean;
   /** Brings saved code of games into the running world; not by default. */
   readonly watch?: boolean;
   /** How long a part that ended stays down, ms; 5,000 by default. */
@@ -91,6 +93,8 @@ export interface LocalWorld {
   readonly postgres: ProcessHandle | undefined;
   /** Empty when it is the user's own. */
   readonly redis: ReadonlyMap<RegionId, ProcessHandle>;
+  /** Undefined when it is the user's own. */
+  readonly coreRedis: ProcessHandle | undefined;
   /** With `dns`. */
   readonly nameServer: NameServer | undefined;
   /** Starts one more node of a region; resolves when it is ready. */
@@ -157,11 +161,16 @@ async function start(
   const watch = options.watch ?? false;
   const build = () =>
     buildPages({ gamesDir: GAMES, others: OTHER_PAGES, outDir: files.web, live: watch });
-  const pages = await reported(parts.report, "pages", build, (built) => built.join(" "));
+  mkdirSync(files.web, { recursive: true });
+  const pages =
+    options.pages === false
+      ? []
+      : await reported(parts.report, "pages", build, (built) => built.join(" "));
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
   for (const [id, url] of redis.urls) writeSecret(files.redisUrl(id), url);
+  writeSecret(files.admissionRedisUrl, redis.coreUrl);
   keepSecret(files.masterKey);
   const operatorToken = keepSecret(files.operatorToken);
   const { corePeer, dnsPeer, peers } = peersOf(regionIds);
@@ -216,6 +225,7 @@ async function start(
     links,
     postgres: database.process,
     redis: redis.processes,
+    coreRedis: redis.coreProcess,
     nameServer,
     pages,
     async addNode(id) {
@@ -240,7 +250,7 @@ async function clear(options: WorldOptions, regionIds: readonly RegionId[]): Pro
   await endLeftoverNameServer(dir);
   await endLeftovers(dir, {
     postgres: !fresh && !databaseUrl,
-    redis: fresh || redisUrl ? [] : regionIds,
+    redis: fresh || redisUrl ? undefined : regionIds,
   });
   if (!fresh) return;
   for (const name of readdirSync(dir)) {

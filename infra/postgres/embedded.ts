@@ -65,9 +65,7 @@ const PORT_TRIES_MAX = 5;
 /** @throws one clear line when the server can't be started in time */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const { port, settings = {}, log = () => {} } = options;
-  const runAs = unprivilegedUser(join(options.dataDir, "data"));
-  const binaries = findBinaries(runAs);
-  const password = ensureCluster(resolve(options.dataDir), binaries, runAs, log);
+  const { runAs, binaries, password } = makeCluster(options.dataDir, log);
   const dir = realpathSync(options.dataDir);
 
   const adopted = await adoptOrClear(dir, password, patience(options), log);
@@ -86,6 +84,23 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       if (!taken || port !== undefined || attempt === PORT_TRIES_MAX) throw error;
     }
   }
+}
+
+interface Cluster {
+  readonly runAs: RunAs;
+  readonly binaries: Binaries;
+  readonly password: string;
+}
+
+/**
+ * Makes what `startPostgres` needs in `dataDir` when it is not there, and starts no server. A copy of the
+ * folder, owners included, is a cluster as well.
+ */
+export function makeCluster(dataDir: string, log: (line: string) => void = () => {}): Cluster {
+  const runAs = unprivilegedUser(join(dataDir, "data"));
+  const binaries = findBinaries(runAs);
+  const password = ensureCluster(resolve(dataDir), binaries, runAs, log);
+  return { runAs, binaries, password };
 }
 
 interface Launch {

@@ -89,6 +89,31 @@ test("a node's user reaches its own keys and channels, and no command that rules
   await server.stop();
 });
 
+test("the core's user reaches its own keys by its own commands, and nothing else", async () => {
+  const server = await startRedis({ dir: join(top, "core"), serverPath, user: "core" });
+  const denied: [string, ...string[]][] = [
+    ["get", "meridian:beijing:incarnation"],
+    ["lpush", "meridian:core:queue", "1"],
+    ["publish", "meridian:core:news", "1"],
+    ["keys", "*"],
+    ["scan", "0"],
+    ["flushall"],
+    ["config", "get", "*"],
+    ["acl", "list"],
+    ["client", "list"],
+    ["shutdown"],
+  ];
+  await ask(server, async (client) => {
+    assert.equal(new URL(server.url).username, "core");
+    for (const [command, ...args] of denied) {
+      await assert.rejects(client.call(command, ...args), /NOPERM/, command);
+    }
+    await client.hset("meridian:core:queue", "a", "1");
+    assert.match(await client.info("server"), /run_id:/);
+  });
+  await server.stop();
+});
+
 test("a server whose parent was killed is adopted, and stop really stops it", async () => {
   const parent = spawn(
     process.execPath,

@@ -1,7 +1,7 @@
 /**
  * Runs a real Redis for one machine. Layout of `dir`: `redis.conf`, `users.acl`, `password` (0600),
  * `redis.pid`, `redis.log`, `appendonlydir/`. It listens on 127.0.0.1 only, and knows one user: whoever
- * gets into a region's Redis can speak in the name of its rooms.
+ * gets into a region's Redis can speak in the name of its rooms, and into the core's, let themselves in.
  *
  * Every change is appended to a file that is synced once a second. Like PostgreSQL the server outlives a
  * killed parent; the next start adopts one that runs in `dir` and answers, and ends one that does not.
@@ -22,13 +22,15 @@ import {
 } from "../process/pid.ts";
 import { freePort, isPortFree } from "../process/port.ts";
 import { launchServer, type ServerProcess, serverProcess } from "../process/server-process.ts";
-import { REGION_USER, regionAcl } from "./access.ts";
+import { aclOf, type RedisUser } from "./access.ts";
 
 export interface RedisOptions {
   /** Made when missing; kept when the server stops. */
   readonly dir: string;
   /** The program, from `findRedisServer`. */
   readonly serverPath: string;
+  /** Whose it is; a region's by default. */
+  readonly user?: RedisUser;
   /** On 127.0.0.1; a free one by default. A server adopted from before keeps its own. */
   readonly port?: number;
   /** Told in one line what takes time. */
@@ -84,22 +86,23 @@ export function findRedisServer(env: RedisEnv): string {
 
 /** @throws one clear line when the server can't be started within 30 s */
 export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
-  const { port, serverPath, signal, log = () => {} } = options;
+  const { port, serverPath, signal, user = "region", log = () => {} } = options;
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const dir = realpathSync(options.dir);
-  const adopted = await adoptOrClear(dir, log);
+  const adopted = await adoptOrClear(dir, user, log);
   if (adopted) return adopted;
 
-  const password = readAccess(dir)?.password ?? randomBytes(32).toString("base64url");
+  const password = readAccess(dir, user)?.password ?? randomBytes(32).toString("base64url");
   truncateLog(join(dir, REDIS_LOG));
   for (let attempt = 1; ; attempt += 1) {
     if (port !== undefined && !(await isPortFree(HOST, port))) {
       throw new Error(`port ${port} for Redis is in use: choose another`);
     }
     const chosen = port ?? (await freePort());
-    writeConfig(dir, { port: chosen, password });
+    const access = { user, port: chosen, password };
+    writeConfig(dir, access);
     try {
-      return await launch(dir, serverPath, { port: chosen, password }, signal);
+      return await launch(dir, serverPath, access, signal);
     } catch (error) {
       const taken =
         error instanceof Error &&
@@ -116,6 +119,7 @@ export async function stopLeftoverRedis(dir: string): Promise<void> {
 }
 
 interface Access {
+  readonly user: RedisUser;
   readonly port: number;
   readonly password: string;
 }
@@ -148,10 +152,11 @@ async function launch(
 
 async function adoptOrClear(
   dir: string,
+  user: RedisUser,
   log: (line: string) => void,
 ): Promise<RunningRedis | undefined> {
   const pid = findServer(dir);
-  const access = readAccess(dir);
+  const access = readAccess(dir, user);
   if (pid !== undefined) {
     const endMs = systemClock.monotonicMs() + ADOPT_DEADLINE_MS;
     // One that was just started may still be loading.
@@ -169,8 +174,8 @@ async function adoptOrClear(
   return undefined;
 }
 
-function running(server: ServerProcess, { password, port }: Access): RunningRedis {
-  return { ...server, url: `redis://${REGION_USER}:${password}@${HOST}:${port}`, port };
+function running(server: ServerProcess, { user, password, port }: Access): RunningRedis {
+  return { ...server, url: `redis://${user}:${password}@${HOST}:${port}`, port };
 }
 
 /** The process named in `redis.pid`, when it is a server that runs in this very folder. */
@@ -186,7 +191,7 @@ function findServer(dir: string): number | undefined {
   return ours ? pid : undefined;
 }
 
-function writeConfig(dir: string, { port, password }: Access): void {
+function writeConfig(dir: string, { user, port, password }: Access): void {
   const lines = [
     `bind ${HOST}`,
     `port ${port}`,
@@ -201,7 +206,7 @@ function writeConfig(dir: string, { port, password }: Access): void {
     "maxmemory-policy noeviction",
   ];
   writePrivate(join(dir, CONFIG_FILE), `${lines.join("\n")}\n`);
-  writePrivate(join(dir, ACL_FILE), regionAcl(password));
+  writePrivate(join(dir, ACL_FILE), aclOf(user, password));
   writePrivate(join(dir, PASSWORD_FILE), password);
 }
 
@@ -211,20 +216,20 @@ function writePrivate(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
 }
 
-function readAccess(dir: string): Access | undefined {
+function readAccess(dir: string, user: RedisUser): Access | undefined {
   const [config, password] = [join(dir, CONFIG_FILE), join(dir, PASSWORD_FILE)];
   if (!existsSync(config) || !existsSync(password)) return undefined;
   const port = /^port (\d+)$/m.exec(readFileSync(config, "utf8"))?.[1];
   return port === undefined
     ? undefined
-    : { port: Number(port), password: readFileSync(password, "utf8") };
+    : { user, port: Number(port), password: readFileSync(password, "utf8") };
 }
 
-async function answers({ port, password }: Access): Promise<boolean> {
+async function answers({ user, port, password }: Access): Promise<boolean> {
   const client = new Redis({
     host: HOST,
     port,
-    username: REGION_USER,
+    username: user,
     password,
     lazyConnect: true,
     enableReadyCheck: false,

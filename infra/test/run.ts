@@ -1,17 +1,18 @@
 /**
  * `npm test`: all tests, or those whose path contains one of the words given, against one PostgreSQL
- * that lives as long as the run. Each test file makes databases of its own in it (`TEST_DATABASE_URL`)
+ * that lives as long as the run, or that of the run in which a test runs this one. Each test file makes databases of its own in it (`TEST_DATABASE_URL`)
  * and starts the Redis servers that it needs (`REDIS_SERVER`).
  *
  * The run fails also when a process that a test started is left at its end.
  */
+import { execFileSync } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
 import { globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../shared/clock.ts";
-import { startPostgres } from "../postgres/embedded.ts";
+import { makeCluster, type RunningPostgres, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { isAlive, signalProcess } from "../process/pid.ts";
 import { runFiles } from "./files.ts";
@@ -19,6 +20,7 @@ import { findLeaked, MARK_NAME } from "./leaks.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SCRATCH = join(ROOT, ".meridian/test");
+const STRIPPED = join(import.meta.dirname, "stripped.cjs");
 /** The campaign of faults takes 70 s where nothing else runs. */
 const FILE_MS_MAX = 240_000;
 const SOAK_FILE_MS_MAX = 3_600_000;
@@ -37,7 +39,9 @@ Options:
   --help    this text
 
 Environment:
-  TEST_SEED seed of the property tests, to repeat a run; random by default`;
+  TEST_SEED seed of the property tests, to repeat a run; random by default
+  TEST_DATABASE_URL
+            of the superuser of a PostgreSQL to use; by default one is started`;
 
 const calledOff = new AbortController();
 
@@ -65,11 +69,8 @@ async function main(args: readonly string[]): Promise<number> {
   await clearScratch();
   const dir = mkdtempSync(join(SCRATCH, `${process.pid}-`));
   try {
-    const postgres = await startPostgres({
-      dataDir: join(dir, "postgres"),
-      // The data is thrown away, so nothing needs to survive a power cut.
-      settings: { fsync: "off", max_connections: "300" },
-    });
+    const given = process.env.TEST_DATABASE_URL;
+    const postgres = given ? { url: given, stop: async () => {} } : await startDatabase(dir);
     let passed: boolean;
     try {
       // What the test processes inherit.
@@ -80,6 +81,7 @@ async function main(args: readonly string[]): Promise<number> {
         [MARK_NAME]: mark,
         // Several hundred processes start from the same sources: each is compiled once a run.
         NODE_COMPILE_CACHE: join(dir, "compiled"),
+        ...strippedOnce(join(dir, "stripped")),
         ...(values.soak ? { SOAK: "1", RUNS: String(SOAK_RUNS) } : {}),
       });
       passed = await runFiles(files, {
@@ -93,6 +95,27 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Of the run, in a copy of the empty cluster that worlds copy as well: to make one takes a second. */
+async function startDatabase(dir: string): Promise<RunningPostgres> {
+  const cluster = join(dir, "cluster");
+  const dataDir = join(dir, "postgres");
+  makeCluster(cluster);
+  execFileSync("cp", ["-a", cluster, dataDir]);
+  process.env.TEST_CLUSTER = cluster;
+  return await startPostgres({
+    dataDir,
+    // The data is thrown away, so nothing needs to survive a power cut.
+    settings: { fsync: "off", max_connections: "300" },
+  });
+}
+
+/** What lets every Node process of the run share stripped sources; they lie in `dir`. */
+function strippedOnce(dir: string): Record<string, string> {
+  const { NODE_OPTIONS: given = "" } = process.env;
+  const NODE_OPTIONS = `${given} --require ${JSON.stringify(STRIPPED)}`.trimStart();
+  return { NODE_OPTIONS, MERIDIAN_TEST_STRIPPED: dir };
 }
 
 function findTests(words: readonly string[]): string[] {

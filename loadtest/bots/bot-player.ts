@@ -30,7 +30,7 @@ const SETTLED_MS = 2_000;
 export interface BotObserver {
   /** Every change of the connection, of all its stays. */
   connection?(connection: Connection): void;
-  /** Got into a room; how long that took from the call on, once logged in. */
+  /** Got into a room; how long that took from the call on, once logged in, with the wait in a queue. */
   joined?(tookMs: number): void;
   /** Was not let in, or its log-in failed. */
   failed?(error: MeridianError): void;
@@ -86,7 +86,7 @@ export class BotPlayer {
     const { clock, random, again = AGAIN } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      const play = await this.#enter();
+      const play = await this.#enter(signal);
       const enteredMs = clock.monotonicMs();
       if (play) await this.#stay(play, signal);
       const settled = play && clock.monotonicMs() - enteredMs >= SETTLED_MS;
@@ -103,7 +103,7 @@ export class BotPlayer {
   }
 
   /** @returns undefined when it was not let in */
-  async #enter(): Promise<Play<ArenaState> | undefined> {
+  async #enter(signal: AbortSignal): Promise<Play<ArenaState> | undefined> {
     const { clock, observer } = this.#options;
     try {
       const meridian = await this.#logIn();
@@ -111,12 +111,15 @@ export class BotPlayer {
       const region = this.#options.region?.();
       const play = await meridian.join<ArenaState>("arena", {
         ...(region !== undefined && { region }),
+        // Whoever is waiting in a queue leaves it then.
+        signal,
         onConnection: (connection) => this.#changed(connection),
       });
       observer.joined?.(clock.monotonicMs() - beganMs);
       return play;
     } catch (error) {
       if (!isFailure(error)) throw error;
+      if (signal.aborted) return undefined;
       if (!error.retryable) this.#meridian = undefined;
       if (this.#connection.phase !== "failed") this.#changed({ phase: "failed", error });
       observer.failed?.(error);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../shared/client/connection.ts";
+import { OFFER, placeOf } from "../../shared/client/scripted-queue.testkit.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { statusLine, summaryText } from "./report.ts";
 import { percentile, Tally, takeCensus } from "./tally.ts";
@@ -83,7 +84,7 @@ test("the status line says where everybody is", () => {
   ]);
   assert.equal(
     statusLine(census, tally),
-    "3 s | playing 3  joining 1  reconnecting 1  lost 1  failed 1 | aba 1  beijing 2 | " +
+    "3 s | playing 3  joining 1  queued 0  reconnecting 1  lost 1  failed 1 | aba 1  beijing 2 | " +
       "join p50 42 p99 42 ms | disconnects 0",
   );
 });
@@ -102,4 +103,13 @@ test("the summary tells what went wrong, and who did not leave", () => {
   const nothing = summaryText(new Tally(() => 0), 0);
   assert.match(nothing, /joins +0, p50 - p99 - ms/);
   assert.match(nothing, /failures +none/);
+});
+
+test("a bot that waits for a seat, or may have one elsewhere, is queued", () => {
+  const { token: _, ...rest } = placeOf({ offers: [OFFER] });
+  const place = { ...rest, firstPosition: 3, sinceMs: 0 };
+  const offered: Connection = { phase: "offered", place, offers: place.offers };
+  const admitted: Connection = { phase: "admitted", regionId: "beijing" };
+  const { bots } = takeCensus([{ phase: "queued", place }, offered, admitted]);
+  assert.deepEqual([bots.queued, bots.joining], [2, 1]);
 });

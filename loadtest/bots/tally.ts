@@ -6,7 +6,14 @@ import type { BotObserver } from "./bot-player.ts";
 const JOINS_KEPT_MAX = 10_000;
 
 /** Where a bot stands, in the words of the status line. */
-export const STANDINGS = ["playing", "joining", "reconnecting", "lost", "failed"] as const;
+export const STANDINGS = [
+  "playing",
+  "joining",
+  "queued",
+  "reconnecting",
+  "lost",
+  "failed",
+] as const;
 export type Standing = (typeof STANDINGS)[number];
 
 export interface Census {
@@ -102,8 +109,11 @@ export function standingOf(connection: Connection): Standing | undefined {
   switch (connection.phase) {
     case "idle":
       return undefined;
+    case "admitted":
     case "connecting":
       return "joining";
+    case "offered":
+      return "queued";
     case "suspect":
       return "reconnecting";
     case "left":
@@ -115,7 +125,7 @@ export function standingOf(connection: Connection): Standing | undefined {
 
 /** Where all bots stand at this moment. */
 export function takeCensus(connections: Iterable<Connection>): Census {
-  const bots = { playing: 0, joining: 0, reconnecting: 0, lost: 0, failed: 0 };
+  const bots = { playing: 0, joining: 0, queued: 0, reconnecting: 0, lost: 0, failed: 0 };
   const regions = new Map<string, number>();
   for (const connection of connections) {
     const standing = standingOf(connection);

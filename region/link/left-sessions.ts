@@ -5,27 +5,30 @@
 import type { PlayerId, SessionId } from "../../shared/ids.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
 
+type Left = Heartbeat["leftSessions"][number];
+
 export class LeftSessions {
   readonly #max: number;
-  readonly #players = new Map<SessionId, PlayerId>();
+  readonly #left = new Map<SessionId, Left>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  add(sessionId: SessionId, playerId: PlayerId): void {
-    this.#players.set(sessionId, playerId);
-    if (this.#players.size <= this.#max) return;
-    const [oldest] = this.#players.keys();
-    if (oldest !== undefined) this.#players.delete(oldest);
+  /** @param dropped whether they lost their connection and did not come back in time */
+  add(sessionId: SessionId, playerId: PlayerId, dropped: boolean): void {
+    this.#left.set(sessionId, { sessionId, playerId, ...(dropped && { dropped }) });
+    if (this.#left.size <= this.#max) return;
+    const [oldest] = this.#left.keys();
+    if (oldest !== undefined) this.#left.delete(oldest);
   }
 
   /** What the next heartbeat reports, oldest first. */
   list(): Heartbeat["leftSessions"] {
-    return Array.from(this.#players, ([sessionId, playerId]) => ({ sessionId, playerId }));
+    return [...this.#left.values()];
   }
 
   acknowledged(left: Heartbeat["leftSessions"]): void {
-    for (const { sessionId } of left) this.#players.delete(sessionId);
+    for (const { sessionId } of left) this.#left.delete(sessionId);
   }
 }

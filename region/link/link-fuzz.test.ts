@@ -12,7 +12,7 @@ import { newPlayerId, until } from "../transport/test-tickets.ts";
 import { createLinkServer } from "./link-server.ts";
 import { TestCore } from "./test-core.ts";
 
-const BODIES = cases(600, 50_000);
+const BODIES = cases(300, 50_000);
 const AT_ONCE = 8;
 
 class AnyRoom extends Room {}

@@ -8,14 +8,9 @@
 import { randomBytes } from "node:crypto";
 import type { Room } from "@colyseus/core";
 import { type Clock, sleep } from "../../shared/clock.ts";
-import { describeKind, MeridianError } from "../../shared/errors.ts";
+import { describeKind, type ErrorKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, type NodeId, RoomId, SessionId } from "../../shared/ids.ts";
-import type {
-  EvictRequest,
-  ReleaseRequest,
-  ReserveAnswer,
-  ReserveRequest,
-} from "../../shared/protocol/link.ts";
+import type { ReleaseRequest, ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
 import type { Rooms } from "../node/colyseus.ts";
 import {
   dismissReturn,
@@ -39,12 +34,22 @@ const ROOMS_TRIED_MAX = 5;
 const LET_GO_DEADLINE_MS = 1_000;
 const LET_GO_POLL_MS = 10;
 
+/** Half of what a level of the overload gate lasts at least; others leave meanwhile. */
+const OVERLOADED_RETRY_AFTER_MS = 5_000;
+
 type SeatRequest = Extract<ReserveRequest, { kind: "seat" }>;
 type RenewRequest = Extract<ReserveRequest, { kind: "renew" }>;
 type ReconnectRequest = Extract<ReserveRequest, { kind: "reconnect" }>;
 
-/** Whether new seats may be granted, and else why not. */
-export type Granting = "granting" | "draining" | "no_lease";
+/** Whether new seats may be granted, and else why not; `old_rooms`: only in rooms that there are. */
+export type Granting = "granting" | "old_rooms" | "overloaded" | "draining" | "no_lease";
+
+/** Why a session ends. */
+export interface Eviction {
+  readonly roomId: RoomId;
+  readonly sessionId: SessionId;
+  readonly kind: ErrorKind;
+}
 
 export interface MatchmakerOptions {
   readonly nodeId: NodeId;
@@ -63,7 +68,7 @@ export class Matchmaker {
   }
 
   /**
-   * @throws {MeridianError} `region_full`, `unavailable`, `unknown_game`, `forbidden`,
+   * @throws {MeridianError} `region_full`, `overloaded`, `unavailable`, `unknown_game`, `forbidden`,
    *   `room_not_found`, `room_full`, `timeout` or `internal` for a seat; `ticket_expired`,
    *   `ticket_used` or `room_not_found` for a renewal; `room_not_found` or `reconnect_expired` for a
    *   reconnect
@@ -98,7 +103,7 @@ export class Matchmaker {
    * Ends a session for good: one whose seat still waits, one who plays, one who dropped. Answers when the
    * room has let go, or after a second: nobody comes back to it in any case.
    */
-  async evict({ roomId, sessionId, kind }: EvictRequest): Promise<void> {
+  async evict({ roomId, sessionId, kind }: Eviction): Promise<void> {
     const { rooms, ledger, evicted, clock } = this.#options;
     // First: whoever is on the way in is put out by the transport, which asks for this.
     evicted.add(sessionId, kind);
@@ -126,11 +131,12 @@ export class Matchmaker {
     if (!ledger.reserve(session, clock.monotonicMs())) {
       throw new MeridianError("region_full", { message: "This region is full." });
     }
+    const grant = ledger.granted;
     try {
       const room = await this.#place(request, sessionId);
       const roomId = RoomId.parse(room.roomId);
       ledger.place(sessionId, roomId, clock.monotonicMs() + request.holdMs);
-      return this.#answer(room, roomId, sessionId);
+      return { ...this.#answer(room, roomId, sessionId), grant };
     } catch (error) {
       ledger.left(sessionId);
       throw error;
@@ -142,6 +148,7 @@ export class Matchmaker {
     if (granting === "draining") {
       throw new MeridianError("region_full", { message: "This node is draining." });
     }
+    if (granting === "overloaded") throw overloaded("nobody new");
     if (granting === "no_lease") {
       throw new MeridianError("unavailable", { message: "This node has no lease." });
     }
@@ -162,7 +169,12 @@ export class Matchmaker {
   }
 
   async #roomFor({ mode, game, roomId, options }: SeatRequest): Promise<Room> {
-    const { rooms } = this.#options;
+    const { rooms, granting } = this.#options;
+    if (granting() === "old_rooms" && (mode === "joinOrCreate" || mode === "create")) {
+      const open = mode === "joinOrCreate" && (await rooms.findOpen(game, options));
+      if (open) return open;
+      throw overloaded("no new rooms");
+    }
     if (mode === "joinOrCreate") return rooms.findOrCreate(game, options);
     if (mode === "create") return rooms.create(game, options);
     if (mode === "join") return found(await rooms.findOpen(game, options));
@@ -204,6 +216,12 @@ export class Matchmaker {
     const { nodeId } = this.#options;
     return { nodeId, game: GameName.parse(room.roomName), roomId, sessionId };
   }
+}
+
+/** Another node may have less to do, and this one soon will. */
+function overloaded(taken: string): MeridianError {
+  const message = `This node has too much to do: ${taken} for now.`;
+  return new MeridianError("overloaded", { message, retryAfterMs: OVERLOADED_RETRY_AFTER_MS });
 }
 
 function found(room: Room | undefined): Room {

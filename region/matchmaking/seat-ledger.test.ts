@@ -10,19 +10,34 @@ const session = (name: string) => ({
   playerId,
   sessionEpoch: [1, 1] as const,
 });
+const ofPlayer = (name: string, digit: number) => ({
+  ...session(name),
+  playerId: PlayerId.parse(`018f2f3c-0000-7000-8000-00000000000${digit}`),
+});
+const [other, stranger] = [ofPlayer("other", 1), ofPlayer("stranger", 2)];
 const [a, b, c] = [session("a"), session("b"), session("c")];
 
 test("a node takes as many as it has seats, in whichever state they are", () => {
   const ledger = new SeatLedger(2);
   assert.equal(ledger.reserve(a, 0), true);
   ledger.arrived(a, roomId);
-  assert.equal(ledger.reserve(b, 0), true);
-  assert.equal(ledger.reserve(c, 0), false);
+  assert.equal(ledger.reserve(other, 0), true);
+  assert.equal(ledger.reserve(stranger, 0), false);
   ledger.dropped(a.sessionId, 0);
-  assert.equal(ledger.reserve(c, 0), false);
+  assert.equal(ledger.reserve(stranger, 0), false);
   assert.deepEqual(ledger.counts(0), { connected: 0, reserved: 2 });
   ledger.left(a.sessionId);
-  assert.equal(ledger.reserve(c, 0), true);
+  assert.equal(ledger.reserve(stranger, 0), true);
+});
+
+test("a full node gives a player who is there another seat, and no stranger", () => {
+  const ledger = new SeatLedger(2);
+  ledger.arrived(a, roomId);
+  ledger.arrived(other, roomId);
+  assert.equal(ledger.reserve(stranger, 0), false);
+  assert.equal(ledger.reserve(b, 0), true, "of the same player as a");
+  ledger.left(a.sessionId);
+  assert.deepEqual(ledger.counts(0), { connected: 1, reserved: 1 });
 });
 
 test("a seat lapses at its time, unless its player has come or it was made to wait longer", () => {

@@ -46,16 +46,25 @@ export class SeatLedger {
   readonly #ofRoom = new Map<RoomId, Set<SessionId>>();
   /** Those that will be free by themselves. */
   readonly #lapsing = new Set<SessionId>();
+  #granted = 0;
 
   /** @param capacity most seats, in whichever state */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  /** Takes a seat, in no room yet; false when all are taken. Whoever took it places or frees it. */
+  /** Seats that were ever reserved: the number of the last one. */
+  get granted(): number {
+    return this.#granted;
+  }
+
+  /**
+   * Takes a seat, in no room yet; false when all are taken. Whoever took it places or frees it. A player who has
+   * a seat here gets another one even so: the older one ends with that.
+   */
   reserve(session: Session, nowMs: number): boolean {
     this.#lapse(nowMs);
-    if (this.#seats.size >= this.#capacity) return false;
+    if (this.#seats.size >= this.#capacity && !this.#isSeated(session.playerId)) return false;
     const seat = {
       ...session,
       roomId: undefined,
@@ -63,6 +72,7 @@ export class SeatLedger {
       lapsesAtMs: Infinity,
     } as const;
     this.#put(seat);
+    this.#granted += 1;
     return true;
   }
 
@@ -125,6 +135,11 @@ export class SeatLedger {
     let connected = 0;
     for (const seat of this.#seats.values()) if (seat.state === "connected") connected += 1;
     return { connected, reserved: this.#seats.size - connected };
+  }
+
+  #isSeated(playerId: PlayerId): boolean {
+    for (const seat of this.#seats.values()) if (seat.playerId === playerId) return true;
+    return false;
   }
 
   #put(seat: Seat): void {

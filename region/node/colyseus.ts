@@ -308,6 +308,11 @@ export class Rooms {
     }
   }
 
+  /** Rooms that are made and not ending. */
+  get present(): Room[] {
+    return [...this.#alive.values()].filter((room) => !this.#leaving.has(room));
+  }
+
   /** Ids of the rooms that are not gone yet. */
   get ids(): RoomId[] {
     return [...this.#alive.keys()];

@@ -1,7 +1,7 @@
 /** A whole node over real links: what the core sees of it, and what it does at the core's word. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { LocalDriver, LocalPresence, Room } from "@colyseus/core";
+import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
 import { createAuthority } from "../../infra/private-link/authority.ts";
 import { systemClock } from "../../shared/clock.ts";
@@ -69,6 +69,8 @@ class Running {
       LINK_CERT_FILE: "-",
       LINK_KEY_FILE: "-",
       DRAIN_DEADLINE_MS: "0",
+      // Other tests may have the machine.
+      OVERLOAD_LOOP_DELAY_MS: "0",
       ...settings,
     });
     const running = this;
@@ -259,6 +261,20 @@ test("without a lease no seat is granted, players play on, and the next answer m
   await untilReadiness(node, 200);
   await core.reserve(node.link, { ...seat, game: gated });
   await room.leave();
+});
+
+test("a node that has too much to do says so, and its rooms send fewer patches", async () => {
+  const node = await start({
+    OVERLOAD_LOOP_DELAY_MS: "1000",
+    // Any process has more.
+    REGION_MEMORY_BYTES_MAX: "1000000",
+  });
+  assert.equal(core.heartbeats[0]?.overload, "calm");
+  const answer = await core.reserve(node.link, { ...seat, game: gated });
+  const room = matchMaker.getLocalRoomById(answer.roomId);
+  await until(() => core.heartbeats.at(-1)?.overload === "slow_patches", "the first rung");
+  await until(() => room.patchRate === 100, "half of the patches");
+  assert.ok((core.heartbeats.at(-1)?.load.rssBytes ?? 0) > 0);
 });
 
 test("an operator's drain takes no new players, says so, and can be undone", async () => {

@@ -27,6 +27,10 @@ import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import type { Streams } from "../outbox/outbox-streams.ts";
+import { heapShare, memoryOfMachine } from "../overload/memory-share.ts";
+import { OverloadGate } from "../overload/overload-gate.ts";
+import { sampleOf } from "../overload/signals.ts";
+import { NOTHING_TO_DO, type Sample } from "../overload/thresholds.ts";
 import { ProfileLink } from "../profiles/profile-link.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
 import { Border } from "../transport/border.ts";
@@ -89,6 +93,7 @@ export class RegionNode {
   readonly #link: HttpServer;
   readonly #privatePort: HttpServer;
   readonly #handOver: HandOver;
+  readonly #overload: OverloadGate;
   #stopping = false;
   #wanted: Heartbeat["state"] = "active";
 
@@ -199,6 +204,14 @@ export class RegionNode {
       granting: () => this.#granting(),
       clock,
     });
+    this.#overload = new OverloadGate({
+      sample: () => this.#sample(),
+      rooms: this.#rooms,
+      evict: (session) => matchmaker.evict(session),
+      clock,
+      log,
+      metrics,
+    });
     this.#link = createLinkServer({
       identity,
       matchmaker,
@@ -264,6 +277,7 @@ export class RegionNode {
         start: () => this.#transport.start(),
         stop: () => this.#transport.shutdown(),
       },
+      this.#overload,
       {
         name: "private port",
         start: () =>
@@ -366,7 +380,26 @@ export class RegionNode {
 
   #granting(): Granting {
     if (this.#state === "draining") return "draining";
-    return this.#heartbeats.leaseHeld ? "granting" : "no_lease";
+    return this.#heartbeats.leaseHeld ? this.#overload.granting : "no_lease";
+  }
+
+  #sample(): Sample {
+    const { config } = this.#options;
+    const load = this.#load.sample();
+    if (config.OVERLOAD_LOOP_DELAY_MS === 0) return NOTHING_TO_DO;
+    const readings = {
+      load,
+      cpuShare: this.#load.cpuShare,
+      heapShare: heapShare(),
+      backlog: this.#transport.backlog,
+      outbox: this.#playerStates.outbox.backlog,
+    };
+    return sampleOf(readings, {
+      loopDelayMs: config.OVERLOAD_LOOP_DELAY_MS,
+      memoryBytesMax: config.REGION_MEMORY_BYTES_MAX || memoryOfMachine(),
+      outboxItemsMax: config.OUTBOX_ITEMS_MAX,
+      outboxBytesMax: config.OUTBOX_BYTES_MAX,
+    });
   }
 
   #obstacles(): string[] {
@@ -376,6 +409,7 @@ export class RegionNode {
     else if (!leaseHeld) found.push("no lease: the core does not answer");
     if (!fenced && this.#state === "draining") found.push("draining");
     if (this.#options.redis.state === "down") found.push("redis is down");
+    if (this.#overload.granting === "overloaded") found.push("overloaded");
     return found;
   }
 
@@ -405,8 +439,10 @@ export class RegionNode {
       state: this.#state,
       capacity: config.REGION_CAPACITY,
       ...this.#ledger.counts(nowMs),
+      seatsGranted: this.#ledger.granted,
       rooms: this.#rooms.count,
-      load: this.#load.sample(),
+      load: this.#load.last,
+      overload: this.#overload.level,
       redis: redis.state,
       outbox: this.#playerStates.outbox.backlog,
     };

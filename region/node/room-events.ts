@@ -40,7 +40,8 @@ export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
       ledger.left(sessionId);
       // A session of a room that was handed over goes on there.
       const over = !(room instanceof GameRoom && room.handedOver);
-      if (seat && over) heartbeats.leftSessions.add(sessionId, seat.playerId);
+      if (seat && over)
+        heartbeats.leftSessions.add(sessionId, seat.playerId, seat.state === "dropped");
     },
     ended: (roomId) => {
       epochs.ended(roomId);

@@ -2,7 +2,7 @@
  * What we rely on inside a Colyseus room besides its public methods, named in one place. A test
  * holds the installed version to it.
  */
-import type { Room } from "@colyseus/core";
+import { type Room, RoomInternalState } from "@colyseus/core";
 
 /** Colyseus' `Deferred`, as far as it matters here. */
 interface Reconnection {
@@ -10,6 +10,7 @@ interface Reconnection {
 }
 
 interface RoomInternals {
+  readonly _internalState: RoomInternalState;
   /** By session: join options, auth, whether consumed, whether held for a dropped player. */
   readonly _reservedSeats: Record<string, [unknown, unknown, boolean?, boolean?] | undefined>;
   readonly _reservedSeatTimeouts: Record<string, NodeJS.Timeout | undefined>;
@@ -80,6 +81,16 @@ export function waitingSeats(room: Room): string[] {
   return Object.entries(internals(room)._reservedSeats)
     .filter(([, seat]) => seat && !seat[2] && !seat[3])
     .map(([sessionId]) => sessionId);
+}
+
+/** Whether any session is in the room or has a place in it: waiting, entering, kept for a return. */
+export function hasSeats(room: Room): boolean {
+  return room.clients.length > 0 || Object.keys(internals(room)._reservedSeats).length > 0;
+}
+
+/** Whether the room has begun to end: its timers are cleared, and none may be set again. */
+export function isDisposing(room: Room): boolean {
+  return internals(room)._internalState === RoomInternalState.DISPOSING;
 }
 
 /** Whether the session is in the room: connected, waiting for its player, or kept for a return. */

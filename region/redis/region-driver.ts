@@ -17,7 +17,7 @@ import { z } from "zod";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { RoomId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { RedisConnection } from "../../shared/redis/connection.ts";
 import { aliveKey } from "./keys.ts";
 
 const BEAT_MS = 2_000;

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { Writable } from "node:stream";
 import { after, afterEach, before, test } from "node:test";
 import { pino } from "pino";
+import { TestRedis } from "../../infra/redis/test-redis.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
 import { createMetrics } from "../../shared/metrics.ts";
@@ -12,7 +13,6 @@ import { until } from "../transport/test-tickets.ts";
 import { takeNodeId } from "./incarnation.ts";
 import { incarnationKey } from "./keys.ts";
 import { RegionRedis } from "./region-redis.ts";
-import { TestRedis } from "./test-redis.ts";
 
 let server: TestRedis;
 let redis: RegionRedis;

@@ -10,9 +10,9 @@ import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import type { Metrics } from "../../shared/metrics.ts";
-import { RedisConnection } from "./connection.ts";
+import { RedisConnection } from "../../shared/redis/connection.ts";
+import { RedisMetrics } from "../../shared/redis/metrics.ts";
 import { sharedPrefix } from "./keys.ts";
-import { RedisMetrics } from "./metrics.ts";
 
 const BOOT_DEADLINE_MS = 15_000;
 const BOOT_RETRY_MS = 500;
@@ -41,7 +41,7 @@ export class RegionRedis {
   constructor(options: RegionRedisOptions) {
     const { url, regionId, clock, log } = options;
     this.#options = options;
-    const common = { url, clock, metrics: new RedisMetrics(options.metrics) };
+    const common = { url, clock, metrics: new RedisMetrics(options.metrics, "region") };
     this.#state = new RedisConnection({
       ...common,
       name: "state",

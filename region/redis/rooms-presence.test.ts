@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { matchMaker, Room } from "@colyseus/core";
 import { Redis } from "ioredis";
+import { TestRedis } from "../../infra/redis/test-redis.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { RegionId, RoomId } from "../../shared/ids.ts";
 import { createLog } from "../../shared/log.ts";
@@ -14,7 +15,6 @@ import { sharedPrefix } from "./keys.ts";
 import { RegionDriver } from "./region-driver.ts";
 import { createRegionPresence } from "./region-presence.ts";
 import { RegionRedis } from "./region-redis.ts";
-import { TestRedis } from "./test-redis.ts";
 
 const regionId = RegionId.parse("testing");
 const PREFIX = sharedPrefix(regionId);

@@ -107,6 +107,14 @@ export abstract class GameRoom<S extends Schema = Schema>
   /** The room ends. */
   onEnd?(): void | Promise<void>;
 
+  /**
+   * Whether that player only watches. When the node has far too much to do spectators are sent away, the longest
+   * idle first, before anyone who plays is touched; that is final for their session.
+   */
+  isSpectator(_player: Player): boolean {
+    return false;
+  }
+
   get players(): ReadonlyMap<SessionId, Player> {
     return this.#roster.players;
   }

@@ -3,6 +3,7 @@ import { connectClientToRoom } from "@colyseus/core";
 import { Registry } from "prom-client";
 import type { Clock } from "../../shared/clock.ts";
 import { createLog } from "../../shared/log.ts";
+import { backlogOf } from "./backlog.ts";
 import { Connection } from "./connection.ts";
 import { RoomClient } from "./room-client.ts";
 import type { TestNode } from "./test-node.ts";
@@ -16,7 +17,10 @@ const log = createLog("region", "silent");
 export class BareConnections {
   readonly #node: TestNode;
   readonly #clock: Clock;
-  readonly #metrics = new TransportMetrics(new Registry(), () => 0);
+  readonly #metrics = new TransportMetrics(new Registry(), {
+    connections: () => 0,
+    backlog: () => backlogOf([], 1),
+  });
 
   /** @param clock what the limit of messages is measured by */
   constructor(node: TestNode, clock: Clock) {

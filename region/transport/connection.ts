@@ -51,6 +51,8 @@ export class Connection<UserData = unknown> extends Listeners {
   onleave: unknown;
   /** Of all messages so far. */
   bytesSent = 0;
+  /** When the last message came, or the connection began. */
+  heardAtMs: number;
 
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits;
@@ -72,10 +74,13 @@ export class Connection<UserData = unknown> extends Listeners {
     this.#metrics = options.metrics;
     this.#log = options.log;
     this.#about = options.about;
-    this.#bucket = new TokenBucket(
-      options.limits.messagesPerSecondMax,
-      options.clock.monotonicMs(),
-    );
+    this.heardAtMs = options.clock.monotonicMs();
+    this.#bucket = new TokenBucket(options.limits.messagesPerSecondMax, this.heardAtMs);
+  }
+
+  /** What waits to be sent. */
+  get waitingBytes(): number {
+    return this.#socket?.getBufferedAmount() ?? 0;
   }
 
   get readyState(): ReadyState {
@@ -116,6 +121,7 @@ export class Connection<UserData = unknown> extends Listeners {
     if (this.#readyState !== ReadyState.OPEN) return;
     this.#metrics.messagesReceived += 1;
     this.#metrics.bytesReceived += data.byteLength;
+    this.heardAtMs = this.#clock.monotonicMs();
     const wrong = this.#wrongWith(data, isBinary);
     if (wrong) {
       this.refuse(wrong);
@@ -163,7 +169,7 @@ export class Connection<UserData = unknown> extends Listeners {
 
   /** Judged by size and rate alone, before anything is parsed. */
   #wrongWith(data: ArrayBuffer, isBinary: boolean): ErrorKind | undefined {
-    if (!this.#bucket.take(this.#clock.monotonicMs())) return "too_many_messages";
+    if (!this.#bucket.take(this.heardAtMs)) return "too_many_messages";
     if (data.byteLength > this.#limits.frameBytesMax) return "payload_too_large";
     return isBinary ? undefined : "invalid_message";
   }

@@ -74,6 +74,11 @@ export class Entrance {
     for (const connection of this.#current.values()) connection.refuse("going_away");
   }
 
+  /** What waits to be sent to each player. */
+  *waitingBytes(): Iterable<number> {
+    for (const connection of this.#current.values()) yield connection.waitingBytes;
+  }
+
   /** The connection's socket is gone. */
   closed(connection: Connection, sessionId: SessionId, code: number): void {
     if (this.#current.get(sessionId) === connection) {

@@ -82,6 +82,11 @@ export class RoomClient implements Client, ClientPrivate {
     return this.#connection.readyState;
   }
 
+  /** When anything came from the client last. */
+  get heardAtMs(): number {
+    return this.#connection.heardAtMs;
+  }
+
   get reconnectionToken(): string {
     return this.#reconnectionToken;
   }

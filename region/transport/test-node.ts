@@ -14,7 +14,7 @@ import type { JoinMode, SeatReservation } from "../../shared/protocol/join.ts";
 import type { ReserveAnswer } from "../../shared/protocol/link.ts";
 import { Jwks, type TicketClaims } from "../../shared/protocol/ticket.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
-import { Matchmaker } from "../matchmaking/matchmaker.ts";
+import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { Rooms, type Sharing } from "../node/colyseus.ts";
 import type { RoomClass } from "../node/room-guard.ts";
@@ -75,6 +75,7 @@ export class TestNode {
   readonly consumed = new ConsumedTickets(100_000);
   readonly formerLives = new Set<NodeId>();
   handedOver: () => boolean = () => false;
+  granting: () => Granting = () => "granting";
   readonly ledger: SeatLedger;
   readonly evicted = new EvictedSessions();
   readonly rooms: Rooms;
@@ -119,7 +120,7 @@ export class TestNode {
       rooms,
       ledger,
       evicted,
-      granting: () => "granting",
+      granting: () => this.granting(),
       clock,
     });
     const keys = new KeySet();

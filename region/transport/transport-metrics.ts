@@ -3,6 +3,13 @@
  * Prometheus asks: a labelled counter costs a hash per call.
  */
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import type { Backlog } from "./backlog.ts";
+
+export interface TransportReadings {
+  /** Open websockets. */
+  readonly connections: () => number;
+  readonly backlog: () => Backlog;
+}
 
 export class TransportMetrics {
   messagesReceived = 0;
@@ -11,7 +18,7 @@ export class TransportMetrics {
   readonly upgrades: Counter<"outcome">;
   readonly closes: Counter<"kind">;
 
-  constructor(metrics: Metrics, connections: () => number) {
+  constructor(metrics: Metrics, { connections, backlog }: TransportReadings) {
     this.upgrades = new Counter({
       name: "meridian_transport_upgrades_total",
       help: "Websocket upgrades by outcome: accepted, ping, or the kind of refusal",
@@ -30,6 +37,22 @@ export class TransportMetrics {
       registers: [metrics],
       collect() {
         this.set(connections());
+      },
+    });
+    new Gauge({
+      name: "meridian_transport_backlog_bytes",
+      help: "What waits to be sent to players",
+      registers: [metrics],
+      collect() {
+        this.set(backlog().bytes);
+      },
+    });
+    new Gauge({
+      name: "meridian_transport_slow_readers",
+      help: "Players to whom more than an eighth of what may wait does",
+      registers: [metrics],
+      collect() {
+        this.set(backlog().slowReaders);
       },
     });
     this.#total(metrics, "meridian_transport_messages_received_total", "Messages received", () => {

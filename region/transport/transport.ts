@@ -17,6 +17,7 @@ import type { Metrics } from "../../shared/metrics.ts";
 import type { TicketClaims } from "../../shared/protocol/ticket.ts";
 import { holdsSession, isEntering } from "../node/room-internals.ts";
 import { authContext } from "./auth-context.ts";
+import { type Backlog, backlogOf } from "./backlog.ts";
 import { answerFailure, refuseOtherRequests, serveBeacon } from "./beacon.ts";
 import type { Border } from "./border.ts";
 import { Connection } from "./connection.ts";
@@ -97,7 +98,10 @@ export class UwsTransport extends Transport {
       upkeep: this.#upkeep,
     });
     this.#sockets = new OpenSockets(options.limits);
-    this.#metrics = new TransportMetrics(options.metrics, () => this.#sockets.count);
+    this.#metrics = new TransportMetrics(options.metrics, {
+      connections: () => this.#sockets.count,
+      backlog: () => this.backlog,
+    });
   }
 
   /** The port that it listens on. */
@@ -109,6 +113,11 @@ export class UwsTransport extends Transport {
   /** Open websockets. */
   get connections(): number {
     return this.#sockets.count;
+  }
+
+  /** What waits to be sent, by looking at each player's connection: about 0.2 µs each. */
+  get backlog(): Backlog {
+    return backlogOf(this.#entrance.waitingBytes(), this.#options.limits.backpressureBytesMax);
   }
 
   /** Bytes of all messages sent so far. */

@@ -14,6 +14,14 @@ export interface Call<T> {
   readonly accessToken?: string;
   /** Of the answer; an empty one is `undefined`. */
   readonly schema: z.ZodType<T, unknown>;
+  /** 5 s unless said otherwise. */
+  readonly deadlineMs?: number;
+}
+
+interface Init {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
 }
 
 export class Api {
@@ -27,24 +35,54 @@ export class Api {
   }
 
   /**
-   * @throws {MeridianError} what the core answered; `timeout` after 5 s without an answer;
+   * @throws {MeridianError} what the core answered; `timeout` without an answer by the deadline;
    * `unavailable` when it can't be reached or makes no sense
    */
-  async call<T>({ method, path, body, accessToken, schema }: Call<T>): Promise<T> {
+  async call<T>(call: Call<T>): Promise<T> {
+    const { method, path, body, accessToken, schema, deadlineMs = DEADLINE_MS } = call;
     const headers: Record<string, string> = { accept: "application/json" };
-    if (body) headers["content-type"] = "application/json";
     if (accessToken) headers.authorization = `Bearer ${accessToken}`;
-    try {
-      const response = await this.#fetch(`${this.#url}${path}`, {
-        method,
-        headers,
-        cache: "no-store",
-        signal: AbortSignal.timeout(DEADLINE_MS),
-        ...(body && { body: JSON.stringify(body) }),
-      });
+    const signal = AbortSignal.timeout(deadlineMs);
+    return this.#attempt(async () => {
+      const response = await this.#send(path, { method, headers, signal }, body);
       const answer: unknown = await response.json().catch(() => undefined);
       if (!response.ok) throw failureOf(response, answer);
       return schema.parse(answer);
+    });
+  }
+
+  /**
+   * Posts, and hands over the answer while it comes: an event stream, which has no deadline.
+   * @param signal ends it
+   * @throws {MeridianError} as `call`
+   */
+  async stream(
+    path: string,
+    body: object,
+    signal: AbortSignal,
+  ): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+    const headers = { accept: "text/event-stream" };
+    return this.#attempt(async () => {
+      const response = await this.#send(path, { method: "POST", headers, signal }, body);
+      if (!response.ok) throw failureOf(response, await response.json().catch(() => undefined));
+      if (!response.body) throw new MeridianError("unavailable");
+      return response.body.getReader();
+    });
+  }
+
+  #send(path: string, init: Init, body: object | undefined): Promise<Response> {
+    const headers = { ...init.headers, ...(body && { "content-type": "application/json" }) };
+    return this.#fetch(`${this.#url}${path}`, {
+      ...init,
+      headers,
+      cache: "no-store",
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  }
+
+  async #attempt<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
     } catch (cause) {
       if (isFailure(cause)) throw cause;
       const late = cause instanceof DOMException && cause.name === "TimeoutError";

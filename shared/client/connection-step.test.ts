@@ -5,10 +5,12 @@ import { errorKinds, MeridianError } from "../errors.ts";
 import {
   type ConnectionEvent,
   type ConnectionState,
-  connectionStep,
   type Effect,
-  FIRST_RETURN_JITTER_MS,
   initialConnection,
+} from "./connection-state.ts";
+import {
+  connectionStep,
+  FIRST_RETURN_JITTER_MS,
   JOIN_ATTEMPTS_MAX,
   JOIN_BUDGET_MS,
   LIVENESS_PERIOD_MS,

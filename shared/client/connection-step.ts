@@ -6,11 +6,30 @@
  * - There is at most one attempt at a time, numbered by `serial`; answers to former ones are ignored.
  * - Silence is judged only by a client that was awake: when a timer comes much later than asked for,
  *   the device slept or the tab was throttled, and the count begins anew.
- * - Every search for a seat ends within its budget: in `playing`, `lost`, `left` or `failed`.
+ * - Every search for a seat ends within its budget: in `queued`, `playing`, `lost`, `left` or `failed`.
+ * - While a place in a queue is held no budget runs; `queue-step.ts` decides there. A call that fails then, that
+ *   for the seat too, leads back to the queue.
  */
-import { type ErrorKind, MeridianError } from "../errors.ts";
+import { MeridianError } from "../errors.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { type Connection, failureOfClose, mayReturn } from "./connection.ts";
+import type {
+  At,
+  ConnectionEvent,
+  ConnectionState,
+  Effect,
+  QueuedEvent,
+} from "./connection-state.ts";
+import {
+  beginWaiting,
+  goOnWaiting,
+  isQueueEvent,
+  type QueueEvent,
+  type QueueState,
+  queueStep,
+} from "./queue-step.ts";
+import { viewOfQueue } from "./queue-view.ts";
+import { anotherTicketHelps, isFull, isGone } from "./refusals.ts";
 
 /** Rooms send something at least every 500 ms, so three were missed. */
 export const SUSPECT_AFTER_MS = 1_500;
@@ -32,69 +51,20 @@ export const JOIN_BUDGET_MS = 20_000;
 export const JOIN_ATTEMPTS_MAX = 8;
 export const JOIN_BACKOFF: Backoff = { firstMs: 500, mostMs: 5_000 };
 
-export interface ConnectionState {
-  readonly view: Connection;
-  readonly activity: "none" | "waiting" | "asking" | "opening" | "live";
-  /** Whether there is a session to come back to; else any room will do. */
-  readonly returning: boolean;
-  readonly regionId: string;
-  readonly serial: number;
-  readonly attempt: number;
-  readonly giveUpAtMs: number;
-  readonly liveSinceMs: number;
-  readonly heardAtMs: number;
-  /** When the event `wake` is wanted; Infinity for never. */
-  readonly wakeAtMs: number;
-}
-
-export type ConnectionEvent =
-  | { readonly type: "join" | "opened" | "heard" | "wake" | "leave" }
-  | { readonly type: "networkChanged" | "resumed" }
-  | { readonly type: "seat"; readonly serial: number; readonly regionId: string }
-  | { readonly type: "refused"; readonly serial: number; readonly error: MeridianError }
-  | { readonly type: "closed"; readonly code: number; readonly reason: string };
-
-export type Effect =
-  /** Ask the core for a seat: the kept one, or any. Answered by `seat` or `refused`. */
-  | { readonly type: "ask"; readonly serial: number; readonly returning: boolean }
-  /** Open a connection with the seat. Answered by `opened` or `closed`. */
-  | { readonly type: "open" }
-  /** Let go of the connection, whatever its state; nothing more of it is told. */
-  | { readonly type: "retire" }
-  /** Tell the room that the player leaves, then let go. */
-  | { readonly type: "sayLeave" };
-
-/** The present: ms that never run backwards, and a random number from 0 to 1. */
-export interface At {
-  readonly nowMs: number;
-  readonly dice: number;
-}
-
 type Step = readonly [ConnectionState, readonly Effect[]];
 
-export const initialConnection: ConnectionState = {
-  view: { phase: "idle" },
-  activity: "none",
-  returning: false,
-  regionId: "",
-  serial: 0,
-  attempt: 0,
-  giveUpAtMs: 0,
-  liveSinceMs: 0,
-  heardAtMs: 0,
-  wakeAtMs: Number.POSITIVE_INFINITY,
-};
-
 export function connectionStep(state: ConnectionState, event: ConnectionEvent, at: At): Step {
+  if (state.activity === "queued" && isQueueEvent(event)) return inQueue(state, event, at);
   switch (event.type) {
     case "join":
       return join(state, at);
     case "seat":
       if (!isCurrent(state, event.serial)) return [state, []];
-      return open({ ...state, regionId: event.regionId }, at);
+      return open({ ...state, regionId: event.regionId, queue: undefined }, at);
+    case "queued":
+      return isCurrent(state, event.serial) ? queued(state, event, at) : [state, []];
     case "refused":
-      if (!isCurrent(state, event.serial)) return [state, []];
-      return tryAgain(state, event.error, at);
+      return isCurrent(state, event.serial) ? refused(state, event.error, at) : [state, []];
     case "opened":
       return state.activity === "opening" ? [live(state, at), []] : [state, []];
     case "heard":
@@ -108,14 +78,90 @@ export function connectionStep(state: ConnectionState, event: ConnectionEvent, a
     case "resumed":
       return resumed(state, at);
     case "leave":
-      return end(state, { phase: "left", reason: "asked" }, state.activity === "live");
+      return leave(state);
+    case "place":
+    case "unanswered":
+    case "accept":
+    case "decline":
+    case "hidden":
+      // There is no queue, or none is waited in any more.
+      return [state, []];
   }
 }
 
 function join(state: ConnectionState, at: At): Step {
   if (state.activity !== "none") return [state, []];
-  const giveUpAtMs = at.nowMs + JOIN_BUDGET_MS;
-  return ask({ ...state, returning: false, attempt: 1, giveUpAtMs });
+  return search({ ...state, placeLost: false }, at);
+}
+
+function search(state: ConnectionState, { nowMs }: At): Step {
+  const giveUpAtMs = nowMs + JOIN_BUDGET_MS;
+  return ask({ ...state, returning: false, queue: undefined, attempt: 1, giveUpAtMs });
+}
+
+function queued(state: ConnectionState, event: QueuedEvent, at: At): Step {
+  const { place, beginning } = event;
+  const [queue, effects] = state.queue
+    ? goOnWaiting({ ...state.queue, beginning }, place, at)
+    : beginWaiting(place, beginning, event, at);
+  return [waitingIn(state, queue), effects];
+}
+
+function inQueue(state: ConnectionState, event: QueueEvent, at: At): Step {
+  if (!state.queue) return [state, []];
+  const [queue, effects, outcome] = queueStep(state.queue, event, at);
+  // Whoever has had an answer may lose this place, too, and begin anew once more.
+  const placeLost = state.placeLost && event.type !== "place";
+  const next = { ...waitingIn(state, queue), placeLost };
+  switch (outcome) {
+    case "waiting":
+      return [next, effects];
+    case "called":
+      return followedBy(effects, exchange(next, queue.place.regionId, at));
+    case "lost":
+      return losePlace(next, at);
+    case "overdue":
+      return search(next, at);
+    default:
+      return end(next, { phase: "failed", error: outcome });
+  }
+}
+
+/** The place for its seat. */
+function exchange(state: ConnectionState, regionId: string, { nowMs }: At): Step {
+  return ask({ ...state, regionId, attempt: 1, giveUpAtMs: nowMs + JOIN_BUDGET_MS });
+}
+
+function waitingIn(state: ConnectionState, queue: QueueState): ConnectionState {
+  const { wakeAtMs } = queue;
+  return { ...state, activity: "queued", queue, wakeAtMs, view: viewOfQueue(queue) };
+}
+
+/** Begins anew, at the end of the line; not again and again. */
+function losePlace(state: ConnectionState, at: At): Step {
+  if (state.placeLost) {
+    return end(state, { phase: "failed", error: new MeridianError("place_lost") });
+  }
+  return followedBy([{ type: "forgetPlace" }], search({ ...state, placeLost: true }, at));
+}
+
+function refused(state: ConnectionState, error: MeridianError, at: At): Step {
+  if (state.returning) return tryAgain(state, error, at);
+  if (error.kind === "place_lost") return losePlace(state, at);
+  if (isFull(error.kind) && !state.queue) return end(state, { phase: "failed", error });
+  if (!state.queue || !error.retryable) return tryAgain(state, error, at);
+  return inQueue(waitingIn(state, state.queue), { type: "unanswered", error }, at);
+}
+
+function leave(state: ConnectionState): Step {
+  const inRoom = state.activity === "live";
+  const [left, effects] = end(state, { phase: "left", reason: "asked" }, inRoom);
+  if (inRoom || state.returning) return [left, effects];
+  return [left, [...effects, { type: "giveUpPlace" }]];
+}
+
+function followedBy(first: readonly Effect[], [state, then]: Step): Step {
+  return [state, [...first, ...then]];
 }
 
 /** The connection broke, or is given up: come back, the first time nearly at once. */
@@ -234,12 +280,15 @@ function resumed(state: ConnectionState, at: At): Step {
 function end(state: ConnectionState, view: Connection, politely = false): Step {
   const over = { ...state, view, activity: "none" as const, serial: state.serial + 1 };
   const effect: Effect = { type: politely ? "sayLeave" : "retire" };
-  return [{ ...over, wakeAtMs: NEVER }, [effect]];
+  const hushed: Effect[] = state.queue ? [{ type: "hush" }] : [];
+  return [{ ...over, queue: undefined, wakeAtMs: NEVER }, [...hushed, effect]];
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-function seeking({ returning, attempt, regionId }: ConnectionState, nextInMs: number): Connection {
+function seeking(state: ConnectionState, nextInMs: number): Connection {
+  const { returning, attempt, regionId, queue } = state;
+  if (queue && !returning) return { phase: "admitted", regionId };
   return returning
     ? { phase: "reconnecting", regionId, attempt, nextInMs }
     : { phase: "joining", attempt, nextInMs };
@@ -247,14 +296,4 @@ function seeking({ returning, attempt, regionId }: ConnectionState, nextInMs: nu
 
 function isCurrent(state: ConnectionState, serial: number): boolean {
   return state.activity === "asking" && state.serial === serial;
-}
-
-/** The room, or the player's seat in it. */
-function isGone(kind: ErrorKind): boolean {
-  return kind === "reconnect_expired" || kind === "room_not_found";
-}
-
-/** The seat was not reached in time, or its room ended meanwhile: the next one may do. */
-function anotherTicketHelps(kind: ErrorKind): boolean {
-  return kind.startsWith("ticket_") || kind === "room_not_found";
 }

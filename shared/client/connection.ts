@@ -1,13 +1,41 @@
 /** Where a player's connection stands, as games and pages see it. */
 import { type ErrorKind, errorKinds, MeridianError } from "../errors.ts";
+import type { QueueOffer, QueuePlace } from "../protocol/queue.ts";
 
 /** Why a connection ended for good; `closed` when the server gave no reason. */
 export type LeaveReason = ErrorKind | "asked" | "closed";
+
+/** A place in the queue of a region. */
+export interface WaitingPlace extends Omit<QueuePlace, "token"> {
+  /** The first one known, and null until then. With `position` it tells how far the wait has come. */
+  readonly firstPosition: number | null;
+  /** When the wait began, ms since 1970; a reload of the page does not change it. */
+  readonly sinceMs: number;
+  /** The region of an offer that is being accepted. */
+  readonly accepting?: string;
+}
+
+/** What a player can do before the join is over; the `Play` of later. */
+export interface Arrival {
+  acceptOffer(regionId: string): void;
+  declineOffer(regionId: string): void;
+  leave(): Promise<void>;
+}
 
 export type Connection =
   | { readonly phase: "idle" }
   /** Looking for a room: the `attempt`th try is under way, or begins in `nextInMs`. */
   | { readonly phase: "joining"; readonly attempt: number; readonly nextInMs: number }
+  /** Every seat is taken: waits, for as long as it takes. */
+  | { readonly phase: "queued"; readonly place: WaitingPlace }
+  /** Waits, and may play in another region sooner: `play.acceptOffer` or `play.declineOffer`. */
+  | {
+      readonly phase: "offered";
+      readonly place: WaitingPlace;
+      readonly offers: readonly QueueOffer[];
+    }
+  /** The wait is over: a seat in that region is held, and being taken. */
+  | { readonly phase: "admitted"; readonly regionId: string }
   /** Has a seat in that region and opens its connection. */
   | { readonly phase: "connecting"; readonly regionId: string }
   | { readonly phase: "playing"; readonly regionId: string }

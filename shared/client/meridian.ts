@@ -12,62 +12,23 @@
  */
 import { z } from "zod";
 import { type Clock, systemClock } from "../clock.ts";
-import { isFailure } from "../errors.ts";
-import { JoinAnswer, type JoinMode, type JoinRequest, RegionsAnswer } from "../protocol/join.ts";
+import { isFailure, MeridianError } from "../errors.ts";
+import { JoinAnswer, JoinOutcome, type JoinRequest, RegionsAnswer } from "../protocol/join.ts";
 import { ExplainedRoute } from "../protocol/route.ts";
 import { Possessions } from "../protocol/value.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import { Account, type Player } from "./account.ts";
 import { Api, type Fetch } from "./api.ts";
 import type { RetryBudget } from "./backoff.ts";
-import type { Connection } from "./connection.ts";
 import { FRESH_MS, type FullReport, Measurements } from "./measurements.ts";
+import type { JoinOptions, MeridianOptions, RouteOptions } from "./options.ts";
 import { Play } from "./play.ts";
 import { type Measured, measureRoundTrips } from "./round-trips.ts";
 import { SeatTaker } from "./seat-taker.ts";
 import { type KeyValueStorage, pickStorage, tolerant } from "./storage.ts";
+import { Waiting } from "./waiting.ts";
 
 const LOG_IN_BUDGET: RetryBudget = { attemptsMax: 5, totalMs: 15_000 };
-
-export interface MeridianOptions {
-  /** The core's, such as `http://127.0.0.1:7300`. */
-  readonly url: string;
-  /** Keeps the guest on this device for later visits; else each tab is its own guest. */
-  readonly remember?: boolean;
-  /** Where the guest's secret and what was measured are kept instead. */
-  readonly storage?: KeyValueStorage;
-  /** How long a log-in may be tried. */
-  readonly logInBudget?: RetryBudget;
-  readonly fetch?: Fetch;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-}
-
-export interface JoinOptions {
-  /** What the game's own code receives. */
-  readonly options?: Record<string, unknown>;
-  /** Insists on one region. */
-  readonly region?: string;
-  readonly mode?: JoinMode;
-  /** With mode `joinById`. */
-  readonly roomId?: string;
-  /** Ids of players whose region is preferred; 16 at most. */
-  readonly friends?: readonly string[];
-  /** Ids of the others of the party; 15 at most. The region suits its worst placed member. */
-  readonly party?: readonly string[];
-  /** Told of every state from the first on. */
-  readonly onConnection?: (connection: Connection) => void;
-  /** Loads what the game needs once the seat is certain; the seat is kept meanwhile. */
-  readonly prepare?: () => Promise<void>;
-}
-
-export interface RouteOptions {
-  readonly game?: string;
-  /** Insists on one region. */
-  readonly region?: string;
-  /** Whether round trips are measured first, unless they are known; else distances count. */
-  readonly measured?: boolean;
-}
 
 export class Meridian {
   readonly #api: Api;
@@ -76,6 +37,7 @@ export class Meridian {
   readonly #random: () => number;
   readonly #fetch: Fetch;
   readonly #secure: boolean;
+  readonly #storage: KeyValueStorage;
   readonly #measurements: Measurements;
 
   constructor(options: MeridianOptions) {
@@ -86,6 +48,7 @@ export class Meridian {
     this.#secure = new URL(url).protocol === "https:";
     this.#clock = clock;
     this.#random = random;
+    this.#storage = storage;
     this.#account = new Account({
       api: this.#api,
       storage,
@@ -195,8 +158,9 @@ export class Meridian {
   }
 
   /**
-   * Joins a game, as a guest if nobody is logged in. Resolves once the room's state is there.
-   * @throws {MeridianError} why there is no room
+   * Joins a game, as a guest if nobody is logged in. Resolves once the room's state is there, after a wait in
+   * a queue where every seat is taken. A place that a former page of this tab had is taken up again.
+   * @throws {MeridianError} why there is no room; `queue_full` when there is no place to wait either
    */
   async join<State>(game: string, options: JoinOptions = {}): Promise<Play<State>> {
     const seats = new SeatTaker({
@@ -206,24 +170,44 @@ export class Meridian {
       prepare: options.prepare,
       clock: this.#clock,
     });
+    const waiting = new Waiting({
+      api: this.#api,
+      clock: this.#clock,
+      storage: this.#storage,
+      game,
+      playerId: () => this.player?.playerId,
+    });
     const play = new Play<State>({
       clock: this.#clock,
       random: this.#random,
       scheme: this.#secure ? "wss:" : "ws:",
-      onConnection(connection) {
+      waiting,
+      onConnection(connection, arrival) {
         if (connection.phase === "playing") seats.arrived();
-        options.onConnection?.(connection);
+        options.onConnection?.(connection, arrival);
       },
-      join: async () => seats.take(await this.#requestFor(game, options)),
+      join: async () => {
+        const request = await this.#requestFor(game, options);
+        const { token } = waiting;
+        return seats.take({ ...request, ...(token !== undefined && { queueToken: token }) });
+      },
       comeBack: (roomId, reconnectionToken) =>
         this.#seatFrom("/v1/reconnect", { roomId, reconnectionToken, protocol: PROTOCOL_VERSION }),
     });
-    await play.rejoin();
-    return play;
+    const { signal } = options;
+    const leave = () => void play.leave();
+    signal?.addEventListener("abort", leave);
+    try {
+      if (signal?.aborted) throw new MeridianError("caller_gone");
+      await play.rejoin();
+      return play;
+    } finally {
+      signal?.removeEventListener("abort", leave);
+    }
   }
 
   async #requestFor(game: string, options: JoinOptions): Promise<JoinRequest> {
-    const { region, mode, roomId, friends, party } = options;
+    const { region, mode, roomId, friends, party, mayQueue = true } = options;
     // The first measuring takes as long as the way to the farthest region: side by side with the log-in.
     const [report] = await Promise.all([this.#reportOrNone(), this.player ?? this.logIn()]);
     return {
@@ -231,6 +215,7 @@ export class Meridian {
       options: options.options ?? {},
       protocol: PROTOCOL_VERSION,
       ...report,
+      ...(mayQueue && { mayQueue }),
       ...(region && { region }),
       ...(mode && { mode }),
       ...(roomId && { roomId }),
@@ -239,8 +224,9 @@ export class Meridian {
     };
   }
 
-  #join(request: JoinRequest): Promise<JoinAnswer> {
-    return this.#account.authorized((token) => this.#seatFrom("/v1/join", request, token));
+  #join(body: JoinRequest): Promise<JoinOutcome> {
+    const call = { method: "POST", path: "/v1/join", body, schema: JoinOutcome } as const;
+    return this.#account.authorized((accessToken) => this.#api.call({ ...call, accessToken }));
   }
 
   /** Without measurements the core ranks by distance: no reason not to join. */
@@ -264,8 +250,7 @@ export class Meridian {
     });
   }
 
-  #seatFrom(path: string, body: object, accessToken?: string): Promise<JoinAnswer> {
-    const call = { method: "POST", path, body, schema: JoinAnswer } as const;
-    return this.#api.call(accessToken === undefined ? call : { ...call, accessToken });
+  #seatFrom(path: string, body: object): Promise<JoinAnswer> {
+    return this.#api.call({ method: "POST", path, body, schema: JoinAnswer });
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Cancel } from "../clock.ts";
 
-export type NetworkEvent = "networkChanged" | "resumed";
+export type NetworkEvent = "networkChanged" | "resumed" | "hidden";
 
 interface NetworkInformation extends EventTarget {
   readonly type?: string;
@@ -26,7 +26,7 @@ export function watchNetwork(notify: (event: NetworkEvent) => void): Cancel {
     changed();
   };
   const shown = () => {
-    if (document.visibilityState === "visible") notify("resumed");
+    notify(document.visibilityState === "visible" ? "resumed" : "hidden");
   };
   globalThis.addEventListener("online", changed);
   network?.addEventListener("change", retyped);

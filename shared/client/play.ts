@@ -6,19 +6,23 @@
  * arrives seconds late does harm; a message marked `keep` waits for the return instead, up to
  * `KEPT_MAX` of them. What was sent just before a break may be lost either way.
  */
-import type { Cancel, Clock } from "../clock.ts";
+import type { Cancel } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
 import type { JoinAnswer } from "../protocol/join.ts";
+import type { QueuePlace } from "../protocol/queue.ts";
 import { NOTHING_SAVED, SAVED_MESSAGE, Saved } from "../protocol/saved.ts";
+import { Alarm } from "./alarm.ts";
 import type { Connection } from "./connection.ts";
 import {
   type ConnectionEvent,
   type ConnectionState,
-  connectionStep,
   type Effect,
   initialConnection,
-} from "./connection-step.ts";
+} from "./connection-state.ts";
+import { connectionStep } from "./connection-step.ts";
+import { add, tell } from "./listeners.ts";
 import { watchNetwork } from "./network.ts";
+import type { PlayOptions } from "./play-options.ts";
 import { SessionRoom } from "./session-room.ts";
 
 /** Messages that wait for a connection; one more is dropped. */
@@ -26,18 +30,6 @@ export const KEPT_MAX = 32;
 /** How long a room may take to let a leaving player go. */
 const LEAVE_DEADLINE_MS = 1_000;
 const SETTLED: readonly string[] = ["playing", "lost", "left", "failed"];
-
-/** What a stay needs from outside; `Meridian` provides it. */
-export interface PlayOptions {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly scheme: "ws:" | "wss:";
-  /** A seat in any room that fits. */
-  join(): Promise<JoinAnswer>;
-  /** The kept seat. */
-  comeBack(roomId: string, reconnectionToken: string): Promise<JoinAnswer>;
-  readonly onConnection?: ((connection: Connection) => void) | undefined;
-}
 
 export class Play<State> {
   readonly #options: PlayOptions;
@@ -50,14 +42,15 @@ export class Play<State> {
   #room: SessionRoom<State> | undefined;
   #seat: JoinAnswer | undefined;
   #saved = NOTHING_SAVED;
-  #wakeAtMs = Number.POSITIVE_INFINITY;
-  #cancelWake: Cancel = () => {};
+  readonly #alarm: Alarm;
   #unwatch: Cancel = () => {};
   #gone: (() => void) | undefined;
 
   constructor(options: PlayOptions) {
     this.#options = options;
-    if (options.onConnection) this.#connectionListeners.add(options.onConnection);
+    this.#alarm = new Alarm(options.clock, () => this.#dispatch({ type: "wake" }));
+    const { onConnection } = options;
+    if (onConnection) this.onConnection((connection) => onConnection(connection, this));
   }
 
   /** The room's state, decoded and kept up to date: read it, never change it. */
@@ -126,8 +119,9 @@ export class Play<State> {
   }
 
   /**
-   * Looks for a room, from `idle`, `lost`, `left` or `failed`. Resolves once one can play.
-   * @throws {MeridianError} why there is none
+   * Looks for a room, from `idle`, `lost`, `left` or `failed`. Resolves once one can play; where every
+   * seat is taken, that is when the wait in the queue is over, however long it takes.
+   * @throws {MeridianError} why there is none; `caller_gone` after `leave`
    */
   async rejoin(): Promise<void> {
     if (this.#state.activity === "live") return;
@@ -137,10 +131,24 @@ export class Play<State> {
     this.#dispatch({ type: "join" });
     const connection = await settled;
     if ("error" in connection) throw connection.error;
-    if (connection.phase === "left") throw new MeridianError("going_away");
+    if (connection.phase !== "left") return;
+    throw new MeridianError(connection.reason === "asked" ? "caller_gone" : "going_away");
   }
 
-  /** Leaves for good. Resolves when the room has let go, after a second at most. */
+  /** In phase `offered`: waits for a seat in that region as well. The place that one has stays. */
+  acceptOffer(regionId: string): void {
+    this.#dispatch({ type: "accept", regionId });
+  }
+
+  /** In phase `offered`: that region is not offered again during this wait. */
+  declineOffer(regionId: string): void {
+    this.#dispatch({ type: "decline", regionId });
+  }
+
+  /**
+   * Leaves for good, a queue as well. Resolves when the room has let go, after a second at most, or the core
+   * knows that the place is given up.
+   */
   async leave(): Promise<void> {
     const leaving = this.#gone;
     const gone = new Promise<void>((resolve) => {
@@ -152,6 +160,7 @@ export class Play<State> {
     });
     this.#dispatch({ type: "leave" });
     await gone;
+    await this.#options.waiting.givenUp;
   }
 
   #settled(): Promise<Connection> {
@@ -170,23 +179,12 @@ export class Play<State> {
     const before = this.#state;
     const [state, effects] = connectionStep(before, event, { nowMs, dice: random() });
     this.#state = state;
-    this.#setWake(state.wakeAtMs, nowMs);
+    this.#alarm.set(state.wakeAtMs);
     for (const effect of effects) this.#carryOut(effect);
     if (state.activity === "none") this.#unwatch();
     if (state.view === before.view) return;
     if (state.view.phase === "playing") this.#sendKept();
     tell(this.#connectionListeners, (listener) => listener(state.view));
-  }
-
-  #setWake(atMs: number, nowMs: number): void {
-    if (atMs === this.#wakeAtMs) return;
-    this.#cancelWake();
-    this.#wakeAtMs = atMs;
-    if (!Number.isFinite(atMs)) return;
-    this.#cancelWake = this.#options.clock.after(Math.max(0, atMs - nowMs), () => {
-      this.#wakeAtMs = Number.POSITIVE_INFINITY;
-      this.#dispatch({ type: "wake" });
-    });
   }
 
   #carryOut(effect: Effect): void {
@@ -205,16 +203,29 @@ export class Play<State> {
       case "sayLeave":
         this.#sayLeave();
         break;
+      case "forgetPlace":
+        this.#options.waiting.forget();
+        break;
+      case "giveUpPlace":
+        this.#options.waiting.giveUp();
+        break;
+      default:
+        this.#options.waiting.carryOut(effect, (event) => this.#dispatch(event));
     }
   }
 
   async #ask(serial: number, returning: boolean): Promise<void> {
-    const { join, comeBack } = this.#options;
+    const { join, comeBack, waiting } = this.#options;
     try {
       const room = returning ? this.#room : undefined;
       const token = room?.reconnectionToken.split(":")[1] ?? "";
       const seat = room ? await comeBack(room.roomId, token) : await join();
+      if ("queue" in seat) {
+        this.#placed(serial, seat.queue);
+        return;
+      }
       if (this.#state.serial !== serial) return;
+      if (!room) waiting.forget();
       this.#seat = seat;
       if (!room) this.#room = this.#newRoom(seat);
       this.#dispatch({ type: "seat", serial, regionId: seat.regionId });
@@ -222,6 +233,17 @@ export class Play<State> {
       const error = isFailure(cause) ? cause : new MeridianError("internal", { cause });
       this.#dispatch({ type: "refused", serial, error });
     }
+  }
+
+  #placed(serial: number, place: QueuePlace): void {
+    const { waiting } = this.#options;
+    if (this.#state.serial === serial) {
+      const beginning = waiting.keep(place);
+      this.#dispatch({ type: "queued", serial, place, beginning, ...waiting.circumstances });
+      return;
+    }
+    // The player left before it was known that there is a place.
+    if (this.#state.activity === "none") waiting.giveUp(place.token);
   }
 
   #newRoom(seat: JoinAnswer): SessionRoom<State> {
@@ -274,30 +296,4 @@ export class Play<State> {
   #sendKept(): void {
     for (const { type, payload } of this.#kept.splice(0)) this.#room?.send(type, payload);
   }
-}
-
-/** One that throws is reported as an uncaught error, and the others are told all the same. */
-function tell<T>(listeners: Iterable<T>, call: (listener: T) => void): void {
-  for (const listener of listeners) {
-    try {
-      call(listener);
-    } catch (error) {
-      report(error);
-    }
-  }
-}
-
-/** As a browser does it for a listener of its own; elsewhere the error is thrown where nobody waits. */
-function report(error: unknown): void {
-  if ("reportError" in globalThis) globalThis.reportError(error);
-  else {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-}
-
-function add<T>(listeners: Set<T>, listener: T): Cancel {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
 }

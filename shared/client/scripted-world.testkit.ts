@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { pack } from "msgpackr";
 import { type ErrorKind, MeridianError } from "../errors.ts";
+import type { ScriptedQueue } from "./scripted-queue.testkit.ts";
 
 const JOIN_ROOM = 10;
 const LEAVE_ROOM = 12;
@@ -55,6 +56,8 @@ export class ScriptedWorld {
   /** Types of the messages that came. */
   readonly received: string[] = [];
   script: Script = () => undefined;
+  /** What those are answered who find no seat. */
+  queue: ScriptedQueue | undefined;
   /** Where the next seat is, if not here. */
   reservedAt: () => string | undefined = () => undefined;
   accessExpiresInMs = 600_000;
@@ -172,6 +175,7 @@ export class ScriptedWorld {
     this.asked.push(asked);
     const said = this.script(asked);
     if (said === "silence") return;
+    if (!said && this.queue?.answer(asked, response)) return;
     if (!said && path === "/v1/me/round-trips") {
       response.writeHead(204).end();
       return;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorKind, MeridianError } from "../errors.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { JoinAnswer } from "../protocol/join.ts";
+import { JoinAnswer, type JoinOutcome } from "../protocol/join.ts";
 import { SeatTaker } from "./seat-taker.ts";
 
 const request = { game: "arena", protocol: 1 };
@@ -33,9 +33,9 @@ function takerOf(joins: string[], renewals: string[]): SeatTaker {
   });
 }
 
-const kindOf = (taking: Promise<JoinAnswer>) =>
+const kindOf = (taking: Promise<JoinOutcome>) =>
   taking.then(
-    ({ ticket }) => ticket,
+    (outcome) => ("queue" in outcome ? "queued" : outcome.ticket),
     (error: MeridianError) => error.kind,
   );
 

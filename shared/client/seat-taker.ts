@@ -4,10 +4,10 @@
  */
 import type { Clock } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
-import type { JoinAnswer, JoinRequest, RenewRequest } from "../protocol/join.ts";
+import type { JoinAnswer, JoinOutcome, JoinRequest, RenewRequest } from "../protocol/join.ts";
 
 export interface SeatTakerOptions {
-  readonly join: (request: JoinRequest) => Promise<JoinAnswer>;
+  readonly join: (request: JoinRequest) => Promise<JoinOutcome>;
   readonly renew: (request: RenewRequest) => Promise<JoinAnswer>;
   /** Loads what the game needs once the seat is certain. */
   readonly prepare: (() => Promise<void>) | undefined;
@@ -25,10 +25,11 @@ export class SeatTaker {
     this.#options = options;
   }
 
-  /** @throws {MeridianError} why there is no seat */
-  async take(request: JoinRequest): Promise<JoinAnswer> {
+  /** @returns a place where no seat is free yet @throws {MeridianError} why there is neither */
+  async take(request: JoinRequest): Promise<JoinOutcome> {
     const { prepare } = this.#options;
     const seat = (await this.#instead(request)) ?? (await this.#join(request));
+    if ("queue" in seat) return seat;
     this.#gave(seat);
     return prepare ? this.#keep(seat, request, prepare()) : seat;
   }
@@ -89,7 +90,7 @@ export class SeatTaker {
     return error.kind === "session_taken_over" && !this.#answerLost;
   }
 
-  #join(request: JoinRequest): Promise<JoinAnswer> {
+  #join(request: JoinRequest): Promise<JoinOutcome> {
     return this.#noting(this.#options.join(request));
   }
 
@@ -102,7 +103,7 @@ export class SeatTaker {
     return this.#noting(renewal);
   }
 
-  async #noting(call: Promise<JoinAnswer>): Promise<JoinAnswer> {
+  async #noting<T>(call: Promise<T>): Promise<T> {
     try {
       return await call;
     } catch (error) {

@@ -82,6 +82,11 @@ export class LinkClient {
     return answerOf(call, received);
   }
 
+  /** To how many peers no calls go out for the moment. */
+  get openBreakers(): number {
+    return [...this.#peers.values()].filter(({ breaker }) => breaker.open).length;
+  }
+
   /** Forgets peers that are gone for good, closing their connections. */
   async forget(address: string): Promise<void> {
     const gone = [...this.#peers].filter(([key]) => key.startsWith(`${address} `));

@@ -13,6 +13,7 @@ import { z } from "zod";
 import { EPOCH_NONE, Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
+import { OverloadLevel } from "./overload.ts";
 import { FeedNews, FeedPlace } from "./profiles.ts";
 import { printableText } from "./text.ts";
 import { Jwks, PlayerAuth } from "./ticket.ts";
@@ -72,6 +73,8 @@ export const Heartbeat = z.object({
   connected: count,
   /** Seats promised to tickets that have not arrived yet, and to players who dropped. */
   reserved: count,
+  /** The number of the last seat granted that `connected` and `reserved` count; absent from nodes of before. */
+  seatsGranted: count.optional(),
   rooms: count,
   load: z.object({
     /** 99th percentile of the event loop's delay since the last heartbeat, ms. */
@@ -80,6 +83,8 @@ export const Heartbeat = z.object({
     eventLoopUtilisation: z.number().min(0).max(1),
     rssBytes: count,
   }),
+  /** What the node has given up because it has too much to do; absent from nodes of before. */
+  overload: OverloadLevel.optional(),
   /** Whether this region's own Redis answers. */
   redis: z.enum(["up", "down"]),
   /** Players' changes that wait for the core; absent from nodes of before. */
@@ -90,7 +95,14 @@ export const Heartbeat = z.object({
   endedRooms: z.array(RoomId).max(1000),
   /** Players who left their room for good since then; what is missing here costs their next join a call. */
   leftSessions: z
-    .array(z.object({ playerId: PlayerId, sessionId: SessionId }))
+    .array(
+      z.object({
+        playerId: PlayerId,
+        sessionId: SessionId,
+        /** Whether the connection was lost and the player did not come back in time. */
+        dropped: z.boolean().optional(),
+      }),
+    )
     .max(1000)
     .default([]),
   /** Up to where the node has the feed of changed profiles; absent before it has any. */
@@ -209,6 +221,8 @@ export const ReserveAnswer = z.object({
   game: GameName,
   roomId: RoomId,
   sessionId: SessionId,
+  /** Of a new seat: its number, by which the core knows the heartbeats that count it. */
+  grant: count.optional(),
 });
 export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
 

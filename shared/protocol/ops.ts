@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
+import { OverloadLevel } from "./overload.ts";
 import { StateChange } from "./player-state.ts";
 import { printableText } from "./text.ts";
 
@@ -20,6 +21,8 @@ export const NodeStatus = z.object({
   capacity: z.number(),
   rooms: z.number(),
   eventLoopDelayP99Ms: z.number(),
+  /** What it has given up because it has too much to do. */
+  overload: OverloadLevel,
   redis: z.enum(["up", "down"]),
   /** Players' changes that wait for the core, and for how long. */
   outbox: z.object({ items: z.number(), bytes: z.number(), ageMs: z.number() }),

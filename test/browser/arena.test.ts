@@ -12,7 +12,7 @@ import { until } from "../until.ts";
 import { allRegionsActive, worldForTests } from "../world.ts";
 import { launchChromium } from "./chromium.ts";
 
-const world = worldForTests({ regions: 3 });
+const world = worldForTests({ regions: 3, pages: true });
 let browser: Browser;
 const wrong: string[] = [];
 

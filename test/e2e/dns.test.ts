@@ -198,6 +198,7 @@ test("players on every continent get the region that the ranking gives them", {
     point: onSphere(spec),
     weight: 1,
     obstacle: undefined,
+    full: false,
     fullness: 0,
     utilisation: 0,
     loadMs: 0,

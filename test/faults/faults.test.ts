@@ -1,6 +1,7 @@
-/** Twenty faults in a small world; `npm run faults` goes through any number of them. */
+/** A fault of each kind in a small world; the soak and `npm run faults` go through more of them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cases } from "../../shared/chance.testkit.ts";
 import { RegionId } from "../../shared/ids.ts";
 import { worldForTests } from "../world.ts";
 import { runCampaign, WORLD_OPTIONS } from "./campaign.ts";
@@ -8,7 +9,8 @@ import { FAULT_KINDS, type Fault, lastsMsMax, planFaults, wavesOf } from "./faul
 import { Violation, waitUntil } from "./invariant.ts";
 import { parseFaultsOptions } from "./options.ts";
 
-const FAULTS = 20;
+/** Of which each kind is one in so many as there are kinds. */
+const FAULTS = cases(FAULT_KINDS.length, 200);
 const OPS_MIN = 500;
 const NOTES_MIN = 500;
 const world = worldForTests({ ...WORLD_OPTIONS, regions: 2 });

@@ -1,13 +1,13 @@
 /** The outbox in a real Redis, with a core that fails when it is told to: nothing lost, nothing twice. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { TestRedis } from "../../infra/redis/test-redis.ts";
 import { OrphanStreams } from "../../region/outbox/orphan-streams.ts";
 import { Outbox } from "../../region/outbox/outbox.ts";
 import { OutboxStreams } from "../../region/outbox/outbox-streams.ts";
 import { producerIdOf } from "../../region/outbox/producer-step.ts";
 import { outboxesKey, outboxKey } from "../../region/redis/keys.ts";
 import { RegionRedis } from "../../region/redis/region-redis.ts";
-import { TestRedis } from "../../region/redis/test-redis.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
 import { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";

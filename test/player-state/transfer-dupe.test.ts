@@ -5,11 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, test } from "node:test";
+import { after, before, suite, type TestContext, test } from "node:test";
 import pg from "pg";
 import { startTestCore, type TestCore } from "../../core/test-core.ts";
+import { TestRedis } from "../../infra/redis/test-redis.ts";
 import { RegionRedis } from "../../region/redis/region-redis.ts";
-import { TestRedis } from "../../region/redis/test-redis.ts";
 import type { PlayerState } from "../../region/rooms/player-state.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
@@ -32,19 +32,11 @@ const STEPS = [
 type Step = (typeof STEPS)[number];
 
 let core: TestCore;
-let server: TestRedis;
-let redis: RegionRedis;
 let database: pg.Client;
 let serial = 0;
-const regions: TestRegion[] = [];
 
 before(async () => {
   core = await startTestCore();
-  server = await TestRedis.start();
-  const log = createLog("region", "silent");
-  const metrics = createMetrics({});
-  redis = new RegionRedis({ url: server.url, regionId: REGION, clock: systemClock, log, metrics });
-  await redis.start();
   database = new pg.Client({
     connectionString: core.databaseUrl,
     options: "-c search_path=meridian",
@@ -52,20 +44,33 @@ before(async () => {
   await database.connect();
 });
 after(async () => {
-  for (const region of regions) await region.die();
-  redis.stop();
-  await server.stop();
   await database.end();
   await core.stop();
 });
 
-async function newNode(): Promise<TestRegion> {
+/** A Redis of the test's own: no other test's node sends on what a node of this one left. */
+async function startRedis(t: TestContext): Promise<RegionRedis> {
+  const server = await TestRedis.start();
+  const log = createLog("region", "silent");
+  const metrics = createMetrics({});
+  const { url } = server;
+  const redis = new RegionRedis({ url, regionId: REGION, clock: systemClock, log, metrics });
+  await redis.start();
+  t.after(async () => {
+    redis.stop();
+    await server.stop();
+  });
+  return redis;
+}
+
+async function newNode(t: TestContext, redis: RegionRedis): Promise<TestRegion> {
   serial += 1;
+  const own = serial;
   const issued = await core.authority.issue({ role: "region", regionId: REGION });
   const identity = new LinkIdentity({ ca: core.authority.caPem, ...issued });
   const options = { identity, coreAddress: core.linkAddress, redis };
-  const node = await TestRegion.start(serial, options);
-  regions.push(node);
+  const node = await TestRegion.start(own, options);
+  t.after(() => node.die());
   return node;
 }
 
@@ -109,11 +114,17 @@ async function failAt(step: Step, node: TestRegion, state: PlayerState, leave: (
   } else await until("the step is reached", () => isReached);
 }
 
-for (const [index, step] of STEPS.entries()) {
-  for (const fate of ["dead", "a zombie"] as const) {
-    test(`the former owner fails ${step}, and is ${fate}`, async () => {
+const CASES = STEPS.flatMap((step) =>
+  (["dead", "a zombie"] as const).map((fate) => ({ step, fate })),
+);
+
+// Several at once: what takes time is that a node is taken for dead.
+suite("a player goes to the next owner", { concurrency: 4 }, () => {
+  for (const { step, fate } of CASES) {
+    test(`the former owner fails ${step}, and is ${fate}`, async (t) => {
+      const redis = await startRedis(t);
       const ada = await newPlayer();
-      const [from, to] = [await newNode(), await newNode()];
+      const [from, to] = [await newNode(t, redis), await newNode(t, redis)];
       const left = await from.own(ada, [1, 1]);
       left.set("bag", { gold: 50 });
       await until("the fifty are saved", () => left.savedRevision === left.revision);
@@ -123,7 +134,7 @@ for (const [index, step] of STEPS.entries()) {
 
       const next = await to.own(ada, [1, 2]);
       const { gold } = next.get("bag");
-      const isLost = index === 0 && fate === "dead";
+      const isLost = step === STEPS[0] && fate === "dead";
       assert.equal(gold, isLost ? 50 : 40, "what was written down is there, once");
       next.add("bag", "gold", 5);
       await until("the next owner's change is saved", () => next.savedRevision === next.revision);
@@ -131,7 +142,7 @@ for (const [index, step] of STEPS.entries()) {
       assert.deepEqual(await stored(ada), { gold: Number(gold) + 5 });
     });
   }
-}
+});
 
 /** Whatever a former owner that lives does afterwards is refused, here or at the core. */
 async function requireHarmless(from: TestRegion, left: PlayerState, fate: string): Promise<void> {

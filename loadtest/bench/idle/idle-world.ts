@@ -185,6 +185,8 @@ function nodeEnvironment(core: TestCore, dir: string, players: number): Record<s
     LINK_KEY_FILE: keep("key.pem", key),
     REGION_CAPACITY: String(players),
     CONNECTIONS_MAX: String(players * 2),
+    // So many come at once that they would be sent elsewhere.
+    OVERLOAD_LOOP_DELAY_MS: "0",
     LOG_LEVEL: "warn",
   };
 }

@@ -72,6 +72,8 @@ async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddre
     config: readConfig(regionSettings, {
       REGION_ID: TEST_REGION,
       REGION_CAPACITY: String(PLAYERS),
+      // A thousand players who come at once are a lot to do, and patches are counted here.
+      OVERLOAD_LOOP_DELAY_MS: "0",
       CORE_LINK_ADDRESS: coreAddress,
       // Held in memory, and no Redis: see above.
       LINK_CA_FILE: "-",

@@ -5,6 +5,8 @@
 import type { ArenaPlayer, ArenaState } from "../arena-state.ts";
 import type { Belongings } from "./belongings.ts";
 import { element, fill, setText } from "./dom.ts";
+import { showQueue } from "./queue-panel.ts";
+import { durationInWords } from "./queue-words.ts";
 import type { ArenaSession, Notice } from "./session.ts";
 import { describeConnection, type Mood } from "./words.ts";
 
@@ -52,6 +54,7 @@ export function showSession(session: ArenaSession, nowMs: number): string {
   showBelongings(session.belongings);
   showRegions(session);
   showNotice(session, nowMs);
+  showQueue(session, nowMs);
   return words.text;
 }
 
@@ -164,6 +167,12 @@ function noticeWords(session: ArenaSession, notice: Notice, nowMs: number): Noti
   if (notice.kind === "refused") {
     const more = "Any other region may have a place for you.";
     return { text: notice.why, more, action: "Play anywhere", mood: "bad" };
+  }
+  if (notice.kind === "full") {
+    const waitMs = notice.againAtMs - nowMs;
+    const more = waitMs > 0 ? `Worth another try in ${durationInWords(waitMs)}.` : "Try again now.";
+    const text = "Every seat is taken, and the queue is full.";
+    return { text, more, action: "Try again", mood: "bad" };
   }
   const { text } = describeConnection(session.connection, city, 0);
   if (notice.kind === "over") {

@@ -7,6 +7,7 @@ import type { ArenaHooks, ShownPlayer } from "./hooks.ts";
 import { showGame, showSession } from "./hud.ts";
 import { Input } from "./input.ts";
 import { randomName } from "./names.ts";
+import { attachQueue } from "./queue-panel.ts";
 import { Renderer } from "./renderer.ts";
 import { type Figure, Scene } from "./scene.ts";
 import { ArenaSession } from "./session.ts";
@@ -30,11 +31,17 @@ let words = "";
 let states = 0;
 let roomId = "";
 let override: Point | undefined;
+/** Whether the player had the time to read the rules; whoever waits in the queue needs none yet. */
+let hinted = false;
 
 const session = new ArenaSession(
   url,
   () => {
-    if (session.connection.phase === "playing") steering.forget();
+    if (session.connection.phase === "playing") {
+      steering.forget();
+      if (!hinted) setTimeout(hideHint, HINT_MS);
+      hinted = true;
+    }
     words = showSession(session, performance.now());
   },
   (state) => {
@@ -84,7 +91,6 @@ function welcome(): void {
   });
   element("notice-action").addEventListener("click", () => void session.enter(field.value));
   element("hint-close").addEventListener("click", hideHint);
-  setTimeout(hideHint, HINT_MS);
   element("invite").addEventListener("click", () => void invite());
   canvas.focus();
   const [room, region] = ["room", "region"].map((name) => parameters.get(name) ?? undefined);
@@ -154,6 +160,8 @@ const hooks: ArenaHooks = {
 window.arena = hooks;
 
 input.attach(canvas, () => steer(performance.now()));
+attachQueue(session);
+document.addEventListener("visibilitychange", showPanels);
 welcome();
 session.watchRegions();
 setInterval(showPanels, HUD_EVERY_MS);

@@ -2,8 +2,9 @@
  * The player's stay: logs in, joins, and when a room is gone looks for the next one, by itself after
  * a few seconds in which the player can read what happened.
  */
-import type { Connection } from "../../../../shared/client/connection.ts";
-import { type JoinOptions, Meridian } from "../../../../shared/client/meridian.ts";
+import type { Arrival, Connection } from "../../../../shared/client/connection.ts";
+import { Meridian } from "../../../../shared/client/meridian.ts";
+import type { JoinOptions } from "../../../../shared/client/options.ts";
 import type { Play } from "../../../../shared/client/play.ts";
 import { isFailure, MeridianError } from "../../../../shared/errors.ts";
 import type { RegionInfo } from "../../../../shared/protocol/join.ts";
@@ -23,6 +24,8 @@ export type Notice =
   | { readonly kind: "moved"; readonly untilMs: number; readonly from: string }
   /** It can be begun again. Without a `why` the connection's own words tell. */
   | { readonly kind: "over"; readonly why: string | undefined }
+  /** There is no seat, and no place to wait for one either. */
+  | { readonly kind: "full"; readonly againAtMs: number }
   /** The region that the player insisted on takes them not; another may. */
   | { readonly kind: "refused"; readonly region: string; readonly why: string };
 
@@ -40,6 +43,7 @@ export class ArenaSession {
   readonly #changed: () => void;
   readonly #told: (state: ArenaState) => void;
   #play: Play<ArenaState> | undefined;
+  #arrival: Arrival | undefined;
   #connection: Connection = { phase: "idle" };
   #sinceMs = 0;
   #regions: readonly RegionInfo[] = [];
@@ -120,11 +124,31 @@ export class ArenaSession {
       else if (await this.#takesPlayers(region)) await this.#join({ region });
     } catch (error) {
       if (!isFailure(error)) throw error;
+      const againAtMs = performance.now() + (error.retryAfterMs ?? 0);
+      if (error.kind === "queue_full") this.#notice = { kind: "full", againAtMs };
       this.#notice ??= { kind: "over", why: error.message };
       this.#changed();
     } finally {
       this.#entering = false;
     }
+  }
+
+  /** Takes the best of the offers that are on the screen. */
+  acceptOffer(): void {
+    const [offer] = this.#offers;
+    if (offer) this.#arrival?.acceptOffer(offer.regionId);
+  }
+
+  declineOffers(): void {
+    for (const { regionId } of this.#offers) this.#arrival?.declineOffer(regionId);
+  }
+
+  leaveQueue(): void {
+    void this.#arrival?.leave();
+  }
+
+  get #offers() {
+    return this.#connection.phase === "offered" ? this.#connection.offers : [];
   }
 
   /** Here, and in every room from now on. */
@@ -144,7 +168,8 @@ export class ArenaSession {
       await this.#join({ mode: "joinById", roomId });
       return true;
     } catch (error) {
-      if (isFailure(error)) return false;
+      // Whoever left the queue for that room wants no other one.
+      if (isFailure(error) && error.kind !== "caller_gone") return false;
       throw error;
     }
   }
@@ -170,7 +195,10 @@ export class ArenaSession {
   }
 
   async #join(where: JoinOptions = {}): Promise<void> {
-    const onConnection = (connection: Connection) => this.#connectionChanged(connection);
+    const onConnection = (connection: Connection, arrival: Arrival) => {
+      this.#arrival = arrival;
+      this.#connectionChanged(connection);
+    };
     this.#play = await this.meridian.join<ArenaState>("arena", { ...where, onConnection });
     this.#play.onChange(this.#told);
     this.belongings.follow(this.#play);
@@ -178,6 +206,7 @@ export class ArenaSession {
   }
 
   #connectionChanged(connection: Connection): void {
+    const waited = "place" in this.#connection;
     this.#connection = connection;
     this.#sinceMs = performance.now();
     const { phase } = connection;
@@ -185,8 +214,9 @@ export class ArenaSession {
     if (phase === "playing") void this.belongings.look();
     if (phase === "lost") void this.#lost(connection.regionId);
     else if (phase === "playing" && this.#lostRegion) this.#moved();
-    else if (phase === "left") this.#notice = { kind: "over", why: undefined };
-    else if (phase === "joining") this.#notice = undefined;
+    else if (phase === "left") {
+      this.#notice = { kind: "over", why: waited ? "You left the queue." : undefined };
+    } else if (phase === "joining") this.#notice = undefined;
     this.#changed();
   }
 

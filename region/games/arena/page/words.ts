@@ -23,6 +23,11 @@ export function describeConnection(
       return { text: "Not connected", mood: "busy" };
     case "joining":
       return { text: joining(connection.attempt, connection.nextInMs - sinceMs), mood: "busy" };
+    case "queued":
+    case "offered":
+      return { text: `In line for ${city(connection.place.regionId)}`, mood: "busy" };
+    case "admitted":
+      return { text: `Your turn: taking a seat in ${city(connection.regionId)}…`, mood: "busy" };
     case "connecting":
       return { text: `Connecting to ${city(connection.regionId)}…`, mood: "busy" };
     case "playing":

@@ -1,5 +1,6 @@
 /** The page: shows the state, and sends where the player clicks. */
 import "../../../../shared/client/no-eval.ts";
+import type { Connection } from "../../../../shared/client/connection.ts";
 import { Meridian } from "../../../../shared/client/meridian.ts";
 import type { Play } from "../../../../shared/client/play.ts";
 import type { TemplateState } from "../template-state.ts";
@@ -13,7 +14,7 @@ const NEWS_MS = 1_500;
 async function main(): Promise<void> {
   const meridian = new Meridian({ url: location.origin });
   const play = await meridian.join<TemplateState>("template", {
-    onConnection: ({ phase }) => say(phase),
+    onConnection: (connection) => say(inWords(connection)),
   });
   show(play);
   play.onChange(() => show(play));
@@ -44,6 +45,14 @@ function show({ state, sessionId }: Play<TemplateState>): void {
       return row;
     }),
   );
+}
+
+/** Where every seat is taken, one waits in a queue: the join takes as long as that does. */
+function inWords(connection: Connection): string {
+  if (!("place" in connection)) return connection.phase;
+  const { position, eta } = connection.place;
+  const minutes = eta ? `, about ${Math.ceil(eta.ms / 60_000)} min` : "";
+  return position === null ? "opens soon" : `number ${position} in line${minutes}`;
 }
 
 function say(text: string): void {

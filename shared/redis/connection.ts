@@ -1,5 +1,5 @@
 /**
- * One connection to the region's Redis, and whether it works.
+ * One connection to a Redis, and whether it works.
  *
  * Commands fail fast: none is queued while the connection is down, none is resent by itself, each has
  * a deadline, and no more than `WAITING_MAX` wait at a time. The connection comes back by jittered
@@ -8,8 +8,8 @@
  * it, and every command it was ever given, until the kernel does, which takes a quarter of an hour.
  */
 import { type Command, Redis, type RedisOptions } from "ioredis";
-import type { Cancel, Clock } from "../../shared/clock.ts";
-import { MeridianError } from "../../shared/errors.ts";
+import type { Cancel, Clock } from "../clock.ts";
+import { MeridianError } from "../errors.ts";
 import type { RedisMetrics } from "./metrics.ts";
 
 const COMMAND_TIMEOUT_MS = 500;
@@ -33,7 +33,7 @@ const SAFE = {
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: CONNECT_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-  // Both ask for commands that the node's user in Redis has no use for.
+  // Both ask for commands that our users in Redis have no use for.
   enableReadyCheck: false,
   disableClientInfo: true,
 } satisfies RedisOptions;
@@ -147,7 +147,7 @@ class BoundedRedis extends Redis {
 }
 
 function refused(command: Command): Promise<unknown> {
-  const message = `${WAITING_MAX} commands to the region's Redis are unanswered`;
+  const message = `${WAITING_MAX} commands to Redis are unanswered`;
   command.reject(new MeridianError("unavailable", { message }));
   return command.promise;
 }

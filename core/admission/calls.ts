@@ -1,0 +1,42 @@
+/**
+ * Those who wait on an open connection to be called: a poll that is held, or a stream of events. At most
+ * `OPEN_MAX` of them; who gets none polls.
+ */
+import type { PlayerId } from "../../shared/ids.ts";
+
+const OPEN_MAX = 4_000;
+
+export class Calls {
+  readonly #bells = new Map<PlayerId, Set<() => void>>();
+  #open = 0;
+
+  get open(): number {
+    return this.#open;
+  }
+
+  get full(): boolean {
+    return this.#open >= OPEN_MAX;
+  }
+
+  /** @returns stops listening */
+  listen(playerId: PlayerId, bell: () => void): () => void {
+    const bells = this.#bells.get(playerId) ?? new Set();
+    this.#bells.set(playerId, bells);
+    bells.add(bell);
+    this.#open += 1;
+    return () => {
+      if (!bells.delete(bell)) return;
+      this.#open -= 1;
+      if (bells.size === 0) this.#bells.delete(playerId);
+    };
+  }
+
+  ring(playerId: PlayerId): void {
+    for (const bell of this.#bells.get(playerId) ?? []) bell();
+  }
+
+  /** Everybody is to come back: the core stops. */
+  ringAll(): void {
+    for (const playerId of [...this.#bells.keys()]) this.ring(playerId);
+  }
+}

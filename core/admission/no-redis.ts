@@ -1,0 +1,13 @@
+/** Without a Redis of its own the core keeps the queue in memory, and in the tokens of those who wait. */
+import type { Holds, Mirror } from "./admission.ts";
+
+export const noMirror: Mirror = {
+  load: async () => undefined,
+  note: () => undefined,
+};
+
+/** The regions themselves are the authority on their seats. */
+export const noHolds: Holds = {
+  take: async () => true,
+  release: () => undefined,
+};

@@ -1,0 +1,114 @@
+/**
+ * What the core knows of a player that decides how they wait: in which class, or not at all because they play.
+ *
+ * A player is looked up only when there is no seat at once, many in one statement: on a launch night that is
+ * nearly every join, and a statement each would take more of the core than all the rest of queueing.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { NodeId, PlayerId } from "../../shared/ids.ts";
+import type { AdmissionClass } from "../../shared/protocol/queue.ts";
+import type { Sql } from "../db/database.ts";
+import { FAILOVER, NORMAL, RECONNECT } from "./classes.ts";
+
+/** Who lost the connection comes first for so long, ms. */
+export const RETURN_MS = 600_000;
+const BATCH_MAX = 500;
+const GATHER_MS = 5;
+/** Look-ups that wait at a time; past it joins are told to come back. */
+const PENDING_MAX = 20_000;
+
+export interface StandingRow {
+  readonly id: PlayerId;
+  readonly admission_class: AdmissionClass | null;
+  readonly session_id: string | null;
+  readonly node_id: NodeId | null;
+  readonly placed_at: Date | null;
+  readonly dropped_at: Date | null;
+}
+
+/** `alive` and `lost` of the player's last node; `unknown` for one that nobody remembers. */
+export type NodeFate = "alive" | "lost" | "unknown";
+
+export type PlayerClass =
+  /** On that node, whose seat a further join takes over. */
+  | { readonly plays: true; readonly nodeId: NodeId }
+  | { readonly plays: false; readonly class: AdmissionClass };
+
+/** Pure. */
+export function classOf(row: StandingRow | undefined, fate: NodeFate, nowMs: number): PlayerClass {
+  if (!row) return { plays: false, class: NORMAL };
+  const { session_id: sessionId, node_id: nodeId, dropped_at: droppedAt } = row;
+  if (sessionId !== null && nodeId !== null && fate === "alive") return { plays: true, nodeId };
+  if (sessionId !== null && fate === "lost") return { plays: false, class: FAILOVER };
+  const dropped = droppedAt !== null && nowMs - droppedAt.getTime() < RETURN_MS;
+  return { plays: false, class: dropped ? RECONNECT : (row.admission_class ?? NORMAL) };
+}
+
+export interface PlayerStandingsDeps {
+  readonly database: Sql;
+  readonly clock: Clock;
+}
+
+interface Pending {
+  readonly playerId: PlayerId;
+  readonly resolve: (row: StandingRow | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class PlayerStandings {
+  readonly #deps: PlayerStandingsDeps;
+  #pending: Pending[] = [];
+  #gathering = false;
+
+  constructor(deps: PlayerStandingsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @returns undefined of a player whom there is not
+   * @throws {MeridianError} `unavailable`: the database, or too many are being looked up
+   */
+  find(playerId: PlayerId): Promise<StandingRow | undefined> {
+    if (this.#pending.length >= PENDING_MAX) {
+      const message = "Too many players are being looked up.";
+      return Promise.reject(new MeridianError("unavailable", { message, retryAfterMs: 1_000 }));
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ playerId, resolve, reject });
+      if (this.#gathering) return;
+      this.#gathering = true;
+      this.#deps.clock.after(GATHER_MS, () => {
+        this.#gathering = false;
+        // Failures are told to those who asked.
+        void this.#lookUp();
+      });
+    });
+  }
+
+  async #lookUp(): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (let at = 0; at < pending.length; at += BATCH_MAX) {
+      const batch = pending.slice(at, at + BATCH_MAX);
+      try {
+        const ids = [...new Set(batch.map(({ playerId }) => playerId))];
+        const rows = new Map(
+          (await selectStandings(this.#deps.database, ids)).map((row) => [row.id, row]),
+        );
+        for (const { playerId, resolve } of batch) resolve(rows.get(playerId));
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+  }
+}
+
+async function selectStandings(sql: Sql, playerIds: readonly PlayerId[]): Promise<StandingRow[]> {
+  return await sql.rows<StandingRow>(
+    `select p.id, p.admission_class, s.session_id, s.node_id, s.placed_at, s.dropped_at
+     from players p left join sessions s on s.player_id = p.id
+     where p.id = any($1::uuid[])`,
+    [playerIds],
+  );
+}

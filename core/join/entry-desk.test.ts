@@ -1,0 +1,203 @@
+/**
+ * Who is let in where, and past whom: seats kept free, dropped players, lost regions, regions further away,
+ * parties. Real HTTP, a real database, two regions of 100 seats, of which 50 are for everyone.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, beforeEach, test } from "node:test";
+import { PlayerId } from "../../shared/ids.ts";
+import { JoinOutcome } from "../../shared/protocol/join.ts";
+import { PollAnswer, type QueuePlace } from "../../shared/protocol/queue.ts";
+import { until } from "../../test/until.ts";
+import { startTestCore } from "../test-core.ts";
+import { startTestRegion, type TestRegion } from "../test-region.ts";
+
+const core = await startTestCore({ ADMISSION_HEADROOM: "n+1", ADMISSION_SPILL_MS: "20" });
+const shanghai = await startTestRegion({ core, name: "shanghai" });
+let beijing: TestRegion = await startTestRegion({ core, name: "beijing" });
+after(async () => {
+  await shanghai.stop();
+  await beijing.stop();
+  await core.stop();
+});
+
+/** Both regions measured by the client: too far from each other to be sent there without a question. */
+const FAR = { roundTripsMs: { shanghai: 10, beijing: 90 } };
+const NEAR = { roundTripsMs: { shanghai: 10, beijing: 25 } };
+const FULL = { connected: 50 };
+
+const places: QueuePlace[] = [];
+beforeEach(async () => {
+  for (const region of [shanghai, beijing]) {
+    region.asked.length = 0;
+    await region.beat(FULL);
+  }
+});
+afterEach(async () => {
+  for (const { token } of places.splice(0)) await post("/v1/queue/leave", { token });
+});
+
+async function post(path: string, body: unknown, token?: string) {
+  const response = await fetch(core.url + path, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+}
+
+interface Guest {
+  readonly accessToken: string;
+  readonly playerId: string;
+}
+
+async function newGuest(): Promise<Guest> {
+  return (await post("/v1/guests", { name: "Ada" })).body;
+}
+
+async function join(guest: Guest, change: Record<string, unknown> = {}): Promise<JoinOutcome> {
+  const body = { game: "arena", protocol: 1, mayQueue: true, ...FAR, ...change };
+  const answer = await post("/v1/join", body, guest.accessToken);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  const outcome = JoinOutcome.parse(answer.body);
+  if ("queue" in outcome) places.push(outcome.queue);
+  return outcome;
+}
+
+async function queued(guest: Guest, change: Record<string, unknown> = {}): Promise<QueuePlace> {
+  const outcome = await join(guest, change);
+  assert.ok("queue" in outcome, "a seat was given");
+  return outcome.queue;
+}
+
+async function seated(guest: Guest, change: Record<string, unknown> = {}) {
+  const outcome = await join(guest, change);
+  assert.ok("ticket" in outcome, JSON.stringify(outcome));
+  return outcome;
+}
+
+async function poll(place: QueuePlace, change: Record<string, unknown> = {}): Promise<QueuePlace> {
+  await new Promise((resolve) => setTimeout(resolve, place.pollAfterMs));
+  const answer = await post("/v1/queue/poll", { token: place.token, ...change });
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  return PollAnswer.parse(answer.body).queue;
+}
+
+/** Polls as often as it is told to. */
+async function called(place: QueuePlace): Promise<QueuePlace> {
+  let now = place;
+  await until("the call", async () => {
+    now = await poll(now, { hold: true });
+    return now.state === "called";
+  });
+  return now;
+}
+
+test("half of the seats of two regions are for everyone; nobody new gets one of the others", async () => {
+  const guest = await newGuest();
+  const place = await queued(guest);
+  assert.deepEqual([place.class, place.regionId], ["normal", "shanghai"]);
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(place);
+  assert.equal((await seated(guest, { queueToken })).regionId, "shanghai");
+});
+
+test("a player who was dropped, and was not back in time, comes first", async () => {
+  await shanghai.beat({ connected: 49 });
+  const guest = await newGuest();
+  const { reservation } = await seated(guest);
+  const playerId = PlayerId.parse(guest.playerId);
+  const left = { playerId, sessionId: reservation.sessionId, dropped: true };
+  await shanghai.heartbeat({ ...FULL, leftSessions: [left] });
+  await shanghai.beat(FULL);
+  const waiting = await queued(await newGuest());
+  await until("the core has written that the player dropped", async () => {
+    return "ticket" in (await join(guest));
+  });
+  assert.equal((await poll(waiting)).state, "waiting", "the others wait still");
+});
+
+test("players of a region that is lost get the seats that are kept for them", async () => {
+  await beijing.beat({ connected: 49 });
+  const guest = await newGuest();
+  await seated(guest, { region: "beijing" });
+  await beijing.stop();
+  await until("the core takes the region for down", async () => {
+    const { regions } = await (await fetch(`${core.url}/v1/regions`)).json();
+    return regions.some(
+      ({ regionId, state }: Record<string, string>) => regionId === "beijing" && state === "down",
+    );
+  });
+  assert.ok("queue" in (await join(await newGuest())), "whoever is new waits");
+  assert.equal((await seated(guest)).regionId, "shanghai");
+  beijing = await startTestRegion({ core, name: "beijing", incarnation: 2 });
+});
+
+test("a region that is hardly further away is taken without a question, another one is offered", async () => {
+  await beijing.beat({ connected: 40 });
+  assert.equal((await seated(await newGuest(), NEAR)).regionId, "beijing");
+  const guest = await newGuest();
+  const place = await queued(guest);
+  const [offer] = place.offers;
+  assert.deepEqual([offer?.regionId, offer?.addedMs, offer?.eta.ms], ["beijing", 80, 5]);
+  const accepted = await poll(place, { accept: "beijing" });
+  assert.deepEqual([accepted.state, accepted.regionId], ["called", "beijing"]);
+  assert.equal((await seated(guest, { queueToken: accepted.token })).regionId, "beijing");
+});
+
+test("a client that can't be asked is sent wherever there is a seat", async () => {
+  await beijing.beat({ connected: 40 });
+  const { accessToken } = await newGuest();
+  const answer = await post("/v1/join", { game: "arena", protocol: 1, ...FAR }, accessToken);
+  assert.equal(answer.body.regionId, "beijing");
+});
+
+test("a region that nobody offered is none that one can wait for", async () => {
+  const guest = await newGuest();
+  const place = await queued(guest, { region: "shanghai" });
+  await new Promise((resolve) => setTimeout(resolve, place.pollAfterMs));
+  const answer = await post("/v1/queue/poll", { token: place.token, accept: "beijing" });
+  assert.equal(answer.status, 400);
+});
+
+test("a party is let in together or not at all", async () => {
+  const [ada, ben, cem, dan] = await Promise.all([1, 2, 3, 4].map(newGuest));
+  assert.ok(ada && ben && cem && dan);
+  const ids = [ada, ben, cem].map(({ playerId }) => playerId);
+  for (const member of [ben, cem]) {
+    const response = await fetch(`${core.url}/v1/me/round-trips`, {
+      method: "PUT",
+      headers: {
+        "content-type": "application/json",
+        authorization: `Bearer ${member.accessToken}`,
+      },
+      body: JSON.stringify({ ...FAR, party: ids.filter((id) => id !== member.playerId) }),
+    });
+    assert.equal(response.status, 204);
+  }
+  const party = await queued(ada, { party: ids.slice(1) });
+  assert.equal(party.partySize, 3);
+  await shanghai.beat({ connected: 48 });
+  assert.equal((await poll(party)).state, "waiting", "two seats are not enough");
+  await seated(dan);
+  await shanghai.beat({ connected: 47 });
+  await called(party);
+  const outsider = await newGuest();
+  assert.ok("queue" in (await join(outsider)), "their seats are held");
+  for (const member of [ada, ben, cem]) {
+    const others = ids.filter((id) => id !== member.playerId);
+    assert.equal((await seated(member, { party: others })).regionId, "shanghai");
+  }
+});
+
+test("who plays holds no place, and takes their own seat over", async () => {
+  await shanghai.beat({ connected: 49 });
+  const guest = await newGuest();
+  await seated(guest);
+  await shanghai.beat(FULL);
+  assert.equal((await seated(guest)).regionId, "shanghai");
+  assert.equal((await seated(guest)).regionId, "shanghai");
+});

@@ -1,0 +1,203 @@
+/**
+ * Lets a player in, or into the queue. Where there are seats for everyone the join goes straight through; else it
+ * is looked up in which class the player waits, and a place is given, or the one that there is goes on.
+ *
+ * A place is only given up when the seat is there: a region that refuses, hangs or fails costs a join, never the
+ * place. Who plays already holds none: such a join takes the seat over, and so goes past the queue.
+ */
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
+import type { JoinAnswer, JoinOutcome } from "../../shared/protocol/join.ts";
+import type { AdmissionClass } from "../../shared/protocol/queue.ts";
+import type { Admission } from "../admission/admission.ts";
+import { NORMAL } from "../admission/classes.ts";
+import type { Member } from "../admission/place.ts";
+import type { PlayerWays } from "../gslb/player-ways.ts";
+import type { CallGate } from "../http/call-gate.ts";
+import type { Registry } from "../regions/registry.ts";
+import type { Join, Places, SeatFinder } from "./seat-finder.ts";
+import { asGood, othersThan, REGIONS_TRIED_MAX, triesNext } from "./seat-search.ts";
+import type { Identified, Seating } from "./seating.ts";
+
+export interface EntryDeskDeps {
+  readonly admission: Admission;
+  readonly finder: SeatFinder;
+  readonly seating: Seating;
+  readonly registry: Pick<Registry, "node">;
+  /** Of joins that ask a region. */
+  readonly gate: CallGate;
+  readonly ways: Pick<PlayerWays, "mayJoinFor">;
+  /** How much further away a player is sent without a question, ms. */
+  readonly spillMs: number;
+}
+
+export interface Entrant extends Identified {
+  /** Whether the same player can ask again; a guest who was made for this one join can't. */
+  readonly comesBack: boolean;
+}
+
+interface Company {
+  /** The others, who named this player too. */
+  readonly party: readonly PlayerId[];
+  readonly invited: readonly PlayerId[];
+}
+
+interface Entering {
+  readonly places: Places;
+  readonly company: Company;
+  readonly playerClass: AdmissionClass;
+}
+
+export class EntryDesk {
+  readonly #deps: EntryDeskDeps;
+
+  constructor(deps: EntryDeskDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * For a guest who is made only if there is a seat.
+   * @throws {MeridianError} `region_full`, or why there is none
+   */
+  async placesForNew(join: Join, address: string): Promise<Places> {
+    const places = await this.#deps.finder.placesQuickly(join, { address, playerId: undefined });
+    if (this.#deps.admission.isOpen(this.#regionsOf(join, places), 1)) return places;
+    throw new MeridianError("region_full", {
+      message: "Every seat is taken. Players who are logged in can wait for one in the queue.",
+      retryAfterMs: 5_000,
+    });
+  }
+
+  /** @throws {MeridianError} `queued` for a client that can't wait; why there is neither seat nor place */
+  async admit(join: Join, who: Entrant): Promise<JoinOutcome> {
+    const { admission, finder } = this.#deps;
+    const { playerId, caller } = who;
+    await this.#restored(join, playerId);
+    const seeker = { address: caller.address, playerId };
+    const company = this.#companyOf(join, playerId);
+    const quick = await finder.placesQuickly(join, seeker);
+    if (admission.isOpen(this.#regionsOf(join, quick), 1 + company.party.length)) {
+      const places = await finder.placesFor(join, seeker);
+      return this.#enter(join, who, { places, company, playerClass: NORMAL });
+    }
+    const standing = await admission.classOf(playerId);
+    const alone = company.party.length === 0 && !standing.plays;
+    const places = alone ? quick : await finder.placesFor(join, seeker);
+    if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
+    return this.#enter(join, who, { places, company, playerClass: standing.class });
+  }
+
+  async #enter(
+    join: Join,
+    who: Entrant,
+    { places, company, playerClass }: Entering,
+  ): Promise<JoinOutcome> {
+    const { admission } = this.#deps;
+    const { playerId } = who;
+    const others = othersThan(places.choices);
+    let regionIds = this.#regionsOf(join, places);
+    const tried = new Set<RegionId>();
+    for (;;) {
+      const member = admission.enter({
+        playerId,
+        ...company,
+        class: playerClass,
+        regionIds,
+        others,
+        mayWait: who.comesBack,
+      });
+      if (!member) throw new MeridianError("region_full");
+      const regionId = await admission.take(playerId);
+      if (regionId === undefined) return this.#queued(join, places, member);
+      try {
+        return await this.#seatIn(regionId, join, places, who);
+      } catch (error) {
+        if (!isFailure(error) || !triesNext(error, join.mode)) {
+          admission.leave(playerId);
+          throw error;
+        }
+        admission.untaken(playerId, regionId);
+        tried.add(regionId);
+        const next = regionIds.find((one) => !tried.has(one) && admission.isOpen([one], 1));
+        if (tried.size >= REGIONS_TRIED_MAX || next === undefined) {
+          return this.#stay(join, places, playerId, error);
+        }
+        admission.leave(playerId);
+        regionIds = [next];
+      }
+    }
+  }
+
+  async #seatIn(
+    regionId: RegionId,
+    join: Join,
+    { game, ranking, nodeIn }: Places,
+    who: Identified,
+  ): Promise<JoinAnswer> {
+    const { admission, seating, gate } = this.#deps;
+    const node = nodeIn(regionId);
+    if (!node) throw new MeridianError("region_full");
+    const wish = { join, game, nodes: [node], ranking };
+    const answer = await gate.run(() => seating.take(wish, who));
+    admission.seated(who.playerId, regionId);
+    return answer;
+  }
+
+  /** The seat that the player has already counts: no place in the queue, and none needed. */
+  async #takeOver(
+    join: Join,
+    who: Identified,
+    { game, choices, ranking, nodeIn }: Places,
+    nodeId: NodeId,
+  ): Promise<JoinAnswer> {
+    const own = this.#deps.registry.node(nodeId)?.node;
+    // A node that is full gives the player who is there another seat in place of the first.
+    const nodes = choices.flatMap(({ regionId }) =>
+      own?.heartbeat.regionId === regionId ? own : (nodeIn(regionId) ?? []),
+    );
+    if (nodes.length === 0) throw new MeridianError("region_full");
+    const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
+    return await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+  }
+
+  /** No region gave the seat: whoever can wait keeps the place. */
+  #stay(join: Join, places: Places, playerId: PlayerId, error: MeridianError): JoinOutcome {
+    const { admission } = this.#deps;
+    const member = admission.rooms.find(playerId);
+    if (join.mayQueue && member) return this.#queued(join, places, member);
+    admission.leave(playerId);
+    throw error;
+  }
+
+  #queued(join: Join, { ranking }: Places, member: Member): JoinOutcome {
+    const queue = this.#deps.admission.place(member);
+    if (join.mayQueue) return { queue, ranking: [...ranking] };
+    const { position, regionId, eta, pollAfterMs } = queue;
+    const wait = eta ? `; about ${Math.ceil(eta.ms / 1_000)} s to go` : "";
+    throw new MeridianError("queued", {
+      message: `Every seat is taken: you are number ${position} in the queue for ${regionId}${wait}.`,
+      retryAfterMs: pollAfterMs,
+    });
+  }
+
+  /** After the core's memory was lost. A token that is of no use costs nothing. */
+  async #restored({ queueToken }: Join, playerId: PlayerId): Promise<void> {
+    if (queueToken === undefined) return;
+    try {
+      await this.#deps.admission.restore(queueToken, playerId);
+    } catch (error) {
+      if (!isFailure(error, "place_lost") && !isFailure(error, "forbidden")) throw error;
+    }
+  }
+
+  #companyOf({ party = [] }: Join, playerId: PlayerId): Company {
+    const others = [...new Set(party)].filter((member) => member !== playerId);
+    const mutual = others.filter((member) => this.#deps.ways.mayJoinFor(member, playerId));
+    return { party: mutual, invited: others.filter((member) => !mutual.includes(member)) };
+  }
+
+  /** A client that can't be asked is rather sent far than made to wait. */
+  #regionsOf({ mayQueue }: Join, { choices }: Places): RegionId[] {
+    return asGood(choices, mayQueue ? this.#deps.spillMs : Number.POSITIVE_INFINITY);
+  }
+}
