@@ -3,8 +3,8 @@ import type { PlayerId, RegionId } from "../../shared/ids.ts";
 
 /** Those who are let in together or not at all: a player alone, or a party. */
 export interface Entry {
-  /** The first of them, by whom the place goes. */
-  readonly leader: PlayerId;
+  /** The first of them, by whom the place goes; the next one when that one goes. */
+  leader: PlayerId;
   /** Index of its class. */
   class: number;
   /** Everybody who has no seat yet, the leader first as long as that is one of them. */

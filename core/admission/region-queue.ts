@@ -4,7 +4,8 @@
  * Seats that are free, less those that are held for whoever was called, go to classes by weight and inside a
  * class by number. A party that does not fit lets smaller ones behind it pass, until `PASSED_SEATS_MAX` seats
  * have gone by; from then on freed seats are kept for it. So among those of one class and size nobody ever
- * comes before somebody with a lower number who is there too.
+ * comes before somebody with a lower number who is there too. Seats of the headroom are not kept: a party of
+ * another class could not have them.
  *
  * Pure apart from its own state: every time is an argument.
  */
@@ -19,7 +20,9 @@ import type { Place } from "./place.ts";
 /** Numbers given in one ms at most; more are taken from the next. */
 const NUMBERS_PER_MS = 1_024;
 /** As many as a party of the largest size and again as many: it waits for two turns of its own. */
-const PASSED_SEATS_MAX = 32;
+export const PASSED_SEATS_MAX = 32;
+/** Of those that do not fit, as many are looked past: a line of parties only must not cost a walk through it. */
+const PASSED_PLACES_MAX = 64;
 /** Seats taken past the queue must not hide those that are left for long. */
 const UNSEEN_MAX = 64;
 
@@ -158,12 +161,17 @@ export class RegionQueue {
   isOpen(classIndex: number, size: number, nowMs: number): boolean {
     this.#refill(nowMs);
     if (this.#isShut(nowMs) || this.#bucket.tokens < 1) return false;
-    return this.#lines.every(({ ready }) => ready === 0) && this.#free(classIndex) >= size;
+    // Those who wait for seats that they may not have hold up nobody who may have the headroom's.
+    const isInWay = (index: number) => index === classIndex || this.#free(index) > 0;
+    const isFirst = this.#lines.every(({ ready }, index) => ready === 0 || !isInWay(index));
+    return isFirst && this.#free(classIndex) >= size;
   }
 
-  /** Whether that many could ever be let in together. */
-  holds(size: number): boolean {
-    return this.#report === undefined || this.#report.limit >= size;
+  /** Whether that many of a class, by default of the least, could ever be let in together. */
+  holds(size: number, classIndex = this.#classes.length - 1): boolean {
+    if (this.#report === undefined) return true;
+    const { limit, all, limited } = this.#report;
+    return limit + (this.#usesHeadroom(classIndex) ? all - limited : 0) >= size;
   }
 
   /**
@@ -181,9 +189,11 @@ export class RegionQueue {
       );
       if (index === undefined) return undefined;
       const turn = this.#turnIn(index, Math.min(this.#free(index), worldFree));
-      if (turn === "kept") return undefined;
-      if (turn) return turn;
+      if (turn && turn !== "kept") return turn;
       passedOver.add(index);
+      if (turn === undefined) continue;
+      const mayHave = (one: number) => this.#usesHeadroom(one) && !this.#usesHeadroom(index);
+      for (const one of this.#lines.keys()) if (!mayHave(one)) passedOver.add(one);
     }
   }
 
@@ -252,9 +262,15 @@ export class RegionQueue {
 
   #turnIn(classIndex: number, free: number): Turn | "kept" | undefined {
     const passed: Place[] = [];
+    let mayPassSeats = Number.POSITIVE_INFINITY;
     for (const place of this.#lines[classIndex]?.readyPlaces() ?? []) {
-      if (place.entry.size <= free) return { place, passed };
-      if (place.passedSeats >= PASSED_SEATS_MAX) return "kept";
+      const { size } = place.entry;
+      // Since it came the region has become too small for it: nothing can be kept for it.
+      if (!this.holds(size, classIndex)) continue;
+      if (size <= free) return size <= mayPassSeats ? { place, passed } : "kept";
+      mayPassSeats = Math.min(mayPassSeats, PASSED_SEATS_MAX - place.passedSeats);
+      if (mayPassSeats <= 0) return "kept";
+      if (passed.length === PASSED_PLACES_MAX) return undefined;
       passed.push(place);
     }
     return undefined;
@@ -267,7 +283,11 @@ export class RegionQueue {
   #free(classIndex: number): number {
     if (!this.#report) return 0;
     const { limited, all } = this.#report;
-    return (this.#classes[classIndex]?.usesHeadroom ? all : limited) - this.#held;
+    return (this.#usesHeadroom(classIndex) ? all : limited) - this.#held;
+  }
+
+  #usesHeadroom(classIndex: number): boolean {
+    return this.#classes[classIndex]?.usesHeadroom ?? false;
   }
 
   #refill(nowMs: number): void {

@@ -156,7 +156,7 @@ export class WaitingRooms {
    * @throws {MeridianError} `queue_full`; `region_full` for a party that no region can hold together
    */
   enter(newcomer: Newcomer, nowMs: number): Member | undefined {
-    const known = this.#known(newcomer, nowMs) ?? this.#invitation(newcomer);
+    const known = this.#known(newcomer) ?? this.#invitation(newcomer, nowMs);
     if (known) {
       this.hear(known, nowMs);
       this.#callFrom(known.entry.places, nowMs);
@@ -166,7 +166,7 @@ export class WaitingRooms {
     const classIndex = this.#classIndex(newcomer.class);
     const fitting = newcomer.regionIds
       .flatMap((regionId) => this.#queues.get(regionId) ?? [])
-      .filter((queue) => queue.holds(size));
+      .filter((queue) => queue.holds(size, classIndex));
     const [best] = fitting;
     if (!best) throw new MeridianError("region_full");
     const open =
@@ -176,9 +176,9 @@ export class WaitingRooms {
     if (!open && !newcomer.mayWait) return undefined;
     const queue = open ?? best;
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
-    for (const playerId of newcomer.party) this.leave(playerId, nowMs);
+    for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
     const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
-    this.#admit(entry, [[queue.regionId, queue.number(entry.leader, nowMs)]], nowMs);
+    this.#admit(entry, [[queue.regionId, this.#numberIn(queue, entry, nowMs)]], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
     this.#callFrom(entry.places, nowMs);
@@ -215,6 +215,8 @@ export class WaitingRooms {
   vanished(playerId: PlayerId, nowMs: number): void {
     const member = this.#members.get(playerId);
     if (!member) return;
+    // Until now the connection said that it is there, however long ago it was opened.
+    if (member.presentUntilMs > nowMs) member.seenMs = nowMs;
     member.presentUntilMs = nowMs;
     member.notBeforeMs = nowMs;
     this.#wheel.wakeBy(member.entry, nowMs);
@@ -230,7 +232,7 @@ export class WaitingRooms {
     const queue = this.#queue(home.regionId);
     const { call } = entry;
     const opensAtMs = queue.opensAtMs(nowMs);
-    const eta = call ? NOW : queue.eta(home, nowMs);
+    const eta = call ? NOW : this.#soonest(entry, nowMs);
     const position = call ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
@@ -246,6 +248,7 @@ export class WaitingRooms {
       call.told = true;
       call.untilMs = Math.max(call.untilMs, nowMs + COME_MS);
     }
+    this.#setReady(entry, nowMs);
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
     return {
       entry,
@@ -270,12 +273,13 @@ export class WaitingRooms {
     const { entry } = member;
     if (entry.places.some((place) => place.regionId === regionId) || entry.call) return;
     const queue = this.#queues.get(regionId);
-    if (!queue || !entry.others.some((other) => other.regionId === regionId)) {
+    const isOffered = entry.others.some((other) => other.regionId === regionId);
+    if (!isOffered || !queue?.holds(entry.size, entry.class)) {
       throw new MeridianError("bad_request", { message: "That region was not offered." });
     }
     if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
     for (const second of entry.places.splice(1)) this.#queue(second.regionId).remove(second);
-    this.#addPlace(entry, regionId, queue.number(entry.leader, nowMs));
+    this.#addPlace(entry, regionId, this.#numberIn(queue, entry, nowMs));
     this.#setReady(entry, nowMs);
     this.#changed.set(entry.leader, entry);
     this.#callFrom(entry.places, nowMs);
@@ -310,7 +314,8 @@ export class WaitingRooms {
   /** No seat came of `take`: the place is where it was, and called again when there is one. */
   untaken(playerId: PlayerId, nowMs: number): void {
     const member = this.#members.get(playerId);
-    if (!member) return;
+    // Else its time is over, and the call of now is another one.
+    if (member?.takingUntilMs === undefined) return;
     member.takingUntilMs = undefined;
     if (member.entry.members.some((other) => other.takingUntilMs !== undefined)) return;
     this.#uncall(member.entry, nowMs);
@@ -360,20 +365,23 @@ export class WaitingRooms {
     return true;
   }
 
-  /** The place that there is; one of somebody who wants to play elsewhere now is given up. */
-  #known({ playerId, regionIds, others }: Newcomer, nowMs: number): Member | undefined {
+  /** The place that there is, unless the player wants to play elsewhere now. */
+  #known({ playerId, regionIds, others }: Newcomer): Member | undefined {
     const member = this.#members.get(playerId);
-    if (!member) return undefined;
     const wanted = [...regionIds, ...others.map(({ regionId }) => regionId)];
-    if (member.entry.places.some(({ regionId }) => wanted.includes(regionId))) return member;
-    this.leave(playerId, nowMs);
-    return undefined;
+    return member?.entry.places.some(({ regionId }) => wanted.includes(regionId))
+      ? member
+      : undefined;
   }
 
-  #invitation({ playerId, party, invited }: Newcomer): Member | undefined {
+  #invitation({ playerId, party, invited }: Newcomer, nowMs: number): Member | undefined {
     for (const leader of [...party, ...invited]) {
       const entry = this.#members.get(leader)?.entry;
       if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
+      const fits = ({ regionId }: Place) =>
+        this.#queue(regionId).holds(entry.size + 1, entry.class);
+      if (!entry.places.every(fits)) continue;
+      this.leave(playerId, nowMs);
       this.#outOfLines(entry);
       entry.size += 1;
       const member = memberOf(playerId, entry, 0);
@@ -393,6 +401,11 @@ export class WaitingRooms {
     this.#setReady(entry, nowMs);
   }
 
+  /** Two may draw the same number before an opening. */
+  #numberIn(queue: RegionQueue, entry: Entry, nowMs: number): number {
+    return queue.freeNumber(entry.class, queue.number(entry.leader, nowMs));
+  }
+
   #addPlace(entry: Entry, regionId: RegionId, number: number): void {
     const place: Place = { entry, regionId, number, ready: false, passedSeats: 0 };
     entry.places.push(place);
@@ -405,8 +418,7 @@ export class WaitingRooms {
       if ((member.takingUntilMs ?? nowMs + 1) <= nowMs) member.takingUntilMs = undefined;
     }
     if (entry.call && entry.call.untilMs <= nowMs) this.#lapse(entry, nowMs);
-    const keptUntilMs = Math.max(...entry.members.map((one) => one.seenMs + one.graceMs));
-    if (!entry.call && (keptUntilMs <= nowMs || entry.missed >= MISSED_MAX)) {
+    if (!entry.call && (keptUntilMs(entry.members) <= nowMs || entry.missed >= MISSED_MAX)) {
       for (const place of entry.places) this.#queue(place.regionId).gaveUp(entry.size);
       for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
       return;
@@ -445,9 +457,15 @@ export class WaitingRooms {
     } else this.#outOfLines(entry);
     entry.members = entry.members.filter((other) => other !== member);
     entry.size = entry.members.length;
-    if (entry.size === 0) {
+    const [first] = entry.members;
+    if (!first) {
       this.#changed.set(entry.leader, undefined);
       return;
+    }
+    if (entry.leader === member.playerId) {
+      // The former one may come back with a place of its own, and each place has a leader of its own.
+      this.#changed.set(entry.leader, undefined);
+      entry.leader = first.playerId;
     }
     this.#changed.set(entry.leader, entry);
     if (entry.call) {
@@ -457,6 +475,8 @@ export class WaitingRooms {
     }
     for (const place of entry.places) this.#queue(place.regionId).add(place);
     this.#setReady(entry, nowMs);
+    // Those who are left may have been heard of longer ago.
+    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
   }
 
   #outOfLines(entry: Entry): void {
@@ -471,10 +491,8 @@ export class WaitingRooms {
 
   #dueMs({ call, members }: Entry, nowMs: number): number {
     if (call) return call.untilMs;
-    const dueMs = members.map(({ presentUntilMs, seenMs, graceMs }) =>
-      presentUntilMs > nowMs ? Math.min(presentUntilMs, seenMs + graceMs) : seenMs + graceMs,
-    );
-    return Math.max(nowMs, Math.min(...dueMs));
+    const ends = members.map(({ presentUntilMs }) => presentUntilMs).filter((ms) => ms > nowMs);
+    return Math.max(nowMs, Math.min(keptUntilMs(members), ...ends));
   }
 
   #callFrom(places: readonly Place[], nowMs: number): void {
@@ -489,6 +507,9 @@ export class WaitingRooms {
       this.#outOfLines(entry);
       for (const place of entry.places) place.ready = false;
       queue.called(turn, nowMs);
+      for (const { regionId } of entry.places) {
+        if (regionId !== queue.regionId) this.#queue(regionId).gaveUp(entry.size);
+      }
       const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
       entry.call = { regionId: queue.regionId, told: false, untilMs };
       this.#wheel.wakeBy(entry, untilMs);
@@ -508,7 +529,7 @@ export class WaitingRooms {
     const offers: QueueOffer[] = [];
     for (const { regionId, addedMs } of entry.others) {
       const queue = this.#queues.get(regionId);
-      if (!queue?.holds(entry.size)) continue;
+      if (!queue?.holds(entry.size, entry.class)) continue;
       const second = entry.places[1];
       const eta =
         second?.regionId === regionId
@@ -519,6 +540,16 @@ export class WaitingRooms {
       if (offers.length === OFFERS_MAX) break;
     }
     return offers;
+  }
+
+  /** Whichever of its regions calls it first. */
+  #soonest({ places }: Entry, nowMs: number): Eta | null {
+    let soonest: Eta | null = null;
+    for (const place of places) {
+      const eta = this.#queue(place.regionId).eta(place, nowMs);
+      if (eta && (!soonest || eta.ms < soonest.ms)) soonest = eta;
+    }
+    return soonest;
   }
 
   #home(entry: Entry): Place {
@@ -578,6 +609,15 @@ function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {
     graceMs: QUEUE_GRACE_MS,
     takingUntilMs: undefined,
   };
+}
+
+/** The last of the party counts; a connection that is held open is not gone. */
+function keptUntilMs(members: readonly Member[]): number {
+  return Math.max(
+    ...members.map(({ seenMs, graceMs, presentUntilMs }) =>
+      Math.max(seenMs + graceMs, presentUntilMs),
+    ),
+  );
 }
 
 function queueFull(): MeridianError {

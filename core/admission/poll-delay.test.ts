@@ -1,0 +1,49 @@
+/** When clients are told to ask again is bounded on all sides, whatever the queue is like. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Chance, testSeed } from "../../shared/chance.testkit.ts";
+import { QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
+import { type PollDelayOptions, pollDelayMs } from "./poll-delay.ts";
+
+const NEXT: PollDelayOptions = {
+  position: 1,
+  etaMs: 0,
+  opensInMs: undefined,
+  waiting: 1,
+  pollsPerSecondMax: 1_000,
+  dice: 0.5,
+};
+
+test("never under 0.85 s, never over the most that clients are asked to wait", (t) => {
+  const seed = testSeed();
+  t.diagnostic(`seed ${seed}`);
+  const chance = new Chance(seed);
+  for (let n = 0; n < 5_000; n += 1) {
+    const any = () => 10 ** (chance.float() * 8);
+    const delayMs = pollDelayMs({
+      position: Math.ceil(any()),
+      etaMs: chance.once(3) ? undefined : any(),
+      opensInMs: chance.once(3) ? any() : undefined,
+      waiting: Math.ceil(any()),
+      pollsPerSecondMax: Math.ceil(any()),
+      dice: chance.float(),
+    });
+    assert.ok(Number.isInteger(delayMs));
+    assert.ok(delayMs >= 850 && delayMs <= QUEUE_POLL_MS_MAX, `${delayMs} ms`);
+  }
+});
+
+test("soon at the front, seldom at the back, jittered by 15%", () => {
+  assert.equal(pollDelayMs(NEXT), 1_000);
+  assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000 }), 10_000);
+  assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000, dice: 0 }), 8_500);
+  assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000, dice: 1 }), 11_500);
+  assert.equal(pollDelayMs({ ...NEXT, position: 500, etaMs: undefined }), 10_000);
+  assert.equal(pollDelayMs({ ...NEXT, etaMs: 1e9, dice: 1 }), QUEUE_POLL_MS_MAX);
+});
+
+test("all together ask no more often than the core can answer, up to the longest delay", () => {
+  const waiting = 20_000;
+  const delayMs = pollDelayMs({ ...NEXT, waiting });
+  assert.ok((waiting / delayMs) * 1_000 <= NEXT.pollsPerSecondMax);
+});

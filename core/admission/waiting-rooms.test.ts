@@ -1,0 +1,144 @@
+/** Cases that were wrong once, or that random worlds seldom meet. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MeridianError } from "../../shared/errors.ts";
+import type { PlayerId, RegionId } from "../../shared/ids.ts";
+import { CLASSES_DEFAULT, parseClasses } from "./classes.ts";
+import { WaitingRooms } from "./waiting-rooms.ts";
+
+const HOME = "home" as RegionId;
+const FAR = "far" as RegionId;
+const BEGIN_MS = 1_700_000_000_000;
+
+class Door {
+  nowMs = BEGIN_MS;
+  readonly rooms: WaitingRooms;
+
+  constructor(waitingMax = 100) {
+    const settings = {
+      classes: parseClasses(CLASSES_DEFAULT),
+      rate: { perSecond: 1_000, burst: 1_000 },
+      ...{ waitingMax, pollsPerSecondMax: 1_000 },
+    };
+    this.rooms = new WaitingRooms(settings, [HOME, FAR], BEGIN_MS);
+  }
+
+  /** Free seats: for everyone, and with the headroom. */
+  report(limited: number, all = limited, limit = 10): void {
+    const far = { limited: 0, all: 0, limit: 10 };
+    this.rooms.report(
+      new Map([
+        [HOME, { limited, all, limit }],
+        [FAR, far],
+      ]),
+    );
+  }
+
+  enter(
+    name: string,
+    { party = [] as string[], class: of = "normal", regionId = HOME, far = true } = {},
+  ) {
+    const others = far && regionId === HOME ? [{ regionId: FAR, addedMs: 30 }] : [];
+    return this.rooms.enter(
+      {
+        ...{ playerId: id(name), invited: [], class: of, regionIds: [regionId], others },
+        ...{ party: party.map(id), mayWait: true },
+      },
+      this.nowMs,
+    );
+  }
+
+  pass(ms: number): void {
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
+      this.nowMs = Math.min(endMs, this.nowMs + 1_000);
+      this.rooms.advance(this.nowMs);
+    }
+  }
+
+  called(): PlayerId[] {
+    return this.rooms.takeCalled().map(({ leader }) => leader);
+  }
+}
+
+function id(name: string): PlayerId {
+  return name as PlayerId;
+}
+
+test("a party that became larger than its region blocks nobody", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a", { party: ["b", "c", "d"] });
+  door.enter("e");
+  door.report(2, 2, 3);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["e"]);
+});
+
+test("seats of the headroom are not kept for a party that could not have them", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a", { party: ["b", "c"] });
+  // One seat at a time, so the party is passed as often as it may be.
+  for (let n = 0; n < 40; n += 1) {
+    door.enter(`solo${n}`);
+    door.report(1);
+    door.rooms.poll(id("a"), false, door.nowMs);
+    door.rooms.advance(door.nowMs);
+    for (const one of door.called()) door.rooms.seated(one, door.nowMs);
+    door.report(0);
+  }
+  assert.ok(door.rooms.find(id("solo39")), "the last ones wait behind the party");
+  door.enter("lost", { class: "failover" });
+  door.report(1, 4);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["lost"]);
+});
+
+test("a connection that was open for long and breaks keeps the place for the grace", () => {
+  const door = new Door();
+  door.report(0);
+  const member = door.enter("a");
+  assert.ok(member);
+  door.rooms.stand(member, { dice: 0.5, heldMs: 600_000 }, door.nowMs);
+  door.pass(500_000);
+  door.rooms.vanished(id("a"), door.nowMs);
+  door.pass(115_000);
+  assert.ok(door.rooms.find(id("a")));
+  door.pass(10_000);
+  assert.equal(door.rooms.find(id("a")), undefined);
+});
+
+test("a leader who goes and comes back has a place of its own", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a", { party: ["b"] });
+  door.rooms.leave(id("a"), door.nowMs);
+  door.enter("a");
+  const changed = door.rooms.takeChanged();
+  assert.equal(changed.get(id("a"))?.size, 1);
+  assert.equal(changed.get(id("b"))?.size, 1);
+});
+
+test("a full queue elsewhere costs no place", () => {
+  const door = new Door(1);
+  door.report(0);
+  door.enter("a");
+  door.enter("b", { regionId: FAR });
+  const isFull = (error: unknown) => error instanceof MeridianError && error.kind === "queue_full";
+  assert.throws(() => door.enter("b", { far: false }), isFull);
+  assert.ok(door.rooms.find(id("b")));
+});
+
+test("who is told twice and does not come has lost the place", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a");
+  door.report(1);
+  for (let times = 0; times < 2; times += 1) {
+    const member = door.rooms.poll(id("a"), false, door.nowMs);
+    assert.ok(door.rooms.stand(member, { dice: 0.5 }, door.nowMs).called);
+    door.pass(15_000);
+  }
+  assert.throws(() => door.rooms.poll(id("a"), false, door.nowMs), /given up/);
+  assert.equal(door.rooms.queues.get(HOME)?.held, 0);
+});
