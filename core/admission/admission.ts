@@ -29,6 +29,7 @@ import {
   type PlayerClass,
   type PlayerStandings,
 } from "./player-standing.ts";
+import { PRESENCE_SLACK_MS } from "./poll-delay.ts";
 import type { QueueTokens } from "./queue-token.ts";
 import {
   type Newcomer,
@@ -190,7 +191,7 @@ export class Admission implements Part {
   async poll(token: string, { hidden, hold, accept, gone }: PollOptions): Promise<QueuePlace> {
     const { playerId } = await this.restore(token);
     this.#report();
-    const member = this.#rooms.poll(playerId, hidden, this.nowMs);
+    const member = this.#rooms.poll(playerId, hidden, this.nowMs, accept !== undefined);
     if (accept !== undefined) this.#rooms.accept(member, accept, this.nowMs);
     this.#settle();
     const standing = this.#stand(member);
@@ -300,8 +301,10 @@ export class Admission implements Part {
   async #recover(): Promise<void> {
     const { mirror, record, log, metrics } = this.#deps;
     const claims = await mirror.load();
+    // As long as the slowest client's poll may take nobody of them is passed by one who asks sooner.
+    const presentUntilMs = this.nowMs + QUEUE_POLL_MS_MAX + PRESENCE_SLACK_MS;
     for (const claim of claims ?? []) {
-      if (this.#rooms.restore(claim, this.nowMs)) metrics.restored("mirror");
+      if (this.#rooms.restore(claim, this.nowMs, presentUntilMs)) metrics.restored("mirror");
     }
     if (claims !== undefined) {
       if (claims.length > 0) log.info({ places: claims.length }, "the queue is as it was");

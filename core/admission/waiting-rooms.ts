@@ -37,6 +37,8 @@ const COME_MS = 10_000;
 const MISSED_MAX = 2;
 /** Once one of a party has a seat, those of the others are held for them, ms. */
 const PARTY_COME_MS = 30_000;
+/** Who answers an offer need not wait for the next poll's time, only for so long after the last one, ms. */
+const EARLY_POLL_MS = 250;
 /** Offers that one place has at most. */
 const OFFERS_MAX = 3;
 /** Another region is worth the way if it takes less than this share of the wait. */
@@ -189,11 +191,12 @@ export class WaitingRooms {
    * A player asks how far it has come.
    * @throws {MeridianError} `place_lost` for one who has none, `too_many_requests` before its time
    */
-  poll(playerId: PlayerId, hidden: boolean, nowMs: number): Member {
+  poll(playerId: PlayerId, hidden: boolean, nowMs: number, early = false): Member {
     const member = this.#members.get(playerId);
     if (!member) throw new MeridianError("place_lost");
-    if (nowMs < member.notBeforeMs) {
-      throw new MeridianError("too_many_requests", { retryAfterMs: member.notBeforeMs - nowMs });
+    const fromMs = early ? member.seenMs + EARLY_POLL_MS : member.notBeforeMs;
+    if (nowMs < fromMs) {
+      throw new MeridianError("too_many_requests", { retryAfterMs: fromMs - nowMs });
     }
     member.graceMs = hidden ? QUEUE_HIDDEN_GRACE_MS : QUEUE_GRACE_MS;
     this.hear(member, nowMs);
@@ -344,10 +347,10 @@ export class WaitingRooms {
 
   /**
    * Gives an entry back the places that it had in a former life of the core; of a party, the member who
-   * shows them. Absent until it is heard of.
+   * shows them. Taken for present until then, and called in its turn; else absent until it is heard of.
    * @returns false when there is one already, or no region of it is known
    */
-  restore(claim: QueueClaim, nowMs: number): boolean {
+  restore(claim: QueueClaim, nowMs: number, presentUntilMs = nowMs): boolean {
     if (this.#members.has(claim.playerId)) return false;
     const others = claim.party.filter((id) => id !== claim.playerId && !this.#members.has(id));
     const places = claim.places.filter(([regionId]) => this.#queues.has(regionId));
@@ -355,7 +358,10 @@ export class WaitingRooms {
     const alone = { invited: [], others: [] };
     const classIndex = this.#classIndex(claim.class);
     const entry = entryOf(claim.playerId, others, classIndex, nowMs, alone);
-    for (const member of entry.members) member.graceMs = claim.graceMs;
+    for (const member of entry.members) {
+      member.graceMs = claim.graceMs;
+      member.presentUntilMs = presentUntilMs;
+    }
     const free = places.map(([regionId, number]) => {
       const queue = this.#queue(regionId);
       queue.numbered(number);

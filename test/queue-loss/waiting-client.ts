@@ -83,7 +83,7 @@ export class WaitingClient {
 
   async #poll(): Promise<void> {
     try {
-      const answer = await this.#post("/v1/queue/poll", { token: this.#place?.token });
+      const answer = await this.#post("/v1/queue/poll", { token: this.#place?.token, hold: true });
       const { data } = PollAnswer.safeParse(answer.body);
       if (data) return this.#told(data.queue);
       const { kind, retryable, retryAfterMs } = (answer.body as Failure).error;
