@@ -64,6 +64,14 @@ async function poll(place: QueuePlace, change: Record<string, unknown> = {}): Pr
   return PollAnswer.parse(answer.body).queue;
 }
 
+function events({ token }: QueuePlace): Promise<Response> {
+  return fetch(`${core.url}/v1/queue/events`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
+}
+
 async function due({ pollAfterMs }: QueuePlace): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, pollAfterMs));
 }
@@ -182,17 +190,28 @@ test("who plays takes the own seat over instead of waiting", async () => {
   assert.ok("ticket" in (await join(ada)));
 });
 
+test("a player has one stream: another one ends the first", async () => {
+  await shanghai.beat(FULL);
+  const [ada] = await guests(1);
+  assert.ok(ada);
+  const place = await queued(ada);
+  await due(place);
+  const first = (await events(place)).text();
+  // Two of them are half a second apart at least.
+  await due(place);
+  const second = (await events(place)).text();
+  assert.match(await first, /^event: place/);
+  await leave(place);
+  assert.match(await second, /event: lost/);
+});
+
 test("a stream tells of the call", async () => {
   await shanghai.beat(FULL);
   const [ada] = await guests(1);
   assert.ok(ada);
   const place = await queued(ada);
   await due(place);
-  const response = await fetch(`${core.url}/v1/queue/events`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token: place.token }),
-  });
+  const response = await events(place);
   assert.equal(response.headers.get("content-type"), "text/event-stream");
   const states: string[] = [];
   assert.ok(response.body);

@@ -94,6 +94,8 @@ export interface PollOptions {
   readonly hidden: boolean;
   readonly hold: boolean;
   readonly accept?: RegionId | undefined;
+  /** Whether it may come before it is due: the first event of a stream. */
+  readonly early?: boolean;
   /** Aborts when the client goes. */
   readonly gone: AbortSignal;
 }
@@ -188,10 +190,14 @@ export class Admission implements Part {
    * How far the player has come. A poll that is held is answered when the player is called, or after 5 s.
    * @throws {MeridianError} `place_lost`, `too_many_requests`, `bad_request` for what was not offered
    */
-  async poll(token: string, { hidden, hold, accept, gone }: PollOptions): Promise<QueuePlace> {
+  async poll(
+    token: string,
+    { hidden, hold, accept, early, gone }: PollOptions,
+  ): Promise<QueuePlace> {
     const { playerId } = await this.restore(token);
     this.#report();
-    const member = this.#rooms.poll(playerId, hidden, this.nowMs, accept !== undefined);
+    const maybeEarly = early || accept !== undefined;
+    const member = this.#rooms.poll(playerId, hidden, this.nowMs, maybeEarly);
     if (accept !== undefined) this.#rooms.accept(member, accept, this.nowMs);
     this.#settle();
     const standing = this.#stand(member);
@@ -248,6 +254,7 @@ export class Admission implements Part {
 
   leave(playerId: PlayerId): void {
     this.#rooms.leave(playerId, this.nowMs);
+    this.calls.ring(playerId);
     this.#settle();
   }
 

@@ -8,6 +8,7 @@ const OPEN_MAX = 4_000;
 
 export class Calls {
   readonly #bells = new Map<PlayerId, Set<() => void>>();
+  readonly #streams = new Map<PlayerId, AbortController>();
   #open = 0;
 
   get open(): number {
@@ -29,6 +30,20 @@ export class Calls {
       this.#open -= 1;
       if (bells.size === 0) this.#bells.delete(playerId);
     };
+  }
+
+  /**
+   * The player's one stream from now on: a former one ends, so that nobody holds more than one.
+   * @returns aborts when another one takes its place; and what to call when it has ended
+   */
+  stream(playerId: PlayerId): { readonly replaced: AbortSignal; readonly ended: () => void } {
+    this.#streams.get(playerId)?.abort();
+    const own = new AbortController();
+    this.#streams.set(playerId, own);
+    const ended = () => {
+      if (this.#streams.get(playerId) === own) this.#streams.delete(playerId);
+    };
+    return { replaced: own.signal, ended };
   }
 
   ring(playerId: PlayerId): void {

@@ -31,6 +31,8 @@ export interface Member {
   seenMs: number;
   /** The next poll is not taken before. */
   notBeforeMs: number;
+  /** When a poll was taken that was not due. */
+  earlyAtMs: number;
   /** Present as long as the next poll is not overdue. */
   presentUntilMs: number;
   graceMs: number;

@@ -37,8 +37,8 @@ const COME_MS = 10_000;
 const MISSED_MAX = 2;
 /** Once one of a party has a seat, those of the others are held for them, ms. */
 const PARTY_COME_MS = 30_000;
-/** Who answers an offer need not wait for the next poll's time, only for so long after the last one, ms. */
-const EARLY_POLL_MS = 250;
+/** Who answers an offer, or opens a stream, need not wait for the next poll's time, but one such poll apart, ms. */
+const EARLY_POLL_MS = 500;
 /** Offers that one place has at most. */
 const OFFERS_MAX = 3;
 /** Another region is worth the way if it takes less than this share of the wait. */
@@ -194,10 +194,11 @@ export class WaitingRooms {
   poll(playerId: PlayerId, hidden: boolean, nowMs: number, early = false): Member {
     const member = this.#members.get(playerId);
     if (!member) throw new MeridianError("place_lost");
-    const fromMs = early ? member.seenMs + EARLY_POLL_MS : member.notBeforeMs;
+    const fromMs = early ? member.earlyAtMs + EARLY_POLL_MS : member.notBeforeMs;
     if (nowMs < fromMs) {
       throw new MeridianError("too_many_requests", { retryAfterMs: fromMs - nowMs });
     }
+    if (early) member.earlyAtMs = nowMs;
     member.graceMs = hidden ? QUEUE_HIDDEN_GRACE_MS : QUEUE_GRACE_MS;
     this.hear(member, nowMs);
     this.#callFrom(member.entry.places, nowMs);
@@ -611,6 +612,7 @@ function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {
     entry,
     seenMs,
     notBeforeMs: 0,
+    earlyAtMs: 0,
     presentUntilMs: 0,
     graceMs: QUEUE_GRACE_MS,
     takingUntilMs: undefined,
