@@ -41,8 +41,8 @@ export interface Member {
 export interface Place {
   readonly entry: Entry;
   readonly regionId: RegionId;
-  /** Lower ones come first. */
-  readonly number: number;
+  /** Lower ones come first; no two of a line are the same. */
+  number: number;
   /** Whether its turn may come: somebody is there, and nothing is called yet. Set by its line. */
   ready: boolean;
   /** Seats that went to smaller ones behind it, because it did not fit. */

@@ -26,7 +26,7 @@ import type { Rate } from "../accounts/bucket.ts";
 import { type ClassSpec, NORMAL } from "./classes.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
-import { RegionQueue, type SeatReport } from "./region-queue.ts";
+import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -137,6 +137,16 @@ export class WaitingRooms {
     this.#queues.get(regionId)?.pause(untilMs);
   }
 
+  /** The region's opening; where only its time is another one, what was drawn for it is drawn anew. */
+  open(regionId: RegionId, opening: OpeningDraw | undefined): void {
+    const queue = this.#queues.get(regionId);
+    if (!queue || queue.opening === opening) return;
+    const before = queue.opening;
+    queue.opening = opening;
+    if (!opening || before?.firstNumber !== opening.firstNumber) return;
+    if (before.opensAtMs !== opening.opensAtMs) this.#drawAnew(queue, opening);
+  }
+
   members(): Iterable<Member> {
     return this.#members.values();
   }
@@ -180,7 +190,7 @@ export class WaitingRooms {
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
     for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
     const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
-    this.#admit(entry, [[queue.regionId, this.#numberIn(queue, entry, nowMs)]], nowMs);
+    this.#admit(entry, [[queue.regionId, queue.number(entry.leader, nowMs)]], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
     this.#callFrom(entry.places, nowMs);
@@ -236,7 +246,8 @@ export class WaitingRooms {
     const { call } = entry;
     const opensAtMs = queue.opensAtMs(nowMs);
     const eta = call ? NOW : this.#soonest(entry, nowMs);
-    const position = call ? 1 : queue.ahead(home) + 1;
+    // Until the opening nothing may depend on what was drawn, also not when to ask again.
+    const position = call || opensAtMs !== undefined ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
       etaMs: eta?.ms,
@@ -282,7 +293,7 @@ export class WaitingRooms {
     }
     if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
     for (const second of entry.places.splice(1)) this.#queue(second.regionId).remove(second);
-    this.#addPlace(entry, regionId, this.#numberIn(queue, entry, nowMs));
+    this.#addPlace(entry, regionId, queue.number(entry.leader, nowMs));
     this.#setReady(entry, nowMs);
     this.#changed.set(entry.leader, entry);
     this.#callFrom(entry.places, nowMs);
@@ -362,12 +373,8 @@ export class WaitingRooms {
       member.graceMs = claim.graceMs;
       member.presentUntilMs = presentUntilMs;
     }
-    const free = places.map(([regionId, number]) => {
-      const queue = this.#queue(regionId);
-      queue.numbered(number);
-      return [regionId, queue.freeNumber(classIndex, number)] as const;
-    });
-    this.#admit(entry, free, nowMs);
+    for (const [regionId, number] of places) this.#queue(regionId).numbered(number);
+    this.#admit(entry, places, nowMs);
     return true;
   }
 
@@ -405,11 +412,6 @@ export class WaitingRooms {
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
     this.#changed.set(entry.leader, entry);
     this.#setReady(entry, nowMs);
-  }
-
-  /** Two may draw the same number before an opening. */
-  #numberIn(queue: RegionQueue, entry: Entry, nowMs: number): number {
-    return queue.freeNumber(entry.class, queue.number(entry.leader, nowMs));
   }
 
   #addPlace(entry: Entry, regionId: RegionId, number: number): void {
@@ -483,6 +485,18 @@ export class WaitingRooms {
     this.#setReady(entry, nowMs);
     // Those who are left may have been heard of longer ago.
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+  }
+
+  #drawAnew(queue: RegionQueue, { firstNumber, numberOf }: OpeningDraw): void {
+    const entries = new Set([...this.#members.values()].map(({ entry }) => entry));
+    const drawn = [...entries]
+      .flatMap(({ places }) => places)
+      .filter(({ regionId, number }) => regionId === queue.regionId && number >= firstNumber);
+    const inLine = drawn.filter(({ entry }) => !entry.call);
+    for (const place of inLine) queue.remove(place);
+    for (const place of drawn) place.number = numberOf(place.entry.leader);
+    for (const place of inLine) queue.add(place);
+    for (const { entry } of drawn) this.#changed.set(entry.leader, entry);
   }
 
   #outOfLines(entry: Entry): void {

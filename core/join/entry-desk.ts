@@ -150,10 +150,12 @@ export class EntryDesk {
     { game, choices, ranking, nodeIn }: Places,
     nodeId: NodeId,
   ): Promise<JoinAnswer> {
-    const own = this.#deps.registry.node(nodeId)?.node;
+    const { admission, registry } = this.#deps;
+    const own = registry.node(nodeId)?.node;
+    const isShut = (one: RegionId) => admission.opensAtMs(one) !== undefined;
     // A node that is full gives the player who is there another seat in place of the first.
     const nodes = choices.flatMap(({ regionId }) =>
-      own?.heartbeat.regionId === regionId ? own : (nodeIn(regionId) ?? []),
+      own?.heartbeat.regionId === regionId ? own : isShut(regionId) ? [] : (nodeIn(regionId) ?? []),
     );
     if (nodes.length === 0) throw new MeridianError("region_full");
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
@@ -172,7 +174,8 @@ export class EntryDesk {
   #queued(join: Join, { ranking }: Places, member: Member): JoinOutcome {
     const queue = this.#deps.admission.place(member);
     if (join.mayQueue) return { queue, ranking: [...ranking] };
-    const { position, regionId, eta, pollAfterMs } = queue;
+    const { position, regionId, eta, pollAfterMs, opensAtMs } = queue;
+    if (opensAtMs !== undefined) throw notOpenYet(regionId, opensAtMs, pollAfterMs);
     const wait = eta ? `; about ${Math.ceil(eta.ms / 1_000)} s to go` : "";
     throw new MeridianError("queued", {
       message: `Every seat is taken: you are number ${position} in the queue for ${regionId}${wait}.`,
@@ -200,4 +203,11 @@ export class EntryDesk {
   #regionsOf({ mayQueue }: Join, { choices }: Places): RegionId[] {
     return asGood(choices, mayQueue ? this.#deps.spillMs : Number.POSITIVE_INFINITY);
   }
+}
+
+function notOpenYet(regionId: RegionId, opensAtMs: number, retryAfterMs: number): MeridianError {
+  return new MeridianError("queued", {
+    message: `${regionId} opens at ${new Date(opensAtMs).toISOString()}: you have a place among those who wait for it.`,
+    retryAfterMs,
+  });
 }
