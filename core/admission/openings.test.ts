@@ -143,6 +143,7 @@ test("before its time nobody is let in nor told an order; then it is that of the
     late.accessToken,
   );
   assert.deepEqual([over.status, over.body.error.kind], [503, "region_full"]);
+  assert.match(over.body.error.message, /^It opens at /);
   assert.equal(regions[0]?.asked.length, asked);
 
   await regions[0]?.beat(FULL);

@@ -31,6 +31,11 @@ export const OPENING_RULE =
   "times numbers, divided by 2^48, rounded down, plus firstNumber. Who draws a number that is taken gets the " +
   "next free one. commitment is SHA-256 of seed, and is told from the scheduling on.";
 
+/** Of the queue, which never goes back. */
+export interface QueueClock {
+  readonly nowMs: number;
+}
+
 export interface OpeningsDeps {
   readonly database: Database;
   readonly vault: Vault;
@@ -73,16 +78,17 @@ export class Openings implements Part {
 
   /**
    * Schedules one, or moves the one that is to come.
-   * @param nowMs of the queue's clock, as all times here
+   * @param queue whose clock all times here are of
    * @throws {MeridianError} `bad_request` for such a time, `conflict` when the region is about to open
    */
-  schedule(regionId: RegionId, opensAtMs: number, nowMs: number): Promise<Opening> {
-    const leadMs = opensAtMs - nowMs;
+  schedule(regionId: RegionId, opensAtMs: number, queue: QueueClock): Promise<Opening> {
+    const leadMs = opensAtMs - queue.nowMs;
     if (!(leadMs >= LEAD_MS_MIN && leadMs <= LEAD_MS_MAX)) {
       const message = "An opening is at least a second and at most 90 days ahead.";
       return Promise.reject(new MeridianError("bad_request", { message }));
     }
     return this.#alone(async () => {
+      const { nowMs } = queue;
       const pending = this.#changeable(regionId, nowMs);
       const opening: Opening = pending
         ? { ...pending, opensAtMs }
@@ -92,8 +98,11 @@ export class Openings implements Part {
             opensAtMs,
             seed: this.#deps.random(SEED_BYTES),
           };
-      if (pending) await store.moveOpening(this.#deps.database, timesOf(opening));
-      else await store.insertOpening(this.#deps.database, this.#rowOf(opening));
+      await this.#stored(
+        pending
+          ? store.moveOpening(this.#deps.database, timesOf(opening))
+          : store.insertOpening(this.#deps.database, this.#rowOf(opening)),
+      );
       this.#hold([...this.#all.filter((one) => one !== pending), opening]);
       return opening;
     });
@@ -103,15 +112,16 @@ export class Openings implements Part {
    * The region is open at once: those who waited for the opening are let in in the order that they drew.
    * @throws {MeridianError} `not_found` when none is to come, `conflict` when the region is about to open
    */
-  cancel(regionId: RegionId, nowMs: number): Promise<Opening> {
+  cancel(regionId: RegionId, queue: QueueClock): Promise<Opening> {
     return this.#alone(async () => {
+      const { nowMs } = queue;
       const pending = this.#changeable(regionId, nowMs);
       if (!pending) {
         throw new MeridianError("not_found", { message: "No opening of that region is to come." });
       }
       const opensAtMs = Math.max(pending.scheduledAtMs + 1, Math.floor(nowMs));
       const opening = { ...pending, opensAtMs };
-      await store.moveOpening(this.#deps.database, timesOf(opening));
+      await this.#stored(store.moveOpening(this.#deps.database, timesOf(opening)));
       this.#hold([...this.#all.filter((one) => one !== pending), opening]);
       return opening;
     });
@@ -142,6 +152,17 @@ export class Openings implements Part {
       });
     }
     return pending;
+  }
+
+  /** One that fails may have been carried out all the same: then that counts, before any restart shows it. */
+  async #stored(write: Promise<void>): Promise<void> {
+    try {
+      await write;
+    } catch (error) {
+      // The database is away: what is in memory goes on to count, and the operator is told of the failure.
+      await this.start().catch(() => undefined);
+      throw error;
+    }
   }
 
   #hold(openings: readonly Opening[]): void {

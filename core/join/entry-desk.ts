@@ -61,9 +61,13 @@ export class EntryDesk {
    */
   async placesForNew(join: Join, address: string): Promise<Places> {
     const places = await this.#deps.finder.placesQuickly(join, { address, playerId: undefined });
-    if (this.#deps.admission.isOpen(this.#regionsOf(join, places), 1)) return places;
+    const { admission } = this.#deps;
+    const regionIds = this.#regionsOf(join, places);
+    if (admission.isOpen(regionIds, 1)) return places;
+    const opensAtMs = this.#opensAtMs(regionIds);
+    const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
     throw new MeridianError("region_full", {
-      message: "Every seat is taken. Players who are logged in can wait for one in the queue.",
+      message: `${why} Players who are logged in can wait for a seat in the queue.`,
       retryAfterMs: 5_000,
     });
   }
@@ -157,9 +161,20 @@ export class EntryDesk {
     const nodes = choices.flatMap(({ regionId }) =>
       own?.heartbeat.regionId === regionId ? own : isShut(regionId) ? [] : (nodeIn(regionId) ?? []),
     );
-    if (nodes.length === 0) throw new MeridianError("region_full");
+    if (nodes.length === 0) throw new MeridianError("region_full", this.#whyShut(choices));
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
     return await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+  }
+
+  /** Before when none of them lets anybody in; 0 where one does. */
+  #opensAtMs(regionIds: readonly RegionId[]): number {
+    return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
+  }
+
+  /** Who plays can't wait for an opening meanwhile. */
+  #whyShut(choices: Places["choices"]): { readonly message?: string } {
+    const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
+    return opensAtMs > 0 ? { message: `It opens at ${iso(opensAtMs)}. You play elsewhere.` } : {};
   }
 
   /** No region gave the seat: whoever can wait keeps the place. */
@@ -207,7 +222,11 @@ export class EntryDesk {
 
 function notOpenYet(regionId: RegionId, opensAtMs: number, retryAfterMs: number): MeridianError {
   return new MeridianError("queued", {
-    message: `${regionId} opens at ${new Date(opensAtMs).toISOString()}: you have a place among those who wait for it.`,
+    message: `${regionId} opens at ${iso(opensAtMs)}: you have a place among those who wait for it.`,
     retryAfterMs,
   });
+}
+
+function iso(unixMs: number): string {
+  return new Date(unixMs).toISOString();
 }

@@ -88,7 +88,7 @@ function addOpeningOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): void 
       const { opensAt } = request.body;
       const operator = authorised(request, "schedule opening", regionId);
       await operators.audit(operator, "schedule opening", regionId, { opensAt });
-      return told(await openings.schedule(regionId, Date.parse(opensAt), admission.nowMs));
+      return told(await openings.schedule(regionId, Date.parse(opensAt), admission));
     },
   );
   server.delete(
@@ -98,7 +98,7 @@ function addOpeningOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): void 
       const { regionId } = request.params;
       const operator = authorised(request, "cancel opening", regionId);
       await operators.audit(operator, "cancel opening", regionId);
-      return told(await openings.cancel(regionId, admission.nowMs));
+      return told(await openings.cancel(regionId, admission));
     },
   );
 }
