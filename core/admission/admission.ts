@@ -316,7 +316,9 @@ export class Admission implements Part {
       const queue = this.#rooms.queues.get(regionId);
       return [regionId, draw?.numberOf(claim.leader) ?? queue?.number(claim.leader, nowMs) ?? 0];
     });
-    return this.#rooms.restore({ ...claim, places }, nowMs, presentUntilMs);
+    const drawn = claim.places.flatMap(([regionId, told]) => (told === 0 ? regionId : []));
+    const options = { drawn, ...(presentUntilMs !== undefined && { presentUntilMs }) };
+    return this.#rooms.restore({ ...claim, places }, nowMs, options);
   }
 
   async #recover(): Promise<void> {
@@ -440,8 +442,8 @@ export class Admission implements Part {
     };
   }
 
-  #toldNumber({ regionId, number }: Place): number {
-    return this.#rooms.queues.get(regionId)?.toldNumber(number, this.nowMs) ?? number;
+  #toldNumber(place: Place): number {
+    return this.#rooms.queues.get(place.regionId)?.toldNumber(place, this.nowMs) ?? place.number;
   }
 
   /** A token of this life says nothing that is not known; one of a former life counts within its grace. */

@@ -12,6 +12,8 @@ import type { OpeningRange } from "../../shared/protocol/openings.ts";
 import { NUMBERS_PER_MS, type OpeningDraw } from "./region-queue.ts";
 
 const DRAWN_BITS = 48;
+/** Who comes while an opening is being stored still gets a usual number, which is to be below all that are drawn. */
+const STORING_MS = 10_000;
 
 export interface Opening {
   readonly regionId: RegionId;
@@ -26,8 +28,12 @@ export function commitmentOf(seed: Uint8Array): Buffer {
 }
 
 export function rangeOf({ scheduledAtMs, opensAtMs }: Opening): OpeningRange {
-  const ms = Math.max(1, opensAtMs - scheduledAtMs);
-  return { firstNumber: scheduledAtMs * NUMBERS_PER_MS, numbers: ms * NUMBERS_PER_MS };
+  const ms = Math.max(2, opensAtMs - scheduledAtMs);
+  const storingMs = Math.min(STORING_MS, ms >>> 1);
+  return {
+    firstNumber: (scheduledAtMs + storingMs) * NUMBERS_PER_MS,
+    numbers: (ms - storingMs) * NUMBERS_PER_MS,
+  };
 }
 
 /** @param leader of a party; else the player */
@@ -45,7 +51,7 @@ export function drawOf(opening: Opening): OpeningDraw {
   const range = rangeOf(opening);
   return {
     opensAtMs: opening.opensAtMs,
-    firstNumber: range.firstNumber,
+    scheduledAtMs: opening.scheduledAtMs,
     numberOf: (leader) => drawnNumber(opening.seed, leader, range),
   };
 }

@@ -40,8 +40,8 @@ export interface SeatReport {
 /** Everybody who is there at its time is let in in an order that is drawn. */
 export interface OpeningDraw {
   readonly opensAtMs: number;
-  /** The lowest that is drawn; those who waited before have lower ones. */
-  readonly firstNumber: number;
+  /** Two of a region with the same are one, whose time was changed. */
+  readonly scheduledAtMs: number;
   /** The number that a player drew; below any that is given after the opening. */
   numberOf(leader: string): number;
 }
@@ -135,11 +135,9 @@ export class RegionQueue {
     return opensAtMs !== undefined && nowMs < opensAtMs ? opensAtMs : undefined;
   }
 
-  /** What may be told of a number: 0 for one that is drawn and counts only after the opening. */
-  toldNumber(number: number, nowMs: number): number {
-    const { opening } = this;
-    const isSecret = opening && nowMs < opening.opensAtMs && number >= opening.firstNumber;
-    return isSecret ? 0 : number;
+  /** What may be told of a place's number: 0 for one that is drawn and counts only after the opening. */
+  toldNumber({ number, drawn }: Place, nowMs: number): number {
+    return drawn && this.opensAtMs(nowMs) !== undefined ? 0 : number;
   }
 
   /** The next number, or before an opening the one that is drawn. */

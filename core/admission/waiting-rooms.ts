@@ -93,6 +93,12 @@ export interface StandOptions {
   readonly heldMs?: number;
 }
 
+export interface RestoreOptions {
+  readonly presentUntilMs?: number;
+  /** Regions in which the number was drawn. */
+  readonly drawn?: readonly RegionId[];
+}
+
 export class WaitingRooms {
   readonly #settings: WaitingRoomsSettings;
   readonly #queues = new Map<RegionId, RegionQueue>();
@@ -143,7 +149,7 @@ export class WaitingRooms {
     if (!queue || queue.opening === opening) return;
     const before = queue.opening;
     queue.opening = opening;
-    if (!opening || before?.firstNumber !== opening.firstNumber) return;
+    if (!opening || before?.scheduledAtMs !== opening.scheduledAtMs) return;
     if (before.opensAtMs !== opening.opensAtMs) this.#drawAnew(queue, opening);
   }
 
@@ -190,7 +196,7 @@ export class WaitingRooms {
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
     for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
     const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
-    this.#admit(entry, [[queue.regionId, queue.number(entry.leader, nowMs)]], nowMs);
+    this.#admit(entry, [this.#newPlace(entry, queue, nowMs)], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
     this.#callFrom(entry.places, nowMs);
@@ -293,7 +299,7 @@ export class WaitingRooms {
     }
     if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
     for (const second of entry.places.splice(1)) this.#queue(second.regionId).remove(second);
-    this.#addPlace(entry, regionId, queue.number(entry.leader, nowMs));
+    this.#addPlace(this.#newPlace(entry, queue, nowMs));
     this.#setReady(entry, nowMs);
     this.#changed.set(entry.leader, entry);
     this.#callFrom(entry.places, nowMs);
@@ -361,7 +367,11 @@ export class WaitingRooms {
    * shows them. Taken for present until then, and called in its turn; else absent until it is heard of.
    * @returns false when there is one already, or no region of it is known
    */
-  restore(claim: QueueClaim, nowMs: number, presentUntilMs = nowMs): boolean {
+  restore(
+    claim: QueueClaim,
+    nowMs: number,
+    { presentUntilMs = nowMs, drawn = [] }: RestoreOptions = {},
+  ): boolean {
     if (this.#members.has(claim.playerId)) return false;
     const others = claim.party.filter((id) => id !== claim.playerId && !this.#members.has(id));
     const places = claim.places.filter(([regionId]) => this.#queues.has(regionId));
@@ -373,8 +383,11 @@ export class WaitingRooms {
       member.graceMs = claim.graceMs;
       member.presentUntilMs = presentUntilMs;
     }
-    for (const [regionId, number] of places) this.#queue(regionId).numbered(number);
-    this.#admit(entry, places, nowMs);
+    const restored = places.map(([regionId, number]) => {
+      this.#queue(regionId).numbered(number);
+      return placeOf(entry, regionId, number, drawn.includes(regionId));
+    });
+    this.#admit(entry, restored, nowMs);
     return true;
   }
 
@@ -406,18 +419,22 @@ export class WaitingRooms {
     return undefined;
   }
 
-  #admit(entry: Entry, places: readonly (readonly [RegionId, number])[], nowMs: number): void {
-    for (const [regionId, number] of places) this.#addPlace(entry, regionId, number);
+  #admit(entry: Entry, places: readonly Place[], nowMs: number): void {
+    for (const place of places) this.#addPlace(place);
     for (const member of entry.members) this.#members.set(member.playerId, member);
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
     this.#changed.set(entry.leader, entry);
     this.#setReady(entry, nowMs);
   }
 
-  #addPlace(entry: Entry, regionId: RegionId, number: number): void {
-    const place: Place = { entry, regionId, number, ready: false, passedSeats: 0 };
-    entry.places.push(place);
-    this.#queue(regionId).add(place);
+  #newPlace(entry: Entry, queue: RegionQueue, nowMs: number): Place {
+    const drawn = queue.opensAtMs(nowMs) !== undefined;
+    return placeOf(entry, queue.regionId, queue.number(entry.leader, nowMs), drawn);
+  }
+
+  #addPlace(place: Place): void {
+    place.entry.places.push(place);
+    this.#queue(place.regionId).add(place);
   }
 
   #wake(entry: Entry, nowMs: number): void {
@@ -488,11 +505,11 @@ export class WaitingRooms {
   }
 
   /** 100,000 places take 0.8 s: an operator's change, and a rare one. */
-  #drawAnew(queue: RegionQueue, { firstNumber, numberOf }: OpeningDraw): void {
+  #drawAnew(queue: RegionQueue, { numberOf }: OpeningDraw): void {
     const entries = new Set([...this.#members.values()].map(({ entry }) => entry));
     const drawn = [...entries]
       .flatMap(({ places }) => places)
-      .filter(({ regionId, number }) => regionId === queue.regionId && number >= firstNumber);
+      .filter(({ regionId, drawn }) => regionId === queue.regionId && drawn);
     const inLine = drawn.filter(({ entry }) => !entry.call);
     for (const place of inLine) queue.remove(place);
     for (const place of drawn) place.number = numberOf(place.entry.leader);
@@ -618,6 +635,10 @@ function entryOf(
   };
   entry.members = [leader, ...party].map((playerId) => memberOf(playerId, entry, nowMs));
   return entry;
+}
+
+function placeOf(entry: Entry, regionId: RegionId, number: number, drawn: boolean): Place {
+  return { entry, regionId, number, drawn, ready: false, passedSeats: 0 };
 }
 
 function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {

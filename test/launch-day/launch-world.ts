@@ -395,7 +395,7 @@ export class LaunchWorld {
     const rooms = open(this.#nowMs);
     for (const queue of rooms.queues.values()) {
       const numberOf = (leader: string) => drawnNumber(seed, leader);
-      queue.opening = { opensAtMs, firstNumber: 0, numberOf };
+      queue.opening = { opensAtMs, scheduledAtMs: 0, numberOf };
     }
     return rooms;
   }
