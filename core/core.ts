@@ -25,6 +25,8 @@ import { GuestLimit } from "./accounts/guest-limit.ts";
 import { jwksFetches } from "./accounts/jwks-source.ts";
 import { addAccountRoutes } from "./accounts/routes.ts";
 import { createAdmission } from "./admission/admission-parts.ts";
+import { addOpeningRoutes } from "./admission/opening-routes.ts";
+import { Openings } from "./admission/openings.ts";
 import { addQueueRoutes } from "./admission/routes.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
@@ -64,6 +66,7 @@ import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
+import { addQueueOpsRoutes } from "./ops/queue-routes.ts";
 import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addRefusedRoutes } from "./ops/refused-routes.ts";
 import { addRouteOpsRoutes } from "./ops/route-routes.ts";
@@ -137,7 +140,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     migrations: readMigrations(),
     ...common,
   });
-  const keyring = new Keyring({ database, vault: new Vault(master, random), clock, random });
+  const vault = new Vault(master, random);
+  const keyring = new Keyring({ database, vault, clock, random });
   const tokens = new SignedTokens({
     keyring,
     clock,
@@ -235,9 +239,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     metrics,
   });
   const directory = new RoomDirectory(database, clock);
+  const openings = new Openings({ database, vault, random, clock });
   const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
     database,
+    openings,
     random: Math.random,
     ...common,
   });
@@ -258,6 +264,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       ways,
       spillMs: config.ADMISSION_SPILL_MS,
     }),
+    admission,
     seating,
     registry,
     finder,
@@ -304,6 +311,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       addPlayRoutes(server, { router, metrics: routeMetrics });
       addJoinRoutes(server, { joins, regions, tokens });
       addQueueRoutes(server, admission);
+      addOpeningRoutes(server, { admission, openings });
       addMatchmakeRoutes(server, { joins, accounts, tokens, gate });
       if (config.WEB_DIR !== undefined) await addWebPage(server, config.WEB_DIR);
     },
@@ -328,11 +336,14 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         calls,
         keyring,
         database,
+        admission,
         clock,
         build,
       });
       addFenceRoutes(server, { operators, registry, calls });
-      addPlayerOpsRoutes(server, { operators, ...people });
+      const classes = config.ADMISSION_CLASSES;
+      addPlayerOpsRoutes(server, { operators, classes, database, ...people });
+      addQueueOpsRoutes(server, { operators, registry, admission, openings, classes });
       addRefusedRoutes(server, { operators, refused });
       addReconcileRoutes(server, { operators, reconciler });
       addRouteOpsRoutes(server, { operators, registry, router });
@@ -380,6 +391,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,
+      openings,
       ...admissionParts,
       linkServing,
       // Behind the link server, so that it lets the waiting go before that one waits for them.

@@ -145,6 +145,7 @@ function accountOf(row: store.AccountRow) {
       ? { address, since: since.toISOString(), passwordChangedAt: changed.toISOString() }
       : null,
     guestSecret: row.guest_secret,
+    admissionClass: row.admission_class,
     session: row.session_at && {
       regionId: row.region_id,
       roomId: row.room_id,

@@ -12,6 +12,7 @@ export interface AccountRow {
   readonly banned_at: Date | null;
   readonly ban_ends_at: Date | null;
   readonly ban_reason: string | null;
+  readonly admission_class: string | null;
   readonly address: string | null;
   readonly email_since: Date | null;
   readonly password_changed_at: Date | null;
@@ -24,7 +25,7 @@ export interface AccountRow {
 
 export async function selectAccount(sql: Sql, playerId: PlayerId): Promise<AccountRow | undefined> {
   const rows = await sql.rows<AccountRow>(
-    `select p.id, p.name, p.created_at, p.banned_at, p.ban_ends_at, p.ban_reason,
+    `select p.id, p.name, p.created_at, p.banned_at, p.ban_ends_at, p.ban_reason, p.admission_class,
             e.address, e.created_at as email_since, e.password_changed_at,
             g.player_id is not null as guest_secret,
             s.region_id, s.room_id, s.game, s.updated_at as session_at

@@ -10,6 +10,7 @@ import { Admission } from "./admission.ts";
 import { AdmissionMetrics } from "./admission-metrics.ts";
 import { AdmissionRedis } from "./admission-redis.ts";
 import { noHolds, noMirror } from "./no-redis.ts";
+import type { Openings } from "./openings.ts";
 import { PlayerStandings } from "./player-standing.ts";
 import { RedisQueueMirror } from "./queue-mirror.ts";
 import { QueueTokens } from "./queue-token.ts";
@@ -19,6 +20,7 @@ import { WaitingRecord } from "./waiting-record.ts";
 export interface AdmissionPartsDeps {
   readonly registry: Registry;
   readonly database: Database;
+  readonly openings: Openings;
   readonly random: () => number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -32,7 +34,7 @@ export interface AdmissionParts {
 }
 
 export function createAdmission(config: CoreConfig, deps: AdmissionPartsDeps): AdmissionParts {
-  const { registry, database, random, clock, log, metrics } = deps;
+  const { registry, database, openings, random, clock, log, metrics } = deps;
   const common = { clock, log, metrics };
   const redis = new AdmissionRedis({ url: config.ADMISSION_REDIS_URL, ...common });
   const record = new WaitingRecord({ database, clock });
@@ -61,6 +63,7 @@ export function createAdmission(config: CoreConfig, deps: AdmissionPartsDeps): A
     mirror: mirror ?? noMirror,
     record,
     holds: redis.seats ? new RedisSeatHolds({ connection: redis.seats, ...common }) : noHolds,
+    openings,
     clock,
     random,
     log,

@@ -22,7 +22,8 @@ import type { RegistryState } from "../regions/registry-step.ts";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Calls } from "./calls.ts";
 import { type Headroom, seatReports, takenSeats } from "./headroom.ts";
-import type { Member } from "./place.ts";
+import type { Openings } from "./openings.ts";
+import type { Member, Place } from "./place.ts";
 import {
   classOf,
   type NodeFate,
@@ -83,6 +84,7 @@ export interface AdmissionDeps {
   readonly mirror: Mirror;
   readonly record: WaitingRecord;
   readonly holds: Holds;
+  readonly openings: Pick<Openings, "draws" | "drawFor">;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -108,6 +110,7 @@ export class Admission implements Part {
   readonly #beganMs: number;
   readonly #rooms: WaitingRooms;
   #reported: RegistryState | undefined;
+  #opened: Openings["draws"] | undefined;
   #recordedMs = 0;
   #recorded: ReadonlySet<RegionId> = new Set();
   #stopping = false;
@@ -153,6 +156,12 @@ export class Admission implements Part {
     return this.#rooms.isOpen(regionIds, size, this.nowMs);
   }
 
+  /** Whether nobody is let in there before an opening that is to come, ms since 1970; else undefined. */
+  opensAtMs(regionId: RegionId): number | undefined {
+    this.#report();
+    return this.#rooms.queues.get(regionId)?.opensAtMs(this.nowMs);
+  }
+
   /** In which class the player waits, or that they play. @throws {MeridianError} `unavailable` */
   async classOf(playerId: PlayerId): Promise<PlayerClass> {
     const row = await this.#deps.standings.find(playerId);
@@ -180,7 +189,7 @@ export class Admission implements Part {
     const row = await this.#deps.standings.find(claim.playerId);
     // A token that was shown already: its seat was given meanwhile.
     const used = row?.placed_at && row.placed_at.getTime() >= claim.seenMs;
-    if (row && !used && this.#rooms.restore(claim, this.nowMs)) {
+    if (row && !used && this.#restoreDrawn(claim)) {
       this.#deps.metrics.restored("token");
     }
     return claim;
@@ -305,13 +314,28 @@ export class Admission implements Part {
     this.#rooms.report(new Map());
   }
 
+  /** A number that could not be told before an opening is drawn again, also after it. */
+  #restoreDrawn(claim: QueueClaim, presentUntilMs?: number): boolean {
+    const { nowMs } = this;
+    const places = claim.places.map(([regionId, told]): [RegionId, number] => {
+      if (told !== 0) return [regionId, told];
+      const draw = this.#deps.openings.drawFor(regionId, claim.seenMs);
+      const queue = this.#rooms.queues.get(regionId);
+      return [regionId, draw?.numberOf(claim.leader) ?? queue?.number(claim.leader, nowMs) ?? 0];
+    });
+    const drawn = claim.places.flatMap(([regionId, told]) => (told === 0 ? regionId : []));
+    const options = { drawn, ...(presentUntilMs !== undefined && { presentUntilMs }) };
+    return this.#rooms.restore({ ...claim, places }, nowMs, options);
+  }
+
   async #recover(): Promise<void> {
     const { mirror, record, log, metrics } = this.#deps;
+    this.#report();
     const claims = await mirror.load();
     // As long as the slowest client's poll may take nobody of them is passed by one who asks sooner.
     const presentUntilMs = this.nowMs + QUEUE_POLL_MS_MAX + PRESENCE_SLACK_MS;
     for (const claim of claims ?? []) {
-      if (this.#rooms.restore(claim, this.nowMs, presentUntilMs)) metrics.restored("mirror");
+      if (this.#restoreDrawn(claim, presentUntilMs)) metrics.restored("mirror");
     }
     if (claims !== undefined) {
       if (claims.length > 0) log.info({ places: claims.length }, "the queue is as it was");
@@ -360,12 +384,16 @@ export class Admission implements Part {
   }
 
   #report(): void {
-    const { registry, headroom, playersMax } = this.#deps;
-    if (registry.state === this.#reported) return;
+    const { registry, openings, headroom, playersMax } = this.#deps;
+    if (registry.state === this.#reported && openings.draws === this.#opened) return;
+    this.#opened = openings.draws;
     this.#reported = registry.state;
     const regions = registry.regions();
     for (const { spec } of regions) this.#rooms.addRegion(spec.id, this.nowMs);
     const taken = Number.isFinite(playersMax) ? takenSeats(regions) : 0;
+    for (const { spec } of regions) {
+      this.#rooms.open(spec.id, openings.draws.get(spec.id)?.at(-1));
+    }
     this.#rooms.report(seatReports(regions, headroom), playersMax - taken);
   }
 
@@ -391,7 +419,7 @@ export class Admission implements Part {
       token: this.#deps.tokens.mint(this.#claimOf(member)),
       state: called === undefined ? "waiting" : "called",
       regionId: called ?? home.regionId,
-      number: opensAtMs === undefined ? home.number : 0,
+      number: this.#toldNumber(home),
       class: rest.class,
       position: rest.position,
       waiting: rest.waiting,
@@ -414,11 +442,15 @@ export class Admission implements Part {
       leader: entry.leader,
       party,
       class: this.#deps.settings.classes[entry.class]?.name ?? "",
-      places: entry.places.map(({ regionId, number }) => [regionId, number]),
+      places: entry.places.map((place) => [place.regionId, this.#toldNumber(place)]),
       seenMs: Math.floor(seenMs),
       graceMs,
       life: this.#life,
     };
+  }
+
+  #toldNumber(place: Place): number {
+    return this.#rooms.queues.get(place.regionId)?.toldNumber(place, this.nowMs) ?? place.number;
   }
 
   /** A token of this life says nothing that is not known; one of a former life counts within its grace. */

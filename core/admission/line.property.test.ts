@@ -75,7 +75,7 @@ function placeOf(line: Line, chance: Chance): Place {
     size: 1 + chance.below(5),
   };
   const regionId = "x" as RegionId;
-  return { entry, regionId, number, ready: chance.once(2), passedSeats: 0 };
+  return { entry, regionId, number, drawn: false, ready: chance.once(2), passedSeats: 0 };
 }
 
 test("a place that is not in the line is told of, not passed over", () => {

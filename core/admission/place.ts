@@ -43,8 +43,10 @@ export interface Member {
 export interface Place {
   readonly entry: Entry;
   readonly regionId: RegionId;
-  /** Lower ones come first. */
-  readonly number: number;
+  /** Lower ones come first; no two of a line are the same. */
+  number: number;
+  /** Whether it is of an opening's drawing: until then it is told to nobody. */
+  readonly drawn: boolean;
   /** Whether its turn may come: somebody is there, and nothing is called yet. Set by its line. */
   ready: boolean;
   /** Seats that went to smaller ones behind it, because it did not fit. */

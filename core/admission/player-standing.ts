@@ -104,6 +104,15 @@ export class PlayerStandings {
   }
 }
 
+/** Counts from the player's next place on. @param name null for the class of everybody */
+export async function setAdmissionClass(
+  sql: Sql,
+  playerId: PlayerId,
+  name: AdmissionClass | null,
+): Promise<void> {
+  await sql.run("update players set admission_class = $2 where id = $1", [playerId, name]);
+}
+
 async function selectStandings(sql: Sql, playerIds: readonly PlayerId[]): Promise<StandingRow[]> {
   return await sql.rows<StandingRow>(
     `select p.id, p.admission_class, s.session_id, s.node_id, s.placed_at, s.dropped_at

@@ -15,10 +15,11 @@ import { type Bucket, type Rate, refill } from "../accounts/bucket.ts";
 import { type ClassSpec, Shares } from "./classes.ts";
 import { Line } from "./line.ts";
 import { Outflow } from "./outflow.ts";
+import { Pace } from "./pace.ts";
 import type { Place } from "./place.ts";
 
 /** Numbers given in one ms at most; more are taken from the next. */
-const NUMBERS_PER_MS = 1_024;
+export const NUMBERS_PER_MS = 1_024;
 /** As many as a party of the largest size and again as many: it waits for two turns of its own. */
 export const PASSED_SEATS_MAX = 32;
 /** Of those that do not fit, as many are looked past: a line of parties only must not cost a walk through it. */
@@ -39,6 +40,8 @@ export interface SeatReport {
 /** Everybody who is there at its time is let in in an order that is drawn. */
 export interface OpeningDraw {
   readonly opensAtMs: number;
+  /** Two of a region with the same are one, whose time was changed. */
+  readonly scheduledAtMs: number;
   /** The number that a player drew; below any that is given after the opening. */
   numberOf(leader: string): number;
 }
@@ -56,6 +59,7 @@ export class RegionQueue {
   readonly #lines: readonly Line[];
   readonly #shares: Shares;
   readonly #outflow: Outflow;
+  readonly #pace = new Pace();
   #bucket: Bucket;
   #report: SeatReport | undefined;
   #held = 0;
@@ -95,8 +99,18 @@ export class RegionQueue {
     return this.#held;
   }
 
+  /** Players who are called and have no seat yet. */
+  get calledPlayers(): number {
+    return this.#calledPlayers;
+  }
+
   get seats(): SeatReport | undefined {
     return this.#report;
+  }
+
+  /** Until when nobody is called after a loss of the queue. */
+  get pausedUntilMs(): number {
+    return this.#pausedUntilMs;
   }
 
   /** What the region's own set of seats says; `undefined`: not known any more, and so nobody is let in. */
@@ -121,6 +135,11 @@ export class RegionQueue {
     return opensAtMs !== undefined && nowMs < opensAtMs ? opensAtMs : undefined;
   }
 
+  /** What may be told of a place's number: 0 for one that is drawn and counts only after the opening. */
+  toldNumber({ number, drawn }: Place, nowMs: number): number {
+    return drawn && this.opensAtMs(nowMs) !== undefined ? 0 : number;
+  }
+
   /** The next number, or before an opening the one that is drawn. */
   number(leader: string, nowMs: number): number {
     if (this.opening && nowMs < this.opening.opensAtMs) return this.opening.numberOf(leader);
@@ -133,8 +152,11 @@ export class RegionQueue {
     this.#lastNumber = Math.max(this.#lastNumber, number);
   }
 
+  /** Two may draw the same number: whoever comes later, or comes back, gets the next free one. */
   add(place: Place): void {
-    this.#line(place).add(place);
+    const line = this.#line(place);
+    while (line.has(place.number)) place.number += 1;
+    line.add(place);
   }
 
   remove(place: Place): void {
@@ -143,13 +165,6 @@ export class RegionQueue {
 
   setReady(place: Place, ready: boolean): void {
     this.#line(place).setReady(place, ready);
-  }
-
-  /** The number, or the next one that nobody in the class's line has. */
-  freeNumber(classIndex: number, number: number): number {
-    let free = number;
-    while (this.#lines[classIndex]?.has(free)) free += 1;
-    return free;
   }
 
   /** Players of the same class who come before. */
@@ -204,6 +219,7 @@ export class RegionQueue {
     this.#shares.gave(index, size);
     this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - size };
     this.#outflow.served(size);
+    this.#pace.add(size, nowMs);
     this.#held += size;
     this.#calledPlayers += size;
     for (const other of passed) other.passedSeats += size;
@@ -227,6 +243,11 @@ export class RegionQueue {
     this.#outflow.gaveUp(players);
   }
 
+  /** Players who were let in of late, a second: taken their seats or about to. */
+  letInPerSecond(nowMs: number): number {
+    return this.#pace.perSecond(nowMs);
+  }
+
   /** To be told after each round of calls, so that the outflow is measured. */
   settle(nowMs: number): void {
     const blocked = this.#lines.some(({ ready }, index) => ready > 0 && this.#free(index) <= 0);
@@ -236,7 +257,20 @@ export class RegionQueue {
   /** How long the place waits. */
   eta(place: Place, nowMs: number): Eta | null {
     const { size, class: index } = place.entry;
+    if (this.opensAtMs(nowMs) !== undefined) return this.#etaUndrawn(index, size, nowMs);
     return this.#etaOf(index, this.ahead(place) + size, nowMs);
+  }
+
+  /**
+   * Before an opening that of everybody in the class, from the first tenth to the last: a place's own would tell
+   * what it drew.
+   */
+  #etaUndrawn(classIndex: number, size: number, nowMs: number): Eta | null {
+    const players = this.#lines[classIndex]?.players ?? 0;
+    const at = (share: number) =>
+      this.#etaOf(classIndex, Math.max(size, Math.ceil(players * share)), nowMs);
+    const [first, middle, last] = [at(0.1), at(0.5), at(0.9)];
+    return first && middle && last && { ...middle, lowMs: first.lowMs, highMs: last.highMs };
   }
 
   /** How long somebody new would. */

@@ -26,7 +26,7 @@ import type { Rate } from "../accounts/bucket.ts";
 import { type ClassSpec, NORMAL } from "./classes.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
-import { RegionQueue, type SeatReport } from "./region-queue.ts";
+import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -93,6 +93,12 @@ export interface StandOptions {
   readonly heldMs?: number;
 }
 
+export interface RestoreOptions {
+  readonly presentUntilMs?: number;
+  /** Regions in which the number was drawn. */
+  readonly drawn?: readonly RegionId[];
+}
+
 export class WaitingRooms {
   readonly #settings: WaitingRoomsSettings;
   readonly #queues = new Map<RegionId, RegionQueue>();
@@ -135,6 +141,16 @@ export class WaitingRooms {
   /** Calls nobody there until then. */
   pause(regionId: RegionId, untilMs: number): void {
     this.#queues.get(regionId)?.pause(untilMs);
+  }
+
+  /** The region's opening; where only its time is another one, what was drawn for it is drawn anew. */
+  open(regionId: RegionId, opening: OpeningDraw | undefined): void {
+    const queue = this.#queues.get(regionId);
+    if (!queue || queue.opening === opening) return;
+    const before = queue.opening;
+    queue.opening = opening;
+    if (!opening || before?.scheduledAtMs !== opening.scheduledAtMs) return;
+    if (before.opensAtMs !== opening.opensAtMs) this.#drawAnew(queue, opening);
   }
 
   members(): Iterable<Member> {
@@ -180,7 +196,7 @@ export class WaitingRooms {
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
     for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
     const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
-    this.#admit(entry, [[queue.regionId, this.#numberIn(queue, entry, nowMs)]], nowMs);
+    this.#admit(entry, [this.#newPlace(entry, queue, nowMs)], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
     this.#callFrom(entry.places, nowMs);
@@ -237,7 +253,8 @@ export class WaitingRooms {
     const { call } = entry;
     const opensAtMs = queue.opensAtMs(nowMs);
     const eta = call ? NOW : this.#soonest(entry, nowMs);
-    const position = call ? 1 : queue.ahead(home) + 1;
+    // Until the opening nothing may depend on what was drawn, also not when to ask again.
+    const position = call || opensAtMs !== undefined ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
       etaMs: eta?.ms,
@@ -283,7 +300,7 @@ export class WaitingRooms {
     }
     if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
     for (const second of entry.places.splice(1)) this.#queue(second.regionId).remove(second);
-    this.#addPlace(entry, regionId, this.#numberIn(queue, entry, nowMs));
+    this.#addPlace(this.#newPlace(entry, queue, nowMs));
     this.#setReady(entry, nowMs);
     this.#changed.set(entry.leader, entry);
     this.#callFrom(entry.places, nowMs);
@@ -351,7 +368,11 @@ export class WaitingRooms {
    * shows them. Taken for present until then, and called in its turn; else absent until it is heard of.
    * @returns false when there is one already, or no region of it is known
    */
-  restore(claim: QueueClaim, nowMs: number, presentUntilMs = nowMs): boolean {
+  restore(
+    claim: QueueClaim,
+    nowMs: number,
+    { presentUntilMs = nowMs, drawn = [] }: RestoreOptions = {},
+  ): boolean {
     if (this.#members.has(claim.playerId)) return false;
     const others = claim.party.filter((id) => id !== claim.playerId && !this.#members.has(id));
     const places = claim.places.filter(([regionId]) => this.#queues.has(regionId));
@@ -363,12 +384,11 @@ export class WaitingRooms {
       member.graceMs = claim.graceMs;
       member.presentUntilMs = presentUntilMs;
     }
-    const free = places.map(([regionId, number]) => {
-      const queue = this.#queue(regionId);
-      queue.numbered(number);
-      return [regionId, queue.freeNumber(classIndex, number)] as const;
+    const restored = places.map(([regionId, number]) => {
+      this.#queue(regionId).numbered(number);
+      return placeOf(entry, regionId, number, drawn.includes(regionId));
     });
-    this.#admit(entry, free, nowMs);
+    this.#admit(entry, restored, nowMs);
     return true;
   }
 
@@ -400,23 +420,22 @@ export class WaitingRooms {
     return undefined;
   }
 
-  #admit(entry: Entry, places: readonly (readonly [RegionId, number])[], nowMs: number): void {
-    for (const [regionId, number] of places) this.#addPlace(entry, regionId, number);
+  #admit(entry: Entry, places: readonly Place[], nowMs: number): void {
+    for (const place of places) this.#addPlace(place);
     for (const member of entry.members) this.#members.set(member.playerId, member);
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
     this.#changed.set(entry.leader, entry);
     this.#setReady(entry, nowMs);
   }
 
-  /** Two may draw the same number before an opening. */
-  #numberIn(queue: RegionQueue, entry: Entry, nowMs: number): number {
-    return queue.freeNumber(entry.class, queue.number(entry.leader, nowMs));
+  #newPlace(entry: Entry, queue: RegionQueue, nowMs: number): Place {
+    const drawn = queue.opensAtMs(nowMs) !== undefined;
+    return placeOf(entry, queue.regionId, queue.number(entry.leader, nowMs), drawn);
   }
 
-  #addPlace(entry: Entry, regionId: RegionId, number: number): void {
-    const place: Place = { entry, regionId, number, ready: false, passedSeats: 0 };
-    entry.places.push(place);
-    this.#queue(regionId).add(place);
+  #addPlace(place: Place): void {
+    place.entry.places.push(place);
+    this.#queue(place.regionId).add(place);
   }
 
   #wake(entry: Entry, nowMs: number): void {
@@ -484,6 +503,19 @@ export class WaitingRooms {
     this.#setReady(entry, nowMs);
     // Those who are left may have been heard of longer ago.
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+  }
+
+  /** 100,000 places take 0.8 s: an operator's change, and a rare one. */
+  #drawAnew(queue: RegionQueue, { numberOf }: OpeningDraw): void {
+    const entries = new Set([...this.#members.values()].map(({ entry }) => entry));
+    const drawn = [...entries]
+      .flatMap(({ places }) => places)
+      .filter(({ regionId, drawn }) => regionId === queue.regionId && drawn);
+    const inLine = drawn.filter(({ entry }) => !entry.call);
+    for (const place of inLine) queue.remove(place);
+    for (const place of drawn) place.number = numberOf(place.entry.leader);
+    for (const place of inLine) queue.add(place);
+    for (const { entry } of drawn) this.#changed.set(entry.leader, entry);
   }
 
   #outOfLines(entry: Entry): void {
@@ -604,6 +636,10 @@ function entryOf(
   };
   entry.members = [leader, ...party].map((playerId) => memberOf(playerId, entry, nowMs));
   return entry;
+}
+
+function placeOf(entry: Entry, regionId: RegionId, number: number, drawn: boolean): Place {
+  return { entry, regionId, number, drawn, ready: false, passedSeats: 0 };
 }
 
 function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {

@@ -2,7 +2,7 @@
  * Deletes rows that nothing needs any more: expired refresh tokens and password
  * resets, changes of players that every core has read, what outlived a ban, rooms that ended long ago,
  * players that were made for one session of a stock client, outboxes that were closed, refused changes that
- * were resolved.
+ * were resolved, openings of long ago.
  *
  * A round deletes in small batches until one is not full, and rests between them, so that players'
  * statements come first. A round is bounded too; one that reaches its bound says so, for rows are then
@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import { type Cancel, type Clock, sleep } from "../../shared/clock.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
+import { OPENINGS_KEPT_MS } from "../../shared/protocol/openings.ts";
 import type { Database, Sql } from "./database.ts";
 
 const PERIOD_MS = 600_000;
@@ -52,6 +53,7 @@ const CHORES: readonly Chore[] = [
   { what: "player_changes", keptMs: CHANGES_KEPT_MS, deleteBatch: deleteReadChanges },
   { what: "ephemeral_players", keptMs: EPHEMERAL_KEPT_MS, deleteBatch: deleteEphemeral },
   { what: "producers", keptMs: PRODUCERS_KEPT_MS, deleteBatch: deleteClosedProducers },
+  { what: "openings", keptMs: OPENINGS_KEPT_MS, deleteBatch: deletePastOpenings },
   { what: "refused_changes", keptMs: REFUSALS_KEPT_MS, deleteBatch: deleteResolvedRefusals },
 ];
 
@@ -188,6 +190,14 @@ function deleteClosedProducers(sql: Sql, before: Date, rowsMax: number): Promise
   return sql.run(
     `delete from producers where producer_id in
        (select producer_id from producers where closed_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+function deletePastOpenings(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from openings where (region_id, scheduled_at) in
+       (select region_id, scheduled_at from openings where opens_at < $1 limit $2)`,
     [before, rowsMax],
   );
 }

@@ -16,7 +16,7 @@ export class AnswerMetrics {
     this.#log = deps.log;
     this.#lookups = new Counter({
       name: "meridian_dns_lookups_total",
-      help: "What the name server asked: regions, fixed, none, closed (no region), unknown (no view).",
+      help: "What the name server asked: regions, full (where to wait), fixed, none, closed (no region), unknown (no view).",
       labelNames: ["outcome"],
       registers: [deps.metrics],
     });

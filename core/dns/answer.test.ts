@@ -40,6 +40,7 @@ function region(id: string, change: Partial<ViewRegion> = {}): ViewRegion {
     ...beijing,
     weight: 1,
     obstacle: null,
+    full: false,
     loadMs: 0,
     addresses: [`203.0.113.${id.length}`, `2001:db8:${id.length}::1`],
     ...change,
@@ -122,6 +123,19 @@ test("a region that takes nobody is never given, also when there is no other", (
   );
 });
 
+test("with every seat taken players get the best region to wait in", () => {
+  const full = { obstacle: "full", full: true };
+  const play = "play.meridian.test.";
+  const drained = region("tianjin", { obstacle: "draining: it takes no new players" });
+  const all = view(region("beijing", full), drained, region("shanghai", { ...core, ...full }));
+  assert.deepEqual(contents(play, "A", all, "166.111.4.0/24"), ["A 203.0.113.7"]);
+  assert.deepEqual(contents(play, "A", all, "192.0.2.1/32"), ["A 203.0.113.8"]);
+  assert.equal(ask(play, "A", all).outcome, "full");
+  const one = view(region("beijing", full), region("shanghai", core));
+  assert.deepEqual(contents(play, "A", one, "166.111.4.0/24"), ["A 203.0.113.8"]);
+  assert.equal(ask(play, "A", one).outcome, "regions");
+});
+
 test("without a view nothing is claimed, but the zone answers", () => {
   const query = { qname: "play.meridian.test.", qtype: "A", remote: "192.0.2.1" };
   const answering = { zone, regions: undefined, locate, random };
@@ -176,23 +190,28 @@ const regionArbitrary = fc.record({
   latitude: fc.double({ min: -90, max: 90, noNaN: true }),
   longitude: fc.double({ min: -180, max: 180, noNaN: true }),
   weight: fc.double({ min: 0.1, max: 10, noNaN: true }),
-  obstacle: fc.constantFrom(null, null, "full"),
+  taken: fc.constantFrom("no", "no", "full", "drained"),
   loadMs: fc.integer({ min: 0, max: 100 }),
   kinds: fc.constantFrom(["4"], ["6"], ["4", "6"], ["4", "4", "6"], []),
 });
 
 test("whatever the regions are, the answer is the ranking's", () => {
   const check = fc.property(fc.array(regionArbitrary, { maxLength: 12 }), (shapes) => {
-    const regions = shapes.map(({ kinds, ...shape }, index) =>
+    const regions = shapes.map(({ kinds, taken, ...shape }, index) =>
       region(`r${index}`, {
         ...shape,
+        obstacle: taken === "no" ? null : taken,
+        full: taken === "full",
         addresses: kinds.map((kind, n) =>
           kind === "4" ? `203.0.${index}.${n}` : `2001:db8:${index}:${n}::1`,
         ),
       }),
     );
     const known = view(...regions);
-    const ranked = rank(known.candidates, { place: beijing }).filter(({ eligible }) => eligible);
+    const isGiven = ({ kinds, taken }: (typeof shapes)[number]) =>
+      kinds.length > 0 && taken === "no";
+    const candidates = shapes.some(isGiven) ? known.candidates : known.waitable;
+    const ranked = rank(candidates, { place: beijing }).filter(({ eligible }) => eligible);
     for (const type of ["A", "AAAA"] as const) {
       const having = ranked.filter(
         ({ candidate }) => (known.addresses.get(candidate.regionId)?.[type] ?? []).length > 0,

@@ -8,7 +8,7 @@
  * out of the answers soon enough.
  */
 import type { RegionId } from "../../shared/ids.ts";
-import type { Candidate } from "../gslb/candidates.ts";
+import { asWaitable, type Candidate } from "../gslb/candidates.ts";
 import type { Place } from "../gslb/geo-locator.ts";
 import { onSphere } from "../gslb/great-circle.ts";
 import { type Ranked, rank } from "../gslb/ranking.ts";
@@ -34,6 +34,8 @@ export interface DnsQuery {
 export interface Regions {
   readonly core: DnsView["core"];
   readonly candidates: readonly Candidate[];
+  /** The same as if those that are full had seats. */
+  readonly waitable: readonly Candidate[];
   readonly addresses: ReadonlyMap<RegionId, Addresses>;
 }
 
@@ -49,9 +51,9 @@ export interface Answering {
 export interface Answer {
   /**
    * `regions`: where to play; `fixed`: of the zone itself; `none`: there is no such name or record;
-   * `closed`: no region takes players; `unknown`: no view yet, so that nothing true can be said.
+   * `full`: none has a seat, and where to wait for one; `closed`: no region takes players; `unknown`: no view yet, so that nothing true can be said.
    */
-  readonly outcome: "regions" | "fixed" | "none" | "closed" | "unknown";
+  readonly outcome: "regions" | "full" | "fixed" | "none" | "closed" | "unknown";
   readonly records: readonly DnsRecord[];
 }
 
@@ -61,13 +63,13 @@ interface Addresses {
 }
 
 export function regionsOf({ core, regions }: DnsView): Regions {
-  const candidates = regions.map(({ regionId, weight, obstacle, loadMs, ...place }) => ({
+  const candidates = regions.map(({ regionId, weight, obstacle, full, loadMs, ...place }) => ({
     regionId,
     point: onSphere(place),
     weight,
     obstacle: obstacle ?? undefined,
+    full,
     // What both come to is in the load already.
-    full: false,
     fullness: 0,
     utilisation: 0,
     loadMs,
@@ -76,7 +78,7 @@ export function regionsOf({ core, regions }: DnsView): Regions {
     const of = (type: string) => addresses.filter((address) => addressType(address) === type);
     return [regionId, { A: of("A"), AAAA: of("AAAA") }];
   });
-  return { core, candidates, addresses: new Map(addresses) };
+  return { core, candidates, waitable: asWaitable(candidates), addresses: new Map(addresses) };
 }
 
 /** PowerDNS asks for `ANY` and takes what it needs; of another type only that type is given. */
@@ -100,7 +102,15 @@ function regionAnswer(
   const { address, scope } = clientSubnet(query.remote, query.realRemote);
   const found = locate(address);
   const place = found.source === "default" ? regions.core : found;
-  const open = rank(regions.candidates, { place }).filter(({ eligible }) => eligible);
+  const best = (candidates: readonly Candidate[]) =>
+    rank(candidates, { place }).filter(
+      ({ eligible, candidate }) =>
+        eligible && TYPES.some((qtype) => listOf(regions, candidate, qtype).length > 0),
+    );
+  const seats = best(regions.candidates);
+  // Where every seat is taken there is a queue: players are let in from there in turn.
+  const open = seats.length > 0 ? seats : best(regions.waitable);
+  const outcome = seats.length > 0 ? "regions" : open.length > 0 ? "full" : "closed";
   const records: DnsRecord[] = [];
   for (const qtype of TYPES) {
     if (!wants(qtype)) continue;
@@ -113,15 +123,12 @@ function regionAnswer(
       records.push({ qtype, qname, content, ttl: zone.ttlSeconds, scopeMask: scope });
     }
   }
-  if (records.length > 0) return { outcome: "regions", records };
+  if (records.length > 0) return { outcome, records };
   // A name without any record would be none at all, which resolvers take for the other types as well.
   const { qname } = query;
   if (wants("TXT"))
     records.push({ qtype: "TXT", qname, content: NO_REGION, ttl: zone.negativeTtlSeconds });
-  const some = open.some(({ candidate }) =>
-    TYPES.some((qtype) => listOf(regions, candidate, qtype).length > 0),
-  );
-  return { outcome: some ? "regions" : "closed", records };
+  return { outcome, records };
 }
 
 function listOf(regions: Regions, { regionId }: Candidate, type: "A" | "AAAA"): readonly string[] {

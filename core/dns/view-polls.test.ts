@@ -122,6 +122,7 @@ test("a core that has heard nobody yet has no view: it would empty all answers",
     longitude: 116.4,
     weight: 1,
     obstacle: null,
+    full: false,
     loadMs: 0,
     addresses: ["203.0.113.1", "2001:db8::1"],
   });

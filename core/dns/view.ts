@@ -28,6 +28,8 @@ const ViewRegion = z.object({
   weight: z.number().positive(),
   /** Why it takes nobody; null when it does. */
   obstacle: z.string().max(256).nullable(),
+  /** Whether want of seats is all that is in the way; a core of before never says so. */
+  full: z.boolean().default(false),
   /** What its load costs, in ms of latency. */
   loadMs: z.number().nonnegative(),
   /** IPv4 and IPv6, of its players' side. */
@@ -59,12 +61,12 @@ export interface ViewSource {
 
 /** The view of these regions. Pure; the load is rounded, so that not every heartbeat makes a new version. */
 export function viewOf({ core, regions, candidates }: ViewSource): DnsView {
-  const viewed = candidates.flatMap(({ regionId, weight, obstacle = null, loadMs }) => {
+  const viewed = candidates.flatMap(({ regionId, weight, obstacle = null, full, loadMs }) => {
     const spec = regions.get(regionId)?.spec;
     if (!spec) return [];
     const { latitude, longitude, publicAddresses: addresses } = spec;
     const load = Math.round(loadMs);
-    return [{ regionId, latitude, longitude, weight, obstacle, loadMs: load, addresses }];
+    return [{ regionId, latitude, longitude, weight, obstacle, full, loadMs: load, addresses }];
   });
   const content = {
     core: { latitude: core.latitude, longitude: core.longitude },

@@ -92,7 +92,7 @@ export class Candidates {
     const list = this.for(wish);
     const known = this.#waitable.get(list);
     if (known) return known;
-    const open = list.map((one) => (one.full ? { ...one, obstacle: undefined } : one));
+    const open = asWaitable(list);
     this.#waitable.set(list, open);
     return open;
   }
@@ -105,6 +105,11 @@ export class Candidates {
 function keyOf({ game, protocol, build }: Wish): string {
   const plain = `${game ?? ""} ${protocol ?? ""}`;
   return build === undefined ? plain : `${plain} ${build}`;
+}
+
+/** The same as if those that are full had seats. Pure. */
+export function asWaitable(candidates: readonly Candidate[]): readonly Candidate[] {
+  return candidates.map((one) => (one.full ? { ...one, obstacle: undefined } : one));
 }
 
 /** The region as that wish sees it. Pure. */

@@ -6,6 +6,7 @@ import type { Ranked } from "./ranking.ts";
 
 /** Scores nearer than that, ms, are shown as equal. */
 const EQUAL_MS = 0.05;
+const WAITS = "no seat is free: players wait in its queue";
 
 export interface Asked {
   /** Where the player is taken to be; of a party, where whoever asks is. */
@@ -25,7 +26,7 @@ export function explain(ranked: Ranked, asked: Asked): RankedRegion {
     roundTripMs: tenths(roundTripMs),
     score: eligible ? roundedScore(score) : null,
     reasons: eligible
-      ? [way, loadReason(ranked), ...bonusReasons(ranked)]
+      ? [...(candidate.full ? [WAITS] : []), way, loadReason(ranked), ...bonusReasons(ranked)]
       : [obstacleReason(ranked, asked), way],
   };
 }
@@ -33,7 +34,9 @@ export function explain(ranked: Ranked, asked: Asked): RankedRegion {
 /** Why the region is not the first choice, or is; one line. */
 export function verdict(ranked: Ranked, winner: Ranked | undefined, asked: Asked): string {
   if (!ranked.eligible) return obstacleReason(ranked, asked);
-  if (winner === undefined || ranked === winner) return "the best";
+  if (winner === undefined || ranked === winner) {
+    return ranked.candidate.full ? `the best to wait in: ${WAITS}` : "the best";
+  }
   const name = winner.candidate.regionId;
   const behindMs = ranked.score - winner.score;
   if (behindMs < EQUAL_MS) {

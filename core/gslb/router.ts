@@ -35,7 +35,7 @@ export interface Route {
   readonly place: Place;
   /** All regions, the best first. */
   readonly ranked: readonly Ranked[];
-  /** Undefined when no region is eligible. */
+  /** Where no region has a seat, the one where the caller would wait; undefined when there is none either. */
   readonly best: RegionRecord | undefined;
 }
 
@@ -54,7 +54,9 @@ export class Router {
     const place = locator.locate(address);
     const { roundTripsMs, unanswered } = freshOnly(measured, measured.roundTripsAgeMs ?? 0);
     const wish = { place, only: region, roundTripsMs, unanswered };
-    const ranked = rank(candidates.for({ game, protocol }), wish);
+    const open = rank(candidates.for({ game, protocol }), wish);
+    // Where every seat is taken the queue is as good as open: the player is let in from there in turn.
+    const ranked = open[0]?.eligible ? open : rank(candidates.waitable({ game, protocol }), wish);
     const [first] = ranked;
     const best = first?.eligible ? registry.region(first.candidate.regionId) : undefined;
     return { place, ranked, best };
@@ -101,6 +103,7 @@ export class Router {
           loadMs: tenths(one.loadMs),
           homeMs: one.homeMs,
           friendsMs: one.friendsMs,
+          full: one.candidate.full,
           reasons: explain(one, asked).reasons,
           verdict: verdict(one, winner, asked),
         },

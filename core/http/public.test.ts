@@ -104,6 +104,7 @@ test("the OpenAPI page describes every route with its failures", async () => {
     "/v1/me/possessions",
     "/v1/me/purchases",
     "/v1/me/round-trips",
+    "/v1/openings",
     "/v1/players",
     "/v1/players/{playerId}",
     "/v1/queue/events",

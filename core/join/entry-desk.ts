@@ -61,9 +61,13 @@ export class EntryDesk {
    */
   async placesForNew(join: Join, address: string): Promise<Places> {
     const places = await this.#deps.finder.placesQuickly(join, { address, playerId: undefined });
-    if (this.#deps.admission.isOpen(this.#regionsOf(join, places), 1)) return places;
+    const { admission } = this.#deps;
+    const regionIds = this.#regionsOf(join, places);
+    if (admission.isOpen(regionIds, 1)) return places;
+    const opensAtMs = this.#opensAtMs(regionIds);
+    const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
     throw new MeridianError("region_full", {
-      message: "Every seat is taken. Players who are logged in can wait for one in the queue.",
+      message: `${why} Players who are logged in can wait for a seat in the queue.`,
       retryAfterMs: 5_000,
     });
   }
@@ -150,14 +154,27 @@ export class EntryDesk {
     { game, choices, ranking, nodeIn }: Places,
     nodeId: NodeId,
   ): Promise<JoinAnswer> {
-    const own = this.#deps.registry.node(nodeId)?.node;
+    const { admission, registry } = this.#deps;
+    const own = registry.node(nodeId)?.node;
+    const isShut = (one: RegionId) => admission.opensAtMs(one) !== undefined;
     // A node that is full gives the player who is there another seat in place of the first.
     const nodes = choices.flatMap(({ regionId }) =>
-      own?.heartbeat.regionId === regionId ? own : (nodeIn(regionId) ?? []),
+      own?.heartbeat.regionId === regionId ? own : isShut(regionId) ? [] : (nodeIn(regionId) ?? []),
     );
-    if (nodes.length === 0) throw new MeridianError("region_full");
+    if (nodes.length === 0) throw new MeridianError("region_full", this.#whyShut(choices));
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
     return await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+  }
+
+  /** Before when none of them lets anybody in; 0 where one does. */
+  #opensAtMs(regionIds: readonly RegionId[]): number {
+    return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
+  }
+
+  /** Who plays can't wait for an opening meanwhile. */
+  #whyShut(choices: Places["choices"]): { readonly message?: string } {
+    const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
+    return opensAtMs > 0 ? { message: `It opens at ${iso(opensAtMs)}. You play elsewhere.` } : {};
   }
 
   /** No region gave the seat: whoever can wait keeps the place. */
@@ -172,7 +189,8 @@ export class EntryDesk {
   #queued(join: Join, { ranking }: Places, member: Member): JoinOutcome {
     const queue = this.#deps.admission.place(member);
     if (join.mayQueue) return { queue, ranking: [...ranking] };
-    const { position, regionId, eta, pollAfterMs } = queue;
+    const { position, regionId, eta, pollAfterMs, opensAtMs } = queue;
+    if (opensAtMs !== undefined) throw notOpenYet(regionId, opensAtMs, pollAfterMs);
     const wait = eta ? `; about ${Math.ceil(eta.ms / 1_000)} s to go` : "";
     throw new MeridianError("queued", {
       message: `Every seat is taken: you are number ${position} in the queue for ${regionId}${wait}.`,
@@ -200,4 +218,15 @@ export class EntryDesk {
   #regionsOf({ mayQueue }: Join, { choices }: Places): RegionId[] {
     return asGood(choices, mayQueue ? this.#deps.spillMs : Number.POSITIVE_INFINITY);
   }
+}
+
+function notOpenYet(regionId: RegionId, opensAtMs: number, retryAfterMs: number): MeridianError {
+  return new MeridianError("queued", {
+    message: `${regionId} opens at ${iso(opensAtMs)}: you have a place among those who wait for it.`,
+    retryAfterMs,
+  });
+}
+
+function iso(unixMs: number): string {
+  return new Date(unixMs).toISOString();
 }

@@ -11,6 +11,7 @@ import type {
 } from "../../shared/protocol/join.ts";
 import type { PlayerAuth, TicketClaims } from "../../shared/protocol/ticket.ts";
 import { PROTOCOL_VERSION, speaks } from "../../shared/protocol/version.ts";
+import type { Admission } from "../admission/admission.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { ReconnectionClaim, ReconnectionTokens } from "../tickets/reconnection-token.ts";
@@ -33,6 +34,7 @@ type Renewal = z.output<typeof RenewRequest>;
 
 export interface JoinsDeps {
   readonly desk: EntryDesk;
+  readonly admission: Pick<Admission, "opensAtMs">;
   readonly seating: Seating;
   readonly registry: Registry;
   readonly seats: Seats;
@@ -132,7 +134,7 @@ export class Joins {
     { ticket: _, mode, ...renewal }: Renewal,
     caller: Caller,
   ): Promise<JoinAnswer> {
-    const { finder, players, seating } = this.#deps;
+    const { admission, finder, players, seating } = this.#deps;
     const join: Join = {
       ...renewal,
       game,
@@ -142,7 +144,9 @@ export class Joins {
     // The player's own rate first: the ranking asks the database for them and their friends.
     return await players.owed(playerId, async () => {
       const places = await finder.placesFor(join, { address: caller.address, playerId });
-      const nodes = places.choices.flatMap(({ regionId }) => places.nodeIn(regionId) ?? []);
+      const nodes = places.choices
+        .filter(({ regionId }) => admission.opensAtMs(regionId) === undefined)
+        .flatMap(({ regionId }) => places.nodeIn(regionId) ?? []);
       if (nodes.length === 0) throw new MeridianError("region_full");
       const { ranking } = places;
       const wish = { join, game: places.game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };

@@ -10,7 +10,7 @@ export interface OpsClientOptions {
 }
 
 export interface OpsCall<T> {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
   readonly answer: z.ZodType<T>;

@@ -18,6 +18,13 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   unban PLAYER                    end a ban
   player show PLAYER              all that is stored of a player, as JSON
   player delete PLAYER            delete the account for good
+  player class PLAYER CLASS       in which class of ADMISSION_CLASSES the player waits; none for everybody's
+  queue [--json] [--watch]        who waits for which region, and how fast they are let in
+  opening REGION --at T           nobody is let in there before T (ISO 8601), then in an order that is drawn;
+                                  again to change the time
+  opening list [--json]           openings that are to come, and of the last days
+  opening cancel REGION           open at once
+  opening verify REGION PLAYER    what the player drew at the last opening there
   refused list [--player P] [--json]  changes of players' state that were refused and are unresolved
   refused apply ID                make one on the document as it is now, while no node holds the player
   refused drop ID                 give one up
@@ -35,6 +42,7 @@ const HEADER = [
   "REGION",
   "STATE",
   "EPOCH",
+  "WAITING",
   "NODE",
   "STATE",
   "PLAYERS",
@@ -112,11 +120,11 @@ export function tokensText({ tokens }: OperatorTokens): string {
 }
 
 /** ISO 8601, to the second. */
-function iso(unixMs: number): string {
+export function iso(unixMs: number): string {
   return `${new Date(unixMs).toISOString().slice(0, 19)}Z`;
 }
 
-function counted(count: number, what: string): string {
+export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
@@ -146,12 +154,12 @@ export function table(cells: readonly (readonly string[])[]): string {
 }
 
 function regionRows(region: z.infer<typeof RegionStatus>): string[][] {
-  const { regionId, state, regionEpoch, nodes } = region;
+  const { regionId, state, regionEpoch, waiting, nodes } = region;
   const epoch = compareEpochs(regionEpoch, EPOCH_NONE) === 0 ? "-" : regionEpoch.join(".");
-  const own = [regionId, state, epoch];
+  const own = [regionId, state, epoch, waiting === 0 ? "-" : String(waiting)];
   if (nodes.length === 0) return [[...own, "-"]];
   return nodes.map((node, index) => [
-    ...(index === 0 ? own : ["", "", ""]),
+    ...(index === 0 ? own : own.map(() => "")),
     node.nodeId,
     node.state,
     `${node.connected}/${node.capacity}`,

@@ -6,6 +6,14 @@ import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/pr
 import { readOpsAccess } from "./access.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
+import {
+  cancelOpening,
+  classPlayer,
+  listOpenings,
+  scheduleOpening,
+  showQueue,
+  verifyOpening,
+} from "./cli-queue.ts";
 import { reconcile } from "./cli-reconcile.ts";
 import { listRefused, resolveRefused } from "./cli-refused.ts";
 import { fenceRegion, terminalConfirm, unfenceRegion } from "./cli-regions.ts";
@@ -27,6 +35,7 @@ interface Options {
   readonly reason: string | undefined;
   readonly until: string | undefined;
   readonly player: string | undefined;
+  readonly at: string | undefined;
 }
 
 try {
@@ -44,13 +53,17 @@ async function main(args: string[]): Promise<void> {
     say(USAGE.trimEnd());
     return;
   }
-  const [command, second, third] = words;
+  const [command, second, third, fourth] = words;
   const resolves = command === "refused" && second !== "list";
-  const three = (command === "token" && second === "revoke") || command === "player" || resolves;
-  const one = command === "status" || command === "reconcile";
-  const expected = one ? 1 : three ? 3 : 2;
+  const cancels = command === "opening" && second === "cancel";
+  const three =
+    (command === "token" && second === "revoke") || command === "player" || resolves || cancels;
+  const one = command === "status" || command === "queue" || command === "reconcile";
+  const four = (command === "player" && second === "class") || second === "verify";
+  const expected = one ? 1 : four ? 4 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
-  if (command === "status") await showStatus(options);
+  if (command === "status") await shown(options, () => status(options));
+  else if (command === "queue") await shown(options, () => showQueue(call, options));
   else if (command === "drain") await want(second, "draining");
   else if (command === "undrain") await want(second, "active");
   else if (command === "fence") say(await fence(second, options));
@@ -62,6 +75,14 @@ async function main(args: string[]): Promise<void> {
   else if (command === "unban") say(await unbanPlayer(call, named(second)));
   else if (command === "player" && second === "show") say(await showPlayer(call, named(third)));
   else if (command === "player" && second === "delete") say(await deletePlayer(call, named(third)));
+  else if (command === "player" && second === "class")
+    say(await classPlayer(call, named(third), namedClass(fourth)));
+  else if (command === "opening" && second === "list") say(await listOpenings(call, options));
+  else if (command === "opening" && second === "cancel")
+    say(await cancelOpening(call, namedRegion(third)));
+  else if (command === "opening" && second === "verify")
+    say(await verifyOpening(call, namedRegion(third), named(fourth)));
+  else if (command === "opening") say(await open(second, options));
   else if (command === "refused" && second === "list") say(await listRefused(call, options));
   else if (command === "refused" && (second === "apply" || second === "drop"))
     say(await resolve(second, third));
@@ -85,22 +106,25 @@ function readArgs(args: string[]): { words: string[]; options: Options; help: bo
         reason: { type: "string" },
         until: { type: "string" },
         player: { type: "string" },
+        at: { type: "string" },
       },
     });
     const { help, ...options } = values;
-    const { json, watch, yes, name, role, reason, until, player } = options;
-    const given = { json, watch, yes, name, role, reason, until, player };
+    const { json, watch, yes, name, role, reason, until, player, at } = options;
+    const given = { json, watch, yes, name, role, reason, until, player, at };
     return { words: positionals, options: given, help };
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
 }
 
-async function showStatus({ json, watch }: Options): Promise<void> {
-  const show = async () => {
-    const status = await call({ path: "/ops/status", answer: StatusAnswer });
-    return json ? JSON.stringify(status, undefined, watch ? 0 : 2) : statusText(status);
-  };
+async function status({ json, watch }: Options): Promise<string> {
+  const answer = await call({ path: "/ops/status", answer: StatusAnswer });
+  return json ? JSON.stringify(answer, undefined, watch ? 0 : 2) : statusText(answer);
+}
+
+/** Once, or again and again. */
+async function shown({ json, watch }: Options, show: () => Promise<string>): Promise<void> {
   if (!watch) {
     say(await show());
     return;
@@ -136,6 +160,16 @@ function ban(playerId: string, { reason, until }: Options): Promise<string> {
 function named(playerId: string | undefined): string {
   if (playerId === undefined) throw new UsageError("give the player's id");
   return playerId;
+}
+
+function namedClass(name: string | undefined): string {
+  if (name === undefined) throw new UsageError("name a class of ADMISSION_CLASSES, or none");
+  return name;
+}
+
+function open(region: string | undefined, { at }: Options): Promise<string> {
+  if (at === undefined) throw new UsageError("opening needs --at: when, in ISO 8601");
+  return scheduleOpening(call, namedRegion(region), at);
 }
 
 function resolve(verb: "apply" | "drop", id: string | undefined): Promise<string> {

@@ -148,9 +148,12 @@ test("status is a pleasant table, or JSON", async () => {
   const lines = out.trimEnd().split("\n");
   assert.equal(lines[0], "core dev · term 1 · database up · 12 players online");
   assert.match(lines[1] ?? "", /^topology in force since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-  assert.match(lines[3] ?? "", /^REGION +STATE +EPOCH +NODE +STATE +PLAYERS/);
-  assert.match(lines[4] ?? "", /^beijing +active +1\.1 +beijing-1 +active +12\/100 +0 +2 +1\.0 ms/);
-  assert.match(lines[5] ?? "", /^shanghai +unknown +- +-$/);
+  assert.match(lines[3] ?? "", /^REGION +STATE +EPOCH +WAITING +NODE +STATE +PLAYERS/);
+  assert.match(
+    lines[4] ?? "",
+    /^beijing +active +1\.1 +- +beijing-1 +active +12\/100 +0 +2 +1\.0 ms/,
+  );
+  assert.match(lines[5] ?? "", /^shanghai +unknown +- +- +-$/);
   const json = await ops(["status", "--json"]);
   assert.equal(StatusAnswer.parse(JSON.parse(json.out)).playersOnline, 12);
 });
@@ -234,7 +237,7 @@ test("a fence needs a yes, ends what runs there, shows in the status, and is aud
     /^beijing is fenced under epoch 1\.2: 0 rooms ended\.\n {2}beijing-1: told/,
   );
   assert.deepEqual(region.fenced, [{ regionEpoch: [1, 2] }]);
-  assert.match((await ops(["status"])).out, /^beijing +fenced +1\.2 +beijing-1 +draining/m);
+  assert.match((await ops(["status"])).out, /^beijing +fenced +1\.2 +- +beijing-1 +draining/m);
   const again = JSON.parse((await ops(["fence", "beijing", "--yes", "--json"])).out);
   assert.deepEqual([again.changed, again.rooms], [false, 0]);
   const drained = await ops(["drain", "beijing"]);

@@ -11,7 +11,7 @@ export const ROUTE_USAGE = `Usage: npm run route -- --ip ADDRESS [OPTIONS]
   --round-trips R=MS,R=MS  as if the player had measured these
   --json                   the core's whole answer
 
-Ends with 1 when no region is eligible. Environment: as npm run ops.
+Ends with 1 when no region is eligible, nor has a queue to wait in. Environment: as npm run ops.
 `;
 
 const COLUMNS_MAX = 100;
@@ -48,7 +48,8 @@ export function chosenText({ ranking }: ExplainedRoute): string {
   if (!best) return "";
   const next = others.slice(0, NEXT_MAX).map(scored).join(", ");
   const lines = wrapped(next === "" ? "There is no other." : `Next: ${next}.`, COLUMNS_MAX);
-  return [`It plays in ${scored(best)}.`, ...lines].join("\n");
+  const does = best.full ? "No seat is free anywhere. It waits for one in" : "It plays in";
+  return [`${does} ${scored(best)}.`, ...lines].join("\n");
 }
 
 /** Every region with every term, and below why each won or lost. Terms are in ms. */

@@ -12,6 +12,7 @@ import {
   OperatorTokenRequest,
   StatusAnswer,
 } from "../../shared/protocol/ops.ts";
+import type { Admission } from "../admission/admission.ts";
 import type { Database } from "../db/database.ts";
 import { bearerOf } from "../http/bearer.ts";
 import { failures } from "../http/failures.ts";
@@ -32,6 +33,7 @@ export interface OpsRouteDeps {
   readonly calls: NodeCalls;
   readonly keyring: Keyring;
   readonly database: Database;
+  readonly admission: Pick<Admission, "rooms">;
   readonly clock: Clock;
   readonly build: string;
 }
@@ -129,7 +131,8 @@ function addTokenRoutes(
 }
 
 async function statusOf(deps: OpsRouteDeps): Promise<z.infer<typeof StatusAnswer>> {
-  const { registry, database, clock, build } = deps;
+  const { registry, database, admission, clock, build } = deps;
+  const { queues } = admission.rooms;
   const up = await database.ping();
   const regions = registry.regions();
   return {
@@ -139,7 +142,10 @@ async function statusOf(deps: OpsRouteDeps): Promise<z.infer<typeof StatusAnswer
     database: up ? "up" : "down",
     playersOnline: playersOnline(regions),
     topology: deps.topologyFile.status,
-    regions: regions.map((region) => regionStatus(region, regions, clock.monotonicMs())),
+    regions: regions.map((region) => {
+      const waiting = queues.get(region.spec.id)?.waiting ?? 0;
+      return regionStatus(region, { regions, waiting, nowMs: clock.monotonicMs() });
+    }),
   };
 }
 

@@ -5,14 +5,18 @@ import { neighboursOf } from "../regions/neighbours.ts";
 import { overloadOf, regionStateOf, wantedOf } from "../regions/region-view.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
-/**
- * @param regions all of them
- * @param nowMs monotonic
- */
+export interface RegionStatusOptions {
+  /** All of them. */
+  readonly regions: readonly RegionRecord[];
+  /** Players in its queue. */
+  readonly waiting: number;
+  /** Monotonic. */
+  readonly nowMs: number;
+}
+
 export function regionStatus(
   region: RegionRecord,
-  regions: readonly RegionRecord[],
-  nowMs: number,
+  { regions, waiting, nowMs }: RegionStatusOptions,
 ): z.infer<typeof RegionStatus> {
   const nodes = [...region.nodes.values()].sort((a, b) => a.incarnation - b.incarnation);
   return {
@@ -20,6 +24,7 @@ export function regionStatus(
     name: region.spec.name,
     state: regionStateOf(region),
     regionEpoch: region.epoch,
+    waiting,
     nodes: nodes.map((node) => nodeStatus(node, region, nowMs)),
     neighbours: neighboursOf(region, regions),
   };

@@ -29,6 +29,10 @@ export const AccountData = z.object({
   email: z.object({ address: z.string(), since: time, passwordChangedAt: time }).nullable(),
   identities: z.array(z.object({ issuer: z.string(), subject: z.string(), since: time })),
   guestSecret: z.boolean().describe("Whether a guest's secret opens the account."),
+  admissionClass: z
+    .string()
+    .nullable()
+    .describe("In which the player waits, if operators said so."),
   knownNetworks: z.array(time).describe("When each remembered network was last seen."),
   logIns: z.array(
     z.object({ device: z.string(), lastRefreshedAt: time, expiresAt: time, ended: z.boolean() }),

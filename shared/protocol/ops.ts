@@ -4,6 +4,7 @@ import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
 import { OverloadLevel } from "./overload.ts";
 import { StateChange } from "./player-state.ts";
+import { AdmissionClass, Eta } from "./queue.ts";
 import { printableText } from "./text.ts";
 
 /** Each role may do what the one before it may. */
@@ -42,6 +43,8 @@ export const RegionStatus = z.object({
   name: z.string(),
   state: z.enum(["active", "draining", "fenced", "down", "unknown"]),
   regionEpoch: Epoch,
+  /** Players in its queue. */
+  waiting: z.number(),
   nodes: z.array(NodeStatus),
   /** Where its players go first when it is lost, in this order. */
   neighbours: z.array(NeighbourStatus),
@@ -67,6 +70,47 @@ export const StatusAnswer = z.object({
   regions: z.array(RegionStatus),
 });
 export type StatusAnswer = z.infer<typeof StatusAnswer>;
+
+/** The queue in front of one region. */
+export const QueueStatus = z.object({
+  regionId: RegionId,
+  /** In the line of each class, without those who are called. */
+  waiting: z.array(z.object({ class: AdmissionClass, players: z.number() })),
+  /** Players for whom a seat is held and who have not come yet. */
+  called: z.number(),
+  /** Called of late, over about half a minute, a second. */
+  letInPerSecond: z.number(),
+  /** Of somebody who would come now, in no special class; null while nothing can be said. */
+  eta: Eta.nullable(),
+  /**
+   * Null while the region says nothing. Below 0 where more are taken than should be: `forEveryone` leaves out those
+   * that are kept free for players of other regions, of whom `limit` are not.
+   */
+  seats: z.object({ free: z.number(), forEveryone: z.number(), limit: z.number() }).nullable(),
+  /** Seats of those that are called. */
+  held: z.number(),
+  /** Core time, ms since 1970, after a loss of the queue; null when nothing is held up. */
+  pausedUntilMs: z.number().nullable(),
+  /** Of an opening that is to come. */
+  opensAtMs: z.number().nullable(),
+});
+export type QueueStatus = z.infer<typeof QueueStatus>;
+
+/** `GET /ops/queue`. */
+export const QueueStatusAnswer = z.object({
+  coreTimeMs: z.number(),
+  /** Players who have a place; with two regions each counts once. */
+  players: z.number(),
+  regions: z.array(QueueStatus),
+});
+export type QueueStatusAnswer = z.infer<typeof QueueStatusAnswer>;
+
+/** `PUT /ops/regions/:regionId/opening`: schedules one, or moves the one that is to come. */
+export const OpeningRequest = z.object({ opensAt: z.iso.datetime({ offset: true }) });
+
+/** `PUT /ops/players/:playerId/admission-class`; null for the class of everybody. */
+export const AdmissionClassRequest = z.object({ class: AdmissionClass.nullable() });
+export const AdmissionClassAnswer = AdmissionClassRequest;
 
 /** `POST /ops/players/:playerId/ban`. */
 export const BanRequest = z.object({

@@ -28,6 +28,7 @@ export type RoutePlace = z.infer<typeof RoutePlace>;
 
 const routed = {
   regionId: RegionId,
+  /** Whether it takes the caller; where none does, whether one can wait for a seat there. */
   eligible: z.boolean(),
   /** Measured by the client, or else estimated from the distance, ms. */
   roundTripMs: z.number(),
@@ -50,6 +51,8 @@ const explanation = {
   loadMs: z.number(),
   homeMs: z.number(),
   friendsMs: z.number(),
+  /** Want of seats is all that is in the way: players wait there in a queue. */
+  full: z.boolean(),
   reasons: z.array(z.string()),
   /** Why it won or lost, in one line. */
   verdict: z.string(),
@@ -63,7 +66,10 @@ export type ExplainedRegion = z.infer<typeof ExplainedRegion>;
 
 const route = {
   place: RoutePlace,
-  /** The best region; null only in an explained answer, when there is none. */
+  /**
+   * The best region, or where every seat is taken the best one to wait in; null only in an explained answer,
+   * when there is neither.
+   */
   regionId: RegionId.nullable(),
   /** `host:port` of a node there. */
   publicAddress: z.string().nullable(),

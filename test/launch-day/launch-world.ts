@@ -394,7 +394,8 @@ export class LaunchWorld {
     const { open, seed, opensAtMs } = this.#options;
     const rooms = open(this.#nowMs);
     for (const queue of rooms.queues.values()) {
-      queue.opening = { opensAtMs, numberOf: (leader) => drawnNumber(seed, leader) };
+      const numberOf = (leader: string) => drawnNumber(seed, leader);
+      queue.opening = { opensAtMs, scheduledAtMs: 0, numberOf };
     }
     return rooms;
   }
