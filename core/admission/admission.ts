@@ -298,6 +298,20 @@ export class Admission implements Part {
     this.#deps.metrics.untaken(regionId);
   }
 
+  /** Whether that region has a seat for the player at once, in place of the one that gave none. */
+  divert(playerId: PlayerId, regionId: RegionId): boolean {
+    this.#report();
+    const isCalled = this.#rooms.divert(playerId, regionId, this.nowMs);
+    this.#settle();
+    return isCalled;
+  }
+
+  /** The player of a place is there: tries to join. */
+  hear(playerId: PlayerId): void {
+    const member = this.#rooms.find(playerId);
+    if (member) this.#rooms.hear(member, this.nowMs);
+  }
+
   /** What the mirror writes anew when it was emptied. */
   *claims(): Generator<QueueClaim> {
     const leaders = new Set<PlayerId>();

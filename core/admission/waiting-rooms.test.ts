@@ -14,9 +14,9 @@ class Door {
   nowMs = BEGIN_MS;
   readonly rooms: WaitingRooms;
 
-  constructor(waitingMax = 100) {
+  constructor(waitingMax = 100, classes = CLASSES_DEFAULT) {
     const settings = {
-      classes: parseClasses(CLASSES_DEFAULT),
+      classes: parseClasses(classes),
       rate: { perSecond: 1_000, burst: 1_000 },
       ...{ waitingMax, pollsPerSecondMax: 1_000 },
     };
@@ -141,4 +141,38 @@ test("who is told twice and does not come has lost the place", () => {
   }
   assert.throws(() => door.rooms.poll(id("a"), false, door.nowMs), /given up/);
   assert.equal(door.rooms.queues.get(HOME)?.held, 0);
+});
+
+test("a class that is not configured any more is that of everybody, wherever that one is named", () => {
+  const door = new Door(100, "normal=1,failover=100,reconnect=1000");
+  door.report(0);
+  const member = door.enter("a", { class: "supporter" });
+  assert.ok(member);
+  assert.equal(door.rooms.stand(member, { dice: 0.5 }, door.nowMs).class, "normal");
+});
+
+test("a seat elsewhere that does not come either leaves the place where it was", () => {
+  const door = new Door();
+  door.report(0);
+  const [first] = [door.enter("a"), door.enter("b")];
+  assert.ok(first);
+  door.rooms.report(
+    new Map([
+      [HOME, { limited: 1, all: 1, limit: 10 }],
+      [FAR, { limited: 1, all: 1, limit: 10 }],
+    ]),
+  );
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  assert.equal(door.rooms.divert(id("a"), FAR, door.nowMs), false, "it is called already");
+  assert.equal(door.rooms.take(id("a"), door.nowMs), HOME);
+  door.rooms.untaken(id("a"), door.nowMs);
+  assert.equal(door.rooms.divert(id("a"), FAR, door.nowMs), true);
+  assert.equal(door.rooms.take(id("a"), door.nowMs), FAR);
+  assert.equal(door.rooms.divert(id("b"), FAR, door.nowMs), false, "the seat is held");
+  door.rooms.untaken(id("a"), door.nowMs);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a", "a"], "before b");
+  const held = [HOME, FAR].map((regionId) => door.rooms.queues.get(regionId)?.held);
+  assert.deepEqual(held, [1, 0]);
 });

@@ -26,7 +26,7 @@ import type { Rate } from "../accounts/bucket.ts";
 import { type ClassSpec, NORMAL } from "./classes.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
-import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
+import { type OpeningDraw, RegionQueue, type SeatReport, type Turn } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -342,6 +342,21 @@ export class WaitingRooms {
     this.#uncall(member.entry, nowMs);
   }
 
+  /**
+   * The region that called gave no seat after all, and that one would let somebody new in at once: calls the player
+   * there. The place is not given up for it, so that it is where it was if that one gives none either.
+   * @returns false when it has no seat for the player, too
+   */
+  divert(playerId: PlayerId, regionId: RegionId, nowMs: number): boolean {
+    const entry = this.#members.get(playerId)?.entry;
+    const queue = this.#queues.get(regionId);
+    if (!entry || entry.call || !queue) return false;
+    if (this.#worldFree - this.#held() < entry.size) return false;
+    if (!queue.isOpen(entry.class, entry.size, nowMs)) return false;
+    this.#call(queue, { place: this.#home(entry), passed: [] }, nowMs);
+    return true;
+  }
+
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
   advance(nowMs: number): void {
     for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
@@ -542,19 +557,23 @@ export class WaitingRooms {
     for (;;) {
       const turn = queue.next(nowMs, this.#worldFree - this.#held());
       if (!turn) return;
-      const { entry } = turn.place;
-      this.#outOfLines(entry);
-      for (const place of entry.places) place.ready = false;
-      queue.called(turn, nowMs);
-      for (const { regionId } of entry.places) {
-        if (regionId !== queue.regionId) this.#queue(regionId).gaveUp(entry.size);
-      }
-      const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
-      entry.call = { regionId: queue.regionId, told: false, untilMs };
-      this.#wheel.wakeBy(entry, untilMs);
-      this.#called.push(entry);
-      this.#changed.set(entry.leader, entry);
+      this.#call(queue, turn, nowMs);
     }
+  }
+
+  #call(queue: RegionQueue, turn: Turn, nowMs: number): void {
+    const { entry } = turn.place;
+    this.#outOfLines(entry);
+    for (const place of entry.places) place.ready = false;
+    queue.called(turn, nowMs);
+    for (const { regionId } of entry.places) {
+      if (regionId !== queue.regionId) this.#queue(regionId).gaveUp(entry.size);
+    }
+    const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
+    entry.call = { regionId: queue.regionId, told: false, untilMs };
+    this.#wheel.wakeBy(entry, untilMs);
+    this.#called.push(entry);
+    this.#changed.set(entry.leader, entry);
   }
 
   #held(): number {
@@ -610,8 +629,11 @@ export class WaitingRooms {
   }
 
   #classIndex(name: string): number {
-    const index = this.#settings.classes.findIndex((one) => one.name === name);
-    return index < 0 ? this.#settings.classes.length - 1 : index;
+    const indexOf = (wanted: string) =>
+      this.#settings.classes.findIndex((one) => one.name === wanted);
+    const index = indexOf(name);
+    // One that the configuration does not name any more: of a former life's token, or of a player's row.
+    return index < 0 ? indexOf(NORMAL) : index;
   }
 }
 

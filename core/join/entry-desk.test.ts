@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
+import { MeridianError } from "../../shared/errors.ts";
 import { PlayerId } from "../../shared/ids.ts";
 import { JoinOutcome } from "../../shared/protocol/join.ts";
 import { PollAnswer, type QueuePlace } from "../../shared/protocol/queue.ts";
@@ -29,6 +30,7 @@ const places: QueuePlace[] = [];
 beforeEach(async () => {
   for (const region of [shanghai, beijing]) {
     region.asked.length = 0;
+    region.grant = async (request) => region.granted(request);
     await region.beat(FULL);
   }
 });
@@ -201,4 +203,53 @@ test("who plays holds no place, and takes their own seat over", async () => {
   await shanghai.beat(FULL);
   assert.equal((await seated(guest)).regionId, "shanghai");
   assert.equal((await seated(guest)).regionId, "shanghai");
+});
+
+function refuse(region: TestRegion): void {
+  region.grant = async () => {
+    throw new MeridianError("region_full");
+  };
+}
+
+test("two regions that refuse after all cost no place either", async () => {
+  const [ada, ben] = [await newGuest(), await newGuest()];
+  const [first] = [await queued(ada, NEAR), await queued(ben, NEAR)];
+  refuse(shanghai);
+  refuse(beijing);
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(first);
+  await beijing.beat({ connected: 40 });
+  const again = await queued(ada, { ...NEAR, queueToken });
+  assert.deepEqual([again.regionId, again.number], [first.regionId, first.number]);
+  assert.deepEqual([shanghai.asked.length, beijing.asked.length], [1, 1]);
+});
+
+test("a region that refuses costs a client that can only ask again no place", async () => {
+  const { accessToken, playerId } = await newGuest();
+  const again = async () =>
+    (await post("/matchmake/joinOrCreate/arena", {}, accessToken)).body.kind;
+  assert.equal(await again(), "queued");
+  const ben = await newGuest();
+  await queued(ben);
+  refuse(shanghai);
+  refuse(beijing);
+  await shanghai.beat({ connected: 49 });
+  await beijing.beat({ connected: 49 });
+  assert.equal(await again(), "region_full");
+  for (const region of [shanghai, beijing]) await region.beat(FULL);
+  const [place, next] = [await queued({ accessToken, playerId }), await queued(ben)];
+  assert.deepEqual([place.position, next.position], [1, 2]);
+});
+
+test("who plays elsewhere does not pass those who wait", async () => {
+  const [player, waiting] = [await newGuest(), await newGuest()];
+  await beijing.beat({ connected: 40 });
+  await seated(player, { region: "beijing" });
+  const place = await queued(waiting, { region: "shanghai" });
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(place);
+  const body = { game: "arena", protocol: 1, mayQueue: true, region: "shanghai" };
+  const answer = await post("/v1/join", body, player.accessToken);
+  assert.deepEqual([answer.status, answer.body.error?.kind], [503, "region_full"]);
+  assert.equal((await seated(waiting, { region: "shanghai", queueToken })).regionId, "shanghai");
 });

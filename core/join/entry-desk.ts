@@ -48,6 +48,13 @@ interface Entering {
   readonly playerClass: AdmissionClass;
 }
 
+interface Seatless {
+  readonly places: Places;
+  /** Whether the player had the place before this join. */
+  readonly waited: boolean;
+  readonly error: unknown;
+}
+
 export class EntryDesk {
   readonly #deps: EntryDeskDeps;
 
@@ -77,12 +84,17 @@ export class EntryDesk {
     const { admission, finder } = this.#deps;
     const { playerId, caller } = who;
     await this.#restored(join, playerId);
+    // Before anything that may fail: as long as the player tries, the place is kept.
+    admission.hear(playerId);
     const seeker = { address: caller.address, playerId };
     const company = this.#companyOf(join, playerId);
+    const isOpen = (of: Places) =>
+      admission.isOpen(this.#regionsOf(join, of), 1 + company.party.length);
     const quick = await finder.placesQuickly(join, seeker);
-    if (admission.isOpen(this.#regionsOf(join, quick), 1 + company.party.length)) {
+    if (isOpen(quick)) {
       const places = await finder.placesFor(join, seeker);
-      return this.#enter(join, who, { places, company, playerClass: NORMAL });
+      // Others may have had the seats meanwhile, and of this player nothing is known yet.
+      if (isOpen(places)) return this.#enter(join, who, { places, company, playerClass: NORMAL });
     }
     const standing = await admission.classOf(playerId);
     const alone = company.party.length === 0 && !standing.plays;
@@ -98,36 +110,30 @@ export class EntryDesk {
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
-    const others = othersThan(places.choices);
-    let regionIds = this.#regionsOf(join, places);
+    const regionIds = this.#regionsOf(join, places);
+    const waited = admission.rooms.find(playerId) !== undefined;
+    const member = admission.enter({
+      playerId,
+      ...company,
+      class: playerClass,
+      regionIds,
+      others: othersThan(places.choices),
+      mayWait: who.comesBack,
+    });
+    if (!member) throw new MeridianError("region_full");
     const tried = new Set<RegionId>();
     for (;;) {
-      const member = admission.enter({
-        playerId,
-        ...company,
-        class: playerClass,
-        regionIds,
-        others,
-        mayWait: who.comesBack,
-      });
-      if (!member) throw new MeridianError("region_full");
       const regionId = await admission.take(playerId);
-      if (regionId === undefined) return this.#queued(join, places, member);
+      if (regionId === undefined) return this.#stay(join, places, who);
       try {
         return await this.#seatIn(regionId, join, places, who);
       } catch (error) {
-        if (!isFailure(error) || !triesNext(error, join.mode)) {
-          admission.leave(playerId);
-          throw error;
-        }
         admission.untaken(playerId, regionId);
         tried.add(regionId);
-        const next = regionIds.find((one) => !tried.has(one) && admission.isOpen([one], 1));
-        if (tried.size >= REGIONS_TRIED_MAX || next === undefined) {
-          return this.#stay(join, places, playerId, error);
-        }
-        admission.leave(playerId);
-        regionIds = [next];
+        const isNext = (one: RegionId) => !tried.has(one) && admission.divert(playerId, one);
+        const mayTry = helpsElsewhere(error, join) && tried.size < REGIONS_TRIED_MAX;
+        if (mayTry && regionIds.some(isNext)) continue;
+        return this.#seatless(join, who, { places, waited, error });
       }
     }
   }
@@ -147,7 +153,7 @@ export class EntryDesk {
     return answer;
   }
 
-  /** The seat that the player has already counts: no place in the queue, and none needed. */
+  /** The seat that the player has already counts: no place in the queue, and in that region none needed. */
   async #takeOver(
     join: Join,
     who: Identified,
@@ -156,11 +162,13 @@ export class EntryDesk {
   ): Promise<JoinAnswer> {
     const { admission, registry } = this.#deps;
     const own = registry.node(nodeId)?.node;
-    const isShut = (one: RegionId) => admission.opensAtMs(one) !== undefined;
-    // A node that is full gives the player who is there another seat in place of the first.
-    const nodes = choices.flatMap(({ regionId }) =>
-      own?.heartbeat.regionId === regionId ? own : isShut(regionId) ? [] : (nodeIn(regionId) ?? []),
-    );
+    const nodes = choices.flatMap(({ regionId }) => {
+      const isHome = own?.heartbeat.regionId === regionId;
+      // A node that is full gives the player who is there another seat in place of the first.
+      if (isHome && join.mode !== "joinById") return own;
+      // A seat elsewhere is one seat more there: not before those who wait for it.
+      return isHome || admission.isOpen([regionId], 1) ? (nodeIn(regionId) ?? []) : [];
+    });
     if (nodes.length === 0) throw new MeridianError("region_full", this.#whyShut(choices));
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
     return await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
@@ -171,19 +179,28 @@ export class EntryDesk {
     return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
   }
 
-  /** Who plays can't wait for an opening meanwhile. */
-  #whyShut(choices: Places["choices"]): { readonly message?: string } {
+  #whyShut(choices: Places["choices"]): { readonly message: string } {
     const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
-    return opensAtMs > 0 ? { message: `It opens at ${iso(opensAtMs)}. You play elsewhere.` } : {};
+    const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
+    return { message: `${why} You play elsewhere, and can't wait for one meanwhile.` };
   }
 
-  /** No region gave the seat: whoever can wait keeps the place. */
-  #stay(join: Join, places: Places, playerId: PlayerId, error: MeridianError): JoinOutcome {
+  /** No region gave the seat: whoever can wait, or waited, keeps the place, unless it is the player who is refused. */
+  #seatless(join: Join, who: Entrant, { places, waited, error }: Seatless): JoinOutcome {
+    const isRefused = isFailure(error) && !triesNext(error, join.mode);
+    const keeps = who.comesBack && !isRefused && (waited || join.mayQueue === true);
+    if (!keeps) this.#deps.admission.leave(who.playerId);
+    if (keeps && join.mayQueue && helpsElsewhere(error, join)) return this.#stay(join, places, who);
+    throw error;
+  }
+
+  /** It is not the player's turn. A guest who was made for this join can't come back to the place. */
+  #stay(join: Join, places: Places, { playerId, comesBack }: Entrant): JoinOutcome {
     const { admission } = this.#deps;
     const member = admission.rooms.find(playerId);
-    if (join.mayQueue && member) return this.#queued(join, places, member);
+    if (comesBack && member) return this.#queued(join, places, member);
     admission.leave(playerId);
-    throw error;
+    throw new MeridianError(comesBack ? "place_lost" : "region_full");
   }
 
   #queued(join: Join, { ranking }: Places, member: Member): JoinOutcome {
@@ -218,6 +235,11 @@ export class EntryDesk {
   #regionsOf({ mayQueue }: Join, { choices }: Places): RegionId[] {
     return asGood(choices, mayQueue ? this.#deps.spillMs : Number.POSITIVE_INFINITY);
   }
+}
+
+/** Whether it is the region that failed: not the player, who left or may not join, nor we. */
+function helpsElsewhere(error: unknown, { mode }: Join): boolean {
+  return isFailure(error) && error.kind !== "caller_gone" && triesNext(error, mode);
 }
 
 function notOpenYet(regionId: RegionId, opensAtMs: number, retryAfterMs: number): MeridianError {
