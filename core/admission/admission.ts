@@ -17,8 +17,9 @@ import {
   type QueueClaim,
   type QueuePlace,
 } from "../../shared/protocol/queue.ts";
+import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { RegistryState } from "../regions/registry-step.ts";
+import type { NodeRecord, RegistryState } from "../regions/registry-step.ts";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Calls } from "./calls.ts";
 import { type Headroom, seatReports, takenSeats } from "./headroom.ts";
@@ -111,6 +112,8 @@ export class Admission implements Part {
   readonly #rooms: WaitingRooms;
   #reported: RegistryState | undefined;
   #opened: Openings["draws"] | undefined;
+  /** Nodes that were heard of before say nothing of their seats, monotonic. */
+  #heardSinceMs = Number.NEGATIVE_INFINITY;
   #recordedMs = 0;
   #recorded: ReadonlySet<RegionId> = new Set();
   #stopping = false;
@@ -140,7 +143,8 @@ export class Admission implements Part {
     this.#cancel = this.#deps.clock.every(TICK_MS, () => this.#tick());
   }
 
-  async drain(): Promise<void> {
+  /** Those who wait on a connection are answered, and come back to the next core. */
+  letGo(): void {
     this.#stopping = true;
     this.calls.ringAll();
   }
@@ -162,10 +166,15 @@ export class Admission implements Part {
     return this.#rooms.queues.get(regionId)?.opensAtMs(this.nowMs);
   }
 
-  /** In which class the player waits, or that they play. @throws {MeridianError} `unavailable` */
-  async classOf(playerId: PlayerId): Promise<PlayerClass> {
+  /**
+   * In which class the player waits, or that they play.
+   * @param regionIds where they could wait
+   * @throws {MeridianError} `unavailable`
+   */
+  async classOf(playerId: PlayerId, regionIds: readonly RegionId[]): Promise<PlayerClass> {
     const row = await this.#deps.standings.find(playerId);
-    return classOf(row, this.#fateOf(row?.node_id ?? null), this.#deps.clock.nowMs());
+    const fate = this.#fateOf(row?.node_id ?? null);
+    return classOf(row, fate, regionIds, this.#deps.clock.nowMs());
   }
 
   /**
@@ -322,9 +331,10 @@ export class Admission implements Part {
     }
   }
 
-  /** The mirror was lost: each region is to tell first what it has. */
+  /** Redis was lost, and with it the seats that are being taken: each node is to tell first what it has. */
   forgetReports(): void {
     this.#reported = undefined;
+    this.#heardSinceMs = this.#deps.clock.monotonicMs();
     this.#rooms.report(new Map());
   }
 
@@ -404,11 +414,18 @@ export class Admission implements Part {
     this.#reported = registry.state;
     const regions = registry.regions();
     for (const { spec } of regions) this.#rooms.addRegion(spec.id, this.nowMs);
+    for (const regionId of [...this.#rooms.queues.keys()]) {
+      if (!registry.region(regionId)) this.#rooms.removeRegion(regionId, this.nowMs);
+    }
     const taken = Number.isFinite(playersMax) ? takenSeats(regions) : 0;
     for (const { spec } of regions) {
       this.#rooms.open(spec.id, openings.draws.get(spec.id)?.at(-1));
     }
-    this.#rooms.report(seatReports(regions, headroom), playersMax - taken);
+    const isHeard = (node: NodeRecord) => node.receivedMs > this.#heardSinceMs;
+    const heard = regions.filter((region) => liveNodes(region).every(isHeard));
+    const ids = new Set(heard.map(({ spec }) => spec.id));
+    const reports = [...seatReports(regions, headroom)].filter(([id]) => ids.has(id));
+    this.#rooms.report(new Map(reports), playersMax - taken);
   }
 
   #settle(): void {

@@ -176,3 +176,28 @@ test("a seat elsewhere that does not come either leaves the place where it was",
   const held = [HOME, FAR].map((regionId) => door.rooms.queues.get(regionId)?.held);
   assert.deepEqual(held, [1, 0]);
 });
+
+test("whoever waits for a region that is there no more is told so, or waits for the other one", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a", { regionId: FAR, far: false });
+  door.enter("b", { regionId: FAR, party: ["c"], far: false });
+  const both = door.enter("d");
+  assert.ok(both);
+  door.rooms.accept(both, FAR, door.nowMs);
+  door.rooms.report(new Map([[FAR, { limited: 1, all: 1, limit: 10 }]]));
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  door.rooms.removeRegion(FAR, door.nowMs);
+  for (const name of ["a", "b", "c"]) {
+    assert.throws(() => door.rooms.poll(id(name), false, door.nowMs), /given up/);
+  }
+  door.rooms.seated(id("a"), door.nowMs);
+  assert.deepEqual(
+    both.entry.places.map(({ regionId }) => regionId),
+    [HOME],
+  );
+  door.report(1);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["d"]);
+});

@@ -129,6 +129,25 @@ export class WaitingRooms {
     }
   }
 
+  /** There is no such region any more: who waited for no other has no place, and is told so when they ask. */
+  removeRegion(regionId: RegionId, nowMs: number): void {
+    const queue = this.#queues.get(regionId);
+    if (!queue) return;
+    for (const entry of new Set([...this.#members.values()].map((member) => member.entry))) {
+      if (entry.call?.regionId === regionId) this.#uncall(entry, nowMs);
+      const place = entry.places.find((one) => one.regionId === regionId);
+      if (!place) continue;
+      if (entry.places.length === 1) {
+        for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
+        continue;
+      }
+      if (!entry.call) queue.remove(place);
+      entry.places = entry.places.filter((one) => one !== place);
+      this.#changed.set(entry.leader, entry);
+    }
+    this.#queues.delete(regionId);
+  }
+
   /**
    * What the regions have free; those that are not in it are not known, and let nobody in.
    * @param worldFree seats that may be given anywhere

@@ -46,6 +46,8 @@ interface Entering {
   readonly places: Places;
   readonly company: Company;
   readonly playerClass: AdmissionClass;
+  /** The only region in which the player is of that class; undefined for any. */
+  readonly only?: RegionId | undefined;
 }
 
 interface Seatless {
@@ -96,28 +98,30 @@ export class EntryDesk {
       // Others may have had the seats meanwhile, and of this player nothing is known yet.
       if (isOpen(places)) return this.#enter(join, who, { places, company, playerClass: NORMAL });
     }
-    const standing = await admission.classOf(playerId);
+    const choices = quick.choices.map(({ regionId }) => regionId);
+    const standing = await admission.classOf(playerId, choices);
     const alone = company.party.length === 0 && !standing.plays;
     const places = alone ? quick : await finder.placesFor(join, seeker);
     if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
-    return this.#enter(join, who, { places, company, playerClass: standing.class });
+    const { class: playerClass, regionId: only } = standing;
+    return this.#enter(join, who, { places, company, playerClass, only });
   }
 
   async #enter(
     join: Join,
     who: Entrant,
-    { places, company, playerClass }: Entering,
+    { places, company, playerClass, only }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
-    const regionIds = this.#regionsOf(join, places);
+    const regionIds = only === undefined ? this.#regionsOf(join, places) : [only];
     const waited = admission.rooms.find(playerId) !== undefined;
     const member = admission.enter({
       playerId,
       ...company,
       class: playerClass,
       regionIds,
-      others: othersThan(places.choices),
+      others: othersThan(places.choices, only),
       mayWait: who.comesBack,
     });
     if (!member) throw new MeridianError("region_full");
