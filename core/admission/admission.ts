@@ -17,9 +17,8 @@ import {
   type QueueClaim,
   type QueuePlace,
 } from "../../shared/protocol/queue.ts";
-import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { NodeRecord, RegistryState } from "../regions/registry-step.ts";
+import type { RegistryState } from "../regions/registry-step.ts";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Calls } from "./calls.ts";
 import { type Headroom, seatReports, takenSeats } from "./headroom.ts";
@@ -421,11 +420,8 @@ export class Admission implements Part {
     for (const { spec } of regions) {
       this.#rooms.open(spec.id, openings.draws.get(spec.id)?.at(-1));
     }
-    const isHeard = (node: NodeRecord) => node.receivedMs > this.#heardSinceMs;
-    const heard = regions.filter((region) => liveNodes(region).every(isHeard));
-    const ids = new Set(heard.map(({ spec }) => spec.id));
-    const reports = [...seatReports(regions, headroom)].filter(([id]) => ids.has(id));
-    this.#rooms.report(new Map(reports), playersMax - taken);
+    const reports = seatReports(regions, headroom, this.#heardSinceMs);
+    this.#rooms.report(reports, playersMax - taken);
   }
 
   #settle(): void {

@@ -201,3 +201,15 @@ test("whoever waits for a region that is there no more is told so, or waits for 
   door.rooms.advance(door.nowMs);
   assert.deepEqual(door.called(), ["d"]);
 });
+
+test("breaking the connection again and again is no way to poll at once", () => {
+  const door = new Door();
+  door.report(0);
+  const member = door.enter("a");
+  assert.ok(member);
+  door.rooms.stand(member, { dice: 0.5 }, door.nowMs);
+  door.rooms.vanished(id("a"), door.nowMs);
+  assert.throws(() => door.rooms.poll(id("a"), false, door.nowMs), /slow down/);
+  door.pass(500);
+  assert.equal(door.rooms.poll(id("a"), false, door.nowMs), member);
+});

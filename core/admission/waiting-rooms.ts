@@ -37,7 +37,10 @@ const COME_MS = 10_000;
 const MISSED_MAX = 2;
 /** Once one of a party has a seat, those of the others are held for them, ms. */
 const PARTY_COME_MS = 30_000;
-/** Who answers an offer, or opens a stream, need not wait for the next poll's time, but one such poll apart, ms. */
+/**
+ * Who answers an offer, opens a stream or lost the connection need not wait for the next poll's time, but so long
+ * between two such polls, ms.
+ */
 const EARLY_POLL_MS = 500;
 /** Offers that one place has at most. */
 const OFFERS_MAX = 3;
@@ -257,7 +260,8 @@ export class WaitingRooms {
     // Until now the connection said that it is there, however long ago it was opened.
     if (member.presentUntilMs > nowMs) member.seenMs = nowMs;
     member.presentUntilMs = nowMs;
-    member.notBeforeMs = nowMs;
+    // At once but for the pace of such polls: else whoever breaks connections polls as often as they like.
+    member.notBeforeMs = Math.min(member.notBeforeMs, nowMs + EARLY_POLL_MS);
     this.#wheel.wakeBy(member.entry, nowMs);
     this.#setReady(member.entry, nowMs);
   }
