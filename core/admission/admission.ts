@@ -30,7 +30,7 @@ import {
   type PlayerClass,
   type PlayerStandings,
 } from "./player-standing.ts";
-import { PRESENCE_SLACK_MS } from "./poll-delay.ts";
+import { FRONT, PRESENCE_SLACK_MS } from "./poll-delay.ts";
 import type { QueueTokens } from "./queue-token.ts";
 import {
   type Newcomer,
@@ -409,7 +409,7 @@ export class Admission implements Part {
 
   #isNear({ called, eta, position, opensAtMs }: Standing): boolean {
     if (called !== undefined || this.calls.full || opensAtMs !== undefined) return false;
-    return eta === null ? (position ?? 0) <= 10 : eta.ms <= HOLD_WITHIN_MS;
+    return (position ?? 0) <= FRONT || (eta !== null && eta.ms <= HOLD_WITHIN_MS);
   }
 
   #placeOf(member: Member, standing: Standing): QueuePlace {
