@@ -10,6 +10,7 @@ import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
+import { overloadBenchmark } from "./overload/overload.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { routeBenchmark } from "./route/route.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
@@ -25,6 +26,7 @@ const benchmarks: readonly Benchmark[] = [
   ledgerBenchmark,
   syncBenchmark,
   routeBenchmark,
+  overloadBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
