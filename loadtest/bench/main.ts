@@ -11,6 +11,7 @@ import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { overloadBenchmark } from "./overload/overload.ts";
+import { queueBenchmark } from "./queue/queue.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { routeBenchmark } from "./route/route.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark[] = [
   syncBenchmark,
   routeBenchmark,
   overloadBenchmark,
+  queueBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
