@@ -6,7 +6,8 @@
  * - `bytesPerWaiting`: what the core's live memory (heap and what it holds outside, after a garbage collection) has
  *   grown by since nobody waited, for each who waits; `megabytes`: what its resident memory has grown by.
  * - `pollP99Ms`: from when a poll was sent to its answer.
- * - `admissionsPerS`: with every seat free at once, players a second who get their ticket, until the time is up.
+ * - `admissionsPerS`: with every seat free at once, players a second who get their ticket, in the best 5 s: those who
+ *   wait far back hear of it only when their next poll is due.
  * - `ratioToFloor`: CPU time of a bare Fastify for one of the same polls, over the core's.
  */
 import { randomBytes } from "node:crypto";
@@ -40,6 +41,7 @@ const SETTLE_MS = 5_000;
 /** More than a core can let in: what is measured is how many it does. */
 const ADMISSIONS_PER_SECOND = 1_000;
 const FLOOR_MS = 5_000;
+const RATE_OVER_S = 5;
 const MB = 1_048_576;
 
 interface Plan {
@@ -48,8 +50,8 @@ interface Plan {
   readonly admitMs: number;
 }
 
-const FULL: Plan = { clients: 100_000, windowMs: 60_000, admitMs: 20_000 };
-const QUICK: Plan = { clients: 10_000, windowMs: 20_000, admitMs: 5_000 };
+const FULL: Plan = { clients: 100_000, windowMs: 60_000, admitMs: 50_000 };
+const QUICK: Plan = { clients: 10_000, windowMs: 20_000, admitMs: 15_000 };
 
 type Say = (line: string) => void;
 
@@ -167,10 +169,8 @@ async function measure(world: World, { plan, say, signal, stops }: Run) {
   );
 
   crowd.refused.clear();
-  const seatedBefore = crowd.seated;
   await occupy(region, 0);
-  await sleep(systemClock, admitMs, signal);
-  const admissionsPerS = ((crowd.seated - seatedBefore) * 1_000) / admitMs;
+  const admissionsPerS = await bestRate(crowd, admitMs, signal);
   say(
     `${rounded(admissionsPerS)} let in a second; refused meanwhile: ${JSON.stringify(Object.fromEntries(crowd.refused))}`,
   );
@@ -193,6 +193,21 @@ async function measure(world: World, { plan, say, signal, stops }: Run) {
     ratioToFloor: rounded(floorCpuUs / cpuPerPollUs),
     admissionsPerS: rounded(admissionsPerS),
   };
+}
+
+/** @returns players a second who were let in, in the best 5 s */
+async function bestRate(crowd: WaitingCrowd, forMs: number, signal: AbortSignal): Promise<number> {
+  const seated: number[] = [crowd.seated];
+  const endMs = systemClock.monotonicMs() + forMs;
+  let best = 0;
+  while (systemClock.monotonicMs() < endMs && crowd.waiting > 0) {
+    await sleep(systemClock, 1_000, signal);
+    signal.throwIfAborted();
+    seated.push(crowd.seated);
+    const before = seated.at(-1 - RATE_OVER_S) ?? crowd.seated;
+    best = Math.max(best, (crowd.seated - before) / RATE_OVER_S);
+  }
+  return best;
 }
 
 /** The region says that so many of its seats are taken. */
