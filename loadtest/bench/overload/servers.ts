@@ -38,6 +38,8 @@ export interface Server {
 /** Of the region, and of who is let in; none: nothing is held back. */
 export interface Protection {
   readonly admissionsPerSecond: number;
+  /** At once. */
+  readonly burst: number;
   readonly capacity: number;
 }
 
@@ -62,7 +64,8 @@ export async function startMeridian(options: MeridianOptions): Promise<Server> {
     CONNECTIONS_MAX: "20000",
     REGION_CAPACITY: protection ? String(protection.capacity) : UNLIMITED,
     ADMISSIONS_PER_SECOND: protection ? String(protection.admissionsPerSecond) : UNLIMITED,
-    ...(!protection && { ADMISSIONS_BURST: UNLIMITED, OVERLOAD_LOOP_DELAY_MS: "0" }),
+    ADMISSIONS_BURST: protection ? String(protection.burst) : UNLIMITED,
+    ...(!protection && { OVERLOAD_LOOP_DELAY_MS: "0" }),
   };
   const world = await onProcessors(processors, () =>
     startLocalWorld({ dir, regions: 1, pages: false, env, signal }),
