@@ -202,3 +202,23 @@ test("who plays holds no place, and takes their own seat over", async () => {
   assert.equal((await seated(guest)).regionId, "shanghai");
   assert.equal((await seated(guest)).regionId, "shanghai");
 });
+
+test("who plays in an empty region can't pass the queue of a full one by moving there", async () => {
+  await beijing.beat();
+  const [eve, honest, next] = await Promise.all([1, 2, 3].map(newGuest));
+  assert.ok(eve && honest && next);
+  await seated(eve, { region: "beijing" });
+  const only = { region: "shanghai" };
+  const place = await queued(honest, only);
+  await queued(next, only);
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(place);
+  const body = { game: "arena", protocol: 1, mayQueue: true, ...only };
+  const passing = await post("/v1/join", body, eve.accessToken);
+  assert.deepEqual([passing.status, passing.body.error?.kind], [503, "region_full"]);
+  assert.match(passing.body.error.message, /You play elsewhere/);
+  assert.equal((await seated(honest, { ...only, queueToken })).regionId, "shanghai");
+  // A node that is to be empty gives no seat in place of the first: its players are let in past the queue.
+  await beijing.beat({ state: "draining" });
+  assert.equal((await seated(eve)).regionId, "shanghai");
+});
