@@ -180,7 +180,8 @@ export class WaitingRooms {
       this.#callFrom(known.entry.places, nowMs);
       return known;
     }
-    const size = 1 + newcomer.party.length;
+    const { party, invited } = this.#company(newcomer);
+    const size = 1 + party.length;
     const classIndex = this.#classIndex(newcomer.class);
     const fitting = newcomer.regionIds
       .flatMap((regionId) => this.#queues.get(regionId) ?? [])
@@ -194,8 +195,9 @@ export class WaitingRooms {
     if (!open && !newcomer.mayWait) return undefined;
     const queue = open ?? best;
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
-    for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
-    const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
+    for (const playerId of [newcomer.playerId, ...party]) this.leave(playerId, nowMs);
+    const { others } = newcomer;
+    const entry = entryOf(newcomer.playerId, party, classIndex, nowMs, { invited, others });
     this.#admit(entry, [this.#newPlace(entry, queue, nowMs)], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
@@ -399,6 +401,22 @@ export class WaitingRooms {
     return member?.entry.places.some(({ regionId }) => wanted.includes(regionId))
       ? member
       : undefined;
+  }
+
+  /**
+   * Nobody loses a place by what another one does: of the party, those who wait on their own, or are called, are
+   * invited at most. Who said once that somebody may join for them meant no place at the end of the line.
+   */
+  #company({ playerId, party, invited }: Newcomer): Pick<Newcomer, "party" | "invited"> {
+    const own = this.#members.get(playerId)?.entry;
+    const isFree = (one: PlayerId) => {
+      const entry = this.#members.get(one)?.entry;
+      return entry === undefined || entry === own;
+    };
+    return {
+      party: party.filter(isFree),
+      invited: [...invited, ...party.filter((one) => !isFree(one))],
+    };
   }
 
   #invitation({ playerId, party, invited }: Newcomer, nowMs: number): Member | undefined {
