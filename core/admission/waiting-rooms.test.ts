@@ -36,13 +36,19 @@ class Door {
 
   enter(
     name: string,
-    { party = [] as string[], class: of = "normal", regionId = HOME, far = true } = {},
+    {
+      party = [] as string[],
+      invited = [] as string[],
+      class: of = "normal",
+      regionId = HOME,
+      far = true,
+    } = {},
   ) {
     const others = far && regionId === HOME ? [{ regionId: FAR, addedMs: 30 }] : [];
     return this.rooms.enter(
       {
-        ...{ playerId: id(name), invited: [], class: of, regionIds: [regionId], others },
-        ...{ party: party.map(id), mayWait: true },
+        ...{ playerId: id(name), class: of, regionIds: [regionId], others, mayWait: true },
+        ...{ party: party.map(id), invited: invited.map(id) },
       },
       this.nowMs,
     );
@@ -174,4 +180,14 @@ test("a party that asks for another region goes there together", () => {
   const moved = door.enter("a", { party: ["b"], regionId: FAR });
   assert.equal(moved?.entry.size, 2);
   assert.equal(door.rooms.find(id("b"))?.entry, moved?.entry);
+});
+
+test("nobody of a lesser class comes along into a better one's place", () => {
+  const door = new Door();
+  door.report(0);
+  const dropped = door.enter("a", { class: "reconnect", invited: ["b", "c"] });
+  const friend = door.enter("b", { invited: ["a"] });
+  assert.notEqual(friend?.entry, dropped?.entry);
+  door.enter("c", { class: "reconnect", invited: ["a"] });
+  assert.equal(dropped?.entry.size, 2);
 });

@@ -23,7 +23,7 @@ import {
   type QueueOffer,
 } from "../../shared/protocol/queue.ts";
 import type { Rate } from "../accounts/bucket.ts";
-import { type ClassSpec, NORMAL } from "./classes.ts";
+import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
@@ -419,10 +419,12 @@ export class WaitingRooms {
     };
   }
 
-  #invitation({ playerId, party, invited }: Newcomer, nowMs: number): Member | undefined {
+  #invitation(newcomer: Newcomer, nowMs: number): Member | undefined {
+    const { playerId, party, invited } = newcomer;
     for (const leader of [...party, ...invited]) {
       const entry = this.#members.get(leader)?.entry;
       if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
+      if (!this.#maySharePlace(newcomer.class, entry)) continue;
       const fits = ({ regionId }: Place) =>
         this.#queue(regionId).holds(entry.size + 1, entry.class);
       if (!entry.places.every(fits)) continue;
@@ -436,6 +438,13 @@ export class WaitingRooms {
       return member;
     }
     return undefined;
+  }
+
+  /** Only who would wait no longer alone, else one of a better class could let in whomever they like. */
+  #maySharePlace(name: string, entry: Entry): boolean {
+    const { classes } = this.#settings;
+    const own = classes[entry.class]?.name ?? NORMAL;
+    return sharedClass(classes, [own, name]) === own;
   }
 
   #admit(entry: Entry, places: readonly Place[], nowMs: number): void {

@@ -41,6 +41,8 @@ interface Company {
   /** The others, who named this player too. */
   readonly party: readonly PlayerId[];
   readonly invited: readonly PlayerId[];
+  /** Of the party. */
+  readonly classes: readonly AdmissionClass[];
 }
 
 interface Entering {
@@ -79,7 +81,7 @@ export class EntryDesk {
     const { playerId, caller } = who;
     await this.#restored(join, playerId);
     const seeker = { address: caller.address, playerId };
-    const company = this.#companyOf(join, playerId);
+    const company = await this.#companyOf(join, playerId);
     const quick = await finder.placesQuickly(join, seeker);
     if (admission.isOpen(this.#regionsOf(join, quick), 1 + company.party.length)) {
       const places = await finder.placesFor(join, seeker);
@@ -89,13 +91,14 @@ export class EntryDesk {
     const alone = company.party.length === 0 && !standing.plays;
     const places = alone ? quick : await finder.placesFor(join, seeker);
     if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
-    return this.#enter(join, who, { places, company, playerClass: standing.class });
+    const playerClass = admission.sharedClass([standing.class, ...company.classes]);
+    return this.#enter(join, who, { places, company, playerClass });
   }
 
   async #enter(
     join: Join,
     who: Entrant,
-    { places, company, playerClass }: Entering,
+    { places, company: { party, invited }, playerClass }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
@@ -105,7 +108,8 @@ export class EntryDesk {
     for (;;) {
       const member = admission.enter({
         playerId,
-        ...company,
+        party,
+        invited,
         class: playerClass,
         regionIds,
         others,
@@ -223,10 +227,22 @@ export class EntryDesk {
     }
   }
 
-  #companyOf({ party = [] }: Join, playerId: PlayerId): Company {
+  /** Who of them plays already needs no seat, and holds no place. */
+  async #companyOf({ party = [] }: Join, playerId: PlayerId): Promise<Company> {
+    const { admission, ways } = this.#deps;
     const others = [...new Set(party)].filter((member) => member !== playerId);
-    const mutual = others.filter((member) => this.#deps.ways.mayJoinFor(member, playerId));
-    return { party: mutual, invited: others.filter((member) => !mutual.includes(member)) };
+    const mutual = others.filter((member) => ways.mayJoinFor(member, playerId));
+    const invited = others.filter((member) => !mutual.includes(member));
+    const standings = await Promise.all(mutual.map((member) => admission.classOf(member)));
+    const waiting: PlayerId[] = [];
+    const classes: AdmissionClass[] = [];
+    for (const [at, member] of mutual.entries()) {
+      const standing = standings[at];
+      if (!standing || standing.plays) continue;
+      waiting.push(member);
+      classes.push(standing.class);
+    }
+    return { party: waiting, invited, classes };
   }
 
   /** A client that can't be asked is rather sent far than made to wait. */
