@@ -12,6 +12,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import {
+  type AdmissionClass,
   QUEUE_HIDDEN_GRACE_MS,
   QUEUE_POLL_MS_MAX,
   type QueueClaim,
@@ -21,6 +22,7 @@ import type { Registry } from "../regions/registry.ts";
 import type { RegistryState } from "../regions/registry-step.ts";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Calls } from "./calls.ts";
+import { sharedClass } from "./classes.ts";
 import { type Headroom, seatReports, takenSeats } from "./headroom.ts";
 import type { Openings } from "./openings.ts";
 import type { Member, Place } from "./place.ts";
@@ -166,6 +168,11 @@ export class Admission implements Part {
   async classOf(playerId: PlayerId): Promise<PlayerClass> {
     const row = await this.#deps.standings.find(playerId);
     return classOf(row, this.#fateOf(row?.node_id ?? null), this.#deps.clock.nowMs());
+  }
+
+  /** In which class they wait together. */
+  sharedClass(classes: readonly AdmissionClass[]): AdmissionClass {
+    return sharedClass(this.#deps.settings.classes, classes);
   }
 
   /**

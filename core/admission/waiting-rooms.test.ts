@@ -36,13 +36,19 @@ class Door {
 
   enter(
     name: string,
-    { party = [] as string[], class: of = "normal", regionId = HOME, far = true } = {},
+    {
+      party = [] as string[],
+      invited = [] as string[],
+      class: of = "normal",
+      regionId = HOME,
+      far = true,
+    } = {},
   ) {
     const others = far && regionId === HOME ? [{ regionId: FAR, addedMs: 30 }] : [];
     return this.rooms.enter(
       {
-        ...{ playerId: id(name), invited: [], class: of, regionIds: [regionId], others },
-        ...{ party: party.map(id), mayWait: true },
+        ...{ playerId: id(name), class: of, regionIds: [regionId], others, mayWait: true },
+        ...{ party: party.map(id), invited: invited.map(id) },
       },
       this.nowMs,
     );
@@ -141,4 +147,47 @@ test("who is told twice and does not come has lost the place", () => {
   }
   assert.throws(() => door.rooms.poll(id("a"), false, door.nowMs), /given up/);
   assert.equal(door.rooms.queues.get(HOME)?.held, 0);
+});
+
+test("nobody loses a place, or a seat that is held, because another one joins with them", () => {
+  const door = new Door();
+  door.report(0);
+  const first = door.enter("a");
+  door.enter("b");
+  const late = door.enter("c", { party: ["b"] });
+  assert.deepEqual(
+    late?.entry.members.map(({ playerId }) => playerId),
+    ["c"],
+  );
+  assert.equal(door.rooms.find(id("b"))?.entry.places[0]?.regionId, HOME);
+  assert.notEqual(door.rooms.find(id("b"))?.entry, late?.entry);
+  door.report(1);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  door.enter("d", { party: ["a"] });
+  assert.equal(door.rooms.find(id("a"))?.entry, first?.entry);
+  assert.equal(
+    door.rooms.take(id("a"), door.nowMs),
+    HOME,
+    "the call of the one who was there first",
+  );
+});
+
+test("a party that asks for another region goes there together", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a", { party: ["b"], far: false });
+  const moved = door.enter("a", { party: ["b"], regionId: FAR });
+  assert.equal(moved?.entry.size, 2);
+  assert.equal(door.rooms.find(id("b"))?.entry, moved?.entry);
+});
+
+test("nobody of a lesser class comes along into a better one's place", () => {
+  const door = new Door();
+  door.report(0);
+  const dropped = door.enter("a", { class: "reconnect", invited: ["b", "c"] });
+  const friend = door.enter("b", { invited: ["a"] });
+  assert.notEqual(friend?.entry, dropped?.entry);
+  door.enter("c", { class: "reconnect", invited: ["a"] });
+  assert.equal(dropped?.entry.size, 2);
 });

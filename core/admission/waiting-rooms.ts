@@ -23,7 +23,7 @@ import {
   type QueueOffer,
 } from "../../shared/protocol/queue.ts";
 import type { Rate } from "../accounts/bucket.ts";
-import { type ClassSpec, NORMAL } from "./classes.ts";
+import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
@@ -180,7 +180,8 @@ export class WaitingRooms {
       this.#callFrom(known.entry.places, nowMs);
       return known;
     }
-    const size = 1 + newcomer.party.length;
+    const { party, invited } = this.#company(newcomer);
+    const size = 1 + party.length;
     const classIndex = this.#classIndex(newcomer.class);
     const fitting = newcomer.regionIds
       .flatMap((regionId) => this.#queues.get(regionId) ?? [])
@@ -194,8 +195,9 @@ export class WaitingRooms {
     if (!open && !newcomer.mayWait) return undefined;
     const queue = open ?? best;
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
-    for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
-    const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
+    for (const playerId of [newcomer.playerId, ...party]) this.leave(playerId, nowMs);
+    const { others } = newcomer;
+    const entry = entryOf(newcomer.playerId, party, classIndex, nowMs, { invited, others });
     this.#admit(entry, [this.#newPlace(entry, queue, nowMs)], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
@@ -401,10 +403,28 @@ export class WaitingRooms {
       : undefined;
   }
 
-  #invitation({ playerId, party, invited }: Newcomer, nowMs: number): Member | undefined {
+  /**
+   * Nobody loses a place by what another one does: of the party, those who wait on their own, or are called, are
+   * invited at most. Who said once that somebody may join for them meant no place at the end of the line.
+   */
+  #company({ playerId, party, invited }: Newcomer): Pick<Newcomer, "party" | "invited"> {
+    const own = this.#members.get(playerId)?.entry;
+    const isFree = (one: PlayerId) => {
+      const entry = this.#members.get(one)?.entry;
+      return entry === undefined || entry === own;
+    };
+    return {
+      party: party.filter(isFree),
+      invited: [...invited, ...party.filter((one) => !isFree(one))],
+    };
+  }
+
+  #invitation(newcomer: Newcomer, nowMs: number): Member | undefined {
+    const { playerId, party, invited } = newcomer;
     for (const leader of [...party, ...invited]) {
       const entry = this.#members.get(leader)?.entry;
       if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
+      if (!this.#maySharePlace(newcomer.class, entry)) continue;
       const fits = ({ regionId }: Place) =>
         this.#queue(regionId).holds(entry.size + 1, entry.class);
       if (!entry.places.every(fits)) continue;
@@ -418,6 +438,13 @@ export class WaitingRooms {
       return member;
     }
     return undefined;
+  }
+
+  /** Only who would wait no longer alone, else one of a better class could let in whomever they like. */
+  #maySharePlace(name: string, entry: Entry): boolean {
+    const { classes } = this.#settings;
+    const own = classes[entry.class]?.name ?? NORMAL;
+    return sharedClass(classes, [own, name]) === own;
   }
 
   #admit(entry: Entry, places: readonly Place[], nowMs: number): void {

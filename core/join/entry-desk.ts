@@ -14,6 +14,7 @@ import { NORMAL } from "../admission/classes.ts";
 import type { Member } from "../admission/place.ts";
 import type { PlayerWays } from "../gslb/player-ways.ts";
 import type { CallGate } from "../http/call-gate.ts";
+import { takesPlayers } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { Join, Places, SeatFinder } from "./seat-finder.ts";
 import { asGood, othersThan, REGIONS_TRIED_MAX, triesNext } from "./seat-search.ts";
@@ -40,6 +41,8 @@ interface Company {
   /** The others, who named this player too. */
   readonly party: readonly PlayerId[];
   readonly invited: readonly PlayerId[];
+  /** Of the party. */
+  readonly classes: readonly AdmissionClass[];
 }
 
 interface Entering {
@@ -78,7 +81,7 @@ export class EntryDesk {
     const { playerId, caller } = who;
     await this.#restored(join, playerId);
     const seeker = { address: caller.address, playerId };
-    const company = this.#companyOf(join, playerId);
+    const company = await this.#companyOf(join, playerId);
     const quick = await finder.placesQuickly(join, seeker);
     if (admission.isOpen(this.#regionsOf(join, quick), 1 + company.party.length)) {
       const places = await finder.placesFor(join, seeker);
@@ -88,13 +91,14 @@ export class EntryDesk {
     const alone = company.party.length === 0 && !standing.plays;
     const places = alone ? quick : await finder.placesFor(join, seeker);
     if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
-    return this.#enter(join, who, { places, company, playerClass: standing.class });
+    const playerClass = admission.sharedClass([standing.class, ...company.classes]);
+    return this.#enter(join, who, { places, company, playerClass });
   }
 
   async #enter(
     join: Join,
     who: Entrant,
-    { places, company, playerClass }: Entering,
+    { places, company: { party, invited }, playerClass }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
@@ -104,7 +108,8 @@ export class EntryDesk {
     for (;;) {
       const member = admission.enter({
         playerId,
-        ...company,
+        party,
+        invited,
         class: playerClass,
         regionIds,
         others,
@@ -147,7 +152,10 @@ export class EntryDesk {
     return answer;
   }
 
-  /** The seat that the player has already counts: no place in the queue, and none needed. */
+  /**
+   * The seat that the player has already counts: no place in the queue, and none needed. It counts where it is: to
+   * another region they go only if nobody waits for it, or an empty one would be the way past every queue.
+   */
   async #takeOver(
     join: Join,
     who: Identified,
@@ -156,14 +164,24 @@ export class EntryDesk {
   ): Promise<JoinAnswer> {
     const { admission, registry } = this.#deps;
     const own = registry.node(nodeId)?.node;
-    const isShut = (one: RegionId) => admission.opensAtMs(one) !== undefined;
+    // A node that gives no seats, not even in place of another, leaves its players as those whose region was lost.
+    const mustMove = own === undefined || !takesPlayers(own);
+    const mayMove = (one: RegionId) =>
+      mustMove ? admission.opensAtMs(one) === undefined : admission.isOpen([one], 1);
     // A node that is full gives the player who is there another seat in place of the first.
     const nodes = choices.flatMap(({ regionId }) =>
-      own?.heartbeat.regionId === regionId ? own : isShut(regionId) ? [] : (nodeIn(regionId) ?? []),
+      own?.heartbeat.regionId === regionId
+        ? own
+        : mayMove(regionId)
+          ? (nodeIn(regionId) ?? [])
+          : [],
     );
     if (nodes.length === 0) throw new MeridianError("region_full", this.#whyShut(choices));
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
-    return await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+    const answer = await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+    // One that a former token brought back, or a party.
+    admission.leave(who.playerId);
+    return answer;
   }
 
   /** Before when none of them lets anybody in; 0 where one does. */
@@ -171,10 +189,11 @@ export class EntryDesk {
     return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
   }
 
-  /** Who plays can't wait for an opening meanwhile. */
-  #whyShut(choices: Places["choices"]): { readonly message?: string } {
+  /** Who plays can't wait for a seat elsewhere meanwhile. */
+  #whyShut(choices: Places["choices"]): { readonly message: string } {
     const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
-    return opensAtMs > 0 ? { message: `It opens at ${iso(opensAtMs)}. You play elsewhere.` } : {};
+    const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
+    return { message: `${why} You play elsewhere: who waits in the queue can't.` };
   }
 
   /** No region gave the seat: whoever can wait keeps the place. */
@@ -208,10 +227,22 @@ export class EntryDesk {
     }
   }
 
-  #companyOf({ party = [] }: Join, playerId: PlayerId): Company {
+  /** Who of them plays already needs no seat, and holds no place. */
+  async #companyOf({ party = [] }: Join, playerId: PlayerId): Promise<Company> {
+    const { admission, ways } = this.#deps;
     const others = [...new Set(party)].filter((member) => member !== playerId);
-    const mutual = others.filter((member) => this.#deps.ways.mayJoinFor(member, playerId));
-    return { party: mutual, invited: others.filter((member) => !mutual.includes(member)) };
+    const mutual = others.filter((member) => ways.mayJoinFor(member, playerId));
+    const invited = others.filter((member) => !mutual.includes(member));
+    const standings = await Promise.all(mutual.map((member) => admission.classOf(member)));
+    const waiting: PlayerId[] = [];
+    const classes: AdmissionClass[] = [];
+    for (const [at, member] of mutual.entries()) {
+      const standing = standings[at];
+      if (!standing || standing.plays) continue;
+      waiting.push(member);
+      classes.push(standing.class);
+    }
+    return { party: waiting, invited, classes };
   }
 
   /** A client that can't be asked is rather sent far than made to wait. */
