@@ -344,6 +344,21 @@ export class WaitingRooms {
     this.#uncall(member.entry, nowMs);
   }
 
+  /**
+   * For so long nothing could be heard of anybody: the process was stopped, or too busy. Nobody is later for that, who
+   * was there when it began is taken to be there still, and no place, call or seat lapses by it.
+   */
+  resumed(deafMs: number, nowMs: number): void {
+    const beganMs = nowMs - deafMs;
+    for (const member of this.#members.values()) {
+      member.seenMs = Math.min(nowMs, member.seenMs + deafMs);
+      if (member.presentUntilMs > beganMs) member.presentUntilMs += deafMs;
+      if (member.takingUntilMs !== undefined) member.takingUntilMs += deafMs;
+      const { call, leader } = member.entry;
+      if (call && leader === member.playerId) call.untilMs += deafMs;
+    }
+  }
+
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
   advance(nowMs: number): void {
     for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
