@@ -309,6 +309,14 @@ export class Admission implements Part {
     this.#deps.metrics.untaken(regionId);
   }
 
+  /**
+   * Whether the player who was not given a seat may ask that region, which has one: the place that there is stays what
+   * it was, whatever becomes of it.
+   */
+  tryAlso(playerId: PlayerId, regionId: RegionId, instead: RegionId | undefined): boolean {
+    return this.#rooms.tryAlso(playerId, { regionId, instead }, this.nowMs);
+  }
+
   /** What the mirror writes anew when it was emptied. */
   *claims(): Generator<QueueClaim> {
     const leaders = new Set<PlayerId>();

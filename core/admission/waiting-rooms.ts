@@ -308,6 +308,30 @@ export class WaitingRooms {
     this.#callFrom(entry.places, nowMs);
   }
 
+  /**
+   * A place in a second region that has a seat, for one whom the first gave none.
+   * @param instead a second one that was tried like that before
+   * @returns false for a party, which would be torn apart, and where there is another second one already
+   */
+  tryAlso(
+    playerId: PlayerId,
+    { regionId, instead }: { readonly regionId: RegionId; readonly instead?: RegionId | undefined },
+    nowMs: number,
+  ): boolean {
+    const entry = this.#members.get(playerId)?.entry;
+    const queue = this.#queues.get(regionId);
+    if (!entry || !queue || entry.call || entry.size > 1) return false;
+    if (entry.places.some((place) => place.regionId === regionId)) return false;
+    const [, second] = entry.places;
+    if (second && second.regionId !== instead) return false;
+    for (const former of entry.places.splice(1)) this.#queue(former.regionId).remove(former);
+    this.#addPlace(this.#newPlace(entry, queue, nowMs));
+    this.#setReady(entry, nowMs);
+    this.#changed.set(entry.leader, entry);
+    this.#callNext(queue, nowMs);
+    return true;
+  }
+
   /** The player goes: by choice, or because a seat was found without the queue. */
   leave(playerId: PlayerId, nowMs: number): void {
     const member = this.#members.get(playerId);
