@@ -42,6 +42,8 @@ import {
 } from "./waiting-rooms.ts";
 
 const TICK_MS = 100;
+/** So long without a tick: meanwhile nobody could be heard either, because the process stood still. */
+const DEAF_MS = 1_000;
 /** While anybody waits, it is written down so often that they did. */
 const RECORD_PERIOD_MS = 5_000;
 /** Somebody whose turn comes within that is told at once, if the client can wait for the answer. */
@@ -114,6 +116,8 @@ export class Admission implements Part {
   #reported: RegistryState | undefined;
   #opened: Openings["draws"] | undefined;
   #recordedMs = 0;
+  /** When the queue was looked at last. */
+  #awakeMs = Number.POSITIVE_INFINITY;
   #recorded: ReadonlySet<RegionId> = new Set();
   #stopping = false;
   #cancel: Cancel = () => {};
@@ -305,6 +309,14 @@ export class Admission implements Part {
     this.#deps.metrics.untaken(regionId);
   }
 
+  /**
+   * Whether the player who was not given a seat may ask that region, which has one: the place that there is stays what
+   * it was, whatever becomes of it.
+   */
+  tryAlso(playerId: PlayerId, regionId: RegionId, instead: RegionId | undefined): boolean {
+    return this.#rooms.tryAlso(playerId, { regionId, instead }, this.nowMs);
+  }
+
   /** What the mirror writes anew when it was emptied. */
   *claims(): Generator<QueueClaim> {
     const leaders = new Set<PlayerId>();
@@ -357,6 +369,7 @@ export class Admission implements Part {
 
   #tick(): void {
     this.#report();
+    this.#awakeMs = this.nowMs;
     this.#rooms.advance(this.nowMs);
     this.#settle();
     this.#mirror();
@@ -390,7 +403,22 @@ export class Admission implements Part {
     this.#deps.mirror.note(claims);
   }
 
+  /** Before anything that depends on who is there; whoever comes first finds out that time has passed. */
+  #noteDeafness(): void {
+    const { nowMs } = this;
+    const deafMs = nowMs - this.#awakeMs - TICK_MS;
+    if (deafMs < DEAF_MS) return;
+    this.#awakeMs = nowMs;
+    this.#rooms.resumed(deafMs, nowMs);
+    const details = { deafMs: Math.round(deafMs), runbook: "core-queue" };
+    this.#deps.log.warn(
+      details,
+      "the core stood still: nobody in the queue is taken for late by that",
+    );
+  }
+
   #report(): void {
+    this.#noteDeafness();
     const { registry, openings, headroom, playersMax } = this.#deps;
     if (registry.state === this.#reported && openings.draws === this.#opened) return;
     this.#opened = openings.draws;

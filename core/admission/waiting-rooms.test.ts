@@ -191,3 +191,25 @@ test("nobody of a lesser class comes along into a better one's place", () => {
   door.enter("c", { class: "reconnect", invited: ["a"] });
   assert.equal(dropped?.entry.size, 2);
 });
+
+test("a core that was stopped for minutes takes nobody for gone, and calls them in their order", () => {
+  const door = new Door();
+  door.report(0);
+  for (const name of ["a", "b", "c"]) {
+    const member = door.enter(name);
+    assert.ok(member);
+    // Who is at the end of the line asks seldom, and would be the only one who is not overdue.
+    door.rooms.stand(member, { dice: 0.5, heldMs: name === "c" ? 400_000 : 0 }, door.nowMs);
+  }
+  door.report(1);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  const member = door.rooms.poll(id("a"), false, door.nowMs + 2_000);
+  assert.equal(door.rooms.stand(member, { dice: 0.5 }, door.nowMs + 2_000).called, HOME);
+  door.nowMs += 300_000;
+  door.report(2);
+  door.rooms.resumed(298_000, door.nowMs);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["b"]);
+  assert.equal(door.rooms.take(id("a"), door.nowMs), HOME);
+});

@@ -308,6 +308,30 @@ export class WaitingRooms {
     this.#callFrom(entry.places, nowMs);
   }
 
+  /**
+   * A place in a second region that has a seat, for one whom the first gave none.
+   * @param instead a second one that was tried like that before
+   * @returns false for a party, which would be torn apart, and where there is another second one already
+   */
+  tryAlso(
+    playerId: PlayerId,
+    { regionId, instead }: { readonly regionId: RegionId; readonly instead?: RegionId | undefined },
+    nowMs: number,
+  ): boolean {
+    const entry = this.#members.get(playerId)?.entry;
+    const queue = this.#queues.get(regionId);
+    if (!entry || !queue || entry.call || entry.size > 1) return false;
+    if (entry.places.some((place) => place.regionId === regionId)) return false;
+    const [, second] = entry.places;
+    if (second && second.regionId !== instead) return false;
+    for (const former of entry.places.splice(1)) this.#queue(former.regionId).remove(former);
+    this.#addPlace(this.#newPlace(entry, queue, nowMs));
+    this.#setReady(entry, nowMs);
+    this.#changed.set(entry.leader, entry);
+    this.#callNext(queue, nowMs);
+    return true;
+  }
+
   /** The player goes: by choice, or because a seat was found without the queue. */
   leave(playerId: PlayerId, nowMs: number): void {
     const member = this.#members.get(playerId);
@@ -342,6 +366,21 @@ export class WaitingRooms {
     member.takingUntilMs = undefined;
     if (member.entry.members.some((other) => other.takingUntilMs !== undefined)) return;
     this.#uncall(member.entry, nowMs);
+  }
+
+  /**
+   * For so long nothing could be heard of anybody: the process was stopped, or too busy. Nobody is later for that, who
+   * was there when it began is taken to be there still, and no place, call or seat lapses by it.
+   */
+  resumed(deafMs: number, nowMs: number): void {
+    const beganMs = nowMs - deafMs;
+    for (const member of this.#members.values()) {
+      member.seenMs = Math.min(nowMs, member.seenMs + deafMs);
+      if (member.presentUntilMs > beganMs) member.presentUntilMs += deafMs;
+      if (member.takingUntilMs !== undefined) member.takingUntilMs += deafMs;
+      const { call, leader } = member.entry;
+      if (call && leader === member.playerId) call.untilMs += deafMs;
+    }
   }
 
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */

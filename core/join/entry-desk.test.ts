@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
+import { MeridianError } from "../../shared/errors.ts";
 import { PlayerId } from "../../shared/ids.ts";
 import { JoinOutcome } from "../../shared/protocol/join.ts";
 import { PollAnswer, type QueuePlace } from "../../shared/protocol/queue.ts";
@@ -249,4 +250,27 @@ test("nobody brings friends into a better class, and who plays already needs no 
   await post("/v1/queue/leave", { token: together.token });
   assert.equal((await queued(ada)).class, "staff");
   await post("/v1/queue/leave", { token: (await queued(ben)).token });
+});
+
+test("regions that give no seat after all cost no place, however many were asked", async () => {
+  const [ada, ben] = [await newGuest(), await newGuest()];
+  const place = await queued(ada, NEAR);
+  await queued(ben, NEAR);
+  const refuse = async () => {
+    throw new MeridianError("region_full");
+  };
+  const grants = [shanghai, beijing].map((region) => region.grant);
+  for (const region of [shanghai, beijing]) region.grant = refuse;
+  try {
+    await shanghai.beat({ connected: 49 });
+    const { token: queueToken } = await called(place);
+    await beijing.beat({ connected: 40 });
+    const again = await queued(ada, { ...NEAR, queueToken });
+    assert.deepEqual([again.regionId, again.number], ["shanghai", place.number]);
+    assert.equal(beijing.asked.length, 1, "it was asked");
+  } finally {
+    for (const [at, region] of [shanghai, beijing].entries()) {
+      region.grant = grants[at] ?? refuse;
+    }
+  }
 });

@@ -103,19 +103,20 @@ export class EntryDesk {
     const { admission } = this.#deps;
     const { playerId } = who;
     const others = othersThan(places.choices);
-    let regionIds = this.#regionsOf(join, places);
+    const regionIds = this.#regionsOf(join, places);
     const tried = new Set<RegionId>();
+    let also: RegionId | undefined;
+    const member = admission.enter({
+      playerId,
+      party,
+      invited,
+      class: playerClass,
+      regionIds,
+      others,
+      mayWait: who.comesBack,
+    });
+    if (!member) throw new MeridianError("region_full");
     for (;;) {
-      const member = admission.enter({
-        playerId,
-        party,
-        invited,
-        class: playerClass,
-        regionIds,
-        others,
-        mayWait: who.comesBack,
-      });
-      if (!member) throw new MeridianError("region_full");
       const regionId = await admission.take(playerId);
       if (regionId === undefined) return this.#queued(join, places, member);
       try {
@@ -128,11 +129,10 @@ export class EntryDesk {
         admission.untaken(playerId, regionId);
         tried.add(regionId);
         const next = regionIds.find((one) => !tried.has(one) && admission.isOpen([one], 1));
-        if (tried.size >= REGIONS_TRIED_MAX || next === undefined) {
+        if (tried.size >= REGIONS_TRIED_MAX || !next || !admission.tryAlso(playerId, next, also)) {
           return this.#stay(join, places, playerId, error);
         }
-        admission.leave(playerId);
-        regionIds = [next];
+        also = next;
       }
     }
   }
