@@ -196,7 +196,8 @@ export class RegionQueue {
   next(nowMs: number, worldFree: number): Turn | undefined {
     this.#refill(nowMs);
     if (this.#isShut(nowMs) || this.#bucket.tokens < 1) return undefined;
-    this.#shares.note(this.#lines.map(({ ready }) => ready > 0));
+    // A class that may have none of the seats there are now saves up no turns meanwhile.
+    this.#shares.note(this.#lines.map(({ ready }, index) => ready > 0 && this.#free(index) > 0));
     const passedOver = new Set<number>();
     for (;;) {
       const index = this.#shares.next(
