@@ -24,6 +24,7 @@ import {
 } from "../../shared/protocol/queue.ts";
 import type { Rate } from "../accounts/bucket.ts";
 import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
+import { Habits } from "./habits.ts";
 import type { Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
@@ -108,11 +109,13 @@ export class WaitingRooms {
   readonly #called: Entry[] = [];
   #worldFree = Number.POSITIVE_INFINITY;
 
+  readonly #habits: Habits;
   constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
     this.#settings = settings;
     this.#wheel = new WakeWheel(nowMs);
     for (const regionId of regionIds) this.addRegion(regionId, nowMs);
   }
+    this.#habits = new Habits(nowMs);
 
   get queues(): ReadonlyMap<RegionId, RegionQueue> {
     return this.#queues;
@@ -125,7 +128,8 @@ export class WaitingRooms {
 
   addRegion(regionId: RegionId, nowMs: number): void {
     if (!this.#queues.has(regionId)) {
-      this.#queues.set(regionId, new RegionQueue(regionId, this.#settings, nowMs));
+      const options = { ...this.#settings, habits: this.#habits };
+      this.#queues.set(regionId, new RegionQueue(regionId, options, nowMs));
     }
   }
 
@@ -313,7 +317,7 @@ export class WaitingRooms {
     const member = this.#members.get(playerId);
     if (!member) return;
     const { entry } = member;
-    if (!entry.call) for (const place of entry.places) this.#queue(place.regionId).gaveUp(1);
+    if (!entry.call) for (const place of entry.places) this.#gaveUp(place, 1, nowMs);
     this.#drop(member, nowMs, "released");
   }
 
@@ -350,6 +354,7 @@ export class WaitingRooms {
     for (const queue of this.#queues.values()) {
       this.#callNext(queue, nowMs);
       queue.settle(nowMs);
+    this.#habits.learn(nowMs);
     }
   }
 
@@ -472,7 +477,7 @@ export class WaitingRooms {
     }
     if (entry.call && entry.call.untilMs <= nowMs) this.#lapse(entry, nowMs);
     if (!entry.call && (keptUntilMs(entry.members) <= nowMs || entry.missed >= MISSED_MAX)) {
-      for (const place of entry.places) this.#queue(place.regionId).gaveUp(entry.size);
+      for (const place of entry.places) this.#gaveUp(place, entry.size, nowMs);
       for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
       return;
     }
@@ -573,8 +578,8 @@ export class WaitingRooms {
       this.#outOfLines(entry);
       for (const place of entry.places) place.ready = false;
       queue.called(turn, nowMs);
-      for (const { regionId } of entry.places) {
-        if (regionId !== queue.regionId) this.#queue(regionId).gaveUp(entry.size);
+      for (const place of entry.places) {
+        if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
       }
       const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
       entry.call = { regionId: queue.regionId, told: false, untilMs };
@@ -590,6 +595,10 @@ export class WaitingRooms {
     for (const queue of this.#queues.values()) held += queue.held;
     return held;
   }
+  #gaveUp(place: Place, players: number, nowMs: number): void {
+    this.#queue(place.regionId).gaveUp(place, players, nowMs);
+  }
+
 
   #offers(entry: Entry, waitMs: number | undefined, nowMs: number): QueueOffer[] {
     const offers: QueueOffer[] = [];
