@@ -25,7 +25,7 @@ import {
 import type { Rate } from "../accounts/bucket.ts";
 import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
 import { Habits } from "./habits.ts";
-import type { Entry, Member, Other, Place } from "./place.ts";
+import type { Call, Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
@@ -40,6 +40,8 @@ const MISSED_MAX = 2;
 const PARTY_COME_MS = 30_000;
 /** Who answers an offer, or opens a stream, need not wait for the next poll's time, but one such poll apart, ms. */
 const EARLY_POLL_MS = 500;
+/** However a party comes, one after the other: those who have not come by then give the seats to the next, ms. */
+const CALL_MS_MAX = 90_000;
 /** Offers that one place has at most. */
 const OFFERS_MAX = 3;
 /** Another region is worth the way if it takes less than this share of the wait. */
@@ -107,15 +109,15 @@ export class WaitingRooms {
   readonly #wheel: WakeWheel<Entry>;
   readonly #changed = new Map<PlayerId, Entry | undefined>();
   readonly #called: Entry[] = [];
+  readonly #habits: Habits;
   #worldFree = Number.POSITIVE_INFINITY;
 
-  readonly #habits: Habits;
   constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
     this.#settings = settings;
     this.#wheel = new WakeWheel(nowMs);
+    this.#habits = new Habits(nowMs);
     for (const regionId of regionIds) this.addRegion(regionId, nowMs);
   }
-    this.#habits = new Habits(nowMs);
 
   get queues(): ReadonlyMap<RegionId, RegionQueue> {
     return this.#queues;
@@ -271,9 +273,10 @@ export class WaitingRooms {
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
     member.presentUntilMs = nowMs + heldMs + pollAfterMs + PRESENCE_SLACK_MS;
-    if (call && !call.told) {
-      call.told = true;
-      call.untilMs = Math.max(call.untilMs, nowMs + COME_MS);
+    // Each of a party once, so that also the last to hear of it has time to come, and none can hold the seats.
+    if (call && !call.told.has(member.playerId)) {
+      call.told.add(member.playerId);
+      extend(call, nowMs + COME_MS);
     }
     this.#setReady(entry, nowMs);
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
@@ -351,10 +354,10 @@ export class WaitingRooms {
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
   advance(nowMs: number): void {
     for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
+    this.#habits.learn(nowMs);
     for (const queue of this.#queues.values()) {
       this.#callNext(queue, nowMs);
       queue.settle(nowMs);
-    this.#habits.learn(nowMs);
     }
   }
 
@@ -487,7 +490,7 @@ export class WaitingRooms {
 
   /** Nobody came for the seats. */
   #lapse(entry: Entry, nowMs: number): void {
-    if (entry.call?.told) entry.missed += 1;
+    if (entry.call && entry.call.told.size > 0) entry.missed += 1;
     for (const member of entry.members) {
       member.presentUntilMs = Math.min(member.presentUntilMs, nowMs);
     }
@@ -527,8 +530,7 @@ export class WaitingRooms {
     }
     this.#changed.set(entry.leader, entry);
     if (entry.call) {
-      if (how === "seated")
-        entry.call.untilMs = Math.max(entry.call.untilMs, nowMs + PARTY_COME_MS);
+      if (how === "seated") extend(entry.call, nowMs + PARTY_COME_MS);
       return;
     }
     for (const place of entry.places) this.#queue(place.regionId).add(place);
@@ -582,11 +584,19 @@ export class WaitingRooms {
         if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
       }
       const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
-      entry.call = { regionId: queue.regionId, told: false, untilMs };
-      this.#wheel.wakeBy(entry, untilMs);
+      const lastMs = nowMs + CALL_MS_MAX;
+      entry.call = {
+        ...{ regionId: queue.regionId, told: new Set(), lastMs },
+        untilMs: Math.min(untilMs, lastMs),
+      };
+      this.#wheel.wakeBy(entry, entry.call.untilMs);
       this.#called.push(entry);
       this.#changed.set(entry.leader, entry);
     }
+  }
+
+  #gaveUp(place: Place, players: number, nowMs: number): void {
+    this.#queue(place.regionId).gaveUp(place, players, nowMs);
   }
 
   #held(): number {
@@ -595,10 +605,6 @@ export class WaitingRooms {
     for (const queue of this.#queues.values()) held += queue.held;
     return held;
   }
-  #gaveUp(place: Place, players: number, nowMs: number): void {
-    this.#queue(place.regionId).gaveUp(place, players, nowMs);
-  }
-
 
   #offers(entry: Entry, waitMs: number | undefined, nowMs: number): QueueOffer[] {
     const offers: QueueOffer[] = [];
@@ -698,6 +704,10 @@ function keptUntilMs(members: readonly Member[]): number {
       Math.max(seenMs + graceMs, presentUntilMs),
     ),
   );
+}
+
+function extend(call: Call, untilMs: number): void {
+  call.untilMs = Math.max(call.untilMs, Math.min(untilMs, call.lastMs));
 }
 
 function queueFull(): MeridianError {
