@@ -24,13 +24,14 @@ class Door {
   }
 
   /** Free seats: for everyone, and with the headroom. */
-  report(limited: number, all = limited, limit = 10): void {
+  report(limited: number, all = limited, limit = 10, worldFree = 1_000): void {
     const far = { limited: 0, all: 0, limit: 10 };
     this.rooms.report(
       new Map([
         [HOME, { limited, all, limit }],
         [FAR, far],
       ]),
+      worldFree,
     );
   }
 
@@ -212,4 +213,71 @@ test("a core that was stopped for minutes takes nobody for gone, and calls them 
   door.rooms.advance(door.nowMs);
   assert.deepEqual(door.called(), ["b"]);
   assert.equal(door.rooms.take(id("a"), door.nowMs), HOME);
+});
+
+test("who takes seats of the headroom costs those who may not have them no turns, and gives them none", () => {
+  const door = new Door(200);
+  door.report(0);
+  for (let n = 0; n < 30; n += 1) door.enter(`staff${n}`, { class: "staff" });
+  for (let n = 0; n < 150; n += 1) door.enter(`lost${n}`, { class: "failover" });
+  const turns = (limited: number, seats: number) => {
+    const names: PlayerId[] = [];
+    for (let n = 0; n < seats; n += 1) {
+      for (const one of door.rooms.members()) door.rooms.hear(one, door.nowMs);
+      door.report(limited, 1);
+      door.rooms.advance(door.nowMs);
+      for (const one of door.called()) {
+        door.rooms.seated(one, door.nowMs);
+        names.push(one);
+      }
+    }
+    return names.filter((one) => one.startsWith("staff")).length;
+  };
+  assert.equal(turns(0, 100), 0, "those seats are of the headroom");
+  const staff = turns(1, 12);
+  assert.ok(
+    staff >= 1 && staff <= 3,
+    `${staff} of 12 seats at 20 to 100, not all that were missed`,
+  );
+});
+
+test("each of a party has time to come from when it hears of the call, and all together have an end", () => {
+  const door = new Door();
+  door.report(0);
+  const names = ["a", "b", "c"];
+  door.enter("a", { party: ["b", "c"] });
+  const hear = (name: string) => {
+    const member = door.rooms.find(id(name));
+    assert.ok(member);
+    door.rooms.hear(member, door.nowMs);
+    return door.rooms.stand(member, { dice: 0.5, heldMs: 30_000 }, door.nowMs);
+  };
+  for (const name of names) {
+    hear(name);
+    door.nowMs += 1;
+  }
+  door.pass(20_000);
+  door.report(3);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  assert.ok(hear("a").called);
+  door.pass(10_000);
+  assert.ok(hear("b").called);
+  door.pass(9_000);
+  assert.equal(door.rooms.take(id("b"), door.nowMs), HOME, "it has ten seconds from then on");
+  door.rooms.untaken(id("b"), door.nowMs);
+  door.pass(120_000);
+  assert.equal(door.rooms.queues.get(HOME)?.held, 0);
+});
+
+test("a seat is told to come at once only where it may be given", () => {
+  const door = new Door();
+  door.report(5, 5, 10, 0);
+  const member = door.enter("a");
+  assert.ok(member);
+  door.rooms.advance(door.nowMs);
+  const { eta, called } = door.rooms.stand(member, { dice: 0.5 }, door.nowMs);
+  assert.equal(called, undefined, "as many are active in the world as may be");
+  assert.notEqual(eta?.ms, 0);
+  assert.ok(eta === null || eta.ms > 10_000, `${eta?.ms} ms`);
 });

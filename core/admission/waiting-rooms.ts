@@ -24,7 +24,8 @@ import {
 } from "../../shared/protocol/queue.ts";
 import type { Rate } from "../accounts/bucket.ts";
 import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
-import type { Entry, Member, Other, Place } from "./place.ts";
+import { Habits } from "./habits.ts";
+import type { Call, Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
@@ -39,6 +40,8 @@ const MISSED_MAX = 2;
 const PARTY_COME_MS = 30_000;
 /** Who answers an offer, or opens a stream, need not wait for the next poll's time, but one such poll apart, ms. */
 const EARLY_POLL_MS = 500;
+/** However a party comes, one after the other: those who have not come by then give the seats to the next, ms. */
+const CALL_MS_MAX = 90_000;
 /** Offers that one place has at most. */
 const OFFERS_MAX = 3;
 /** Another region is worth the way if it takes less than this share of the wait. */
@@ -106,11 +109,13 @@ export class WaitingRooms {
   readonly #wheel: WakeWheel<Entry>;
   readonly #changed = new Map<PlayerId, Entry | undefined>();
   readonly #called: Entry[] = [];
+  readonly #habits: Habits;
   #worldFree = Number.POSITIVE_INFINITY;
 
   constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
     this.#settings = settings;
     this.#wheel = new WakeWheel(nowMs);
+    this.#habits = new Habits(nowMs);
     for (const regionId of regionIds) this.addRegion(regionId, nowMs);
   }
 
@@ -125,7 +130,8 @@ export class WaitingRooms {
 
   addRegion(regionId: RegionId, nowMs: number): void {
     if (!this.#queues.has(regionId)) {
-      this.#queues.set(regionId, new RegionQueue(regionId, this.#settings, nowMs));
+      const options = { ...this.#settings, habits: this.#habits };
+      this.#queues.set(regionId, new RegionQueue(regionId, options, nowMs));
     }
   }
 
@@ -267,9 +273,10 @@ export class WaitingRooms {
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
     member.presentUntilMs = nowMs + heldMs + pollAfterMs + PRESENCE_SLACK_MS;
-    if (call && !call.told) {
-      call.told = true;
-      call.untilMs = Math.max(call.untilMs, nowMs + COME_MS);
+    // Each of a party once, so that also the last to hear of it has time to come, and none can hold the seats.
+    if (call && !call.told.has(member.playerId)) {
+      call.told.add(member.playerId);
+      extend(call, nowMs + COME_MS);
     }
     this.#setReady(entry, nowMs);
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
@@ -337,7 +344,7 @@ export class WaitingRooms {
     const member = this.#members.get(playerId);
     if (!member) return;
     const { entry } = member;
-    if (!entry.call) for (const place of entry.places) this.#queue(place.regionId).gaveUp(1);
+    if (!entry.call) for (const place of entry.places) this.#gaveUp(place, 1, nowMs);
     this.#drop(member, nowMs, "released");
   }
 
@@ -386,6 +393,7 @@ export class WaitingRooms {
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
   advance(nowMs: number): void {
     for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
+    this.#habits.learn(nowMs);
     for (const queue of this.#queues.values()) {
       this.#callNext(queue, nowMs);
       queue.settle(nowMs);
@@ -511,7 +519,7 @@ export class WaitingRooms {
     }
     if (entry.call && entry.call.untilMs <= nowMs) this.#lapse(entry, nowMs);
     if (!entry.call && (keptUntilMs(entry.members) <= nowMs || entry.missed >= MISSED_MAX)) {
-      for (const place of entry.places) this.#queue(place.regionId).gaveUp(entry.size);
+      for (const place of entry.places) this.#gaveUp(place, entry.size, nowMs);
       for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
       return;
     }
@@ -521,7 +529,7 @@ export class WaitingRooms {
 
   /** Nobody came for the seats. */
   #lapse(entry: Entry, nowMs: number): void {
-    if (entry.call?.told) entry.missed += 1;
+    if (entry.call && entry.call.told.size > 0) entry.missed += 1;
     for (const member of entry.members) {
       member.presentUntilMs = Math.min(member.presentUntilMs, nowMs);
     }
@@ -561,8 +569,7 @@ export class WaitingRooms {
     }
     this.#changed.set(entry.leader, entry);
     if (entry.call) {
-      if (how === "seated")
-        entry.call.untilMs = Math.max(entry.call.untilMs, nowMs + PARTY_COME_MS);
+      if (how === "seated") extend(entry.call, nowMs + PARTY_COME_MS);
       return;
     }
     for (const place of entry.places) this.#queue(place.regionId).add(place);
@@ -612,15 +619,23 @@ export class WaitingRooms {
       this.#outOfLines(entry);
       for (const place of entry.places) place.ready = false;
       queue.called(turn, nowMs);
-      for (const { regionId } of entry.places) {
-        if (regionId !== queue.regionId) this.#queue(regionId).gaveUp(entry.size);
+      for (const place of entry.places) {
+        if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
       }
       const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
-      entry.call = { regionId: queue.regionId, told: false, untilMs };
-      this.#wheel.wakeBy(entry, untilMs);
+      const lastMs = nowMs + CALL_MS_MAX;
+      entry.call = {
+        ...{ regionId: queue.regionId, told: new Set(), lastMs },
+        untilMs: Math.min(untilMs, lastMs),
+      };
+      this.#wheel.wakeBy(entry, entry.call.untilMs);
       this.#called.push(entry);
       this.#changed.set(entry.leader, entry);
     }
+  }
+
+  #gaveUp(place: Place, players: number, nowMs: number): void {
+    this.#queue(place.regionId).gaveUp(place, players, nowMs);
   }
 
   #held(): number {
@@ -728,6 +743,10 @@ function keptUntilMs(members: readonly Member[]): number {
       Math.max(seenMs + graceMs, presentUntilMs),
     ),
   );
+}
+
+function extend(call: Call, untilMs: number): void {
+  call.untilMs = Math.max(call.untilMs, Math.min(untilMs, call.lastMs));
 }
 
 function queueFull(): MeridianError {
