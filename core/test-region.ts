@@ -45,7 +45,10 @@ export interface TestRegion {
 }
 
 export interface TestRegionOptions {
-  readonly core: TestCore;
+  /** Its link, and who certifies regions there. */
+  readonly core: Pick<TestCore, "linkAddress"> & {
+    readonly authority: Pick<TestCore["authority"], "caPem" | "issue">;
+  };
   readonly name: string;
   readonly incarnation?: number;
 }

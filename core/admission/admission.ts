@@ -12,6 +12,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import {
+  type AdmissionClass,
   QUEUE_HIDDEN_GRACE_MS,
   QUEUE_POLL_MS_MAX,
   type QueueClaim,
@@ -21,6 +22,7 @@ import type { Registry } from "../regions/registry.ts";
 import type { RegistryState } from "../regions/registry-step.ts";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Calls } from "./calls.ts";
+import { sharedClass } from "./classes.ts";
 import { type Headroom, seatReports, takenSeats } from "./headroom.ts";
 import type { Openings } from "./openings.ts";
 import type { Member, Place } from "./place.ts";
@@ -30,7 +32,7 @@ import {
   type PlayerClass,
   type PlayerStandings,
 } from "./player-standing.ts";
-import { PRESENCE_SLACK_MS } from "./poll-delay.ts";
+import { FRONT, PRESENCE_SLACK_MS } from "./poll-delay.ts";
 import type { QueueTokens } from "./queue-token.ts";
 import {
   type Newcomer,
@@ -40,6 +42,8 @@ import {
 } from "./waiting-rooms.ts";
 
 const TICK_MS = 100;
+/** So long without a tick: meanwhile nobody could be heard either, because the process stood still. */
+const DEAF_MS = 1_000;
 /** While anybody waits, it is written down so often that they did. */
 const RECORD_PERIOD_MS = 5_000;
 /** Somebody whose turn comes within that is told at once, if the client can wait for the answer. */
@@ -114,6 +118,8 @@ export class Admission implements Part {
   /** Nodes that were heard of before say nothing of their seats, monotonic. */
   #heardSinceMs = Number.NEGATIVE_INFINITY;
   #recordedMs = 0;
+  /** When the queue was looked at last. */
+  #awakeMs = Number.POSITIVE_INFINITY;
   #recorded: ReadonlySet<RegionId> = new Set();
   #stopping = false;
   #cancel: Cancel = () => {};
@@ -174,6 +180,11 @@ export class Admission implements Part {
     const row = await this.#deps.standings.find(playerId);
     const fate = this.#fateOf(row?.node_id ?? null);
     return classOf(row, fate, regionIds, this.#deps.clock.nowMs());
+  }
+
+  /** In which class they wait together. */
+  sharedClass(classes: readonly AdmissionClass[]): AdmissionClass {
+    return sharedClass(this.#deps.settings.classes, classes);
   }
 
   /**
@@ -306,18 +317,18 @@ export class Admission implements Part {
     this.#deps.metrics.untaken(regionId);
   }
 
-  /** Whether that region has a seat for the player at once, in place of the one that gave none. */
-  divert(playerId: PlayerId, regionId: RegionId): boolean {
-    this.#report();
-    const isCalled = this.#rooms.divert(playerId, regionId, this.nowMs);
-    this.#settle();
-    return isCalled;
-  }
-
   /** The player of a place is there: tries to join. */
   hear(playerId: PlayerId): void {
     const member = this.#rooms.find(playerId);
     if (member) this.#rooms.hear(member, this.nowMs);
+  }
+
+  /**
+   * Whether the player who was not given a seat may ask that region, which has one: the place that there is stays what
+   * it was, whatever becomes of it.
+   */
+  tryAlso(playerId: PlayerId, regionId: RegionId, instead: RegionId | undefined): boolean {
+    return this.#rooms.tryAlso(playerId, { regionId, instead }, this.nowMs);
   }
 
   /** What the mirror writes anew when it was emptied. */
@@ -373,6 +384,7 @@ export class Admission implements Part {
 
   #tick(): void {
     this.#report();
+    this.#awakeMs = this.nowMs;
     this.#rooms.advance(this.nowMs);
     this.#settle();
     this.#mirror();
@@ -406,7 +418,22 @@ export class Admission implements Part {
     this.#deps.mirror.note(claims);
   }
 
+  /** Before anything that depends on who is there; whoever comes first finds out that time has passed. */
+  #noteDeafness(): void {
+    const { nowMs } = this;
+    const deafMs = nowMs - this.#awakeMs - TICK_MS;
+    if (deafMs < DEAF_MS) return;
+    this.#awakeMs = nowMs;
+    this.#rooms.resumed(deafMs, nowMs);
+    const details = { deafMs: Math.round(deafMs), runbook: "core-queue" };
+    this.#deps.log.warn(
+      details,
+      "the core stood still: nobody in the queue is taken for late by that",
+    );
+  }
+
   #report(): void {
+    this.#noteDeafness();
     const { registry, openings, headroom, playersMax } = this.#deps;
     if (registry.state === this.#reported && openings.draws === this.#opened) return;
     this.#opened = openings.draws;
@@ -436,7 +463,7 @@ export class Admission implements Part {
 
   #isNear({ called, eta, position, opensAtMs }: Standing): boolean {
     if (called !== undefined || this.calls.full || opensAtMs !== undefined) return false;
-    return eta === null ? (position ?? 0) <= 10 : eta.ms <= HOLD_WITHIN_MS;
+    return (position ?? 0) <= FRONT || (eta !== null && eta.ms <= HOLD_WITHIN_MS);
   }
 
   #placeOf(member: Member, standing: Standing): QueuePlace {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Chance, cases, testSeed } from "../../shared/chance.testkit.ts";
-import { CLASSES_DEFAULT, parseClasses, Shares } from "./classes.ts";
+import { CLASSES_DEFAULT, parseClasses, Shares, sharedClass } from "./classes.ts";
 
 const SPECS = parseClasses(CLASSES_DEFAULT);
 const SEATS_MAX = 5;
@@ -82,4 +82,12 @@ test("nobody waits, nobody's turn", () => {
     new Shares(SPECS).next(() => false),
     undefined,
   );
+});
+
+test("a party is of the class of the one who would come last alone", () => {
+  assert.equal(sharedClass(SPECS, ["supporter", "staff"]), "supporter");
+  assert.equal(sharedClass(SPECS, ["reconnect", "gone-since"]), "normal");
+  const odd = parseClasses("reconnect=1,failover=1,vip=9,normal=5");
+  // Not by weight alone: what is kept for those whose region was lost is not for their friends.
+  assert.equal(sharedClass(odd, ["failover", "vip"]), "vip");
 });

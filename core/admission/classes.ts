@@ -43,6 +43,23 @@ export function parseClasses(text: string): ClassSpec[] {
   return specs;
 }
 
+/**
+ * The class in which they all wait together, that of the one who would come last alone: nobody brings friends past
+ * those who wait as they do, nor into seats that are kept for others. Pure.
+ * @param names a class that is not known is the last one
+ */
+export function sharedClass(
+  specs: readonly ClassSpec[],
+  names: readonly AdmissionClass[],
+): AdmissionClass {
+  const found = names.map((name) => specs.find((spec) => spec.name === name) ?? specs.at(-1));
+  const known = found.flatMap((spec) => spec ?? []);
+  const [last] = known.toSorted(
+    (a, b) => Number(a.usesHeadroom) - Number(b.usesHeadroom) || a.weight - b.weight,
+  );
+  return last?.name ?? NORMAL;
+}
+
 /** The passes of all classes in front of one region. */
 export class Shares {
   readonly #specs: readonly ClassSpec[];

@@ -75,7 +75,11 @@ export class Line {
     const at = this.#chunkIndex(place.number);
     let players = 0;
     for (let index = 0; index < at; index += 1) players += this.#chunks[index]?.players ?? 0;
-    for (const other of this.#chunks[at]?.places ?? []) {
+    const chunk = this.#chunks[at];
+    if (!chunk) return players;
+    // Nearly always all of them came alone: looking at each of up to 512 was a tenth of a poll.
+    if (chunk.players === chunk.places.length) return players + indexIn(chunk, place.number);
+    for (const other of chunk.places) {
       if (other === place) break;
       players += other.entry.size;
     }

@@ -61,7 +61,9 @@ export interface Other {
 /** Seats are held for the entry. */
 export interface Call {
   readonly regionId: RegionId;
-  /** Whether one of them has heard of it. */
-  told: boolean;
+  /** Those of them who have heard of it. */
+  readonly told: Set<PlayerId>;
   untilMs: number;
+  /** It is not prolonged beyond. */
+  readonly lastMs: number;
 }

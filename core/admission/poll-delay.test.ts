@@ -6,7 +6,7 @@ import { QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
 import { type PollDelayOptions, pollDelayMs } from "./poll-delay.ts";
 
 const NEXT: PollDelayOptions = {
-  position: 1,
+  position: 11,
   etaMs: 0,
   opensInMs: undefined,
   waiting: 1,
@@ -40,6 +40,16 @@ test("soon at the front, seldom at the back, jittered by 15%", () => {
   assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000, dice: 1 }), 11_500);
   assert.equal(pollDelayMs({ ...NEXT, position: 500, etaMs: undefined }), 10_000);
   assert.equal(pollDelayMs({ ...NEXT, etaMs: 1e9, dice: 1 }), QUEUE_POLL_MS_MAX);
+});
+
+test("who is at the front asks often, however slow it is and however many wait", () => {
+  const slow = { ...NEXT, etaMs: 600_000, waiting: 100_000 };
+  assert.equal(pollDelayMs({ ...slow, position: 10 }), 1_000);
+  assert.ok(pollDelayMs({ ...slow, position: 11 }) > 20_000);
+  assert.ok(
+    pollDelayMs({ ...slow, position: 1, opensInMs: 1e9 }) > 20_000,
+    "nobody has an order yet",
+  );
 });
 
 test("all together ask no more often than the core can answer, up to the longest delay", () => {

@@ -12,6 +12,8 @@ const POLL_MS_MIN = 1_000;
 const SHARE_OF_WAIT = 1 / 8;
 /** For as long as nothing is known of the wait. */
 const MS_PER_POSITION = 20;
+/** So many at the front ask as often as can be, however slowly it moves: a free seat must not wait for its player. */
+export const FRONT = 10;
 /** Of the delay, in either direction. */
 const JITTER = 0.15;
 
@@ -33,7 +35,8 @@ export function pollDelayMs(options: PollDelayOptions): number {
   const { position, etaMs, opensInMs = 0, waiting, pollsPerSecondMax, dice } = options;
   const waitMs = etaMs === undefined ? position * MS_PER_POSITION : etaMs * SHARE_OF_WAIT;
   const fairMs = (waiting / pollsPerSecondMax) * 1_000;
+  const backMs = position > FRONT ? Math.max(waitMs, fairMs) : 0;
   const longestMs = QUEUE_POLL_MS_MAX / (1 + JITTER);
-  const delayMs = Math.min(longestMs, Math.max(POLL_MS_MIN, waitMs, fairMs, opensInMs));
+  const delayMs = Math.min(longestMs, Math.max(POLL_MS_MIN, backMs, opensInMs));
   return Math.round(delayMs * (1 + JITTER * (2 * dice - 1)));
 }

@@ -13,10 +13,12 @@ import type { RegionId } from "../../shared/ids.ts";
 import type { Eta } from "../../shared/protocol/queue.ts";
 import { type Bucket, type Rate, refill } from "../accounts/bucket.ts";
 import { type ClassSpec, Shares } from "./classes.ts";
+import type { Cohort } from "./forecast.ts";
+import type { Habits } from "./habits.ts";
 import { Line } from "./line.ts";
-import { Outflow } from "./outflow.ts";
 import { Pace } from "./pace.ts";
 import type { Place } from "./place.ts";
+import { WaitEstimate } from "./wait-estimate.ts";
 
 /** Numbers given in one ms at most; more are taken from the next. */
 export const NUMBERS_PER_MS = 1_024;
@@ -24,8 +26,8 @@ export const NUMBERS_PER_MS = 1_024;
 export const PASSED_SEATS_MAX = 32;
 /** Of those that do not fit, as many are looked past: a line of parties only must not cost a walk through it. */
 const PASSED_PLACES_MAX = 64;
-/** Seats taken past the queue must not hide those that are left for long. */
-const UNSEEN_MAX = 64;
+/** Those who wait are looked at together, about so many groups of them, when it is foreseen how long it takes. */
+const COHORTS = 64;
 
 /** Free seats of a region as last reported; below 0 where more are taken than should be. */
 export interface SeatReport {
@@ -46,10 +48,18 @@ export interface OpeningDraw {
   numberOf(leader: string): number;
 }
 
-export interface Turn {
+interface Turn {
   readonly place: Place;
   /** Those ahead that it does not leave room enough for. */
   readonly passed: readonly Place[];
+  /** Players of its class with lower numbers. */
+  readonly ahead: number;
+}
+
+export interface RegionQueueOptions {
+  readonly classes: readonly ClassSpec[];
+  readonly rate: Rate;
+  readonly habits: Habits;
 }
 
 export class RegionQueue {
@@ -58,29 +68,26 @@ export class RegionQueue {
   readonly #rate: Rate;
   readonly #lines: readonly Line[];
   readonly #shares: Shares;
-  readonly #outflow: Outflow;
+  readonly #waits: WaitEstimate;
+  /** By class: whether somebody waits for want of seats. */
+  readonly #blocked: boolean[];
   readonly #pace = new Pace();
   #bucket: Bucket;
   #report: SeatReport | undefined;
   #held = 0;
   #calledPlayers = 0;
-  #seatedSince = 0;
-  #unseen = 0;
   #lastNumber = 0;
   #pausedUntilMs = 0;
   opening: OpeningDraw | undefined;
 
-  constructor(
-    regionId: RegionId,
-    { classes, rate }: { readonly classes: readonly ClassSpec[]; readonly rate: Rate },
-    nowMs: number,
-  ) {
+  constructor(regionId: RegionId, { classes, rate, habits }: RegionQueueOptions, nowMs: number) {
     this.regionId = regionId;
     this.#classes = classes;
     this.#rate = rate;
     this.#lines = classes.map(() => new Line());
     this.#shares = new Shares(classes);
-    this.#outflow = new Outflow(nowMs);
+    this.#waits = new WaitEstimate({ classes, perSecondMax: rate.perSecond, habits }, nowMs);
+    this.#blocked = classes.map(() => false);
     this.#bucket = { tokens: rate.burst, atMs: nowMs };
   }
 
@@ -115,13 +122,6 @@ export class RegionQueue {
 
   /** What the region's own set of seats says; `undefined`: not known any more, and so nobody is let in. */
   report(report: SeatReport | undefined): void {
-    if (report && this.#report) {
-      // A seat is reported as taken a moment before it is known to be that of somebody who was called.
-      this.#unseen += report.all - this.#report.all + this.#seatedSince;
-      if (this.#unseen > 0) this.#outflow.freed(this.#unseen);
-      this.#unseen = Math.max(-UNSEEN_MAX, Math.min(0, this.#unseen));
-    }
-    this.#seatedSince = 0;
     this.#report = report;
   }
 
@@ -196,7 +196,8 @@ export class RegionQueue {
   next(nowMs: number, worldFree: number): Turn | undefined {
     this.#refill(nowMs);
     if (this.#isShut(nowMs) || this.#bucket.tokens < 1) return undefined;
-    this.#shares.note(this.#lines.map(({ ready }) => ready > 0));
+    // A class that may have none of the seats there are now saves up no turns meanwhile.
+    this.#shares.note(this.#lines.map(({ ready }, index) => ready > 0 && this.#free(index) > 0));
     const passedOver = new Set<number>();
     for (;;) {
       const index = this.#shares.next(
@@ -213,12 +214,13 @@ export class RegionQueue {
   }
 
   /** The seats of that turn are held from now on; its places are in no line any more. */
-  called({ place, passed }: Turn, nowMs: number): void {
+  called({ place, passed, ahead }: Turn, nowMs: number): void {
     const { size, class: index } = place.entry;
-    this.#outflow.advance(nowMs);
+    const call = { classIndex: index, size, skipped: ahead - place.passedSeats };
+    const waitedMs = this.#waitedMs(place, nowMs);
+    this.#waits.called({ ...call, waitedMs, headroom: this.#everyonesFree < size }, nowMs);
     this.#shares.gave(index, size);
     this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - size };
-    this.#outflow.served(size);
     this.#pace.add(size, nowMs);
     this.#held += size;
     this.#calledPlayers += size;
@@ -229,18 +231,19 @@ export class RegionQueue {
   seated(seats: number): void {
     this.#held -= seats;
     this.#calledPlayers -= seats;
-    this.#seatedSince += seats;
+    this.#waits.seated(seats);
   }
 
   /** Seats of a call are free again. */
   released(seats: number): void {
     this.#held -= seats;
     this.#calledPlayers -= seats;
-    this.#outflow.returned(seats);
+    this.#waits.returned(seats);
   }
 
-  gaveUp(players: number): void {
-    this.#outflow.gaveUp(players);
+  /** As many of the place waited in vain. */
+  gaveUp(place: Place, players: number, nowMs: number): void {
+    this.#waits.gaveUp(this.#waitedMs(place, nowMs), players);
   }
 
   /** Players who were let in of late, a second: taken their seats or about to. */
@@ -250,15 +253,22 @@ export class RegionQueue {
 
   /** To be told after each round of calls, so that the outflow is measured. */
   settle(nowMs: number): void {
-    const blocked = this.#lines.some(({ ready }, index) => ready > 0 && this.#free(index) <= 0);
-    this.#outflow.advance(nowMs, { blocked, waiting: this.waiting });
+    this.#refill(nowMs);
+    // Whoever is there and is not called although players are let in waits for want of seats, wherever they lack.
+    const isLettingIn = !this.#isShut(nowMs) && this.#bucket.tokens >= 1;
+    for (const [index, { ready }] of this.#lines.entries()) {
+      if (isLettingIn || ready === 0) this.#blocked[index] = ready > 0;
+    }
+    const now = { blocked: this.#blocked.includes(true), refills: this.#everyonesFree < 0 };
+    const taken = this.#report && this.#report.limit - this.#report.limited;
+    this.#waits.settle({ ...now, taken, line: () => this.#cohorts(nowMs) }, nowMs);
   }
 
   /** How long the place waits. */
   eta(place: Place, nowMs: number): Eta | null {
     const { size, class: index } = place.entry;
     if (this.opensAtMs(nowMs) !== undefined) return this.#etaUndrawn(index, size, nowMs);
-    return this.#etaOf(index, this.ahead(place) + size, nowMs);
+    return this.#etaOf(index, this.#waits.ahead(index, size, this.ahead(place)) + size, nowMs);
   }
 
   /**
@@ -276,7 +286,7 @@ export class RegionQueue {
   /** How long somebody new would. */
   etaOfNew(classIndex: number, size: number, nowMs: number): Eta | null {
     const ahead = this.#lines[classIndex]?.players ?? 0;
-    return this.#etaOf(classIndex, ahead + size, nowMs);
+    return this.#etaOf(classIndex, this.#waits.ahead(classIndex, size, ahead) + size, nowMs);
   }
 
   /** Other classes get their shares meanwhile. */
@@ -288,7 +298,13 @@ export class RegionQueue {
       if (index === classIndex) continue;
       seats += Math.min(this.#lines[index]?.players ?? 0, (own * other) / weight);
     }
-    const eta = this.#outflow.eta(seats, this.#free(classIndex), this.#rate.perSecond);
+    // What is free while its own wait is kept for parties, or more than may be active in the world.
+    const free = this.#free(classIndex);
+    const eta = this.#waits.eta(
+      classIndex,
+      seats,
+      this.#blocked[classIndex] ? Math.min(0, free) : free,
+    );
     const shutMs = Math.max(this.#pausedUntilMs, this.opening?.opensAtMs ?? 0) - nowMs;
     if (!eta || shutMs <= 0) return eta;
     return { ms: eta.ms + shutMs, lowMs: eta.lowMs + shutMs, highMs: eta.highMs + shutMs };
@@ -301,7 +317,9 @@ export class RegionQueue {
       const { size } = place.entry;
       // Since it came the region has become too small for it: nothing can be kept for it.
       if (!this.holds(size, classIndex)) continue;
-      if (size <= free) return size <= mayPassSeats ? { place, passed } : "kept";
+      if (size <= free) {
+        return size <= mayPassSeats ? { place, passed, ahead: this.ahead(place) } : "kept";
+      }
       mayPassSeats = Math.min(mayPassSeats, PASSED_SEATS_MAX - place.passedSeats);
       if (mayPassSeats <= 0) return "kept";
       if (passed.length === PASSED_PLACES_MAX) return undefined;
@@ -318,6 +336,31 @@ export class RegionQueue {
     if (!this.#report) return 0;
     const { limited, all } = this.#report;
     return (this.#usesHeadroom(classIndex) ? all : limited) - this.#held;
+  }
+
+  /** Without the headroom; below 0 while some of that is taken. */
+  get #everyonesFree(): number {
+    return (this.#report?.limited ?? 0) - this.#held;
+  }
+
+  /** Since when it waits; those of a drawing since the opening. */
+  #waitedMs({ number, drawn }: Place, nowMs: number): number {
+    const fromMs = drawn ? (this.opening?.opensAtMs ?? nowMs) : number / NUMBERS_PER_MS;
+    return Math.max(0, nowMs - fromMs);
+  }
+
+  #cohorts(nowMs: number): Cohort[] {
+    const cohorts: { ageMs: number; players: number }[] = [];
+    const playersMax = Math.max(1, this.waiting / COHORTS);
+    for (const line of this.#lines) {
+      for (const place of line) {
+        const { size } = place.entry;
+        const last = cohorts.at(-1);
+        if (last && last.players + size <= playersMax) last.players += size;
+        else cohorts.push({ ageMs: this.#waitedMs(place, nowMs), players: size });
+      }
+    }
+    return cohorts;
   }
 
   #usesHeadroom(classIndex: number): boolean {

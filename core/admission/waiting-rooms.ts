@@ -23,10 +23,11 @@ import {
   type QueueOffer,
 } from "../../shared/protocol/queue.ts";
 import type { Rate } from "../accounts/bucket.ts";
-import { type ClassSpec, NORMAL } from "./classes.ts";
-import type { Entry, Member, Other, Place } from "./place.ts";
+import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
+import { Habits } from "./habits.ts";
+import type { Call, Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
-import { type OpeningDraw, RegionQueue, type SeatReport, type Turn } from "./region-queue.ts";
+import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -42,6 +43,8 @@ const PARTY_COME_MS = 30_000;
  * between two such polls, ms.
  */
 const EARLY_POLL_MS = 500;
+/** However a party comes, one after the other: those who have not come by then give the seats to the next, ms. */
+const CALL_MS_MAX = 90_000;
 /** Offers that one place has at most. */
 const OFFERS_MAX = 3;
 /** Another region is worth the way if it takes less than this share of the wait. */
@@ -109,11 +112,13 @@ export class WaitingRooms {
   readonly #wheel: WakeWheel<Entry>;
   readonly #changed = new Map<PlayerId, Entry | undefined>();
   readonly #called: Entry[] = [];
+  readonly #habits: Habits;
   #worldFree = Number.POSITIVE_INFINITY;
 
   constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
     this.#settings = settings;
     this.#wheel = new WakeWheel(nowMs);
+    this.#habits = new Habits(nowMs);
     for (const regionId of regionIds) this.addRegion(regionId, nowMs);
   }
 
@@ -128,7 +133,8 @@ export class WaitingRooms {
 
   addRegion(regionId: RegionId, nowMs: number): void {
     if (!this.#queues.has(regionId)) {
-      this.#queues.set(regionId, new RegionQueue(regionId, this.#settings, nowMs));
+      const options = { ...this.#settings, habits: this.#habits };
+      this.#queues.set(regionId, new RegionQueue(regionId, options, nowMs));
     }
   }
 
@@ -202,7 +208,8 @@ export class WaitingRooms {
       this.#callFrom(known.entry.places, nowMs);
       return known;
     }
-    const size = 1 + newcomer.party.length;
+    const { party, invited } = this.#company(newcomer);
+    const size = 1 + party.length;
     const classIndex = this.#classIndex(newcomer.class);
     const fitting = newcomer.regionIds
       .flatMap((regionId) => this.#queues.get(regionId) ?? [])
@@ -216,8 +223,9 @@ export class WaitingRooms {
     if (!open && !newcomer.mayWait) return undefined;
     const queue = open ?? best;
     if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
-    for (const playerId of [newcomer.playerId, ...newcomer.party]) this.leave(playerId, nowMs);
-    const entry = entryOf(newcomer.playerId, newcomer.party, classIndex, nowMs, newcomer);
+    for (const playerId of [newcomer.playerId, ...party]) this.leave(playerId, nowMs);
+    const { others } = newcomer;
+    const entry = entryOf(newcomer.playerId, party, classIndex, nowMs, { invited, others });
     this.#admit(entry, [this.#newPlace(entry, queue, nowMs)], nowMs);
     const member = this.#require(newcomer.playerId);
     this.hear(member, nowMs);
@@ -288,9 +296,10 @@ export class WaitingRooms {
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
     member.presentUntilMs = nowMs + heldMs + pollAfterMs + PRESENCE_SLACK_MS;
-    if (call && !call.told) {
-      call.told = true;
-      call.untilMs = Math.max(call.untilMs, nowMs + COME_MS);
+    // Each of a party once, so that also the last to hear of it has time to come, and none can hold the seats.
+    if (call && !call.told.has(member.playerId)) {
+      call.told.add(member.playerId);
+      extend(call, nowMs + COME_MS);
     }
     this.#setReady(entry, nowMs);
     this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
@@ -329,12 +338,36 @@ export class WaitingRooms {
     this.#callFrom(entry.places, nowMs);
   }
 
+  /**
+   * A place in a second region that has a seat, for one whom the first gave none.
+   * @param instead a second one that was tried like that before
+   * @returns false for a party, which would be torn apart, and where there is another second one already
+   */
+  tryAlso(
+    playerId: PlayerId,
+    { regionId, instead }: { readonly regionId: RegionId; readonly instead?: RegionId | undefined },
+    nowMs: number,
+  ): boolean {
+    const entry = this.#members.get(playerId)?.entry;
+    const queue = this.#queues.get(regionId);
+    if (!entry || !queue || entry.call || entry.size > 1) return false;
+    if (entry.places.some((place) => place.regionId === regionId)) return false;
+    const [, second] = entry.places;
+    if (second && second.regionId !== instead) return false;
+    for (const former of entry.places.splice(1)) this.#queue(former.regionId).remove(former);
+    this.#addPlace(this.#newPlace(entry, queue, nowMs));
+    this.#setReady(entry, nowMs);
+    this.#changed.set(entry.leader, entry);
+    this.#callNext(queue, nowMs);
+    return true;
+  }
+
   /** The player goes: by choice, or because a seat was found without the queue. */
   leave(playerId: PlayerId, nowMs: number): void {
     const member = this.#members.get(playerId);
     if (!member) return;
     const { entry } = member;
-    if (!entry.call) for (const place of entry.places) this.#queue(place.regionId).gaveUp(1);
+    if (!entry.call) for (const place of entry.places) this.#gaveUp(place, 1, nowMs);
     this.#drop(member, nowMs, "released");
   }
 
@@ -366,23 +399,24 @@ export class WaitingRooms {
   }
 
   /**
-   * The region that called gave no seat after all, and that one would let somebody new in at once: calls the player
-   * there. The place is not given up for it, so that it is where it was if that one gives none either.
-   * @returns false when it has no seat for the player, too
+   * For so long nothing could be heard of anybody: the process was stopped, or too busy. Nobody is later for that, who
+   * was there when it began is taken to be there still, and no place, call or seat lapses by it.
    */
-  divert(playerId: PlayerId, regionId: RegionId, nowMs: number): boolean {
-    const entry = this.#members.get(playerId)?.entry;
-    const queue = this.#queues.get(regionId);
-    if (!entry || entry.call || !queue) return false;
-    if (this.#worldFree - this.#held() < entry.size) return false;
-    if (!queue.isOpen(entry.class, entry.size, nowMs)) return false;
-    this.#call(queue, { place: this.#home(entry), passed: [] }, nowMs);
-    return true;
+  resumed(deafMs: number, nowMs: number): void {
+    const beganMs = nowMs - deafMs;
+    for (const member of this.#members.values()) {
+      member.seenMs = Math.min(nowMs, member.seenMs + deafMs);
+      if (member.presentUntilMs > beganMs) member.presentUntilMs += deafMs;
+      if (member.takingUntilMs !== undefined) member.takingUntilMs += deafMs;
+      const { call, leader } = member.entry;
+      if (call && leader === member.playerId) call.untilMs += deafMs;
+    }
   }
 
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
   advance(nowMs: number): void {
     for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
+    this.#habits.learn(nowMs);
     for (const queue of this.#queues.values()) {
       this.#callNext(queue, nowMs);
       queue.settle(nowMs);
@@ -439,10 +473,28 @@ export class WaitingRooms {
       : undefined;
   }
 
-  #invitation({ playerId, party, invited }: Newcomer, nowMs: number): Member | undefined {
+  /**
+   * Nobody loses a place by what another one does: of the party, those who wait on their own, or are called, are
+   * invited at most. Who said once that somebody may join for them meant no place at the end of the line.
+   */
+  #company({ playerId, party, invited }: Newcomer): Pick<Newcomer, "party" | "invited"> {
+    const own = this.#members.get(playerId)?.entry;
+    const isFree = (one: PlayerId) => {
+      const entry = this.#members.get(one)?.entry;
+      return entry === undefined || entry === own;
+    };
+    return {
+      party: party.filter(isFree),
+      invited: [...invited, ...party.filter((one) => !isFree(one))],
+    };
+  }
+
+  #invitation(newcomer: Newcomer, nowMs: number): Member | undefined {
+    const { playerId, party, invited } = newcomer;
     for (const leader of [...party, ...invited]) {
       const entry = this.#members.get(leader)?.entry;
       if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
+      if (!this.#maySharePlace(newcomer.class, entry)) continue;
       const fits = ({ regionId }: Place) =>
         this.#queue(regionId).holds(entry.size + 1, entry.class);
       if (!entry.places.every(fits)) continue;
@@ -456,6 +508,13 @@ export class WaitingRooms {
       return member;
     }
     return undefined;
+  }
+
+  /** Only who would wait no longer alone, else one of a better class could let in whomever they like. */
+  #maySharePlace(name: string, entry: Entry): boolean {
+    const { classes } = this.#settings;
+    const own = classes[entry.class]?.name ?? NORMAL;
+    return sharedClass(classes, [own, name]) === own;
   }
 
   #admit(entry: Entry, places: readonly Place[], nowMs: number): void {
@@ -483,7 +542,7 @@ export class WaitingRooms {
     }
     if (entry.call && entry.call.untilMs <= nowMs) this.#lapse(entry, nowMs);
     if (!entry.call && (keptUntilMs(entry.members) <= nowMs || entry.missed >= MISSED_MAX)) {
-      for (const place of entry.places) this.#queue(place.regionId).gaveUp(entry.size);
+      for (const place of entry.places) this.#gaveUp(place, entry.size, nowMs);
       for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
       return;
     }
@@ -493,7 +552,7 @@ export class WaitingRooms {
 
   /** Nobody came for the seats. */
   #lapse(entry: Entry, nowMs: number): void {
-    if (entry.call?.told) entry.missed += 1;
+    if (entry.call && entry.call.told.size > 0) entry.missed += 1;
     for (const member of entry.members) {
       member.presentUntilMs = Math.min(member.presentUntilMs, nowMs);
     }
@@ -533,8 +592,7 @@ export class WaitingRooms {
     }
     this.#changed.set(entry.leader, entry);
     if (entry.call) {
-      if (how === "seated")
-        entry.call.untilMs = Math.max(entry.call.untilMs, nowMs + PARTY_COME_MS);
+      if (how === "seated") extend(entry.call, nowMs + PARTY_COME_MS);
       return;
     }
     for (const place of entry.places) this.#queue(place.regionId).add(place);
@@ -580,23 +638,27 @@ export class WaitingRooms {
     for (;;) {
       const turn = queue.next(nowMs, this.#worldFree - this.#held());
       if (!turn) return;
-      this.#call(queue, turn, nowMs);
+      const { entry } = turn.place;
+      this.#outOfLines(entry);
+      for (const place of entry.places) place.ready = false;
+      queue.called(turn, nowMs);
+      for (const place of entry.places) {
+        if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
+      }
+      const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
+      const lastMs = nowMs + CALL_MS_MAX;
+      entry.call = {
+        ...{ regionId: queue.regionId, told: new Set(), lastMs },
+        untilMs: Math.min(untilMs, lastMs),
+      };
+      this.#wheel.wakeBy(entry, entry.call.untilMs);
+      this.#called.push(entry);
+      this.#changed.set(entry.leader, entry);
     }
   }
 
-  #call(queue: RegionQueue, turn: Turn, nowMs: number): void {
-    const { entry } = turn.place;
-    this.#outOfLines(entry);
-    for (const place of entry.places) place.ready = false;
-    queue.called(turn, nowMs);
-    for (const { regionId } of entry.places) {
-      if (regionId !== queue.regionId) this.#queue(regionId).gaveUp(entry.size);
-    }
-    const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
-    entry.call = { regionId: queue.regionId, told: false, untilMs };
-    this.#wheel.wakeBy(entry, untilMs);
-    this.#called.push(entry);
-    this.#changed.set(entry.leader, entry);
+  #gaveUp(place: Place, players: number, nowMs: number): void {
+    this.#queue(place.regionId).gaveUp(place, players, nowMs);
   }
 
   #held(): number {
@@ -707,6 +769,10 @@ function keptUntilMs(members: readonly Member[]): number {
       Math.max(seenMs + graceMs, presentUntilMs),
     ),
   );
+}
+
+function extend(call: Call, untilMs: number): void {
+  call.untilMs = Math.max(call.untilMs, Math.min(untilMs, call.lastMs));
 }
 
 function queueFull(): MeridianError {

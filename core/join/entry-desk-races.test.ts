@@ -34,6 +34,7 @@ function deskOf(options: { open: boolean[]; classOf: () => Promise<PlayerClass> 
     admission: {
       rooms: { find: () => undefined },
       hear: () => did.push("hear"),
+      sharedClass: ([own]: readonly string[]) => own,
       isOpen: () => options.open.shift() ?? false,
       classOf() {
         did.push("classOf");

@@ -10,7 +10,7 @@ import { PlayerId } from "../../shared/ids.ts";
 import { JoinOutcome } from "../../shared/protocol/join.ts";
 import { PollAnswer, type QueuePlace } from "../../shared/protocol/queue.ts";
 import { until } from "../../test/until.ts";
-import { startTestCore } from "../test-core.ts";
+import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
 import { startTestRegion, type TestRegion } from "../test-region.ts";
 
 const core = await startTestCore({ ADMISSION_HEADROOM: "n+1", ADMISSION_SPILL_MS: "20" });
@@ -91,6 +91,19 @@ async function poll(place: QueuePlace, change: Record<string, unknown> = {}): Pr
   const answer = await post("/v1/queue/poll", { token: place.token, ...change });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   return PollAnswer.parse(answer.body).queue;
+}
+
+/** Says who may join for the player. */
+async function name(member: Guest, party: readonly string[]): Promise<void> {
+  const response = await fetch(`${core.url}/v1/me/round-trips`, {
+    method: "PUT",
+    headers: {
+      "content-type": "application/json",
+      authorization: `Bearer ${member.accessToken}`,
+    },
+    body: JSON.stringify({ ...FAR, party }),
+  });
+  assert.equal(response.status, 204);
 }
 
 /** Polls as often as it is told to. */
@@ -195,15 +208,10 @@ test("a party is let in together or not at all", async () => {
   assert.ok(ada && ben && cem && dan);
   const ids = [ada, ben, cem].map(({ playerId }) => playerId);
   for (const member of [ben, cem]) {
-    const response = await fetch(`${core.url}/v1/me/round-trips`, {
-      method: "PUT",
-      headers: {
-        "content-type": "application/json",
-        authorization: `Bearer ${member.accessToken}`,
-      },
-      body: JSON.stringify({ ...FAR, party: ids.filter((id) => id !== member.playerId) }),
-    });
-    assert.equal(response.status, 204);
+    await name(
+      member,
+      ids.filter((id) => id !== member.playerId),
+    );
   }
   const party = await queued(ada, { party: ids.slice(1) });
   assert.equal(party.partySize, 3);
@@ -235,19 +243,6 @@ function refuse(region: TestRegion): void {
   };
 }
 
-test("two regions that refuse after all cost no place either", async () => {
-  const [ada, ben] = [await newGuest(), await newGuest()];
-  const [first] = [await queued(ada, NEAR), await queued(ben, NEAR)];
-  refuse(shanghai);
-  refuse(beijing);
-  await shanghai.beat({ connected: 49 });
-  const { token: queueToken } = await called(first);
-  await beijing.beat({ connected: 40 });
-  const again = await queued(ada, { ...NEAR, queueToken });
-  assert.deepEqual([again.regionId, again.number], [first.regionId, first.number]);
-  assert.deepEqual([shanghai.asked.length, beijing.asked.length], [1, 1]);
-});
-
 test("a region that refuses costs a client that can only ask again no place", async () => {
   const { accessToken, playerId } = await newGuest();
   const again = async () =>
@@ -265,19 +260,6 @@ test("a region that refuses costs a client that can only ask again no place", as
   assert.deepEqual([place.position, next.position], [1, 2]);
 });
 
-test("who plays elsewhere does not pass those who wait", async () => {
-  const [player, waiting] = [await newGuest(), await newGuest()];
-  await beijing.beat({ connected: 40 });
-  await seated(player, { region: "beijing" });
-  const place = await queued(waiting, { region: "shanghai" });
-  await shanghai.beat({ connected: 49 });
-  const { token: queueToken } = await called(place);
-  const body = { game: "arena", protocol: 1, mayQueue: true, region: "shanghai" };
-  const answer = await post("/v1/join", body, player.accessToken);
-  assert.deepEqual([answer.status, answer.body.error?.kind], [503, "region_full"]);
-  assert.equal((await seated(waiting, { region: "shanghai", queueToken })).regionId, "shanghai");
-});
-
 test("who has a seat in a room that has ended plays no more, and waits like everybody", async () => {
   await shanghai.beat({ connected: 49 });
   const guest = await newGuest();
@@ -289,4 +271,67 @@ test("who has a seat in a room that has ended plays no more, and waits like ever
   );
   await shanghai.beat(FULL);
   assert.equal((await queued(guest)).class, "normal");
+});
+
+test("who plays in an empty region can't pass the queue of a full one by moving there", async () => {
+  await beijing.beat();
+  const [eve, honest, next] = await Promise.all([1, 2, 3].map(newGuest));
+  assert.ok(eve && honest && next);
+  await seated(eve, { region: "beijing" });
+  const only = { region: "shanghai" };
+  const place = await queued(honest, only);
+  await queued(next, only);
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(place);
+  const body = { game: "arena", protocol: 1, mayQueue: true, ...only };
+  const passing = await post("/v1/join", body, eve.accessToken);
+  assert.deepEqual([passing.status, passing.body.error?.kind], [503, "region_full"]);
+  assert.match(passing.body.error.message, /You play elsewhere/);
+  assert.equal((await seated(honest, { ...only, queueToken })).regionId, "shanghai");
+  // A node that is to be empty gives no seat in place of the first: its players are let in past the queue.
+  await beijing.beat({ state: "draining" });
+  assert.equal((await seated(eve)).regionId, "shanghai");
+});
+
+test("nobody brings friends into a better class, and who plays already needs no seat with them", async () => {
+  const [ada, ben, cem] = await Promise.all([1, 2, 3].map(newGuest));
+  assert.ok(ada && ben && cem);
+  const path = `${core.privateUrl}/ops/players/${ada.playerId}/admission-class`;
+  const headers = {
+    "content-type": "application/json",
+    authorization: `Bearer ${OPERATOR_TOKEN}`,
+  };
+  const body = JSON.stringify({ class: "staff" });
+  assert.equal((await fetch(path, { method: "PUT", headers, body })).status, 200);
+  await beijing.beat();
+  await seated(cem, { region: "beijing" });
+  for (const member of [ben, cem]) await name(member, [ada.playerId]);
+  const together = await queued(ada, { party: [ben.playerId, cem.playerId] });
+  assert.deepEqual([together.class, together.partySize], ["normal", 2]);
+  await post("/v1/queue/leave", { token: together.token });
+  assert.equal((await queued(ada)).class, "staff");
+  await post("/v1/queue/leave", { token: (await queued(ben)).token });
+});
+
+test("regions that give no seat after all cost no place, however many were asked", async () => {
+  const [ada, ben] = [await newGuest(), await newGuest()];
+  const place = await queued(ada, NEAR);
+  await queued(ben, NEAR);
+  const refuse = async () => {
+    throw new MeridianError("region_full");
+  };
+  const grants = [shanghai, beijing].map((region) => region.grant);
+  for (const region of [shanghai, beijing]) region.grant = refuse;
+  try {
+    await shanghai.beat({ connected: 49 });
+    const { token: queueToken } = await called(place);
+    await beijing.beat({ connected: 40 });
+    const again = await queued(ada, { ...NEAR, queueToken });
+    assert.deepEqual([again.regionId, again.number], ["shanghai", place.number]);
+    assert.equal(beijing.asked.length, 1, "it was asked");
+  } finally {
+    for (const [at, region] of [shanghai, beijing].entries()) {
+      region.grant = grants[at] ?? refuse;
+    }
+  }
 });

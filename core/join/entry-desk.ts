@@ -14,6 +14,7 @@ import { NORMAL } from "../admission/classes.ts";
 import type { Member } from "../admission/place.ts";
 import type { PlayerWays } from "../gslb/player-ways.ts";
 import type { CallGate } from "../http/call-gate.ts";
+import { takesPlayers } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { Join, Places, SeatFinder } from "./seat-finder.ts";
 import { asGood, othersThan, REGIONS_TRIED_MAX, triesNext } from "./seat-search.ts";
@@ -40,6 +41,8 @@ interface Company {
   /** The others, who named this player too. */
   readonly party: readonly PlayerId[];
   readonly invited: readonly PlayerId[];
+  /** Of the party. */
+  readonly classes: readonly AdmissionClass[];
 }
 
 interface Entering {
@@ -89,43 +92,47 @@ export class EntryDesk {
     // Before anything that may fail: as long as the player tries, the place is kept.
     admission.hear(playerId);
     const seeker = { address: caller.address, playerId };
-    const company = this.#companyOf(join, playerId);
+    const quick = await finder.placesQuickly(join, seeker);
+    const choices = quick.choices.map(({ regionId }) => regionId);
+    const company = await this.#companyOf(join, playerId, choices);
     const isOpen = (of: Places) =>
       admission.isOpen(this.#regionsOf(join, of), 1 + company.party.length);
-    const quick = await finder.placesQuickly(join, seeker);
     if (isOpen(quick)) {
       const places = await finder.placesFor(join, seeker);
       // Others may have had the seats meanwhile, and of this player nothing is known yet.
       if (isOpen(places)) return this.#enter(join, who, { places, company, playerClass: NORMAL });
     }
-    const choices = quick.choices.map(({ regionId }) => regionId);
     const standing = await admission.classOf(playerId, choices);
     const alone = company.party.length === 0 && !standing.plays;
     const places = alone ? quick : await finder.placesFor(join, seeker);
     if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
-    const { class: playerClass, regionId: only } = standing;
+    const playerClass = admission.sharedClass([standing.class, ...company.classes]);
+    const only = playerClass === standing.class ? standing.regionId : undefined;
     return this.#enter(join, who, { places, company, playerClass, only });
   }
 
   async #enter(
     join: Join,
     who: Entrant,
-    { places, company, playerClass, only }: Entering,
+    { places, company: { party, invited }, playerClass, only }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
+    const others = othersThan(places.choices, only);
     const regionIds = only === undefined ? this.#regionsOf(join, places) : [only];
     const waited = admission.rooms.find(playerId) !== undefined;
+    const tried = new Set<RegionId>();
+    let also: RegionId | undefined;
     const member = admission.enter({
       playerId,
-      ...company,
+      party,
+      invited,
       class: playerClass,
       regionIds,
-      others: othersThan(places.choices, only),
+      others,
       mayWait: who.comesBack,
     });
     if (!member) throw new MeridianError("region_full");
-    const tried = new Set<RegionId>();
     for (;;) {
       const regionId = await admission.take(playerId);
       if (regionId === undefined) return this.#stay(join, places, who);
@@ -134,10 +141,12 @@ export class EntryDesk {
       } catch (error) {
         admission.untaken(playerId, regionId);
         tried.add(regionId);
-        const isNext = (one: RegionId) => !tried.has(one) && admission.divert(playerId, one);
         const mayTry = helpsElsewhere(error, join) && tried.size < REGIONS_TRIED_MAX;
-        if (mayTry && regionIds.some(isNext)) continue;
-        return this.#seatless(join, who, { places, waited, error });
+        const next = regionIds.find((one) => !tried.has(one) && admission.isOpen([one], 1));
+        if (!mayTry || !next || !admission.tryAlso(playerId, next, also)) {
+          return this.#seatless(join, who, { places, waited, error });
+        }
+        also = next;
       }
     }
   }
@@ -157,7 +166,10 @@ export class EntryDesk {
     return answer;
   }
 
-  /** The seat that the player has already counts: no place in the queue, and in that region none needed. */
+  /**
+   * The seat that the player has already counts: no place in the queue, and none needed. It counts where it is: to
+   * another region they go only if nobody waits for it, or an empty one would be the way past every queue.
+   */
   async #takeOver(
     join: Join,
     who: Identified,
@@ -166,16 +178,22 @@ export class EntryDesk {
   ): Promise<JoinAnswer> {
     const { admission, registry } = this.#deps;
     const own = registry.node(nodeId)?.node;
+    // A node that gives no seats, not even in place of another, leaves its players as those whose region was lost.
+    const mustMove = own === undefined || !takesPlayers(own);
+    const mayMove = (one: RegionId) =>
+      mustMove ? admission.opensAtMs(one) === undefined : admission.isOpen([one], 1);
     const nodes = choices.flatMap(({ regionId }) => {
       const isHome = own?.heartbeat.regionId === regionId;
       // A node that is full gives the player who is there another seat in place of the first.
       if (isHome && join.mode !== "joinById") return own;
-      // A seat elsewhere is one seat more there: not before those who wait for it.
-      return isHome || admission.isOpen([regionId], 1) ? (nodeIn(regionId) ?? []) : [];
+      return isHome || mayMove(regionId) ? (nodeIn(regionId) ?? []) : [];
     });
     if (nodes.length === 0) throw new MeridianError("region_full", this.#whyShut(choices));
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
-    return await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+    const answer = await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
+    // One that a former token brought back, or a party.
+    admission.leave(who.playerId);
+    return answer;
   }
 
   /** Before when none of them lets anybody in; 0 where one does. */
@@ -183,10 +201,11 @@ export class EntryDesk {
     return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
   }
 
+  /** Who plays can't wait for a seat elsewhere meanwhile. */
   #whyShut(choices: Places["choices"]): { readonly message: string } {
     const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
     const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
-    return { message: `${why} You play elsewhere, and can't wait for one meanwhile.` };
+    return { message: `${why} You play elsewhere: who waits in the queue can't.` };
   }
 
   /** No region gave the seat: whoever can wait, or waited, keeps the place, unless it is the player who is refused. */
@@ -229,10 +248,26 @@ export class EntryDesk {
     }
   }
 
-  #companyOf({ party = [] }: Join, playerId: PlayerId): Company {
+  /** Who of them plays already needs no seat, and holds no place. */
+  async #companyOf(
+    { party = [] }: Join,
+    playerId: PlayerId,
+    choices: readonly RegionId[],
+  ): Promise<Company> {
+    const { admission, ways } = this.#deps;
     const others = [...new Set(party)].filter((member) => member !== playerId);
-    const mutual = others.filter((member) => this.#deps.ways.mayJoinFor(member, playerId));
-    return { party: mutual, invited: others.filter((member) => !mutual.includes(member)) };
+    const mutual = others.filter((member) => ways.mayJoinFor(member, playerId));
+    const invited = others.filter((member) => !mutual.includes(member));
+    const standings = await Promise.all(mutual.map((member) => admission.classOf(member, choices)));
+    const waiting: PlayerId[] = [];
+    const classes: AdmissionClass[] = [];
+    for (const [at, member] of mutual.entries()) {
+      const standing = standings[at];
+      if (!standing || standing.plays) continue;
+      waiting.push(member);
+      classes.push(standing.class);
+    }
+    return { party: waiting, invited, classes };
   }
 
   /** A client that can't be asked is rather sent far than made to wait. */

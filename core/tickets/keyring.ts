@@ -3,7 +3,8 @@
  * `rotate` adds one; the schedule (`key-schedule.ts`) says from when it signs and until when the one
  * before is accepted. A wrong `MASTER_KEY` is noticed at start and stops it.
  */
-import { exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { exportJWK, generateKeyPair } from "jose";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
@@ -21,8 +22,8 @@ interface Key {
   readonly kid: string;
   readonly createdMs: number;
   readonly jwk: Jwks["keys"][number];
-  readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
 }
 
 export interface KeyringDeps {
@@ -51,14 +52,14 @@ export class Keyring implements Part {
   }
 
   /** The key to sign with now. */
-  signer(): { readonly kid: string; readonly key: CryptoKey } {
+  signer(): { readonly kid: string; readonly key: KeyObject } {
     const key = signingKey(this.#keys, this.#deps.clock.nowMs());
     if (!key) throw new MeridianError("unavailable", { message: "There is no signing key yet." });
     return { kid: key.kid, key: key.privateKey };
   }
 
   /** The key that verifies what `kid` signed; undefined when it is none of ours, or retired. */
-  verifier(kid: string | undefined): CryptoKey | undefined {
+  verifier(kid: string | undefined): KeyObject | undefined {
     return this.#accepted().find((key) => key.kid === kid)?.publicKey;
   }
 
@@ -118,10 +119,10 @@ export class Keyring implements Part {
   async #load(tx: Tx): Promise<Key[]> {
     // Those accepted, and those that retired since the last rotation: KEYS_MAX of each at most.
     const rows = await selectKeys(tx, 2 * KEYS_MAX);
-    return await Promise.all(rows.map((row) => this.#open(row)));
+    return rows.map((row) => this.#open(row));
   }
 
-  async #open(row: KeyRow): Promise<Key> {
+  #open(row: KeyRow): Key {
     const secret = this.#deps.vault.open(row.private_sealed, row.kid);
     if (secret === undefined) {
       throw new Error(
@@ -133,14 +134,8 @@ export class Keyring implements Part {
       kid: row.kid,
       createdMs: row.created_at.getTime(),
       jwk: Jwk.parse(row.public_jwk),
-      privateKey: await importKey(JSON.parse(secret)),
-      publicKey: await importKey(row.public_jwk),
+      privateKey: createPrivateKey({ key: JSON.parse(secret), format: "jwk" }),
+      publicKey: createPublicKey({ key: { ...row.public_jwk }, format: "jwk" }),
     };
   }
-}
-
-async function importKey(jwk: JWK): Promise<CryptoKey> {
-  const key = await importJWK(jwk, TOKEN_ALG);
-  if (key instanceof Uint8Array) throw new Error("a signing key has a wrong form");
-  return key;
 }

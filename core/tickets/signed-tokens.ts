@@ -1,16 +1,10 @@
 /** Access tokens and join tickets: two kinds of JWT that never pass for each other (`typ`). */
-import { errors, type JWTVerifyResult, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { PlayerId } from "../../shared/ids.ts";
-import {
-  ACCESS_TYP,
-  TICKET_TYP,
-  TicketClaims,
-  TOKEN_ALG,
-  TOKEN_ISSUER,
-} from "../../shared/protocol/ticket.ts";
+import { ACCESS_TYP, TICKET_TYP, TicketClaims } from "../../shared/protocol/ticket.ts";
+import { type JwsAnswer, readJws, signJws } from "./jws.ts";
 import type { Keyring } from "./keyring.ts";
 import { KnownAccess } from "./known-access.ts";
 import type { RandomBytes } from "./master-key.ts";
@@ -54,7 +48,7 @@ export class SignedTokens {
 
   /** An access token for that player. */
   async signAccess(playerId: PlayerId): Promise<string> {
-    const signed = await this.#sign({ sub: playerId }, ACCESS_TYP, this.#deps.accessTtlMs);
+    const signed = this.#sign({ sub: playerId }, ACCESS_TYP, this.#deps.accessTtlMs);
     const { token, kid, exp } = signed;
     this.#known.note(token, { playerId, kid, exp });
     return token;
@@ -64,25 +58,21 @@ export class SignedTokens {
   async verifyAccess(token: string): Promise<PlayerId> {
     const known = this.#knownOwner(token);
     if (known !== undefined) return known;
-    try {
-      const { payload, protectedHeader } = await this.#verify(token, ACCESS_TYP, 0);
-      const { sub: playerId, exp } = AccessClaims.parse(payload);
-      const { kid } = protectedHeader;
-      if (kid !== undefined) this.#known.note(token, { playerId, kid, exp });
-      return playerId;
-    } catch (cause) {
-      if (cause instanceof errors.JWTExpired) throw new MeridianError("token_expired", { cause });
-      throw new MeridianError("unauthorized", {
-        message: "The access token is not valid.",
-        cause,
-      });
+    const answer = this.#read(token, ACCESS_TYP, 0);
+    const claims = answer.valid ? AccessClaims.safeParse(answer.claims) : undefined;
+    if (!answer.valid || !claims?.success) {
+      if (!answer.valid && answer.expired) throw new MeridianError("token_expired");
+      throw new MeridianError("unauthorized", { message: "The access token is not valid." });
     }
+    const { sub: playerId, exp } = claims.data;
+    this.#known.note(token, { playerId, kid: answer.kid, exp });
+    return playerId;
   }
 
   /** A ticket for that seat, with a `jti` of its own. */
   async signTicket(seat: Seat): Promise<string> {
     const jti = this.#deps.random(JTI_BYTES).toString("base64url");
-    return (await this.#sign({ ...seat, jti }, TICKET_TYP, this.#deps.ticketTtlMs)).token;
+    return this.#sign({ ...seat, jti }, TICKET_TYP, this.#deps.ticketTtlMs).token;
   }
 
   /**
@@ -90,12 +80,13 @@ export class SignedTokens {
    * @throws {MeridianError} `ticket_expired`, or `ticket_invalid` for anything else that is wrong
    */
   async verifyTicket(token: string, toleranceMs: number): Promise<TicketClaims> {
-    try {
-      return TicketClaims.parse((await this.#verify(token, TICKET_TYP, toleranceMs)).payload);
-    } catch (cause) {
-      if (cause instanceof errors.JWTExpired) throw new MeridianError("ticket_expired", { cause });
-      throw new MeridianError("ticket_invalid", { cause });
+    const answer = this.#read(token, TICKET_TYP, toleranceMs);
+    if (!answer.valid) {
+      throw new MeridianError(answer.expired ? "ticket_expired" : "ticket_invalid");
     }
+    const claims = TicketClaims.safeParse(answer.claims);
+    if (claims.success) return claims.data;
+    throw new MeridianError("ticket_invalid", { cause: claims.error });
   }
 
   /** Of a token that passed, or was made here, and would pass now. */
@@ -106,35 +97,16 @@ export class SignedTokens {
     return known.exp > Math.floor(clock.nowMs() / 1_000) ? known.playerId : undefined;
   }
 
-  async #sign(claims: Record<string, unknown>, typ: string, ttlMs: number): Promise<Signed> {
-    const { kid, key } = this.#deps.keyring.signer();
-    const nowS = Math.floor(this.#deps.clock.nowMs() / 1_000);
-    const exp = nowS + Math.ceil(ttlMs / 1_000);
-    const token = await new SignJWT(claims)
-      .setProtectedHeader({ alg: TOKEN_ALG, typ, kid })
-      .setIssuer(TOKEN_ISSUER)
-      .setIssuedAt(nowS)
-      .setExpirationTime(exp)
-      .sign(key);
-    return { token, kid, exp };
+  #sign(claims: Record<string, unknown>, typ: string, ttlMs: number): Signed {
+    const signer = this.#deps.keyring.signer();
+    const iat = Math.floor(this.#deps.clock.nowMs() / 1_000);
+    const exp = iat + Math.ceil(ttlMs / 1_000);
+    return { token: signJws(typ, { ...claims, iat, exp }, signer), kid: signer.kid, exp };
   }
 
-  async #verify(token: string, typ: string, toleranceMs: number): Promise<JWTVerifyResult> {
-    return await jwtVerify(
-      token,
-      (header) => {
-        const key = this.#deps.keyring.verifier(header.kid);
-        if (!key) throw new errors.JWKSNoMatchingKey();
-        return key;
-      },
-      {
-        algorithms: [TOKEN_ALG],
-        issuer: TOKEN_ISSUER,
-        typ,
-        requiredClaims: ["sub", "iat", "exp"],
-        currentDate: new Date(this.#deps.clock.nowMs()),
-        clockTolerance: toleranceMs / 1_000,
-      },
-    );
+  #read(token: string, typ: string, toleranceMs: number): JwsAnswer {
+    const { keyring, clock } = this.#deps;
+    const nowS = Math.floor(clock.nowMs() / 1_000) - toleranceMs / 1_000;
+    return readJws(token, { typ, nowS, keyOf: (kid) => keyring.verifier(kid) });
   }
 }

@@ -10,6 +10,8 @@ import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
+import { overloadBenchmark } from "./overload/overload.ts";
+import { queueBenchmark } from "./queue/queue.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { routeBenchmark } from "./route/route.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
@@ -25,11 +27,13 @@ const benchmarks: readonly Benchmark[] = [
   ledgerBenchmark,
   syncBenchmark,
   routeBenchmark,
+  overloadBenchmark,
+  queueBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 
-  --quick   a shorter run, within 50 s
+  --quick   a shorter run, within 50 s ("queue" and "overload" take some minutes)
   --json    end with one line of JSON that holds every figure
   --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 

@@ -181,6 +181,7 @@ export class RegionNode {
         claims,
         rooms: () => this.#rooms,
         ledger: this.#ledger,
+        evicted: this.#evicted,
         heartbeats: this.#heartbeats,
         clock,
         log,

@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { Claims } from "../link/claims.ts";
 import type { Heartbeats } from "../link/heartbeat.ts";
+import type { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import type { SeatLedger } from "../matchmaking/seat-ledger.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import type { RoomEvents, Rooms } from "./colyseus.ts";
@@ -16,6 +17,7 @@ export interface RoomEventsDeps {
   /** Made after these: they are told to it. */
   readonly rooms: () => Rooms;
   readonly ledger: SeatLedger;
+  readonly evicted: Pick<EvictedSessions, "kindOf">;
   readonly heartbeats: Pick<Heartbeats, "endedRooms" | "leftSessions">;
   readonly clock: Clock;
   readonly log: Logger;
@@ -23,7 +25,7 @@ export interface RoomEventsDeps {
 }
 
 export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
-  const { claims, rooms, ledger, heartbeats, clock, log, metrics } = deps;
+  const { claims, rooms, ledger, evicted, heartbeats, clock, log, metrics } = deps;
   const epochs = new RoomEpochs({ claims, endRoom: (room) => rooms().end(room), log });
   const { roomFailures, invalidMessages } = new NodeMetrics(metrics, {
     seats: () => ledger.counts(clock.monotonicMs()),
@@ -40,8 +42,9 @@ export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
       ledger.left(sessionId);
       // A session of a room that was handed over goes on there.
       const over = !(room instanceof GameRoom && room.handedOver);
-      if (seat && over)
-        heartbeats.leftSessions.add(sessionId, seat.playerId, seat.state === "dropped");
+      // Whose session the core ended did not lose it.
+      const dropped = seat?.state === "dropped" && evicted.kindOf(sessionId) === undefined;
+      if (seat && over) heartbeats.leftSessions.add(sessionId, seat.playerId, dropped);
     },
     ended: (roomId) => {
       epochs.ended(roomId);

@@ -199,10 +199,11 @@ test("up the whole ladder and down again", { timeout: 30_000 }, async () => {
   await assert.rejects(node.reserve("field"), overloaded);
   await assert.rejects(node.reserve("lasting", "join"), overloaded);
   const renewal = { kind: "renew", holdMs: HOLD_MS, ...holder.answer } as const;
-  assert.deepEqual(await node.matchmaker.reserve(renewal), holder.answer, "a ticket is renewed");
+  const renewed = await node.matchmaker.reserve(renewal);
+  assert.equal(renewed.sessionId, holder.answer.sessionId, "a ticket is renewed");
   const { roomId, sessionId, sub: playerId, reconnectionToken } = dropped.seat.claims;
   const back = { kind: "reconnect", roomId, sessionId, playerId, reconnectionToken } as const;
-  assert.deepEqual(await node.matchmaker.reserve(back), dropped.seat.answer);
+  assert.equal((await node.matchmaker.reserve(back)).sessionId, sessionId);
   assert.deepEqual(await counted("meridian_region_overload_shed_total"), {});
   await first.echo("not that idle");
   const order = spectatorsOf(node.rooms.present).map((spectator) => spectator.player.sessionId);

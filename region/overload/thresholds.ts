@@ -69,12 +69,12 @@ export const THRESHOLDS: Readonly<Record<Signal, Readonly<Partial<Record<Rung, T
   /**
    * Share of the players who read slower than their rooms write (`signals.ts`). A few always do; when a tenth
    * does, it is not their networks but the node's, and patches at half the rate are half of the bytes.
+   * No further: a dozen clients that don't read on purpose must not close a node to everybody. What their
+   * backlogs take is bounded for each, and counts as memory.
    */
   slowReaders: {
     slow_patches: { enter: 0.1, leave: 0.03 },
     no_rooms: { enter: 0.2, leave: 0.1 },
-    no_seats: { enter: 0.3, leave: 0.15 },
-    shed: { enter: 0.5, leave: 0.25 },
   },
   /**
    * Outbox lag, as the share of its limits that is taken. Not its age: that only says that the core is away, and

@@ -10,6 +10,8 @@ import { PlayerId, RegionId } from "../ids.ts";
 
 const milliseconds = z.number().nonnegative();
 const count = z.number().int().nonnegative();
+/** Far above any number of a place, and half of what counts up by one exactly: it is what the next ones are above. */
+const NUMBER_MAX = 2 ** 52;
 
 /** How long a place is kept for a client that does not ask, ms. */
 export const QUEUE_GRACE_MS = 120_000;
@@ -96,7 +98,7 @@ export const QueueClaim = z.object({
   class: AdmissionClass,
   /** Region and number; a second one after an accepted offer. */
   places: z
-    .array(z.tuple([RegionId, z.number().int()]))
+    .array(z.tuple([RegionId, z.number().int().max(NUMBER_MAX)]))
     .min(1)
     .max(2),
   /** Core time of the poll that it is from, ms since 1970. */

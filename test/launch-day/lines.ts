@@ -21,6 +21,8 @@ export interface LinesFindings {
   passedSeatsMax: number;
   /** A class waited while others got more seats than its weight allows: the most, as a share of what may be. */
   starvedMax: number;
+  /** While two classes wait, one got more seats by its weight than the other: the most, as a share of what may be. */
+  unfairMax: number;
 }
 
 export interface LinesOptions {
@@ -39,18 +41,22 @@ export class Lines {
     passedTooOften: 0,
     passedSeatsMax: 0,
     starvedMax: 0,
+    unfairMax: 0,
   };
   readonly #options: LinesOptions;
   readonly #heaps: Spot[][];
   /** By region and class: seats that others got since its last turn. */
   readonly #since: number[];
   readonly #weights: number;
+  /** By region and two classes: seats by weight that the first got more since both wait. */
+  readonly #leads: number[];
 
   constructor(options: LinesOptions) {
     this.#options = options;
     const classes = options.weights.length;
     this.#heaps = Array.from({ length: options.regions * classes * SIZES }, () => []);
     this.#since = Array.from({ length: options.regions * classes }, () => 0);
+    this.#leads = Array.from({ length: options.regions * classes * classes }, () => 0);
     this.#weights = options.weights.reduce((a, b) => a + b, 0);
   }
 
@@ -74,10 +80,15 @@ export class Lines {
       else this.#passed(first.unit, region, size);
     }
     const classes = this.#options.weights.length;
+    const isWaiting = (one: number) =>
+      this.#first(this.#heap(region, one, 1), unit, nowMs) !== undefined;
+    const calledWaits = isWaiting(classIndex);
     for (let other = 0; other < classes; other += 1) {
       const at = region * classes + other;
       const may = this.#options.headroom[other] || limitedFree >= 0;
-      const waits = other !== classIndex && this.#first(this.#heap(region, other, 1), unit, nowMs);
+      const waits = other !== classIndex && isWaiting(other);
+      if (other !== classIndex)
+        this.#compare([region, classIndex, other], size, waits && calledWaits && may);
       if (!waits) this.#since[at] = 0;
       else if (may) this.#since[at] = (this.#since[at] ?? 0) + size;
       const weight = this.#options.weights[other] ?? 1;
@@ -90,6 +101,23 @@ export class Lines {
   /** Nothing of what was passed is known any more. */
   forget(): void {
     this.#since.fill(0);
+    this.#leads.fill(0);
+  }
+
+  /** Of fair queueing by tags: two that wait on are never further apart than the largest party of each, by weight. */
+  #compare(
+    [region, called, other]: readonly [number, number, number],
+    seats: number,
+    isFair: boolean,
+  ): void {
+    const { weights } = this.#options;
+    const at = (a: number, b: number) => (region * weights.length + a) * weights.length + b;
+    const weight = weights[called] ?? 1;
+    const lead = isFair ? (this.#leads[at(called, other)] ?? 0) + seats / weight : 0;
+    this.#leads[at(called, other)] = lead;
+    this.#leads[at(other, called)] = -lead;
+    const bound = SIZES / weight + SIZES / (weights[other] ?? 1);
+    this.found.unfairMax = Math.max(this.found.unfairMax, lead / bound);
   }
 
   #passed(unit: Unit, region: number, seats: number): void {

@@ -65,7 +65,7 @@ function inWords(report: LaunchReport): string {
     `  where no restart or loss came between (${etaErrorUndisturbedPct.count}): ${etaErrorUndisturbedPct.median}%, p90 ${etaErrorUndisturbedPct.p90}%; ${report.etaWithinBounds} within the bounds`,
     `  and told an hour after the opening or later (${etaErrorSettledPct.count}): ${etaErrorSettledPct.median}%, p90 ${etaErrorSettledPct.p90}%`,
     `seats taken while many wait: ${report.utilisation}; held for a call ${heldS.median} s in the median, ${heldS.max} at most`,
-    `a party passed by ${report.passedSeatsMax} seats at most; a class waited for ${report.starvedMax} of what it may`,
+    `a party passed by ${report.passedSeatsMax} seats at most; a class waited for ${report.starvedMax} of what it may, and was ahead by ${report.unfairMax}`,
     Object.entries(counts)
       .map(([name, count]) => `${name} ${count}`)
       .join(", "),

@@ -1,4 +1,5 @@
 /** Mistakes that waiting rooms could have. The simulated launch day has to notice each. */
+import type { ClassSpec } from "../../core/admission/classes.ts";
 import type { RegionQueue } from "../../core/admission/region-queue.ts";
 import type { WaitingRooms } from "../../core/admission/waiting-rooms.ts";
 import { type Parts, PRODUCTION } from "./day.ts";
@@ -53,6 +54,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    name: "weights are reversed",
+    misses: "not by weight",
+    players: 3_000,
+    parts: {
+      ...PRODUCTION,
+      settings: (settings) => ({ ...settings, classes: reversed(settings.classes) }),
+    },
+  },
+  {
     name: "what may be active in all is not looked at",
     misses: "too many active",
     parts: inRooms((rooms) => {
@@ -97,6 +107,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     }),
   },
 ];
+
+/** The class with the most weight has the least, and so on. */
+function reversed(classes: readonly ClassSpec[]): ClassSpec[] {
+  return classes.map((spec, at) => ({ ...spec, weight: classes.at(-1 - at)?.weight ?? 1 }));
+}
 
 function inRooms(plant: (rooms: WaitingRooms) => void): Parts {
   return { ...PRODUCTION, plant };

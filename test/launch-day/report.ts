@@ -29,6 +29,8 @@ export interface LaunchReport {
   readonly passedSeatsMax: number;
   /** Of the seats that others may get while a class waits. */
   readonly starvedMax: number;
+  /** Of what one class may be ahead of another by weight, while both wait. */
+  readonly unfairMax: number;
   readonly counts: Readonly<Record<string, number>>;
   /** What is not as good as it has to be. */
   readonly missed: readonly string[];
@@ -78,6 +80,7 @@ export function reportOf({ seed, players, seats, world }: Result): LaunchReport 
     heldS: { median: rounded(heldMs.at(50) / 1_000), max: rounded(heldMs.max / 1_000) },
     passedSeatsMax: found.passedSeatsMax,
     starvedMax: rounded(found.starvedMax),
+    unfairMax: rounded(found.unfairMax),
   };
   return { ...report, missed: missedBy(report) };
 }
@@ -100,12 +103,14 @@ const NEVER: Readonly<Record<string, string>> = {
 };
 
 function missedBy(report: Omit<LaunchReport, "missed">): string[] {
-  const { counts, starvedMax, heldS, utilisation, etaErrorSettledPct, players } = report;
+  const { counts, starvedMax, unfairMax, heldS, utilisation, etaErrorSettledPct, players } = report;
   const missed = Object.entries(NEVER)
     .filter(([name]) => counts[name] !== 0)
     .map(([, words]) => words);
   // Not "above": a NaN misses as well.
   if (!(starvedMax <= 1)) missed.push("a class starves");
+  // Who is there is known to the records a moment later than to the queue: a turn more or less.
+  if (!(unfairMax <= 2)) missed.push("not by weight");
   if (!(heldS.max * 1_000 <= GOALS.heldMaxMs)) missed.push("seats held too long");
   if (!(utilisation >= GOALS.utilisation)) missed.push("seats empty while many wait");
   if (players < GOALS.etaPlayersMin) return missed;

@@ -4,14 +4,10 @@
  * which rooms don't use.
  */
 import { LocalDriver, LocalPresence } from "@colyseus/core";
-import { z } from "zod";
 import { regionSettings } from "../../../region/config.ts";
 import { TEST_REGION } from "../../../region/link/test-core.ts";
 import { RegionNode } from "../../../region/node/node.ts";
 import { noStreams } from "../../../region/outbox/no-streams.ts";
-import { GameRoom } from "../../../region/rooms/game-room.ts";
-import { handler } from "../../../region/rooms/message-handler.ts";
-import type { Player } from "../../../region/rooms/player.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { readConfig } from "../../../shared/config.ts";
 import { NodeId } from "../../../shared/ids.ts";
@@ -21,8 +17,9 @@ import { LinkIdentity } from "../../../shared/link/identity.ts";
 import { createLog } from "../../../shared/log.ts";
 import { createMetrics } from "../../../shared/metrics.ts";
 import { answerParent } from "./answer-parent.ts";
-import { enter, FieldState, GAME, leave, PLAYERS, ROOM_SEATS, steer, tick } from "./game.ts";
-import { ownAccount, TickWatch } from "./server-child.ts";
+import { FieldRoom } from "./field-room.ts";
+import { GAME, PLAYERS } from "./game.ts";
+import { ownAccount } from "./server-child.ts";
 
 export interface NodeStart {
   readonly coreAddress: string;
@@ -33,35 +30,6 @@ export interface NodeStart {
 export interface NodeAddresses {
   readonly players: string;
   readonly link: string;
-}
-
-const MoveMessage = z.object({
-  input: z.int().positive().max(0xffff_ffff),
-  facing: z.number(),
-});
-
-class FieldRoom extends GameRoom<FieldState> {
-  static override State = FieldState;
-  override maxClients = ROOM_SEATS;
-
-  override messages = {
-    move: handler(MoveMessage, ({ sessionId }, move) => steer(this.state, sessionId, move)),
-  };
-
-  readonly #watch = new TickWatch();
-
-  override onEnter({ sessionId }: Player): void {
-    enter(this.state, sessionId);
-  }
-
-  override onExit({ sessionId }: Player): void {
-    leave(this.state, sessionId);
-  }
-
-  override onTick(dtMs: number): void {
-    this.#watch.began();
-    tick(this.state, dtMs);
-  }
 }
 
 async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddresses> {
