@@ -187,7 +187,7 @@ test("a player who left is told of once, one who may come back is not", async ()
   const { roomId, sessionId } = dropping;
   await core.evict(link, { roomId, sessionId, kind: "session_taken_over" });
   await until(() => told().length > 1, "the end of the other");
-  assert.deepEqual(told()[1], { sessionId, playerId, dropped: true });
+  assert.deepEqual(told()[1], { sessionId, playerId });
 });
 
 test("a seat that nobody came for is told of as that of a player who was dropped", async () => {

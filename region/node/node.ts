@@ -429,7 +429,8 @@ export class RegionNode {
     this.#ledger.retain(isHeld, nowMs);
     // Their answer or their way here was lost: they come first when they ask again, as those who were dropped.
     for (const { sessionId, playerId } of this.#ledger.takeUnused(isHeld)) {
-      this.#heartbeats.leftSessions.add(sessionId, playerId, true);
+      const evicted = this.#evicted.kindOf(sessionId) !== undefined;
+      this.#heartbeats.leftSessions.add(sessionId, playerId, !evicted);
     }
     const { players, link } = this.addresses();
     return {
