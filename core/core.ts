@@ -397,6 +397,13 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       // Behind the link server, so that it lets the waiting go before that one waits for them.
       viewPolls,
       publicServing,
+      // Behind the public server in the same way: streams never end by themselves.
+      {
+        name: "connections of the queue",
+        async drain() {
+          admission.letGo();
+        },
+      },
     ],
   };
 }

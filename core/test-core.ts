@@ -26,6 +26,8 @@ export interface TestCore {
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
+  /** Names of what it starts, in that order. */
+  readonly parts: readonly string[];
   /** Every route of its servers. */
   readonly routes: readonly TestRoute[];
   /** The path of the file that the core follows. */
@@ -117,6 +119,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     databaseUrl: created.url,
     authority,
     identity,
+    parts: core.parts.map(({ name }) => name),
     routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {

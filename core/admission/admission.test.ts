@@ -225,3 +225,10 @@ test("a stream tells of the call", async () => {
   assert.deepEqual([...new Set(states)], ["waiting", "called"]);
   await leave(place);
 });
+
+test("a core that stops lets the waiting go before it waits for their connections", () => {
+  const at = (name: string) => core.parts.indexOf(name);
+  // Parts stop in the reverse order.
+  assert.ok(at("connections of the queue") > at("public server"));
+  assert.ok(at("public server") > at("admission"));
+});

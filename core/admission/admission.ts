@@ -115,6 +115,8 @@ export class Admission implements Part {
   readonly #rooms: WaitingRooms;
   #reported: RegistryState | undefined;
   #opened: Openings["draws"] | undefined;
+  /** Nodes that were heard of before say nothing of their seats, monotonic. */
+  #heardSinceMs = Number.NEGATIVE_INFINITY;
   #recordedMs = 0;
   /** When the queue was looked at last. */
   #awakeMs = Number.POSITIVE_INFINITY;
@@ -146,7 +148,8 @@ export class Admission implements Part {
     this.#cancel = this.#deps.clock.every(TICK_MS, () => this.#tick());
   }
 
-  async drain(): Promise<void> {
+  /** Those who wait on a connection are answered, and come back to the next core. */
+  letGo(): void {
     this.#stopping = true;
     this.calls.ringAll();
   }
@@ -168,10 +171,15 @@ export class Admission implements Part {
     return this.#rooms.queues.get(regionId)?.opensAtMs(this.nowMs);
   }
 
-  /** In which class the player waits, or that they play. @throws {MeridianError} `unavailable` */
-  async classOf(playerId: PlayerId): Promise<PlayerClass> {
+  /**
+   * In which class the player waits, or that they play.
+   * @param regionIds where they could wait
+   * @throws {MeridianError} `unavailable`
+   */
+  async classOf(playerId: PlayerId, regionIds: readonly RegionId[]): Promise<PlayerClass> {
     const row = await this.#deps.standings.find(playerId);
-    return classOf(row, this.#fateOf(row?.node_id ?? null), this.#deps.clock.nowMs());
+    const fate = this.#fateOf(row?.node_id ?? null);
+    return classOf(row, fate, regionIds, this.#deps.clock.nowMs());
   }
 
   /** In which class they wait together. */
@@ -309,12 +317,18 @@ export class Admission implements Part {
     this.#deps.metrics.untaken(regionId);
   }
 
-  /**
-   * Whether the player who was not given a seat may ask that region, which has one: the place that there is stays what
-   * it was, whatever becomes of it.
-   */
-  tryAlso(playerId: PlayerId, regionId: RegionId, instead: RegionId | undefined): boolean {
-    return this.#rooms.tryAlso(playerId, { regionId, instead }, this.nowMs);
+  /** Whether that region has a seat for the player at once, in place of the one that gave none. */
+  divert(playerId: PlayerId, regionId: RegionId): boolean {
+    this.#report();
+    const isCalled = this.#rooms.divert(playerId, regionId, this.nowMs);
+    this.#settle();
+    return isCalled;
+  }
+
+  /** The player of a place is there: tries to join. */
+  hear(playerId: PlayerId): void {
+    const member = this.#rooms.find(playerId);
+    if (member) this.#rooms.hear(member, this.nowMs);
   }
 
   /** What the mirror writes anew when it was emptied. */
@@ -327,9 +341,10 @@ export class Admission implements Part {
     }
   }
 
-  /** The mirror was lost: each region is to tell first what it has. */
+  /** Redis was lost, and with it the seats that are being taken: each node is to tell first what it has. */
   forgetReports(): void {
     this.#reported = undefined;
+    this.#heardSinceMs = this.#deps.clock.monotonicMs();
     this.#rooms.report(new Map());
   }
 
@@ -425,11 +440,15 @@ export class Admission implements Part {
     this.#reported = registry.state;
     const regions = registry.regions();
     for (const { spec } of regions) this.#rooms.addRegion(spec.id, this.nowMs);
+    for (const regionId of [...this.#rooms.queues.keys()]) {
+      if (!registry.region(regionId)) this.#rooms.removeRegion(regionId, this.nowMs);
+    }
     const taken = Number.isFinite(playersMax) ? takenSeats(regions) : 0;
     for (const { spec } of regions) {
       this.#rooms.open(spec.id, openings.draws.get(spec.id)?.at(-1));
     }
-    this.#rooms.report(seatReports(regions, headroom), playersMax - taken);
+    const reports = seatReports(regions, headroom, this.#heardSinceMs);
+    this.#rooms.report(reports, playersMax - taken);
   }
 
   #settle(): void {

@@ -46,6 +46,11 @@ export class Calls {
     return { replaced: own.signal, ended };
   }
 
+  /** Players who have one. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   ring(playerId: PlayerId): void {
     for (const bell of this.#bells.get(playerId) ?? []) bell();
   }

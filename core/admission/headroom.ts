@@ -16,10 +16,14 @@ const SHARE_MAX = 0.5;
 /** A share of the seats, or as much as the loss of the largest region takes. */
 export type Headroom = number | "n+1";
 
-/** Of regions that take players and were heard from. */
+/**
+ * Of regions that take players and were heard from.
+ * @param sinceMs all of a region's nodes after then, monotonic
+ */
 export function seatReports(
   regions: readonly RegionRecord[],
   headroom: Headroom,
+  sinceMs = Number.NEGATIVE_INFINITY,
 ): Map<RegionId, SeatReport> {
   const share = headroom === "n+1" ? shareOfLargest(regions) : headroom;
   const reports = new Map<RegionId, SeatReport>();
@@ -27,6 +31,7 @@ export function seatReports(
     if (wantedOf(region) !== "active") continue;
     const healthy = liveNodes(region).filter(isHealthy);
     if (healthy.length === 0) continue;
+    if (liveNodes(region).some(({ receivedMs }) => receivedMs <= sinceMs)) continue;
     let capacity = 0;
     let all = 0;
     for (const node of healthy) {

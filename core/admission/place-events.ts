@@ -7,19 +7,29 @@ import type { Admission } from "./admission.ts";
 const PERIOD_MS_MAX = 5_000;
 
 /**
- * Ends when the place is called or lost, the client goes, or the player opens another stream.
+ * Ends when the place is called or lost, the client goes, or the player opens another stream. Nothing is kept for a
+ * stream of which nobody reads the first event.
  * @throws {MeridianError} of the first poll
  */
-export async function* placeEvents(
+export async function placeEvents(
   admission: Admission,
   token: string,
   gone: AbortSignal,
-): AsyncGenerator<string, void> {
+): Promise<AsyncGenerator<string, void>> {
   const place = await admission.poll(token, { hidden: false, hold: false, early: true, gone });
   const { playerId } = await admission.restore(token);
+  return stream(admission, playerId, place, gone);
+}
+
+async function* stream(
+  admission: Admission,
+  playerId: PlayerId,
+  first: QueuePlace,
+  gone: AbortSignal,
+): AsyncGenerator<string, void> {
   const { replaced, ended } = admission.calls.stream(playerId);
   try {
-    yield* eventsOf(admission, playerId, place, AbortSignal.any([gone, replaced]));
+    yield* eventsOf(admission, playerId, first, AbortSignal.any([gone, replaced]));
   } finally {
     ended();
     if (gone.aborted && !replaced.aborted) admission.vanished(playerId);

@@ -6,9 +6,10 @@
  */
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
-import type { NodeId, PlayerId } from "../../shared/ids.ts";
+import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
 import type { AdmissionClass } from "../../shared/protocol/queue.ts";
 import type { Sql } from "../db/database.ts";
+import { partsOf } from "../regions/registry-step.ts";
 import { FAILOVER, NORMAL, RECONNECT } from "./classes.ts";
 
 /** Who lost the connection comes first for so long, ms. */
@@ -26,6 +27,8 @@ export interface StandingRow {
   readonly node_id: NodeId | null;
   readonly placed_at: Date | null;
   readonly dropped_at: Date | null;
+  /** Where the session was: it is over with its room, also that of a seat which nobody came for. */
+  readonly room_ended: boolean;
 }
 
 /** `alive` and `lost` of the player's last node; `unknown` for one that nobody remembers. */
@@ -34,16 +37,34 @@ export type NodeFate = "alive" | "lost" | "unknown";
 export type PlayerClass =
   /** On that node, whose seat a further join takes over. */
   | { readonly plays: true; readonly nodeId: NodeId }
-  | { readonly plays: false; readonly class: AdmissionClass };
+  | {
+      readonly plays: false;
+      readonly class: AdmissionClass;
+      /** The only region in which the player is of that class: where one who was dropped played. */
+      readonly regionId?: RegionId;
+    };
 
-/** Pure. */
-export function classOf(row: StandingRow | undefined, fate: NodeFate, nowMs: number): PlayerClass {
+/**
+ * Pure. Who was dropped comes first in the region of that time, as long as it is there: else a seat of an empty
+ * region would be a way past the queue of any other.
+ * @param regionIds where the player could wait
+ */
+export function classOf(
+  row: StandingRow | undefined,
+  fate: NodeFate,
+  regionIds: readonly RegionId[],
+  nowMs: number,
+): PlayerClass {
   if (!row) return { plays: false, class: NORMAL };
   const { session_id: sessionId, node_id: nodeId, dropped_at: droppedAt } = row;
-  if (sessionId !== null && nodeId !== null && fate === "alive") return { plays: true, nodeId };
+  const isOpen = sessionId !== null && !row.room_ended;
+  if (isOpen && nodeId !== null && fate === "alive") return { plays: true, nodeId };
   if (sessionId !== null && fate === "lost") return { plays: false, class: FAILOVER };
-  const dropped = droppedAt !== null && nowMs - droppedAt.getTime() < RETURN_MS;
-  return { plays: false, class: dropped ? RECONNECT : (row.admission_class ?? NORMAL) };
+  const others = { plays: false, class: row.admission_class ?? NORMAL } as const;
+  if (droppedAt === null || nowMs - droppedAt.getTime() >= RETURN_MS) return others;
+  if (nodeId === null || fate !== "alive") return { plays: false, class: RECONNECT };
+  const regionId = partsOf(nodeId).region as RegionId;
+  return regionIds.includes(regionId) ? { plays: false, class: RECONNECT, regionId } : others;
 }
 
 export interface PlayerStandingsDeps {
@@ -116,8 +137,11 @@ export async function setAdmissionClass(
 
 async function selectStandings(sql: Sql, playerIds: readonly PlayerId[]): Promise<StandingRow[]> {
   return await sql.rows<StandingRow>(
-    `select p.id, p.admission_class, s.session_id, s.node_id, s.placed_at, s.dropped_at
-     from players p left join sessions s on s.player_id = p.id
+    `select p.id, p.admission_class, s.session_id, s.node_id, s.placed_at, s.dropped_at,
+       (r.ended_at is not null and r.released_at is null) as room_ended
+     from players p
+     left join sessions s on s.player_id = p.id
+     left join rooms r on r.room_id = s.room_id
      where p.id = any($1::uuid[])`,
     [playerIds],
   );

@@ -62,18 +62,13 @@ function addEventsRoute(server: HttpServer, admission: Admission): void {
         throw new MeridianError("unavailable", { message, retryAfterMs: 60_000 });
       }
       const { gone } = callerOf(request, reply);
-      const events = placeEvents(admission, request.body.token, gone);
       // What is wrong with the token is an answer, not an event.
-      const first = await events.next();
-      const all = async function* () {
-        if (!first.done) yield first.value;
-        yield* events;
-      };
+      const events = await placeEvents(admission, request.body.token, gone);
       return reply
         .type("text/event-stream")
         .header("cache-control", "no-store")
         .serializer(String)
-        .send(Readable.from(all(), { objectMode: false }) as unknown as string);
+        .send(Readable.from(events, { objectMode: false }) as unknown as string);
     },
   );
 }

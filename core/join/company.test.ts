@@ -1,7 +1,7 @@
 /** Where a player was, where friends are, what a party measured: what joining makes of it, in a whole core. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { PlayerId, SessionId, uuidV7 } from "../../shared/ids.ts";
+import { PlayerId, RoomId, SessionId, uuidV7 } from "../../shared/ids.ts";
 import { JoinAnswer } from "../../shared/protocol/join.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
 import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
@@ -100,6 +100,23 @@ test("friends' region and node are preferred, for as long as they are there", as
     if (guest && (await regionOf(guest, { ...ways(46, 30), friends })) === "shanghai") return;
   }
   assert.fail("who left counts still");
+});
+
+test("who plays gets into a room at another node of the full region by its id", async () => {
+  const [friend, ada] = [await newGuest(), await newGuest()];
+  const roomId = RoomId.parse("room-sibling");
+  const { grant } = sibling;
+  sibling.grant = async (request) => ({ ...sibling.granted(request), roomId });
+  await beat(new Map([[beijing, { connected: 90 }]]));
+  assert.equal((await joined(friend, { region: "beijing" })).reservation.roomId, roomId);
+  await beat(new Map([[sibling, { connected: 90 }]]));
+  const { reservation } = await joined(ada, { region: "beijing" });
+  assert.equal(reservation.processId, beijing.nodeId);
+  const full = { connected: 100 };
+  await beat(new Map(regions.map((region) => [region, full])));
+  const there = await joined(ada, { mode: "joinById", roomId });
+  assert.equal(there.reservation.processId, sibling.nodeId);
+  sibling.grant = grant;
 });
 
 async function measure(guest: Guest, change: Record<string, unknown>): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
+import pg from "pg";
 import { MeridianError } from "../../shared/errors.ts";
 import { PlayerId } from "../../shared/ids.ts";
 import { JoinOutcome } from "../../shared/protocol/join.ts";
@@ -15,7 +16,11 @@ import { startTestRegion, type TestRegion } from "../test-region.ts";
 const core = await startTestCore({ ADMISSION_HEADROOM: "n+1", ADMISSION_SPILL_MS: "20" });
 const shanghai = await startTestRegion({ core, name: "shanghai" });
 let beijing: TestRegion = await startTestRegion({ core, name: "beijing" });
+const owner = new pg.Client({ connectionString: core.databaseUrl });
+await owner.connect();
+await owner.query("set search_path to meridian");
 after(async () => {
+  await owner.end();
   await shanghai.stop();
   await beijing.stop();
   await core.stop();
@@ -30,6 +35,7 @@ const places: QueuePlace[] = [];
 beforeEach(async () => {
   for (const region of [shanghai, beijing]) {
     region.asked.length = 0;
+    region.grant = async (request) => region.granted(request);
     await region.beat(FULL);
   }
 });
@@ -132,6 +138,25 @@ test("a player who was dropped, and was not back in time, comes first", async ()
     return "ticket" in (await join(guest));
   });
   assert.equal((await poll(waiting)).state, "waiting", "the others wait still");
+});
+
+test("who was dropped in another region comes first there, and not where they never were", async () => {
+  await beijing.beat({ connected: 49 });
+  const guest = await newGuest();
+  const { reservation } = await seated(guest, { region: "beijing" });
+  const playerId = PlayerId.parse(guest.playerId);
+  const left = { playerId, sessionId: reservation.sessionId, dropped: true };
+  await beijing.heartbeat({ ...FULL, leftSessions: [left] });
+  await beijing.beat({ connected: 100 });
+  await until("the core has written that the player dropped", async () => {
+    const dropped = "select 1 from sessions where player_id = $1 and dropped_at is not null";
+    return (await owner.query(dropped, [playerId])).rowCount === 1;
+  });
+  const home = await queued(guest);
+  assert.deepEqual([home.regionId, home.class], ["beijing", "reconnect"]);
+  await post("/v1/queue/leave", { token: home.token });
+  const elsewhere = await queued(guest, { region: "shanghai" });
+  assert.deepEqual([elsewhere.regionId, elsewhere.class], ["shanghai", "normal"]);
 });
 
 test("players of a region that is lost get the seats that are kept for them", async () => {
@@ -252,25 +277,51 @@ test("nobody brings friends into a better class, and who plays already needs no 
   await post("/v1/queue/leave", { token: (await queued(ben)).token });
 });
 
-test("regions that give no seat after all cost no place, however many were asked", async () => {
-  const [ada, ben] = [await newGuest(), await newGuest()];
-  const place = await queued(ada, NEAR);
-  await queued(ben, NEAR);
-  const refuse = async () => {
+function refuse(region: TestRegion): void {
+  region.grant = async () => {
     throw new MeridianError("region_full");
   };
-  const grants = [shanghai, beijing].map((region) => region.grant);
-  for (const region of [shanghai, beijing]) region.grant = refuse;
-  try {
-    await shanghai.beat({ connected: 49 });
-    const { token: queueToken } = await called(place);
-    await beijing.beat({ connected: 40 });
-    const again = await queued(ada, { ...NEAR, queueToken });
-    assert.deepEqual([again.regionId, again.number], ["shanghai", place.number]);
-    assert.equal(beijing.asked.length, 1, "it was asked");
-  } finally {
-    for (const [at, region] of [shanghai, beijing].entries()) {
-      region.grant = grants[at] ?? refuse;
-    }
-  }
+}
+
+test("two regions that refuse after all cost no place either", async () => {
+  const [ada, ben] = [await newGuest(), await newGuest()];
+  const [first] = [await queued(ada, NEAR), await queued(ben, NEAR)];
+  refuse(shanghai);
+  refuse(beijing);
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(first);
+  await beijing.beat({ connected: 40 });
+  const again = await queued(ada, { ...NEAR, queueToken });
+  assert.deepEqual([again.regionId, again.number], [first.regionId, first.number]);
+  assert.deepEqual([shanghai.asked.length, beijing.asked.length], [1, 1]);
+});
+
+test("a region that refuses costs a client that can only ask again no place", async () => {
+  const { accessToken, playerId } = await newGuest();
+  const again = async () =>
+    (await post("/matchmake/joinOrCreate/arena", {}, accessToken)).body.kind;
+  assert.equal(await again(), "queued");
+  const ben = await newGuest();
+  await queued(ben);
+  refuse(shanghai);
+  refuse(beijing);
+  await shanghai.beat({ connected: 49 });
+  await beijing.beat({ connected: 49 });
+  assert.equal(await again(), "region_full");
+  for (const region of [shanghai, beijing]) await region.beat(FULL);
+  const [place, next] = [await queued({ accessToken, playerId }), await queued(ben)];
+  assert.deepEqual([place.position, next.position], [1, 2]);
+});
+
+test("who has a seat in a room that has ended plays no more, and waits like everybody", async () => {
+  await shanghai.beat({ connected: 49 });
+  const guest = await newGuest();
+  const { reservation } = await seated(guest);
+  await owner.query(
+    `insert into rooms (room_id, game, region_id, node_id, epoch_term, epoch_n, claim_id, claimed_at, ended_at)
+     values ($1, 'arena', 'shanghai', $2, 1, 1, 'claim', now(), now())`,
+    [reservation.roomId, shanghai.nodeId],
+  );
+  await shanghai.beat(FULL);
+  assert.equal((await queued(guest)).class, "normal");
 });

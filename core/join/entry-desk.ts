@@ -49,6 +49,15 @@ interface Entering {
   readonly places: Places;
   readonly company: Company;
   readonly playerClass: AdmissionClass;
+  /** The only region in which the player is of that class; undefined for any. */
+  readonly only?: RegionId | undefined;
+}
+
+interface Seatless {
+  readonly places: Places;
+  /** Whether the player had the place before this join. */
+  readonly waited: boolean;
+  readonly error: unknown;
 }
 
 export class EntryDesk {
@@ -80,59 +89,60 @@ export class EntryDesk {
     const { admission, finder } = this.#deps;
     const { playerId, caller } = who;
     await this.#restored(join, playerId);
+    // Before anything that may fail: as long as the player tries, the place is kept.
+    admission.hear(playerId);
     const seeker = { address: caller.address, playerId };
-    const company = await this.#companyOf(join, playerId);
     const quick = await finder.placesQuickly(join, seeker);
-    if (admission.isOpen(this.#regionsOf(join, quick), 1 + company.party.length)) {
+    const choices = quick.choices.map(({ regionId }) => regionId);
+    const company = await this.#companyOf(join, playerId, choices);
+    const isOpen = (of: Places) =>
+      admission.isOpen(this.#regionsOf(join, of), 1 + company.party.length);
+    if (isOpen(quick)) {
       const places = await finder.placesFor(join, seeker);
-      return this.#enter(join, who, { places, company, playerClass: NORMAL });
+      // Others may have had the seats meanwhile, and of this player nothing is known yet.
+      if (isOpen(places)) return this.#enter(join, who, { places, company, playerClass: NORMAL });
     }
-    const standing = await admission.classOf(playerId);
+    const standing = await admission.classOf(playerId, choices);
     const alone = company.party.length === 0 && !standing.plays;
     const places = alone ? quick : await finder.placesFor(join, seeker);
     if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
+    const { regionId: only } = standing;
     const playerClass = admission.sharedClass([standing.class, ...company.classes]);
-    return this.#enter(join, who, { places, company, playerClass });
+    return this.#enter(join, who, { places, company, playerClass, only });
   }
 
   async #enter(
     join: Join,
     who: Entrant,
-    { places, company: { party, invited }, playerClass }: Entering,
+    { places, company, playerClass, only }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
-    const others = othersThan(places.choices);
-    const regionIds = this.#regionsOf(join, places);
-    const tried = new Set<RegionId>();
-    let also: RegionId | undefined;
+    const regionIds = only === undefined ? this.#regionsOf(join, places) : [only];
+    const waited = admission.rooms.find(playerId) !== undefined;
     const member = admission.enter({
       playerId,
-      party,
-      invited,
+      party: company.party,
+      invited: company.invited,
       class: playerClass,
       regionIds,
-      others,
+      others: othersThan(places.choices, only),
       mayWait: who.comesBack,
     });
     if (!member) throw new MeridianError("region_full");
+    const tried = new Set<RegionId>();
     for (;;) {
       const regionId = await admission.take(playerId);
-      if (regionId === undefined) return this.#queued(join, places, member);
+      if (regionId === undefined) return this.#stay(join, places, who);
       try {
         return await this.#seatIn(regionId, join, places, who);
       } catch (error) {
-        if (!isFailure(error) || !triesNext(error, join.mode)) {
-          admission.leave(playerId);
-          throw error;
-        }
         admission.untaken(playerId, regionId);
         tried.add(regionId);
-        const next = regionIds.find((one) => !tried.has(one) && admission.isOpen([one], 1));
-        if (tried.size >= REGIONS_TRIED_MAX || !next || !admission.tryAlso(playerId, next, also)) {
-          return this.#stay(join, places, playerId, error);
-        }
-        also = next;
+        const isNext = (one: RegionId) => !tried.has(one) && admission.divert(playerId, one);
+        const mayTry = helpsElsewhere(error, join) && tried.size < REGIONS_TRIED_MAX;
+        if (mayTry && regionIds.some(isNext)) continue;
+        return this.#seatless(join, who, { places, waited, error });
       }
     }
   }
@@ -168,14 +178,12 @@ export class EntryDesk {
     const mustMove = own === undefined || !takesPlayers(own);
     const mayMove = (one: RegionId) =>
       mustMove ? admission.opensAtMs(one) === undefined : admission.isOpen([one], 1);
-    // A node that is full gives the player who is there another seat in place of the first.
-    const nodes = choices.flatMap(({ regionId }) =>
-      own?.heartbeat.regionId === regionId
-        ? own
-        : mayMove(regionId)
-          ? (nodeIn(regionId) ?? [])
-          : [],
-    );
+    const nodes = choices.flatMap(({ regionId }) => {
+      const isHome = own?.heartbeat.regionId === regionId;
+      // A node that is full gives the player who is there another seat in place of the first.
+      if (isHome && join.mode !== "joinById") return own;
+      return isHome || mayMove(regionId) ? (nodeIn(regionId) ?? []) : [];
+    });
     if (nodes.length === 0) throw new MeridianError("region_full", this.#whyShut(choices));
     const wish = { join, game, nodes: nodes.slice(0, REGIONS_TRIED_MAX), ranking };
     const answer = await this.#deps.gate.run(() => this.#deps.seating.take(wish, who));
@@ -189,20 +197,28 @@ export class EntryDesk {
     return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
   }
 
-  /** Who plays can't wait for a seat elsewhere meanwhile. */
   #whyShut(choices: Places["choices"]): { readonly message: string } {
     const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
     const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
-    return { message: `${why} You play elsewhere: who waits in the queue can't.` };
+    return { message: `${why} You play elsewhere, and can't wait for one meanwhile.` };
   }
 
-  /** No region gave the seat: whoever can wait keeps the place. */
-  #stay(join: Join, places: Places, playerId: PlayerId, error: MeridianError): JoinOutcome {
+  /** No region gave the seat: whoever can wait, or waited, keeps the place, unless it is the player who is refused. */
+  #seatless(join: Join, who: Entrant, { places, waited, error }: Seatless): JoinOutcome {
+    const isRefused = isFailure(error) && !triesNext(error, join.mode);
+    const keeps = who.comesBack && !isRefused && (waited || join.mayQueue === true);
+    if (!keeps) this.#deps.admission.leave(who.playerId);
+    if (keeps && join.mayQueue && helpsElsewhere(error, join)) return this.#stay(join, places, who);
+    throw error;
+  }
+
+  /** It is not the player's turn. A guest who was made for this join can't come back to the place. */
+  #stay(join: Join, places: Places, { playerId, comesBack }: Entrant): JoinOutcome {
     const { admission } = this.#deps;
     const member = admission.rooms.find(playerId);
-    if (join.mayQueue && member) return this.#queued(join, places, member);
+    if (comesBack && member) return this.#queued(join, places, member);
     admission.leave(playerId);
-    throw error;
+    throw new MeridianError(comesBack ? "place_lost" : "region_full");
   }
 
   #queued(join: Join, { ranking }: Places, member: Member): JoinOutcome {
@@ -228,12 +244,18 @@ export class EntryDesk {
   }
 
   /** Who of them plays already needs no seat, and holds no place. */
-  async #companyOf({ party = [] }: Join, playerId: PlayerId): Promise<Company> {
+  async #companyOf(
+    { party = [] }: Join,
+    playerId: PlayerId,
+    regionIds: readonly RegionId[],
+  ): Promise<Company> {
     const { admission, ways } = this.#deps;
     const others = [...new Set(party)].filter((member) => member !== playerId);
     const mutual = others.filter((member) => ways.mayJoinFor(member, playerId));
     const invited = others.filter((member) => !mutual.includes(member));
-    const standings = await Promise.all(mutual.map((member) => admission.classOf(member)));
+    const standings = await Promise.all(
+      mutual.map((member) => admission.classOf(member, regionIds)),
+    );
     const waiting: PlayerId[] = [];
     const classes: AdmissionClass[] = [];
     for (const [at, member] of mutual.entries()) {
@@ -249,6 +271,11 @@ export class EntryDesk {
   #regionsOf({ mayQueue }: Join, { choices }: Places): RegionId[] {
     return asGood(choices, mayQueue ? this.#deps.spillMs : Number.POSITIVE_INFINITY);
   }
+}
+
+/** Whether it is the region that failed: not the player, who left or may not join, nor we. */
+function helpsElsewhere(error: unknown, { mode }: Join): boolean {
+  return isFailure(error) && error.kind !== "caller_gone" && triesNext(error, mode);
 }
 
 function notOpenYet(regionId: RegionId, opensAtMs: number, retryAfterMs: number): MeridianError {

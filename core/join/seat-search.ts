@@ -21,10 +21,12 @@ export function asGood(choices: readonly Choice[], spillMs: number): RegionId[] 
     .map(({ regionId }) => regionId);
 }
 
-/** Those that may be offered to whoever waits for the first, the nearest first. */
-export function othersThan([best, ...others]: readonly Choice[]): Other[] {
+/** Those that may be offered to whoever waits for `home`, by default the first; the nearest first. */
+export function othersThan(choices: readonly Choice[], home = choices[0]?.regionId): Other[] {
+  const best = choices.find(({ regionId }) => regionId === home);
   if (!best) return [];
-  return others
+  return choices
+    .filter((one) => one !== best)
     .map(({ regionId, roundTripMs }) => ({
       regionId,
       addedMs: Math.round(roundTripMs - best.roundTripMs),

@@ -83,7 +83,7 @@ export class Matchmaker {
   async release({ roomId, sessionId }: ReleaseRequest): Promise<void> {
     const { rooms, ledger } = this.#options;
     const room = rooms.find(roomId);
-    if (room && (await reholdSeat(room, sessionId, 0))) ledger.left(sessionId);
+    if (room && (await reholdSeat(room, sessionId, 0))) ledger.givenBack(sessionId);
   }
 
   /** Holds the seats of those who were in a restored room at its former owner. */

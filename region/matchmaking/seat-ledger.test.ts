@@ -14,6 +14,7 @@ const ofPlayer = (name: string, digit: number) => ({
   ...session(name),
   playerId: PlayerId.parse(`018f2f3c-0000-7000-8000-00000000000${digit}`),
 });
+const idOf = ({ sessionId }: { readonly sessionId: SessionId }) => sessionId;
 const [other, stranger] = [ofPlayer("other", 1), ofPlayer("stranger", 2)];
 const [a, b, c] = [session("a"), session("b"), session("c")];
 
@@ -83,7 +84,7 @@ test("the end of a room frees its seats and no others", () => {
   const ledger = new SeatLedger(2);
   ledger.arrived(a, roomId);
   ledger.arrived(b, RoomId.parse("other"));
-  ledger.roomEnded(roomId);
+  ledger.roomEnded(roomId, 0);
   assert.equal(ledger.get(a.sessionId), undefined);
   assert.equal(ledger.get(b.sessionId)?.state, "connected");
 });
@@ -113,11 +114,33 @@ test("a room's end frees its seats alone, and a seat that moved is its new room'
     ledger.rivals(c, roomId).map(({ sessionId }) => sessionId),
     [b.sessionId],
   );
-  ledger.roomEnded(roomId);
+  ledger.roomEnded(roomId, 0);
   assert.equal(ledger.get(b.sessionId), undefined);
   assert.deepEqual(
     ledger.rivals(c, other).map(({ sessionId }) => sessionId),
     [a.sessionId],
   );
   assert.deepEqual(ledger.counts(0), { connected: 1, reserved: 0 });
+});
+
+test("a seat that nobody came for is told once, and not while its room holds it or its player is there", () => {
+  const ledger = new SeatLedger(4);
+  const d = ofPlayer("d", 3);
+  for (const each of [a, other, stranger, d]) {
+    ledger.reserve(each, 0);
+    ledger.place(each.sessionId, roomId, 1_000);
+  }
+  ledger.givenBack(a.sessionId);
+  ledger.arrived(other, roomId);
+  assert.deepEqual(ledger.counts(1_000), { connected: 1, reserved: 0 });
+  // A moment before the room's own clock said so.
+  const told = ledger.takeUnused(({ sessionId }) => sessionId !== a.sessionId);
+  assert.deepEqual(told.map(idOf), [a.sessionId]);
+  ledger.arrived(d, roomId);
+  const later = ledger.takeUnused(() => false);
+  assert.deepEqual(later.map(idOf), [stranger.sessionId]);
+  assert.deepEqual(
+    ledger.takeUnused(() => false),
+    [],
+  );
 });

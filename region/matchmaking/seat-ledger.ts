@@ -32,6 +32,9 @@ export interface Seat {
  */
 export const DROP_GRACE_MS = 5_000;
 
+/** A room's own hold of a seat begins, and so lapses, a moment sooner. */
+const ROOM_AHEAD_MS = 1_000;
+
 export interface SeatCounts {
   readonly connected: number;
   /** Reserved seats and those of dropped players. */
@@ -46,6 +49,8 @@ export class SeatLedger {
   readonly #ofRoom = new Map<RoomId, Set<SessionId>>();
   /** Those that will be free by themselves. */
   readonly #lapsing = new Set<SessionId>();
+  /** Those whose players never came, until that is told. */
+  readonly #unused = new Map<SessionId, Seat>();
   #granted = 0;
 
   /** @param capacity most seats, in whichever state */
@@ -84,6 +89,7 @@ export class SeatLedger {
 
   /** The player is there. Also one whose seat lapsed here a moment before its room let go. */
   arrived(session: Session, roomId: RoomId): void {
+    this.#unused.delete(session.sessionId);
     this.#put({ ...session, roomId, state: "connected", lapsesAtMs: Infinity });
   }
 
@@ -102,8 +108,27 @@ export class SeatLedger {
     if (roomId && inRoom?.size === 0) this.#ofRoom.delete(roomId);
   }
 
-  roomEnded(roomId: RoomId): void {
-    for (const sessionId of this.#ofRoom.get(roomId) ?? []) this.left(sessionId);
+  /** The seat is free before its player came. */
+  givenBack(sessionId: SessionId): void {
+    const seat = this.#seats.get(sessionId);
+    this.left(sessionId);
+    if (seat?.roomId) this.#unused.set(sessionId, seat);
+  }
+
+  /** Seats that are free because nobody came, each once; not as long as the room waits for the player all the same. */
+  takeUnused(held: (seat: Seat) => boolean): Seat[] {
+    const unused = [...this.#unused.values()].filter((seat) => !held(seat));
+    for (const { sessionId } of unused) this.#unused.delete(sessionId);
+    return unused;
+  }
+
+  /** Seats that lapsed may be all that it waited for; others may go on with it at another node. */
+  roomEnded(roomId: RoomId, nowMs: number): void {
+    for (const sessionId of this.#ofRoom.get(roomId) ?? []) {
+      const { state, lapsesAtMs = 0 } = this.#seats.get(sessionId) ?? {};
+      if (state === "reserved" && lapsesAtMs <= nowMs + ROOM_AHEAD_MS) this.givenBack(sessionId);
+      else this.left(sessionId);
+    }
   }
 
   /** Frees dropped players' seats that their room does not hold (any more). */
@@ -156,7 +181,7 @@ export class SeatLedger {
   #lapse(nowMs: number): void {
     for (const sessionId of this.#lapsing) {
       const seat = this.#seats.get(sessionId);
-      if (!seat || nowMs >= seat.lapsesAtMs) this.left(sessionId);
+      if (!seat || nowMs >= seat.lapsesAtMs) this.givenBack(sessionId);
     }
   }
 }

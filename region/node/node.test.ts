@@ -187,7 +187,21 @@ test("a player who left is told of once, one who may come back is not", async ()
   const { roomId, sessionId } = dropping;
   await core.evict(link, { roomId, sessionId, kind: "session_taken_over" });
   await until(() => told().length > 1, "the end of the other");
-  assert.deepEqual(told()[1], { sessionId, playerId });
+  assert.deepEqual(told()[1], { sessionId, playerId, dropped: true });
+});
+
+test("a seat that nobody came for is told of as that of a player who was dropped", async () => {
+  const { link } = await start();
+  const create = { ...seat, mode: "create", game: gated } as const;
+  const lapsing = await core.reserve(link, { ...create, holdMs: 50 });
+  const givenBack = await core.reserve(link, create);
+  const { roomId, sessionId } = givenBack;
+  await core.release(link, { roomId, sessionId });
+  const told = () => core.heartbeats.flatMap(({ leftSessions }) => leftSessions);
+  const ids = () => new Set(told().map((one) => one.sessionId));
+  await until(() => ids().size === 2, "both seats");
+  assert.deepEqual(ids(), new Set([lapsing.sessionId, sessionId]));
+  assert.ok(told().every(({ playerId, dropped }) => playerId === player.playerId && dropped));
 });
 
 test("claims that hang, all together, hold up no heartbeat", async () => {

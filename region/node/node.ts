@@ -25,7 +25,7 @@ import { PeerProbes } from "../link/peer-probes.ts";
 import { releaseRooms } from "../link/release-rooms.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
-import { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import { type Seat, SeatLedger } from "../matchmaking/seat-ledger.ts";
 import type { Streams } from "../outbox/outbox-streams.ts";
 import { heapShare, memoryOfMachine } from "../overload/memory-share.ts";
 import { OverloadGate } from "../overload/overload-gate.ts";
@@ -422,10 +422,15 @@ export class RegionNode {
   #report(): Report {
     const { config, nodeId, clock, redis } = this.#options;
     const nowMs = clock.monotonicMs();
-    this.#ledger.retain(({ roomId, sessionId }) => {
+    const isHeld = ({ roomId, sessionId }: Seat) => {
       const room = roomId && this.#rooms.find(roomId);
       return room ? holdsSession(room, sessionId) : false;
-    }, nowMs);
+    };
+    this.#ledger.retain(isHeld, nowMs);
+    // Their answer or their way here was lost: they come first when they ask again, as those who were dropped.
+    for (const { sessionId, playerId } of this.#ledger.takeUnused(isHeld)) {
+      this.#heartbeats.leftSessions.add(sessionId, playerId, true);
+    }
     const { players, link } = this.addresses();
     return {
       regionId: this.#regionId,

@@ -48,7 +48,7 @@ export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
     },
     ended: (roomId) => {
       epochs.ended(roomId);
-      ledger.roomEnded(roomId);
+      ledger.roomEnded(roomId, clock.monotonicMs());
       heartbeats.endedRooms.add(roomId);
     },
     failed(room, err, method) {

@@ -109,7 +109,7 @@ export class TestNode {
         left: (_room, sessionId) => this.ledger.left(sessionId),
         ended: (roomId) => {
           this.ended.push(roomId);
-          this.ledger.roomEnded(roomId);
+          this.ledger.roomEnded(roomId, clock.monotonicMs());
         },
         failed: (_room, error, method) => this.failures.push({ error, method }),
       },

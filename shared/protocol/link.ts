@@ -99,7 +99,7 @@ export const Heartbeat = z.object({
       z.object({
         playerId: PlayerId,
         sessionId: SessionId,
-        /** Whether the connection was lost and the player did not come back in time. */
+        /** Whether the connection was lost and the player did not come back, or never came, in time. */
         dropped: z.boolean().optional(),
       }),
     )
