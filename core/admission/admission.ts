@@ -317,18 +317,18 @@ export class Admission implements Part {
     this.#deps.metrics.untaken(regionId);
   }
 
+  /** Whether that region has a seat for the player at once, in place of the one that gave none. */
+  divert(playerId: PlayerId, regionId: RegionId): boolean {
+    this.#report();
+    const isCalled = this.#rooms.divert(playerId, regionId, this.nowMs);
+    this.#settle();
+    return isCalled;
+  }
+
   /** The player of a place is there: tries to join. */
   hear(playerId: PlayerId): void {
     const member = this.#rooms.find(playerId);
     if (member) this.#rooms.hear(member, this.nowMs);
-  }
-
-  /**
-   * Whether the player who was not given a seat may ask that region, which has one: the place that there is stays what
-   * it was, whatever becomes of it.
-   */
-  tryAlso(playerId: PlayerId, regionId: RegionId, instead: RegionId | undefined): boolean {
-    return this.#rooms.tryAlso(playerId, { regionId, instead }, this.nowMs);
   }
 
   /** What the mirror writes anew when it was emptied. */

@@ -48,7 +48,7 @@ export interface OpeningDraw {
   numberOf(leader: string): number;
 }
 
-interface Turn {
+export interface Turn {
   readonly place: Place;
   /** Those ahead that it does not leave room enough for. */
   readonly passed: readonly Place[];

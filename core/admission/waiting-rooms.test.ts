@@ -150,51 +150,6 @@ test("who is told twice and does not come has lost the place", () => {
   assert.equal(door.rooms.queues.get(HOME)?.held, 0);
 });
 
-test("a class that is not configured any more is that of everybody, wherever that one is named", () => {
-  const door = new Door(100, "normal=1,failover=100,reconnect=1000");
-  door.report(0);
-  const member = door.enter("a", { class: "supporter" });
-  assert.ok(member);
-  assert.equal(door.rooms.stand(member, { dice: 0.5 }, door.nowMs).class, "normal");
-});
-
-test("whoever waits for a region that is there no more is told so, or waits for the other one", () => {
-  const door = new Door();
-  door.report(0);
-  door.enter("a", { regionId: FAR, far: false });
-  door.enter("b", { regionId: FAR, party: ["c"], far: false });
-  const both = door.enter("d");
-  assert.ok(both);
-  door.rooms.accept(both, FAR, door.nowMs);
-  door.rooms.report(new Map([[FAR, { limited: 1, all: 1, limit: 10 }]]));
-  door.rooms.advance(door.nowMs);
-  assert.deepEqual(door.called(), ["a"]);
-  door.rooms.removeRegion(FAR, door.nowMs);
-  for (const name of ["a", "b", "c"]) {
-    assert.throws(() => door.rooms.poll(id(name), false, door.nowMs), /given up/);
-  }
-  door.rooms.seated(id("a"), door.nowMs);
-  assert.deepEqual(
-    both.entry.places.map(({ regionId }) => regionId),
-    [HOME],
-  );
-  door.report(1);
-  door.rooms.advance(door.nowMs);
-  assert.deepEqual(door.called(), ["d"]);
-});
-
-test("breaking the connection again and again is no way to poll at once", () => {
-  const door = new Door();
-  door.report(0);
-  const member = door.enter("a");
-  assert.ok(member);
-  door.rooms.stand(member, { dice: 0.5 }, door.nowMs);
-  door.rooms.vanished(id("a"), door.nowMs);
-  assert.throws(() => door.rooms.poll(id("a"), false, door.nowMs), /slow down/);
-  door.pass(500);
-  assert.equal(door.rooms.poll(id("a"), false, door.nowMs), member);
-});
-
 test("nobody loses a place, or a seat that is held, because another one joins with them", () => {
   const door = new Door();
   door.report(0);
@@ -325,4 +280,75 @@ test("a seat is told to come at once only where it may be given", () => {
   assert.equal(called, undefined, "as many are active in the world as may be");
   assert.notEqual(eta?.ms, 0);
   assert.ok(eta === null || eta.ms > 10_000, `${eta?.ms} ms`);
+});
+
+test("a class that is not configured any more is that of everybody, wherever that one is named", () => {
+  const door = new Door(100, "normal=1,failover=100,reconnect=1000");
+  door.report(0);
+  const member = door.enter("a", { class: "supporter" });
+  assert.ok(member);
+  assert.equal(door.rooms.stand(member, { dice: 0.5 }, door.nowMs).class, "normal");
+});
+
+test("a seat elsewhere that does not come either leaves the place where it was", () => {
+  const door = new Door();
+  door.report(0);
+  const [first] = [door.enter("a"), door.enter("b")];
+  assert.ok(first);
+  door.rooms.report(
+    new Map([
+      [HOME, { limited: 1, all: 1, limit: 10 }],
+      [FAR, { limited: 1, all: 1, limit: 10 }],
+    ]),
+  );
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  assert.equal(door.rooms.divert(id("a"), FAR, door.nowMs), false, "it is called already");
+  assert.equal(door.rooms.take(id("a"), door.nowMs), HOME);
+  door.rooms.untaken(id("a"), door.nowMs);
+  assert.equal(door.rooms.divert(id("a"), FAR, door.nowMs), true);
+  assert.equal(door.rooms.take(id("a"), door.nowMs), FAR);
+  assert.equal(door.rooms.divert(id("b"), FAR, door.nowMs), false, "the seat is held");
+  door.rooms.untaken(id("a"), door.nowMs);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a", "a"], "before b");
+  const held = [HOME, FAR].map((regionId) => door.rooms.queues.get(regionId)?.held);
+  assert.deepEqual(held, [1, 0]);
+});
+
+test("whoever waits for a region that is there no more is told so, or waits for the other one", () => {
+  const door = new Door();
+  door.report(0);
+  door.enter("a", { regionId: FAR, far: false });
+  door.enter("b", { regionId: FAR, party: ["c"], far: false });
+  const both = door.enter("d");
+  assert.ok(both);
+  door.rooms.accept(both, FAR, door.nowMs);
+  door.rooms.report(new Map([[FAR, { limited: 1, all: 1, limit: 10 }]]));
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["a"]);
+  door.rooms.removeRegion(FAR, door.nowMs);
+  for (const name of ["a", "b", "c"]) {
+    assert.throws(() => door.rooms.poll(id(name), false, door.nowMs), /given up/);
+  }
+  door.rooms.seated(id("a"), door.nowMs);
+  assert.deepEqual(
+    both.entry.places.map(({ regionId }) => regionId),
+    [HOME],
+  );
+  door.report(1);
+  door.rooms.advance(door.nowMs);
+  assert.deepEqual(door.called(), ["d"]);
+});
+
+test("breaking the connection again and again is no way to poll at once", () => {
+  const door = new Door();
+  door.report(0);
+  const member = door.enter("a");
+  assert.ok(member);
+  door.rooms.stand(member, { dice: 0.5 }, door.nowMs);
+  door.rooms.vanished(id("a"), door.nowMs);
+  assert.throws(() => door.rooms.poll(id("a"), false, door.nowMs), /slow down/);
+  door.pass(500);
+  assert.equal(door.rooms.poll(id("a"), false, door.nowMs), member);
 });

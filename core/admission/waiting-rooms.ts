@@ -27,7 +27,7 @@ import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
 import { Habits } from "./habits.ts";
 import type { Call, Entry, Member, Other, Place } from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
-import { type OpeningDraw, RegionQueue, type SeatReport } from "./region-queue.ts";
+import { type OpeningDraw, RegionQueue, type SeatReport, type Turn } from "./region-queue.ts";
 import { WakeWheel } from "./wake-wheel.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -338,30 +338,6 @@ export class WaitingRooms {
     this.#callFrom(entry.places, nowMs);
   }
 
-  /**
-   * A place in a second region that has a seat, for one whom the first gave none.
-   * @param instead a second one that was tried like that before
-   * @returns false for a party, which would be torn apart, and where there is another second one already
-   */
-  tryAlso(
-    playerId: PlayerId,
-    { regionId, instead }: { readonly regionId: RegionId; readonly instead?: RegionId | undefined },
-    nowMs: number,
-  ): boolean {
-    const entry = this.#members.get(playerId)?.entry;
-    const queue = this.#queues.get(regionId);
-    if (!entry || !queue || entry.call || entry.size > 1) return false;
-    if (entry.places.some((place) => place.regionId === regionId)) return false;
-    const [, second] = entry.places;
-    if (second && second.regionId !== instead) return false;
-    for (const former of entry.places.splice(1)) this.#queue(former.regionId).remove(former);
-    this.#addPlace(this.#newPlace(entry, queue, nowMs));
-    this.#setReady(entry, nowMs);
-    this.#changed.set(entry.leader, entry);
-    this.#callNext(queue, nowMs);
-    return true;
-  }
-
   /** The player goes: by choice, or because a seat was found without the queue. */
   leave(playerId: PlayerId, nowMs: number): void {
     const member = this.#members.get(playerId);
@@ -411,6 +387,21 @@ export class WaitingRooms {
       const { call, leader } = member.entry;
       if (call && leader === member.playerId) call.untilMs += deafMs;
     }
+  }
+
+  /**
+   * The region that called gave no seat after all, and that one would let somebody new in at once: calls the player
+   * there. The place is not given up for it, so that it is where it was if that one gives none either.
+   * @returns false when it has no seat for the player, too
+   */
+  divert(playerId: PlayerId, regionId: RegionId, nowMs: number): boolean {
+    const entry = this.#members.get(playerId)?.entry;
+    const queue = this.#queues.get(regionId);
+    if (!entry || entry.call || !queue) return false;
+    if (this.#worldFree - this.#held() < entry.size) return false;
+    if (!queue.isOpen(entry.class, entry.size, nowMs)) return false;
+    this.#call(queue, { place: this.#home(entry), passed: [], ahead: 0 }, nowMs);
+    return true;
   }
 
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
@@ -638,23 +629,27 @@ export class WaitingRooms {
     for (;;) {
       const turn = queue.next(nowMs, this.#worldFree - this.#held());
       if (!turn) return;
-      const { entry } = turn.place;
-      this.#outOfLines(entry);
-      for (const place of entry.places) place.ready = false;
-      queue.called(turn, nowMs);
-      for (const place of entry.places) {
-        if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
-      }
-      const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
-      const lastMs = nowMs + CALL_MS_MAX;
-      entry.call = {
-        ...{ regionId: queue.regionId, told: new Set(), lastMs },
-        untilMs: Math.min(untilMs, lastMs),
-      };
-      this.#wheel.wakeBy(entry, entry.call.untilMs);
-      this.#called.push(entry);
-      this.#changed.set(entry.leader, entry);
+      this.#call(queue, turn, nowMs);
     }
+  }
+
+  #call(queue: RegionQueue, turn: Turn, nowMs: number): void {
+    const { entry } = turn.place;
+    this.#outOfLines(entry);
+    for (const place of entry.places) place.ready = false;
+    queue.called(turn, nowMs);
+    for (const place of entry.places) {
+      if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
+    }
+    const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
+    const lastMs = nowMs + CALL_MS_MAX;
+    entry.call = {
+      ...{ regionId: queue.regionId, told: new Set(), lastMs },
+      untilMs: Math.min(untilMs, lastMs),
+    };
+    this.#wheel.wakeBy(entry, entry.call.untilMs);
+    this.#called.push(entry);
+    this.#changed.set(entry.leader, entry);
   }
 
   #gaveUp(place: Place, players: number, nowMs: number): void {

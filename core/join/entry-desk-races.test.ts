@@ -34,12 +34,12 @@ function deskOf(options: { open: boolean[]; classOf: () => Promise<PlayerClass> 
     admission: {
       rooms: { find: () => undefined },
       hear: () => did.push("hear"),
-      sharedClass: ([own]: readonly string[]) => own,
       isOpen: () => options.open.shift() ?? false,
       classOf() {
         did.push("classOf");
         return options.classOf();
       },
+      sharedClass: ([one]: readonly string[]) => one,
       enter: (newcomer: Newcomer) => {
         entered.push(newcomer);
       },

@@ -106,33 +106,31 @@ export class EntryDesk {
     const alone = company.party.length === 0 && !standing.plays;
     const places = alone ? quick : await finder.placesFor(join, seeker);
     if (standing.plays) return await this.#takeOver(join, who, places, standing.nodeId);
+    const { regionId: only } = standing;
     const playerClass = admission.sharedClass([standing.class, ...company.classes]);
-    const only = playerClass === standing.class ? standing.regionId : undefined;
     return this.#enter(join, who, { places, company, playerClass, only });
   }
 
   async #enter(
     join: Join,
     who: Entrant,
-    { places, company: { party, invited }, playerClass, only }: Entering,
+    { places, company, playerClass, only }: Entering,
   ): Promise<JoinOutcome> {
     const { admission } = this.#deps;
     const { playerId } = who;
-    const others = othersThan(places.choices, only);
     const regionIds = only === undefined ? this.#regionsOf(join, places) : [only];
     const waited = admission.rooms.find(playerId) !== undefined;
-    const tried = new Set<RegionId>();
-    let also: RegionId | undefined;
     const member = admission.enter({
       playerId,
-      party,
-      invited,
+      party: company.party,
+      invited: company.invited,
       class: playerClass,
       regionIds,
-      others,
+      others: othersThan(places.choices, only),
       mayWait: who.comesBack,
     });
     if (!member) throw new MeridianError("region_full");
+    const tried = new Set<RegionId>();
     for (;;) {
       const regionId = await admission.take(playerId);
       if (regionId === undefined) return this.#stay(join, places, who);
@@ -141,12 +139,10 @@ export class EntryDesk {
       } catch (error) {
         admission.untaken(playerId, regionId);
         tried.add(regionId);
+        const isNext = (one: RegionId) => !tried.has(one) && admission.divert(playerId, one);
         const mayTry = helpsElsewhere(error, join) && tried.size < REGIONS_TRIED_MAX;
-        const next = regionIds.find((one) => !tried.has(one) && admission.isOpen([one], 1));
-        if (!mayTry || !next || !admission.tryAlso(playerId, next, also)) {
-          return this.#seatless(join, who, { places, waited, error });
-        }
-        also = next;
+        if (mayTry && regionIds.some(isNext)) continue;
+        return this.#seatless(join, who, { places, waited, error });
       }
     }
   }
@@ -201,11 +197,10 @@ export class EntryDesk {
     return Math.min(...regionIds.map((one) => this.#deps.admission.opensAtMs(one) ?? 0));
   }
 
-  /** Who plays can't wait for a seat elsewhere meanwhile. */
   #whyShut(choices: Places["choices"]): { readonly message: string } {
     const opensAtMs = this.#opensAtMs(choices.map(({ regionId }) => regionId));
     const why = opensAtMs > 0 ? `It opens at ${iso(opensAtMs)}.` : "Every seat is taken.";
-    return { message: `${why} You play elsewhere: who waits in the queue can't.` };
+    return { message: `${why} You play elsewhere, and can't wait for one meanwhile.` };
   }
 
   /** No region gave the seat: whoever can wait, or waited, keeps the place, unless it is the player who is refused. */
@@ -252,13 +247,15 @@ export class EntryDesk {
   async #companyOf(
     { party = [] }: Join,
     playerId: PlayerId,
-    choices: readonly RegionId[],
+    regionIds: readonly RegionId[],
   ): Promise<Company> {
     const { admission, ways } = this.#deps;
     const others = [...new Set(party)].filter((member) => member !== playerId);
     const mutual = others.filter((member) => ways.mayJoinFor(member, playerId));
     const invited = others.filter((member) => !mutual.includes(member));
-    const standings = await Promise.all(mutual.map((member) => admission.classOf(member, choices)));
+    const standings = await Promise.all(
+      mutual.map((member) => admission.classOf(member, regionIds)),
+    );
     const waiting: PlayerId[] = [];
     const classes: AdmissionClass[] = [];
     for (const [at, member] of mutual.entries()) {
