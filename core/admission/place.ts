@@ -1,5 +1,6 @@
 /** Who waits: entries of one player or a party, and the places that they have in lines. */
 import type { PlayerId, RegionId } from "../../shared/ids.ts";
+import { QUEUE_GRACE_MS } from "../../shared/protocol/queue.ts";
 
 /** Those who are let in together or not at all: a player alone, or a party. */
 export interface Entry {
@@ -66,4 +67,59 @@ export interface Call {
   untilMs: number;
   /** It is not prolonged beyond. */
   readonly lastMs: number;
+}
+
+/** An entry that has no place yet. */
+export function entryOf(
+  leader: PlayerId,
+  party: readonly PlayerId[],
+  classIndex: number,
+  nowMs: number,
+  { invited, others }: Pick<Entry, "invited" | "others">,
+): Entry {
+  const entry: Entry = {
+    leader,
+    class: classIndex,
+    members: [],
+    invited,
+    places: [],
+    others,
+    call: undefined,
+    missed: 0,
+    wakeAtMs: Number.POSITIVE_INFINITY,
+    size: 1 + party.length,
+  };
+  entry.members = [leader, ...party].map((playerId) => memberOf(playerId, entry, nowMs));
+  return entry;
+}
+
+export function placeOf(entry: Entry, regionId: RegionId, number: number, drawn: boolean): Place {
+  return { entry, regionId, number, drawn, ready: false, passedSeats: 0 };
+}
+
+export function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {
+  return {
+    playerId,
+    entry,
+    seenMs,
+    notBeforeMs: 0,
+    earlyAtMs: 0,
+    presentUntilMs: 0,
+    graceMs: QUEUE_GRACE_MS,
+    takingUntilMs: undefined,
+  };
+}
+
+/** The last of the party counts; a connection that is held open is not gone. */
+export function keptUntilMs(members: readonly Member[]): number {
+  return Math.max(
+    ...members.map(({ seenMs, graceMs, presentUntilMs }) =>
+      Math.max(seenMs + graceMs, presentUntilMs),
+    ),
+  );
+}
+
+/** Lets its players come until then, as far as a call may last at all. */
+export function extend(call: Call, untilMs: number): void {
+  call.untilMs = Math.max(call.untilMs, Math.min(untilMs, call.lastMs));
 }

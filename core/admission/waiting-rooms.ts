@@ -22,40 +22,35 @@ import {
   type QueueClaim,
   type QueueOffer,
 } from "../../shared/protocol/queue.ts";
-import type { Rate } from "../accounts/bucket.ts";
-import { type ClassSpec, NORMAL, sharedClass } from "./classes.ts";
-import { Habits } from "./habits.ts";
-import type { Call, Entry, Member, Other, Place } from "./place.ts";
+import { NORMAL, sharedClass } from "./classes.ts";
+import { EntryBook, type EntryBookSettings } from "./entry-book.ts";
+import { offersOf, soonest } from "./foresight.ts";
+import {
+  type Entry,
+  entryOf,
+  extend,
+  type Member,
+  memberOf,
+  type Other,
+  type Place,
+  placeOf,
+} from "./place.ts";
 import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
-import { type OpeningDraw, RegionQueue, type SeatReport, type Turn } from "./region-queue.ts";
-import { WakeWheel } from "./wake-wheel.ts";
+import type { OpeningDraw, RegionQueue, SeatReport } from "./region-queue.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
 const TAKING_MS = 15_000;
 /** Who was told to come and does not within that gives the seats to the next, ms. */
 const COME_MS = 10_000;
-/** Who was told so often and did not come has lost the place: seats can't be hoarded. */
-const MISSED_MAX = 2;
-/** Once one of a party has a seat, those of the others are held for them, ms. */
-const PARTY_COME_MS = 30_000;
 /**
  * Who answers an offer, opens a stream or lost the connection need not wait for the next poll's time, but so long
  * between two such polls, ms.
  */
 const EARLY_POLL_MS = 500;
-/** However a party comes, one after the other: those who have not come by then give the seats to the next, ms. */
-const CALL_MS_MAX = 90_000;
-/** Offers that one place has at most. */
-const OFFERS_MAX = 3;
-/** Another region is worth the way if it takes less than this share of the wait. */
-const OFFER_SHARE = 0.7;
 const QUEUE_FULL_RETRY_AFTER_MS = 60_000;
 const NOW: Eta = { ms: 0, lowMs: 0, highMs: 0 };
 
-export interface WaitingRoomsSettings {
-  readonly classes: readonly ClassSpec[];
-  /** Of each region. */
-  readonly rate: Rate;
+export interface WaitingRoomsSettings extends EntryBookSettings {
   /** Players in the queue of one region; the next is refused. */
   readonly waitingMax: number;
   /** Polls of everybody together. */
@@ -107,54 +102,30 @@ export interface RestoreOptions {
 
 export class WaitingRooms {
   readonly #settings: WaitingRoomsSettings;
-  readonly #queues = new Map<RegionId, RegionQueue>();
-  readonly #members = new Map<PlayerId, Member>();
-  readonly #wheel: WakeWheel<Entry>;
-  readonly #changed = new Map<PlayerId, Entry | undefined>();
-  readonly #called: Entry[] = [];
-  readonly #habits: Habits;
-  #worldFree = Number.POSITIVE_INFINITY;
+  readonly #book: EntryBook;
 
   constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
     this.#settings = settings;
-    this.#wheel = new WakeWheel(nowMs);
-    this.#habits = new Habits(nowMs);
+    this.#book = new EntryBook(settings, nowMs);
     for (const regionId of regionIds) this.addRegion(regionId, nowMs);
   }
 
   get queues(): ReadonlyMap<RegionId, RegionQueue> {
-    return this.#queues;
+    return this.#book.queues;
   }
 
   /** Players who have a place, or are about to take their seat. */
   get players(): number {
-    return this.#members.size;
+    return this.#book.members.size;
   }
 
   addRegion(regionId: RegionId, nowMs: number): void {
-    if (!this.#queues.has(regionId)) {
-      const options = { ...this.#settings, habits: this.#habits };
-      this.#queues.set(regionId, new RegionQueue(regionId, options, nowMs));
-    }
+    this.#book.addRegion(regionId, nowMs);
   }
 
   /** There is no such region any more: who waited for no other has no place, and is told so when they ask. */
   removeRegion(regionId: RegionId, nowMs: number): void {
-    const queue = this.#queues.get(regionId);
-    if (!queue) return;
-    for (const entry of new Set([...this.#members.values()].map((member) => member.entry))) {
-      if (entry.call?.regionId === regionId) this.#uncall(entry, nowMs);
-      const place = entry.places.find((one) => one.regionId === regionId);
-      if (!place) continue;
-      if (entry.places.length === 1) {
-        for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
-        continue;
-      }
-      if (!entry.call) queue.remove(place);
-      entry.places = entry.places.filter((one) => one !== place);
-      this.#changed.set(entry.leader, entry);
-    }
-    this.#queues.delete(regionId);
+    this.#book.removeRegion(regionId, nowMs);
   }
 
   /**
@@ -162,38 +133,40 @@ export class WaitingRooms {
    * @param worldFree seats that may be given anywhere
    */
   report(reports: ReadonlyMap<RegionId, SeatReport>, worldFree = Number.POSITIVE_INFINITY): void {
-    for (const [regionId, queue] of this.#queues) queue.report(reports.get(regionId));
-    this.#worldFree = worldFree;
+    for (const [regionId, queue] of this.#book.queues) queue.report(reports.get(regionId));
+    this.#book.worldFree = worldFree;
   }
 
   /** Calls nobody there until then. */
   pause(regionId: RegionId, untilMs: number): void {
-    this.#queues.get(regionId)?.pause(untilMs);
+    this.#book.queues.get(regionId)?.pause(untilMs);
   }
 
   /** The region's opening; where only its time is another one, what was drawn for it is drawn anew. */
   open(regionId: RegionId, opening: OpeningDraw | undefined): void {
-    const queue = this.#queues.get(regionId);
+    const queue = this.#book.queues.get(regionId);
     if (!queue || queue.opening === opening) return;
     const before = queue.opening;
     queue.opening = opening;
     if (!opening || before?.scheduledAtMs !== opening.scheduledAtMs) return;
-    if (before.opensAtMs !== opening.opensAtMs) this.#drawAnew(queue, opening);
+    if (before.opensAtMs !== opening.opensAtMs) this.#book.drawAnew(queue, opening);
   }
 
   members(): Iterable<Member> {
-    return this.#members.values();
+    return this.#book.members.values();
   }
 
   /** Whether somebody new of no special class would be called at once in one of these regions. */
   isOpen(regionIds: readonly RegionId[], size: number, nowMs: number): boolean {
-    if (this.#worldFree - this.#held() < size) return false;
+    if (this.#book.worldFree - this.#book.held() < size) return false;
     const classIndex = this.#classIndex(NORMAL);
-    return regionIds.some((id) => this.#queues.get(id)?.isOpen(classIndex, size, nowMs) ?? false);
+    return regionIds.some(
+      (id) => this.#book.queues.get(id)?.isOpen(classIndex, size, nowMs) ?? false,
+    );
   }
 
   find(playerId: PlayerId): Member | undefined {
-    return this.#members.get(playerId);
+    return this.#book.members.get(playerId);
   }
 
   /**
@@ -204,20 +177,20 @@ export class WaitingRooms {
   enter(newcomer: Newcomer, nowMs: number): Member | undefined {
     const known = this.#known(newcomer) ?? this.#invitation(newcomer, nowMs);
     if (known) {
-      this.hear(known, nowMs);
-      this.#callFrom(known.entry.places, nowMs);
+      this.#book.hear(known, nowMs);
+      this.#book.callFrom(known.entry.places, nowMs);
       return known;
     }
     const { party, invited } = this.#company(newcomer);
     const size = 1 + party.length;
     const classIndex = this.#classIndex(newcomer.class);
     const fitting = newcomer.regionIds
-      .flatMap((regionId) => this.#queues.get(regionId) ?? [])
+      .flatMap((regionId) => this.#book.queues.get(regionId) ?? [])
       .filter((queue) => queue.holds(size, classIndex));
     const [best] = fitting;
     if (!best) throw new MeridianError("region_full");
     const open =
-      this.#worldFree - this.#held() >= size
+      this.#book.worldFree - this.#book.held() >= size
         ? fitting.find((queue) => queue.isOpen(classIndex, size, nowMs))
         : undefined;
     if (!open && !newcomer.mayWait) return undefined;
@@ -226,10 +199,10 @@ export class WaitingRooms {
     for (const playerId of [newcomer.playerId, ...party]) this.leave(playerId, nowMs);
     const { others } = newcomer;
     const entry = entryOf(newcomer.playerId, party, classIndex, nowMs, { invited, others });
-    this.#admit(entry, [this.#newPlace(entry, queue, nowMs)], nowMs);
+    this.#book.admit(entry, [this.#book.newPlace(entry, queue, nowMs)], nowMs);
     const member = this.#require(newcomer.playerId);
-    this.hear(member, nowMs);
-    this.#callFrom(entry.places, nowMs);
+    this.#book.hear(member, nowMs);
+    this.#book.callFrom(entry.places, nowMs);
     return member;
   }
 
@@ -238,7 +211,7 @@ export class WaitingRooms {
    * @throws {MeridianError} `place_lost` for one who has none, `too_many_requests` before its time
    */
   poll(playerId: PlayerId, hidden: boolean, nowMs: number, early = false): Member {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     if (!member) throw new MeridianError("place_lost");
     const fromMs = early ? member.earlyAtMs + EARLY_POLL_MS : member.notBeforeMs;
     if (nowMs < fromMs) {
@@ -246,32 +219,27 @@ export class WaitingRooms {
     }
     if (early) member.earlyAtMs = nowMs;
     member.graceMs = hidden ? QUEUE_HIDDEN_GRACE_MS : QUEUE_GRACE_MS;
-    this.hear(member, nowMs);
-    this.#callFrom(member.entry.places, nowMs);
+    this.#book.hear(member, nowMs);
+    this.#book.callFrom(member.entry.places, nowMs);
     return member;
   }
 
   /** Something was heard of the player: who was absent is there. */
   hear(member: Member, nowMs: number): void {
-    const { entry } = member;
-    member.seenMs = nowMs;
-    member.presentUntilMs = Math.max(member.presentUntilMs, nowMs + PRESENCE_SLACK_MS);
-    this.#changed.set(entry.leader, entry);
-    this.#setReady(entry, nowMs);
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+    this.#book.hear(member, nowMs);
   }
 
   /** The connection that the player waited on is gone: absent until heard of again. */
   vanished(playerId: PlayerId, nowMs: number): void {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     if (!member) return;
     // Until now the connection said that it is there, however long ago it was opened.
     if (member.presentUntilMs > nowMs) member.seenMs = nowMs;
     member.presentUntilMs = nowMs;
     // At once but for the pace of such polls: else whoever breaks connections polls as often as they like.
     member.notBeforeMs = Math.min(member.notBeforeMs, nowMs + EARLY_POLL_MS);
-    this.#wheel.wakeBy(member.entry, nowMs);
-    this.#setReady(member.entry, nowMs);
+    this.#book.wakeBy(member.entry, nowMs);
+    this.#book.setReady(member.entry, nowMs);
   }
 
   /**
@@ -279,18 +247,18 @@ export class WaitingRooms {
    */
   stand(member: Member, { dice, heldMs = 0 }: StandOptions, nowMs: number): Standing {
     const { entry } = member;
-    const home = this.#home(entry);
-    const queue = this.#queue(home.regionId);
+    const home = this.#book.home(entry);
+    const queue = this.#book.queue(home.regionId);
     const { call } = entry;
     const opensAtMs = queue.opensAtMs(nowMs);
-    const eta = call ? NOW : this.#soonest(entry, nowMs);
+    const eta = call ? NOW : soonest(this.queues, entry, nowMs);
     // Until the opening nothing may depend on what was drawn, also not when to ask again.
     const position = call || opensAtMs !== undefined ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
       etaMs: eta?.ms,
       opensInMs: opensAtMs === undefined ? undefined : opensAtMs - nowMs,
-      waiting: this.#members.size,
+      waiting: this.#book.members.size,
       pollsPerSecondMax: this.#settings.pollsPerSecondMax,
       dice,
     });
@@ -301,8 +269,8 @@ export class WaitingRooms {
       call.told.add(member.playerId);
       extend(call, nowMs + COME_MS);
     }
-    this.#setReady(entry, nowMs);
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
+    this.#book.setReady(entry, nowMs);
+    this.#book.wakeDue(entry, nowMs);
     return {
       entry,
       called: call?.regionId,
@@ -313,7 +281,7 @@ export class WaitingRooms {
       eta,
       pollAfterMs,
       graceMs: member.graceMs,
-      offers: call ? [] : this.#offers(entry, eta?.ms, nowMs),
+      offers: call ? [] : offersOf(this.queues, entry, eta?.ms, nowMs),
       opensAtMs,
     };
   }
@@ -325,68 +293,53 @@ export class WaitingRooms {
   accept(member: Member, regionId: RegionId, nowMs: number): void {
     const { entry } = member;
     if (entry.places.some((place) => place.regionId === regionId) || entry.call) return;
-    const queue = this.#queues.get(regionId);
+    const queue = this.#book.queues.get(regionId);
     const isOffered = entry.others.some((other) => other.regionId === regionId);
     if (!isOffered || !queue?.holds(entry.size, entry.class)) {
       throw new MeridianError("bad_request", { message: "That region was not offered." });
     }
     if (queue.waiting + entry.size > this.#settings.waitingMax) throw queueFull();
-    for (const second of entry.places.splice(1)) this.#queue(second.regionId).remove(second);
-    this.#addPlace(this.#newPlace(entry, queue, nowMs));
-    this.#setReady(entry, nowMs);
-    this.#changed.set(entry.leader, entry);
-    this.#callFrom(entry.places, nowMs);
+    for (const second of entry.places.splice(1)) this.#book.queue(second.regionId).remove(second);
+    this.#book.addPlace(this.#book.newPlace(entry, queue, nowMs));
+    this.#book.setReady(entry, nowMs);
+    this.#book.note(entry);
+    this.#book.callFrom(entry.places, nowMs);
   }
 
   /** The player goes: by choice, or because a seat was found without the queue. */
   leave(playerId: PlayerId, nowMs: number): void {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     if (!member) return;
     const { entry } = member;
-    if (!entry.call) for (const place of entry.places) this.#gaveUp(place, 1, nowMs);
-    this.#drop(member, nowMs, "released");
+    if (!entry.call) for (const place of entry.places) this.#book.gaveUp(place, 1, nowMs);
+    this.#book.drop(member, nowMs, "released");
   }
 
   /** The player takes the seat now. @returns where; undefined for one who was not called */
   take(playerId: PlayerId, nowMs: number): RegionId | undefined {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     const call = member?.entry.call;
     if (!member || !call) return undefined;
     member.takingUntilMs = nowMs + TAKING_MS;
     call.untilMs = Math.max(call.untilMs, member.takingUntilMs);
-    this.#wheel.wakeBy(member.entry, call.untilMs);
+    this.#book.wakeBy(member.entry, call.untilMs);
     return call.regionId;
   }
 
   /** A region has given the seat: the player waits no more. */
   seated(playerId: PlayerId, nowMs: number): void {
-    const member = this.#members.get(playerId);
-    if (member) this.#drop(member, nowMs, "seated");
+    const member = this.#book.members.get(playerId);
+    if (member) this.#book.drop(member, nowMs, "seated");
   }
 
   /** No seat came of `take`: the place is where it was, and called again when there is one. */
   untaken(playerId: PlayerId, nowMs: number): void {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     // Else its time is over, and the call of now is another one.
     if (member?.takingUntilMs === undefined) return;
     member.takingUntilMs = undefined;
     if (member.entry.members.some((other) => other.takingUntilMs !== undefined)) return;
-    this.#uncall(member.entry, nowMs);
-  }
-
-  /**
-   * For so long nothing could be heard of anybody: the process was stopped, or too busy. Nobody is later for that, who
-   * was there when it began is taken to be there still, and no place, call or seat lapses by it.
-   */
-  resumed(deafMs: number, nowMs: number): void {
-    const beganMs = nowMs - deafMs;
-    for (const member of this.#members.values()) {
-      member.seenMs = Math.min(nowMs, member.seenMs + deafMs);
-      if (member.presentUntilMs > beganMs) member.presentUntilMs += deafMs;
-      if (member.takingUntilMs !== undefined) member.takingUntilMs += deafMs;
-      const { call, leader } = member.entry;
-      if (call && leader === member.playerId) call.untilMs += deafMs;
-    }
+    this.#book.uncall(member.entry, nowMs);
   }
 
   /**
@@ -395,35 +348,35 @@ export class WaitingRooms {
    * @returns false when it has no seat for the player, too
    */
   divert(playerId: PlayerId, regionId: RegionId, nowMs: number): boolean {
-    const entry = this.#members.get(playerId)?.entry;
-    const queue = this.#queues.get(regionId);
+    const entry = this.#book.members.get(playerId)?.entry;
+    const queue = this.#book.queues.get(regionId);
     if (!entry || entry.call || !queue) return false;
-    if (this.#worldFree - this.#held() < entry.size) return false;
+    if (this.#book.worldFree - this.#book.held() < entry.size) return false;
     if (!queue.isOpen(entry.class, entry.size, nowMs)) return false;
-    this.#call(queue, { place: this.#home(entry), passed: [], ahead: 0 }, nowMs);
+    this.#book.call(queue, { place: this.#book.home(entry), passed: [], ahead: 0 }, nowMs);
     return true;
+  }
+
+  /**
+   * For so long nothing could be heard of anybody: the process was stopped, or too busy. Nobody is later for that.
+   */
+  resumed(deafMs: number, nowMs: number): void {
+    this.#book.resumed(deafMs, nowMs);
   }
 
   /** Lets time pass: who is overdue, who is gone, whose turn it is. */
   advance(nowMs: number): void {
-    for (const entry of this.#wheel.due(nowMs)) this.#wake(entry, nowMs);
-    this.#habits.learn(nowMs);
-    for (const queue of this.#queues.values()) {
-      this.#callNext(queue, nowMs);
-      queue.settle(nowMs);
-    }
+    this.#book.advance(nowMs);
   }
 
-  /** Leaders of the parties that were called since the last time this was asked. */
+  /** Those that were called since the last time this was asked. */
   takeCalled(): readonly Entry[] {
-    return this.#called.splice(0);
+    return this.#book.takeCalled();
   }
 
   /** Entries that are not as they were since the last time, by leader; undefined for those that are gone. */
   takeChanged(): ReadonlyMap<PlayerId, Entry | undefined> {
-    const changed = new Map(this.#changed);
-    this.#changed.clear();
-    return changed;
+    return this.#book.takeChanged();
   }
 
   /**
@@ -436,9 +389,9 @@ export class WaitingRooms {
     nowMs: number,
     { presentUntilMs = nowMs, drawn = [] }: RestoreOptions = {},
   ): boolean {
-    if (this.#members.has(claim.playerId)) return false;
-    const others = claim.party.filter((id) => id !== claim.playerId && !this.#members.has(id));
-    const places = claim.places.filter(([regionId]) => this.#queues.has(regionId));
+    if (this.#book.members.has(claim.playerId)) return false;
+    const others = claim.party.filter((id) => id !== claim.playerId && !this.#book.members.has(id));
+    const places = claim.places.filter(([regionId]) => this.#book.queues.has(regionId));
     if (places.length === 0) return false;
     const alone = { invited: [], others: [] };
     const classIndex = this.#classIndex(claim.class);
@@ -448,16 +401,16 @@ export class WaitingRooms {
       member.presentUntilMs = presentUntilMs;
     }
     const restored = places.map(([regionId, number]) => {
-      this.#queue(regionId).numbered(number);
+      this.#book.queue(regionId).numbered(number);
       return placeOf(entry, regionId, number, drawn.includes(regionId));
     });
-    this.#admit(entry, restored, nowMs);
+    this.#book.admit(entry, restored, nowMs);
     return true;
   }
 
   /** The place that there is, unless the player wants to play elsewhere now. */
   #known({ playerId, regionIds, others }: Newcomer): Member | undefined {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     const wanted = [...regionIds, ...others.map(({ regionId }) => regionId)];
     return member?.entry.places.some(({ regionId }) => wanted.includes(regionId))
       ? member
@@ -469,9 +422,9 @@ export class WaitingRooms {
    * invited at most. Who said once that somebody may join for them meant no place at the end of the line.
    */
   #company({ playerId, party, invited }: Newcomer): Pick<Newcomer, "party" | "invited"> {
-    const own = this.#members.get(playerId)?.entry;
+    const own = this.#book.members.get(playerId)?.entry;
     const isFree = (one: PlayerId) => {
-      const entry = this.#members.get(one)?.entry;
+      const entry = this.#book.members.get(one)?.entry;
       return entry === undefined || entry === own;
     };
     return {
@@ -483,19 +436,19 @@ export class WaitingRooms {
   #invitation(newcomer: Newcomer, nowMs: number): Member | undefined {
     const { playerId, party, invited } = newcomer;
     for (const leader of [...party, ...invited]) {
-      const entry = this.#members.get(leader)?.entry;
+      const entry = this.#book.members.get(leader)?.entry;
       if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
       if (!this.#maySharePlace(newcomer.class, entry)) continue;
       const fits = ({ regionId }: Place) =>
-        this.#queue(regionId).holds(entry.size + 1, entry.class);
+        this.#book.queue(regionId).holds(entry.size + 1, entry.class);
       if (!entry.places.every(fits)) continue;
       this.leave(playerId, nowMs);
-      this.#outOfLines(entry);
+      this.#book.outOfLines(entry);
       entry.size += 1;
       const member = memberOf(playerId, entry, 0);
       entry.members.push(member);
-      this.#members.set(playerId, member);
-      for (const place of entry.places) this.#queue(place.regionId).add(place);
+      this.#book.members.set(playerId, member);
+      for (const place of entry.places) this.#book.queue(place.regionId).add(place);
       return member;
     }
     return undefined;
@@ -508,202 +461,8 @@ export class WaitingRooms {
     return sharedClass(classes, [own, name]) === own;
   }
 
-  #admit(entry: Entry, places: readonly Place[], nowMs: number): void {
-    for (const place of places) this.#addPlace(place);
-    for (const member of entry.members) this.#members.set(member.playerId, member);
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
-    this.#changed.set(entry.leader, entry);
-    this.#setReady(entry, nowMs);
-  }
-
-  #newPlace(entry: Entry, queue: RegionQueue, nowMs: number): Place {
-    const drawn = queue.opensAtMs(nowMs) !== undefined;
-    return placeOf(entry, queue.regionId, queue.number(entry.leader, nowMs), drawn);
-  }
-
-  #addPlace(place: Place): void {
-    place.entry.places.push(place);
-    this.#queue(place.regionId).add(place);
-  }
-
-  #wake(entry: Entry, nowMs: number): void {
-    if (entry.members.length === 0) return;
-    for (const member of entry.members) {
-      if ((member.takingUntilMs ?? nowMs + 1) <= nowMs) member.takingUntilMs = undefined;
-    }
-    if (entry.call && entry.call.untilMs <= nowMs) this.#lapse(entry, nowMs);
-    if (!entry.call && (keptUntilMs(entry.members) <= nowMs || entry.missed >= MISSED_MAX)) {
-      for (const place of entry.places) this.#gaveUp(place, entry.size, nowMs);
-      for (const member of [...entry.members]) this.#drop(member, nowMs, "released");
-      return;
-    }
-    this.#setReady(entry, nowMs);
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
-  }
-
-  /** Nobody came for the seats. */
-  #lapse(entry: Entry, nowMs: number): void {
-    if (entry.call && entry.call.told.size > 0) entry.missed += 1;
-    for (const member of entry.members) {
-      member.presentUntilMs = Math.min(member.presentUntilMs, nowMs);
-    }
-    this.#uncall(entry, nowMs);
-  }
-
-  #uncall(entry: Entry, nowMs: number): void {
-    const { call } = entry;
-    if (!call) return;
-    this.#queue(call.regionId).released(entry.size);
-    entry.call = undefined;
-    for (const place of entry.places) this.#queue(place.regionId).add(place);
-    this.#changed.set(entry.leader, entry);
-    this.#setReady(entry, nowMs);
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
-  }
-
-  #drop(member: Member, nowMs: number, how: "seated" | "released"): void {
-    const { entry } = member;
-    this.#members.delete(member.playerId);
-    if (entry.call) {
-      const queue = this.#queue(entry.call.regionId);
-      if (how === "seated") queue.seated(1);
-      else queue.released(1);
-    } else this.#outOfLines(entry);
-    entry.members = entry.members.filter((other) => other !== member);
-    entry.size = entry.members.length;
-    const [first] = entry.members;
-    if (!first) {
-      this.#changed.set(entry.leader, undefined);
-      return;
-    }
-    if (entry.leader === member.playerId) {
-      // The former one may come back with a place of its own, and each place has a leader of its own.
-      this.#changed.set(entry.leader, undefined);
-      entry.leader = first.playerId;
-    }
-    this.#changed.set(entry.leader, entry);
-    if (entry.call) {
-      if (how === "seated") extend(entry.call, nowMs + PARTY_COME_MS);
-      return;
-    }
-    for (const place of entry.places) this.#queue(place.regionId).add(place);
-    this.#setReady(entry, nowMs);
-    // Those who are left may have been heard of longer ago.
-    this.#wheel.wakeBy(entry, this.#dueMs(entry, nowMs));
-  }
-
-  /** 100,000 places take 0.8 s: an operator's change, and a rare one. */
-  #drawAnew(queue: RegionQueue, { numberOf }: OpeningDraw): void {
-    const entries = new Set([...this.#members.values()].map(({ entry }) => entry));
-    const drawn = [...entries]
-      .flatMap(({ places }) => places)
-      .filter(({ regionId, drawn }) => regionId === queue.regionId && drawn);
-    const inLine = drawn.filter(({ entry }) => !entry.call);
-    for (const place of inLine) queue.remove(place);
-    for (const place of drawn) place.number = numberOf(place.entry.leader);
-    for (const place of inLine) queue.add(place);
-    for (const { entry } of drawn) this.#changed.set(entry.leader, entry);
-  }
-
-  #outOfLines(entry: Entry): void {
-    for (const place of entry.places) this.#queue(place.regionId).remove(place);
-  }
-
-  #setReady(entry: Entry, nowMs: number): void {
-    if (entry.call) return;
-    const ready = entry.members.some(({ presentUntilMs }) => presentUntilMs > nowMs);
-    for (const place of entry.places) this.#queue(place.regionId).setReady(place, ready);
-  }
-
-  #dueMs({ call, members }: Entry, nowMs: number): number {
-    if (call) return call.untilMs;
-    const ends = members.map(({ presentUntilMs }) => presentUntilMs).filter((ms) => ms > nowMs);
-    return Math.max(nowMs, Math.min(keptUntilMs(members), ...ends));
-  }
-
-  #callFrom(places: readonly Place[], nowMs: number): void {
-    for (const { regionId } of [...places]) this.#callNext(this.#queue(regionId), nowMs);
-  }
-
-  #callNext(queue: RegionQueue, nowMs: number): void {
-    for (;;) {
-      const turn = queue.next(nowMs, this.#worldFree - this.#held());
-      if (!turn) return;
-      this.#call(queue, turn, nowMs);
-    }
-  }
-
-  #call(queue: RegionQueue, turn: Turn, nowMs: number): void {
-    const { entry } = turn.place;
-    this.#outOfLines(entry);
-    for (const place of entry.places) place.ready = false;
-    queue.called(turn, nowMs);
-    for (const place of entry.places) {
-      if (place.regionId !== queue.regionId) this.#gaveUp(place, entry.size, nowMs);
-    }
-    const untilMs = Math.max(...entry.members.map(({ presentUntilMs }) => presentUntilMs));
-    const lastMs = nowMs + CALL_MS_MAX;
-    entry.call = {
-      ...{ regionId: queue.regionId, told: new Set(), lastMs },
-      untilMs: Math.min(untilMs, lastMs),
-    };
-    this.#wheel.wakeBy(entry, entry.call.untilMs);
-    this.#called.push(entry);
-    this.#changed.set(entry.leader, entry);
-  }
-
-  #gaveUp(place: Place, players: number, nowMs: number): void {
-    this.#queue(place.regionId).gaveUp(place, players, nowMs);
-  }
-
-  #held(): number {
-    if (this.#worldFree === Number.POSITIVE_INFINITY) return 0;
-    let held = 0;
-    for (const queue of this.#queues.values()) held += queue.held;
-    return held;
-  }
-
-  #offers(entry: Entry, waitMs: number | undefined, nowMs: number): QueueOffer[] {
-    const offers: QueueOffer[] = [];
-    for (const { regionId, addedMs } of entry.others) {
-      const queue = this.#queues.get(regionId);
-      if (!queue?.holds(entry.size, entry.class)) continue;
-      const second = entry.places[1];
-      const eta =
-        second?.regionId === regionId
-          ? queue.eta(second, nowMs)
-          : queue.etaOfNew(entry.class, entry.size, nowMs);
-      if (!eta || (waitMs !== undefined && eta.ms > waitMs * OFFER_SHARE)) continue;
-      offers.push({ regionId, addedMs, eta });
-      if (offers.length === OFFERS_MAX) break;
-    }
-    return offers;
-  }
-
-  /** Whichever of its regions calls it first. */
-  #soonest({ places }: Entry, nowMs: number): Eta | null {
-    let soonest: Eta | null = null;
-    for (const place of places) {
-      const eta = this.#queue(place.regionId).eta(place, nowMs);
-      if (eta && (!soonest || eta.ms < soonest.ms)) soonest = eta;
-    }
-    return soonest;
-  }
-
-  #home(entry: Entry): Place {
-    const [home] = entry.places;
-    if (!home) throw new Error("an entry without a place");
-    return home;
-  }
-
-  #queue(regionId: RegionId): RegionQueue {
-    const queue = this.#queues.get(regionId);
-    if (!queue) throw new Error("a region without a queue");
-    return queue;
-  }
-
   #require(playerId: PlayerId): Member {
-    const member = this.#members.get(playerId);
+    const member = this.#book.members.get(playerId);
     if (!member) throw new Error("a player without a place");
     return member;
   }
@@ -715,59 +474,6 @@ export class WaitingRooms {
     // One that the configuration does not name any more: of a former life's token, or of a player's row.
     return index < 0 ? indexOf(NORMAL) : index;
   }
-}
-
-function entryOf(
-  leader: PlayerId,
-  party: readonly PlayerId[],
-  classIndex: number,
-  nowMs: number,
-  { invited, others }: Pick<Newcomer, "invited" | "others">,
-): Entry {
-  const entry: Entry = {
-    leader,
-    class: classIndex,
-    members: [],
-    invited,
-    places: [],
-    others,
-    call: undefined,
-    missed: 0,
-    wakeAtMs: Number.POSITIVE_INFINITY,
-    size: 1 + party.length,
-  };
-  entry.members = [leader, ...party].map((playerId) => memberOf(playerId, entry, nowMs));
-  return entry;
-}
-
-function placeOf(entry: Entry, regionId: RegionId, number: number, drawn: boolean): Place {
-  return { entry, regionId, number, drawn, ready: false, passedSeats: 0 };
-}
-
-function memberOf(playerId: PlayerId, entry: Entry, seenMs: number): Member {
-  return {
-    playerId,
-    entry,
-    seenMs,
-    notBeforeMs: 0,
-    earlyAtMs: 0,
-    presentUntilMs: 0,
-    graceMs: QUEUE_GRACE_MS,
-    takingUntilMs: undefined,
-  };
-}
-
-/** The last of the party counts; a connection that is held open is not gone. */
-function keptUntilMs(members: readonly Member[]): number {
-  return Math.max(
-    ...members.map(({ seenMs, graceMs, presentUntilMs }) =>
-      Math.max(seenMs + graceMs, presentUntilMs),
-    ),
-  );
-}
-
-function extend(call: Call, untilMs: number): void {
-  call.untilMs = Math.max(call.untilMs, Math.min(untilMs, call.lastMs));
 }
 
 function queueFull(): MeridianError {
