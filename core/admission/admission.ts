@@ -303,9 +303,13 @@ export class Admission implements Part {
     return undefined;
   }
 
-  /** The region has given the seat: the player waits no more. */
-  seated(playerId: PlayerId, regionId: RegionId): void {
+  /** The region has given the seat, and counts it from now on: it is no seat that is being taken any more. */
+  granted(playerId: PlayerId, regionId: RegionId): void {
     this.#deps.holds.release(regionId, [playerId]);
+  }
+
+  /** The player has the seat, and waits no more. */
+  seated(playerId: PlayerId, regionId: RegionId): void {
     this.#rooms.seated(playerId, this.nowMs);
     this.#deps.metrics.seated(regionId);
   }

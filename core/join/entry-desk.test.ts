@@ -313,6 +313,20 @@ test("a region that refuses costs a client that can only ask again no place", as
   assert.deepEqual([place.position, next.position], [1, 2]);
 });
 
+test("who asks for a room that has no place gives the seat to those who have a use for it", async () => {
+  const guest = await newGuest();
+  const place = await queued(guest, { mode: "join" });
+  shanghai.grant = async () => {
+    throw new MeridianError("room_not_found");
+  };
+  await shanghai.beat({ connected: 49 });
+  const { token: queueToken } = await called(place);
+  const body = { game: "arena", protocol: 1, mayQueue: true, mode: "join", ...FAR, queueToken };
+  const answer = await post("/v1/join", body, guest.accessToken);
+  assert.equal(answer.body.error?.kind, "room_not_found");
+  assert.equal((await post("/v1/queue/poll", { token: queueToken })).body.error.kind, "place_lost");
+});
+
 test("who has a seat in a room that has ended plays no more, and waits like everybody", async () => {
   await shanghai.beat({ connected: 49 });
   const guest = await newGuest();

@@ -156,7 +156,8 @@ export class EntryDesk {
     const { admission, seating, gate } = this.#deps;
     const node = nodeIn(regionId);
     if (!node) throw new MeridianError("region_full");
-    const wish = { join, game, nodes: [node], ranking };
+    const onGranted = () => admission.granted(who.playerId, regionId);
+    const wish = { join, game, nodes: [node], ranking, onGranted };
     const answer = await gate.run(() => seating.take(wish, who));
     admission.seated(who.playerId, regionId);
     return answer;
@@ -203,9 +204,13 @@ export class EntryDesk {
     return { message: `${why} You play elsewhere, and can't wait for one meanwhile.` };
   }
 
-  /** No region gave the seat: whoever can wait, or waited, keeps the place, unless it is the player who is refused. */
+  /**
+   * No region gave the seat: whoever can wait, or waited, keeps the place, unless it is the player who is refused, or
+   * the room is the obstacle: it would be called again at once, and hold a seat that others could have.
+   */
   #seatless(join: Join, who: Entrant, { places, waited, error }: Seatless): JoinOutcome {
-    const isRefused = isFailure(error) && !triesNext(error, join.mode);
+    const ofRoom = isFailure(error, "room_full") || isFailure(error, "room_not_found");
+    const isRefused = ofRoom || (isFailure(error) && !triesNext(error, join.mode));
     const keeps = who.comesBack && !isRefused && (waited || join.mayQueue === true);
     if (!keeps) this.#deps.admission.leave(who.playerId);
     if (keeps && join.mayQueue && helpsElsewhere(error, join)) return this.#stay(join, places, who);

@@ -56,6 +56,8 @@ export interface SeatWish {
   /** Asked one after the other. */
   readonly nodes: readonly NodeRecord[];
   readonly ranking: readonly RankedRegion[];
+  /** Told as soon as a node has given the seat, and so counts it. */
+  readonly onGranted?: () => void;
 }
 
 /** What an answer needs besides the seat. */
@@ -82,6 +84,7 @@ export class Seating {
     if (!granted) throw await this.#whyRefused(playerId);
     const player = { playerId, name: granted.name, sessionEpoch: granted.epoch };
     const taken = await seats.takeFirst(nodes, this.#request(join, game, player), join.mode);
+    wish.onGranted?.();
     const giveBack = () => seats.giveBack(taken.node, taken.seat);
     try {
       requireThere(caller);
