@@ -46,9 +46,9 @@ export class Forecast {
     let first = 0;
     for (let ms = 0; ms < HORIZON_MS && first < waiting.length; ) {
       const stepMs = Math.max(STEP_MS, ms * STEP_SHARE);
-      const ends = leave(seats, ending, { ms, stepMs });
-      // Whoever is let in leaves in turn.
-      seats.push({ ageMs: -ms, players: ends });
+      // Whoever is let in leaves in turn, where players stay for less than a step within this one.
+      const ends = stepMs * sum(seats, ({ ageMs, players }) => players * ending(ageMs + ms));
+      seats.push({ ageMs: -ms, players: leave(seats, ending, { ms, stepMs }) });
       leave(waiting.slice(first), leaving, { ms, stepMs });
       const given = Math.min(ends * perEnd, perMsMax * stepMs);
       let left = given;

@@ -254,12 +254,17 @@ export class RegionQueue {
   /** To be told after each round of calls, so that the outflow is measured. */
   settle(nowMs: number): void {
     this.#refill(nowMs);
-    // Whoever is there and is not called although players are let in waits for want of seats, wherever they lack.
-    const isLettingIn = !this.#isShut(nowMs) && this.#bucket.tokens >= 1;
+    // Whoever is there and is not called although players are let in waits for want of seats, wherever they lack; where
+    // as many as may be were let in just now, only if no seat is left.
+    const isShut = this.#isShut(nowMs);
+    const isSpent = this.#bucket.tokens < 1;
     for (const [index, { ready }] of this.#lines.entries()) {
-      if (isLettingIn || ready === 0) this.#blocked[index] = ready > 0;
+      if (ready === 0) this.#blocked[index] = false;
+      else if (!isShut) this.#blocked[index] = !isSpent || this.#free(index) <= 0;
     }
-    const now = { blocked: this.#blocked.includes(true), refills: this.#everyonesFree < 0 };
+    // Of a region that is not known, nothing is learned.
+    const blocked = this.#report !== undefined && this.#blocked.includes(true);
+    const now = { blocked, refills: this.#everyonesFree < 0 };
     const taken = this.#report && this.#report.limit - this.#report.limited;
     this.#waits.settle({ ...now, taken, line: () => this.#cohorts(nowMs) }, nowMs);
   }

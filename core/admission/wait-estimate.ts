@@ -119,9 +119,9 @@ export class WaitEstimate {
    * @returns null while nothing can be said
    */
   eta(classIndex: number, seats: number, free: number): Eta | null {
-    const atOnce = Math.min(seats, Math.max(0, free));
-    const rest = seats - atOnce + Math.max(0, -free);
-    const pacedMs = (atOnce / this.#options.perSecondMax) * 1_000;
+    const pacedMs = (seats / this.#options.perSecondMax) * 1_000;
+    // While those that are free are given others are left: it takes as long as the slower of both.
+    const rest = Math.max(0, seats - free);
     if (rest === 0) return bounded(pacedMs, 0);
     // It is foreseen for the last class; fewer get past those of the others.
     const others = 1 - this.#overtakes.of(classIndex);
@@ -129,7 +129,7 @@ export class WaitEstimate {
     if (restMs === undefined || restMs === Number.POSITIVE_INFINITY) return null;
     const { samples } = this.#outflow.perEnd();
     const counted = 1 / Math.max(1, samples) + 1 / rest;
-    return bounded(pacedMs + restMs, SIGMAS * Math.sqrt(counted + MODEL_SIGMA ** 2));
+    return bounded(Math.max(pacedMs, restMs), SIGMAS * Math.sqrt(counted + MODEL_SIGMA ** 2));
   }
 
   /** Of the seats, what those of the last class get. */
@@ -150,7 +150,8 @@ export class WaitEstimate {
       playing: this.#sessions.cohorts(nowMs),
       leaving: (ageMs) => habits.patience.at(ageMs),
       ending: (ageMs) => habits.sessions.at(ageMs),
-      perEnd: this.#outflow.perEnd().seats * this.#ownShare,
+      // Where seats are not what is wanting, what came of them while they were says nothing.
+      perEnd: (this.#blocked ? this.#outflow.perEnd().seats : 1) * this.#ownShare,
       perMsMax: perSecondMax / 1_000,
     });
   }
