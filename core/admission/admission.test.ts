@@ -6,6 +6,7 @@ import { JoinAnswer, JoinOutcome } from "../../shared/protocol/join.ts";
 import { PollAnswer, QueuePlace } from "../../shared/protocol/queue.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
+import { type Guest, playersApi } from "./players-api.testkit.ts";
 
 const core = await startTestCore();
 const shanghai = await startTestRegion({ core, name: "shanghai" });
@@ -20,27 +21,7 @@ beforeEach(async () => {
 
 const FULL = { connected: 100 };
 
-async function post(path: string, body: unknown, token?: string) {
-  const response = await fetch(core.url + path, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token && { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-}
-
-interface Guest {
-  readonly accessToken: string;
-  readonly playerId: string;
-}
-
-async function newGuest(): Promise<Guest> {
-  return (await post("/v1/guests", { name: "Ada" })).body;
-}
+const { post, newGuest } = playersApi(() => core.url);
 
 async function join(guest: Guest, change: Record<string, unknown> = {}): Promise<JoinOutcome> {
   const body = { game: "arena", protocol: 1, mayQueue: true, ...change };

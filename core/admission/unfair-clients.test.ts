@@ -11,6 +11,7 @@ import { QueueClaim, type QueuePlace } from "../../shared/protocol/queue.ts";
 import { createTestDatabase } from "../db/test-database.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
+import { type Guest, playersApi } from "./players-api.testkit.ts";
 import { QueueTokens } from "./queue-token.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -38,27 +39,7 @@ async function restart(): Promise<void> {
   shanghai = await startTestRegion({ core, name: "shanghai", incarnation: 2 });
 }
 
-async function post(path: string, body: unknown, token?: string) {
-  const response = await fetch(core.url + path, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token && { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-}
-
-interface Guest {
-  readonly accessToken: string;
-  readonly playerId: string;
-}
-
-async function newGuest(): Promise<Guest> {
-  return (await post("/v1/guests", { name: "Eve" })).body;
-}
+const { post, newGuest } = playersApi(() => core.url);
 
 async function join(guest: Guest, change: Record<string, unknown> = {}): Promise<JoinOutcome> {
   const body = { game: "arena", protocol: 1, mayQueue: true, ...change };

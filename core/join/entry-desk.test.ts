@@ -10,6 +10,7 @@ import { PlayerId } from "../../shared/ids.ts";
 import { JoinOutcome } from "../../shared/protocol/join.ts";
 import { PollAnswer, type QueuePlace } from "../../shared/protocol/queue.ts";
 import { until } from "../../test/until.ts";
+import { type Guest, playersApi } from "../admission/players-api.testkit.ts";
 import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
 import { startTestRegion, type TestRegion } from "../test-region.ts";
 
@@ -43,27 +44,7 @@ afterEach(async () => {
   for (const { token } of places.splice(0)) await post("/v1/queue/leave", { token });
 });
 
-async function post(path: string, body: unknown, token?: string) {
-  const response = await fetch(core.url + path, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token && { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-}
-
-interface Guest {
-  readonly accessToken: string;
-  readonly playerId: string;
-}
-
-async function newGuest(): Promise<Guest> {
-  return (await post("/v1/guests", { name: "Ada" })).body;
-}
+const { post, newGuest } = playersApi(() => core.url);
 
 async function join(guest: Guest, change: Record<string, unknown> = {}): Promise<JoinOutcome> {
   const body = { game: "arena", protocol: 1, mayQueue: true, ...FAR, ...change };
