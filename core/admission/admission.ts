@@ -46,7 +46,7 @@ const TICK_MS = 100;
 const DEAF_MS = 1_000;
 /** While anybody waits, it is written down so often that they did. */
 const RECORD_PERIOD_MS = 5_000;
-/** Somebody whose turn comes within that is told at once, if the client can wait for the answer. */
+/** Somebody whose turn may come within that is told at once, if the client can wait for the answer. */
 const HOLD_WITHIN_MS = 8_000;
 const HOLD_MS = 5_000;
 
@@ -467,7 +467,7 @@ export class Admission implements Part {
 
   #isNear({ called, eta, position, opensAtMs }: Standing): boolean {
     if (called !== undefined || this.calls.full || opensAtMs !== undefined) return false;
-    return (position ?? 0) <= FRONT || (eta !== null && eta.ms <= HOLD_WITHIN_MS);
+    return (position ?? 0) <= FRONT || (eta !== null && eta.lowMs <= HOLD_WITHIN_MS);
   }
 
   #placeOf(member: Member, standing: Standing): QueuePlace {

@@ -256,7 +256,7 @@ export class WaitingRooms {
     const position = call || opensAtMs !== undefined ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
-      etaMs: eta?.ms,
+      eta,
       opensInMs: opensAtMs === undefined ? undefined : opensAtMs - nowMs,
       waiting: this.#book.members.size,
       pollsPerSecondMax: this.#settings.pollsPerSecondMax,
