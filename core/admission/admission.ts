@@ -49,6 +49,8 @@ const RECORD_PERIOD_MS = 5_000;
 /** Somebody whose turn may come within that is told at once, if the client can wait for the answer. */
 const HOLD_WITHIN_MS = 8_000;
 const HOLD_MS = 5_000;
+/** Of it: those who came together must not all be between two polls at the same time, or nobody can be called. */
+const HOLD_JITTER = 0.3;
 
 /** Longer than a join may ask regions. */
 const TAKING_MS = 15_000;
@@ -215,7 +217,7 @@ export class Admission implements Part {
   }
 
   /**
-   * How far the player has come. A poll that is held is answered when the player is called, or after 5 s.
+   * How far the player has come. A poll that is held is answered when the player is called, or after up to 5 s.
    * @throws {MeridianError} `place_lost`, `too_many_requests`, `bad_request` for what was not offered
    */
   async poll(
@@ -230,8 +232,9 @@ export class Admission implements Part {
     this.#settle();
     const standing = this.#stand(member);
     if (!hold || !this.#isNear(standing)) return this.#placeOf(member, standing);
-    this.#rooms.stand(member, { dice: 0, heldMs: HOLD_MS }, this.nowMs);
-    await this.wait(playerId, HOLD_MS, gone);
+    const heldMs = HOLD_MS * (1 - HOLD_JITTER * this.#deps.random());
+    this.#rooms.stand(member, { dice: 0, heldMs }, this.nowMs);
+    await this.wait(playerId, heldMs, gone);
     if (gone.aborted) {
       this.vanished(playerId);
       throw new MeridianError("caller_gone");
@@ -239,7 +242,8 @@ export class Admission implements Part {
     const still = this.#rooms.find(playerId);
     if (!still) throw new MeridianError("place_lost");
     this.#rooms.hear(still, this.nowMs);
-    return this.place(still);
+    const options = { dice: this.#deps.random(), wasHeld: !this.#stopping };
+    return this.#placeOf(still, this.#rooms.stand(still, options, this.nowMs));
   }
 
   /** The place as the client is told, and when to ask again. */

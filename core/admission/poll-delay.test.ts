@@ -70,3 +70,9 @@ test("who may be called before the next poll of everybody asks earlier, and so d
   assert.equal(pollDelayMs({ ...near, eta: { ms: 1e6, lowMs: 4_000 } }), 3_000);
   assert.equal(pollDelayMs({ ...near, eta: { ms: 1e6, lowMs: 0 } }), 1_000);
 });
+
+test("who was answered late asks again at once, wherever it is in the line", () => {
+  const held = { ...NEXT, position: 300, eta: sure(6_000), waiting: 20_000, wasHeld: true };
+  assert.equal(pollDelayMs(held), 100);
+  assert.equal(pollDelayMs({ ...held, dice: 1 }), 115);
+});

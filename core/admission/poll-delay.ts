@@ -8,6 +8,8 @@ import { type Eta, QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
 /** A client that asks so much later than it was told is still taken to be there, ms. */
 export const PRESENCE_SLACK_MS = 3_000;
 const POLL_MS_MIN = 1_000;
+/** After an answer that was held back for seconds: until the next one comes nobody can tell the client of its turn. */
+const AGAIN_MS = 100;
 /** Of the wait: what can change meanwhile is not worth asking more often. */
 const SHARE_OF_WAIT = 1 / 4;
 /**
@@ -31,18 +33,29 @@ export interface PollDelayOptions {
   /** Everybody who polls. */
   readonly waiting: number;
   readonly pollsPerSecondMax: number;
+  /** Whether this answer was held back as long as it could be. */
+  readonly wasHeld?: boolean;
   /** 0 to 1. */
   readonly dice: number;
 }
 
 /** @returns ms, whole, `QUEUE_POLL_MS_MAX` at most */
 export function pollDelayMs(options: PollDelayOptions): number {
-  const { position, eta, opensInMs = 0, waiting, pollsPerSecondMax, dice } = options;
+  const {
+    position,
+    eta,
+    opensInMs = 0,
+    waiting,
+    pollsPerSecondMax,
+    wasHeld = false,
+    dice,
+  } = options;
   const soonestMs = eta ? eta.lowMs * SHARE_OF_SHORTEST : Number.POSITIVE_INFINITY;
   const waitMs = eta ? eta.ms * SHARE_OF_WAIT : position * MS_PER_POSITION;
   const fairMs = (waiting / pollsPerSecondMax) * 1_000;
   const backMs = position > FRONT ? Math.min(soonestMs, Math.max(waitMs, fairMs)) : 0;
   const longestMs = QUEUE_POLL_MS_MAX / (1 + JITTER);
-  const delayMs = Math.min(longestMs, Math.max(POLL_MS_MIN, backMs, opensInMs));
+  const askedMs = wasHeld ? AGAIN_MS : Math.max(POLL_MS_MIN, backMs, opensInMs);
+  const delayMs = Math.min(longestMs, askedMs);
   return Math.round(delayMs * (1 + JITTER * (2 * dice - 1)));
 }

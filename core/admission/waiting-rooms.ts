@@ -92,6 +92,8 @@ export interface StandOptions {
   readonly dice: number;
   /** Of a poll that is answered later, or of a stream: its client is there so long in any case, ms. */
   readonly heldMs?: number;
+  /** Whether this answer was held back as long as it could be. */
+  readonly wasHeld?: boolean;
 }
 
 export interface RestoreOptions {
@@ -245,7 +247,11 @@ export class WaitingRooms {
   /**
    * How the player's place stands, and when the next poll is due.
    */
-  stand(member: Member, { dice, heldMs = 0 }: StandOptions, nowMs: number): Standing {
+  stand(
+    member: Member,
+    { dice, heldMs = 0, wasHeld = false }: StandOptions,
+    nowMs: number,
+  ): Standing {
     const { entry } = member;
     const home = this.#book.home(entry);
     const queue = this.#book.queue(home.regionId);
@@ -260,6 +266,7 @@ export class WaitingRooms {
       opensInMs: opensAtMs === undefined ? undefined : opensAtMs - nowMs,
       waiting: this.#book.members.size,
       pollsPerSecondMax: this.#settings.pollsPerSecondMax,
+      wasHeld,
       dice,
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
