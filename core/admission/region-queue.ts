@@ -268,7 +268,6 @@ export class RegionQueue {
     this.#waits.settle(
       {
         ...{ blocked, taken, refills: this.#everyonesFree < 0 },
-        free: this.#usable(this.#lastClass),
         line: () => this.#cohorts(nowMs),
       },
       nowMs,

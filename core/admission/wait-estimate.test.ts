@@ -83,7 +83,7 @@ class Region {
   #settle(taken: number): void {
     const cohort = { ageMs: 600_000, players: this.options.waiting / COHORTS };
     const line = () => Array.from({ length: COHORTS }, () => cohort);
-    this.waits.settle({ blocked: true, refills: false, taken, free: this.free, line }, this.nowMs);
+    this.waits.settle({ blocked: true, refills: false, taken, line }, this.nowMs);
   }
 }
 

@@ -52,8 +52,6 @@ export interface LineNow {
   /** Whether seats that are left fill the headroom first. */
   readonly refills: boolean;
   readonly taken: number | undefined;
-  /** Seats that the last class may have at once; below 0 where as many are to be left first. */
-  readonly free: number;
   /** Those who wait, the front first; asked for seldom. */
   readonly line: () => readonly Cohort[];
 }
@@ -73,6 +71,8 @@ export interface Waiting {
 interface Foreseen {
   readonly forecast: Forecast;
   readonly atMs: number;
+  /** Whether there were seats to give at once. */
+  readonly hadSeats: boolean;
   given: number;
 }
 
@@ -143,7 +143,7 @@ export class WaitEstimate {
     const paced = bounded((seats / this.#options.perSecondMax) * 1_000, 0);
     const rest = Math.max(0, seats - free);
     if (rest === 0) return paced;
-    const foreseen = this.#foresee(nowMs);
+    const foreseen = this.#foresee(free - extra, nowMs);
     if (!foreseen) return null;
     // It is foreseen for the last class; fewer get past those of the others, and some have seats of their own.
     const own = Math.max(0, seats - extra);
@@ -175,14 +175,18 @@ export class WaitEstimate {
     this.#sessions.spend(passedMs, nowMs);
   }
 
-  /** Anew when the last one is old. */
-  #foresee(nowMs: number): Foreseen | undefined {
+  /**
+   * Anew when the last one is old, or seats that there were are gone, or the reverse.
+   * @param free for the last class
+   */
+  #foresee(free: number, nowMs: number): Foreseen | undefined {
     const { habits, perSecondMax } = this.#options;
     const now = this.#now;
-    if (!now || (this.#foreseen && nowMs - this.#foreseen.atMs < FORECAST_MS)) {
-      return this.#foreseen;
-    }
-    const { blocked, line, free } = now;
+    const hadSeats = free > 0;
+    const last = this.#foreseen;
+    const isFresh = last?.hadSeats === hadSeats && nowMs - last.atMs < FORECAST_MS;
+    if (!now || isFresh) return last;
+    const { blocked, line } = now;
     const forecast = new Forecast({
       line: line(),
       playing: this.#sessions.cohorts(nowMs),
@@ -193,7 +197,7 @@ export class WaitEstimate {
       perEnd: (blocked ? this.#outflow.perEnd().seats : 1) * this.#ownShare,
       perMsMax: perSecondMax / 1_000,
     });
-    this.#foreseen = { forecast, atMs: nowMs, given: 0 };
+    this.#foreseen = { forecast, atMs: nowMs, hadSeats, given: 0 };
     return this.#foreseen;
   }
 }
