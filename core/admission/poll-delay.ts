@@ -7,7 +7,7 @@ import { type Eta, QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
 
 /** A client that asks so much later than it was told is still taken to be there, ms. */
 export const PRESENCE_SLACK_MS = 3_000;
-const POLL_MS_MIN = 1_000;
+export const POLL_MS_MIN = 1_000;
 /** After an answer that was held back for seconds: until the next one comes nobody can tell the client of its turn. */
 const AGAIN_MS = 100;
 /** Of the wait: what can change meanwhile is not worth asking more often. */

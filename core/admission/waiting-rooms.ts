@@ -27,7 +27,7 @@ import { Entering, type Newcomer, queueFull, type WaitingRoomsSettings } from ".
 import { EntryBook } from "./entry-book.ts";
 import { offersOf, soonest } from "./foresight.ts";
 import { type Entry, entryOf, extend, type Member, type Place, placeOf } from "./place.ts";
-import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
+import { POLL_MS_MIN, PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import type { OpeningDraw, RegionQueue, SeatReport } from "./region-queue.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -213,7 +213,9 @@ export class WaitingRooms {
       dice,
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
-    member.presentUntilMs = nowMs + heldMs + pollAfterMs + PRESENCE_SLACK_MS;
+    // Who was told to ask at once has as long as others at the front: on a busy machine it takes that.
+    const dueMs = Math.max(pollAfterMs, POLL_MS_MIN);
+    member.presentUntilMs = nowMs + heldMs + dueMs + PRESENCE_SLACK_MS;
     // Each of a party once, so that also the last to hear of it has time to come, and none can hold the seats.
     if (call && !call.told.has(member.playerId)) {
       call.told.add(member.playerId);
