@@ -214,7 +214,7 @@ export class WaitingRooms {
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
     // Who was told to ask at once has as long as others at the front: on a busy machine it takes that.
-    const dueMs = Math.max(pollAfterMs, POLL_MS_MIN);
+    const dueMs = wasHeld ? POLL_MS_MIN : pollAfterMs;
     member.presentUntilMs = nowMs + heldMs + dueMs + PRESENCE_SLACK_MS;
     // Each of a party once, so that also the last to hear of it has time to come, and none can hold the seats.
     if (call && !call.told.has(member.playerId)) {
