@@ -1,6 +1,5 @@
 /** Without a Redis of its own the core keeps the queue in memory, and in the tokens of those who wait. */
-import type { Holds } from "./admission.ts";
-import type { Mirror } from "./waiting-log.ts";
+import type { Holds, Mirror } from "./admission.ts";
 
 export const noMirror: Mirror = {
   load: async () => undefined,

@@ -4,7 +4,6 @@ import { percentile, rounded } from "../benchmark.ts";
 import { TICK_MS } from "../rooms/game.ts";
 import { type Attempt, isGood } from "./attempt.ts";
 import type { Crowd, Lag } from "./crowd.ts";
-import { Ending } from "./ending.ts";
 import type { Server } from "./servers.ts";
 
 /** What is under way when a phase is over ends by then. */
@@ -52,19 +51,20 @@ export async function runPhase(
   const later = afterwards
     ? await server.makePlayers(Math.round((afterwards.perSecond * afterwards.forMs) / 1_000))
     : [];
-  const ending = new Ending();
+  const over = new AbortController();
   const first = crowd.attempts.length;
   const cpuBefore = server.cpuSeconds();
   const beganMs = systemClock.monotonicMs();
   const beganWallMs = Date.now();
-  const lag = await crowd.arrive({ perSecond, players }, ending);
+  const lag = await crowd.arrive({ perSecond, players }, over.signal);
   const endedAtMs = systemClock.monotonicMs();
   const endedWallMs = Date.now();
   const tookS = (endedAtMs - beganMs) / 1_000;
   const cpuAfter = server.cpuSeconds();
   const attempts = crowd.attempts.slice(first);
-  if (afterwards) await crowd.arrive({ perSecond: afterwards.perSecond, players: later }, ending);
-  ending.end();
+  if (afterwards)
+    await crowd.arrive({ perSecond: afterwards.perSecond, players: later }, over.signal);
+  over.abort();
   await allEnded(crowd);
   const [fromMs, toMs] = [beganMs + warmMs, beganMs + warmMs + windowMs];
   const wallMs = beganWallMs + warmMs;
