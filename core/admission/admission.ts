@@ -11,59 +11,40 @@ import type { Cancel, Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { NodeId, PlayerId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
-import {
-  type AdmissionClass,
-  QUEUE_HIDDEN_GRACE_MS,
-  QUEUE_POLL_MS_MAX,
-  type QueueClaim,
-  type QueuePlace,
-} from "../../shared/protocol/queue.ts";
+import type { AdmissionClass, QueueClaim, QueuePlace } from "../../shared/protocol/queue.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { RegistryState } from "../regions/registry-step.ts";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Calls } from "./calls.ts";
 import { sharedClass } from "./classes.ts";
+import type { Newcomer, WaitingRoomsSettings } from "./entering.ts";
 import { type Headroom, seatReports, takenSeats } from "./headroom.ts";
 import type { Openings } from "./openings.ts";
-import type { Member, Place } from "./place.ts";
+import type { Member } from "./place.ts";
+import { PlaceView } from "./place-view.ts";
 import {
   classOf,
   type NodeFate,
   type PlayerClass,
   type PlayerStandings,
 } from "./player-standing.ts";
-import { FRONT, PRESENCE_SLACK_MS } from "./poll-delay.ts";
+import { FRONT } from "./poll-delay.ts";
 import type { QueueTokens } from "./queue-token.ts";
-import {
-  type Newcomer,
-  type Standing,
-  WaitingRooms,
-  type WaitingRoomsSettings,
-} from "./waiting-rooms.ts";
+import { Recovery } from "./recovery.ts";
+import { type Mirror, WaitingLog, type WaitingRecord } from "./waiting-log.ts";
+import { type Standing, WaitingRooms } from "./waiting-rooms.ts";
 
 const TICK_MS = 100;
 /** So long without a tick: meanwhile nobody could be heard either, because the process stood still. */
 const DEAF_MS = 1_000;
-/** While anybody waits, it is written down so often that they did. */
-const RECORD_PERIOD_MS = 5_000;
-/** Somebody whose turn comes within that is told at once, if the client can wait for the answer. */
+/** Somebody whose turn may come within that is told at once, if the client can wait for the answer. */
 const HOLD_WITHIN_MS = 8_000;
 const HOLD_MS = 5_000;
+/** Of it: those who came together must not all be between two polls at the same time, or nobody can be called. */
+const HOLD_JITTER = 0.3;
 
 /** Longer than a join may ask regions. */
 const TAKING_MS = 15_000;
-
-/** Keeps all places for the next life of the core, as well as it can. */
-export interface Mirror {
-  load(): Promise<readonly QueueClaim[] | undefined>;
-  note(changes: ReadonlyMap<PlayerId, QueueClaim | undefined>): void;
-}
-
-/** Where people waited, in the database. */
-export interface WaitingRecord {
-  note(regionIds: readonly RegionId[]): Promise<void>;
-  waitedSince(atMs: number): Promise<readonly RegionId[]>;
-}
 
 /** Seats that are being taken, over all cores. */
 export interface Holds {
@@ -113,14 +94,15 @@ export class Admission implements Part {
   readonly #life: number;
   readonly #beganMs: number;
   readonly #rooms: WaitingRooms;
+  readonly #view: PlaceView;
+  readonly #recovery: Recovery;
+  readonly #kept: WaitingLog;
   #reported: RegistryState | undefined;
   #opened: Openings["draws"] | undefined;
   /** Nodes that were heard of before say nothing of their seats, monotonic. */
   #heardSinceMs = Number.NEGATIVE_INFINITY;
-  #recordedMs = 0;
   /** When the queue was looked at last. */
   #awakeMs = Number.POSITIVE_INFINITY;
-  #recorded: ReadonlySet<RegionId> = new Set();
   #stopping = false;
   #cancel: Cancel = () => {};
 
@@ -131,7 +113,12 @@ export class Admission implements Part {
     this.#beganMs = clock.monotonicMs();
     const regionIds = registry.regions().map(({ spec }) => spec.id);
     this.#rooms = new WaitingRooms(settings, regionIds, this.#life);
-    metrics.watch(this.#rooms, this.calls);
+    const rooms = this.#rooms;
+    const own = { ...deps, rooms, life: this.#life, nowMs: () => this.nowMs };
+    this.#view = new PlaceView(own);
+    this.#recovery = new Recovery(own);
+    this.#kept = new WaitingLog({ ...own, view: this.#view });
+    metrics.watch(rooms, this.calls);
   }
 
   /** All times of the queue, ms since 1970: the wall's at the start, and never back from there. */
@@ -144,7 +131,8 @@ export class Admission implements Part {
   }
 
   async start(): Promise<void> {
-    await this.#recover();
+    this.#report();
+    await this.#recovery.recover();
     this.#cancel = this.#deps.clock.every(TICK_MS, () => this.#tick());
   }
 
@@ -156,7 +144,7 @@ export class Admission implements Part {
 
   async stop(): Promise<void> {
     this.#cancel();
-    this.#mirror();
+    this.#kept.mirror();
   }
 
   /** Whether somebody of no special class would have a seat at once in one of these regions. */
@@ -200,22 +188,12 @@ export class Admission implements Part {
   }
 
   /** Finds the player's place again after the core or its Redis was lost, if the token is of before that. */
-  async restore(token: string, playerId?: PlayerId): Promise<QueueClaim> {
-    const claim = this.#deps.tokens.verify(token);
-    if (!claim) throw new MeridianError("place_lost");
-    if (playerId !== undefined && claim.playerId !== playerId) throw new MeridianError("forbidden");
-    if (this.#rooms.find(claim.playerId) || !this.#isOfBefore(claim)) return claim;
-    const row = await this.#deps.standings.find(claim.playerId);
-    // A token that was shown already: its seat was given meanwhile.
-    const used = row?.placed_at && row.placed_at.getTime() >= claim.seenMs;
-    if (row && !used && this.#restoreDrawn(claim)) {
-      this.#deps.metrics.restored("token");
-    }
-    return claim;
+  restore(token: string, playerId?: PlayerId): Promise<QueueClaim> {
+    return this.#recovery.restore(token, playerId);
   }
 
   /**
-   * How far the player has come. A poll that is held is answered when the player is called, or after 5 s.
+   * How far the player has come. A poll that is held is answered when the player is called, or after up to 5 s.
    * @throws {MeridianError} `place_lost`, `too_many_requests`, `bad_request` for what was not offered
    */
   async poll(
@@ -229,9 +207,10 @@ export class Admission implements Part {
     if (accept !== undefined) this.#rooms.accept(member, accept, this.nowMs);
     this.#settle();
     const standing = this.#stand(member);
-    if (!hold || !this.#isNear(standing)) return this.#placeOf(member, standing);
-    this.#rooms.stand(member, { dice: 0, heldMs: HOLD_MS }, this.nowMs);
-    await this.wait(playerId, HOLD_MS, gone);
+    if (!hold || !this.#isNear(standing)) return this.#view.placeOf(member, standing);
+    const heldMs = HOLD_MS * (1 - HOLD_JITTER * this.#deps.random());
+    this.#rooms.stand(member, { dice: 0, heldMs }, this.nowMs);
+    await this.wait(playerId, heldMs, gone);
     if (gone.aborted) {
       this.vanished(playerId);
       throw new MeridianError("caller_gone");
@@ -239,12 +218,13 @@ export class Admission implements Part {
     const still = this.#rooms.find(playerId);
     if (!still) throw new MeridianError("place_lost");
     this.#rooms.hear(still, this.nowMs);
-    return this.place(still);
+    const options = { dice: this.#deps.random(), wasHeld: !this.#stopping };
+    return this.#view.placeOf(still, this.#rooms.stand(still, options, this.nowMs));
   }
 
   /** The place as the client is told, and when to ask again. */
   place(member: Member): QueuePlace {
-    return this.#placeOf(member, this.#stand(member));
+    return this.#view.placeOf(member, this.#stand(member));
   }
 
   /** Until the player is called, the client goes or so much time has passed. */
@@ -267,7 +247,7 @@ export class Admission implements Part {
   streamed(member: Member, heldMs: number): QueuePlace {
     this.#rooms.hear(member, this.nowMs);
     const options = { dice: this.#deps.random(), heldMs };
-    return this.#placeOf(member, this.#rooms.stand(member, options, this.nowMs));
+    return this.#view.placeOf(member, this.#rooms.stand(member, options, this.nowMs));
   }
 
   /** The connection that the player waited on is gone. */
@@ -341,7 +321,7 @@ export class Admission implements Part {
     for (const member of this.#rooms.members()) {
       if (leaders.has(member.entry.leader)) continue;
       leaders.add(member.entry.leader);
-      yield this.#claimOf(member);
+      yield this.#view.claimOf(member);
     }
   }
 
@@ -352,74 +332,13 @@ export class Admission implements Part {
     this.#rooms.report(new Map());
   }
 
-  /** A number that could not be told before an opening is drawn again, also after it. */
-  #restoreDrawn(claim: QueueClaim, presentUntilMs?: number): boolean {
-    const { nowMs } = this;
-    const places = claim.places.map(([regionId, told]): [RegionId, number] => {
-      if (told !== 0) return [regionId, told];
-      const draw = this.#deps.openings.drawFor(regionId, claim.seenMs);
-      const queue = this.#rooms.queues.get(regionId);
-      return [regionId, draw?.numberOf(claim.leader) ?? queue?.number(claim.leader, nowMs) ?? 0];
-    });
-    const drawn = claim.places.flatMap(([regionId, told]) => (told === 0 ? regionId : []));
-    const options = { drawn, ...(presentUntilMs !== undefined && { presentUntilMs }) };
-    return this.#rooms.restore({ ...claim, places }, nowMs, options);
-  }
-
-  async #recover(): Promise<void> {
-    const { mirror, record, log, metrics } = this.#deps;
-    this.#report();
-    const claims = await mirror.load();
-    // As long as the slowest client's poll may take nobody of them is passed by one who asks sooner.
-    const presentUntilMs = this.nowMs + QUEUE_POLL_MS_MAX + PRESENCE_SLACK_MS;
-    for (const claim of claims ?? []) {
-      if (this.#restoreDrawn(claim, presentUntilMs)) metrics.restored("mirror");
-    }
-    if (claims !== undefined) {
-      if (claims.length > 0) log.info({ places: claims.length }, "the queue is as it was");
-      return;
-    }
-    const waited = await record.waitedSince(this.#life - QUEUE_HIDDEN_GRACE_MS);
-    for (const regionId of waited) this.#rooms.pause(regionId, this.#life + QUEUE_POLL_MS_MAX);
-    if (waited.length === 0) return;
-    const details = { regionIds: waited, pauseMs: QUEUE_POLL_MS_MAX, runbook: "core-queue-lost" };
-    log.error(details, "the queue is lost: it is made anew from the tokens of those who wait");
-  }
-
   #tick(): void {
     this.#report();
     this.#awakeMs = this.nowMs;
     this.#rooms.advance(this.nowMs);
     this.#settle();
-    this.#mirror();
-    this.#record();
-  }
-
-  /** Without it a later loss is not known to be one; where it fails, the next period tries again. */
-  #record(): void {
-    const waiting: RegionId[] = [];
-    for (const [regionId, queue] of this.#rooms.queues)
-      if (queue.waiting > 0) waiting.push(regionId);
-    const isDue = this.nowMs - this.#recordedMs >= RECORD_PERIOD_MS;
-    if (!isDue && waiting.every((regionId) => this.#recorded.has(regionId))) return;
-    this.#recordedMs = this.nowMs;
-    this.#recorded = new Set(waiting);
-    if (waiting.length === 0) return;
-    this.#deps.record.note(waiting).catch((err: unknown) => {
-      this.#deps.log.warn({ err, runbook: "core-database" }, "can't note who waits");
-    });
-  }
-
-  /** The mirror is told behind what happened. */
-  #mirror(): void {
-    const changed = this.#rooms.takeChanged();
-    if (changed.size === 0) return;
-    const claims = new Map<PlayerId, QueueClaim | undefined>();
-    for (const [leader, entry] of changed) {
-      const [member] = entry?.members ?? [];
-      claims.set(leader, member && this.#claimOf(member));
-    }
-    this.#deps.mirror.note(claims);
+    this.#kept.mirror();
+    this.#kept.record(this.nowMs);
   }
 
   /** Before anything that depends on who is there; whoever comes first finds out that time has passed. */
@@ -467,54 +386,7 @@ export class Admission implements Part {
 
   #isNear({ called, eta, position, opensAtMs }: Standing): boolean {
     if (called !== undefined || this.calls.full || opensAtMs !== undefined) return false;
-    return (position ?? 0) <= FRONT || (eta !== null && eta.ms <= HOLD_WITHIN_MS);
-  }
-
-  #placeOf(member: Member, standing: Standing): QueuePlace {
-    const { home, called, entry, opensAtMs, ...rest } = standing;
-    const [, second] = entry.places;
-    return {
-      token: this.#deps.tokens.mint(this.#claimOf(member)),
-      state: called === undefined ? "waiting" : "called",
-      regionId: called ?? home.regionId,
-      number: this.#toldNumber(home),
-      class: rest.class,
-      position: rest.position,
-      waiting: rest.waiting,
-      eta: rest.eta,
-      pollAfterMs: rest.pollAfterMs,
-      graceMs: rest.graceMs,
-      partySize: entry.size,
-      offers: [...rest.offers],
-      ...(second && { alsoWaitsFor: second.regionId }),
-      ...(opensAtMs !== undefined && { opensAtMs }),
-    };
-  }
-
-  #claimOf(member: Member): QueueClaim {
-    const { entry, playerId, graceMs, seenMs } = member;
-    const party: PlayerId[] = [];
-    if (entry.size > 1) for (const one of entry.members) party.push(one.playerId);
-    return {
-      playerId,
-      leader: entry.leader,
-      party,
-      class: this.#deps.settings.classes[entry.class]?.name ?? "",
-      places: entry.places.map((place) => [place.regionId, this.#toldNumber(place)]),
-      seenMs: Math.floor(seenMs),
-      graceMs,
-      life: this.#life,
-    };
-  }
-
-  #toldNumber(place: Place): number {
-    return this.#rooms.queues.get(place.regionId)?.toldNumber(place, this.nowMs) ?? place.number;
-  }
-
-  /** A token of this life says nothing that is not known; one of a former life counts within its grace. */
-  #isOfBefore({ life, seenMs, graceMs }: QueueClaim): boolean {
-    if (life >= this.#life || this.nowMs > this.#life + graceMs) return false;
-    return this.#life - seenMs <= graceMs;
+    return (position ?? 0) <= FRONT || (eta !== null && eta.lowMs <= HOLD_WITHIN_MS);
   }
 
   #fateOf(nodeId: NodeId | null): NodeFate {

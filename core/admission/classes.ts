@@ -102,3 +102,9 @@ export class Shares {
     return this.#pass[index] ?? 0;
   }
 }
+
+/** Of one that the configuration does not name (any more), that of everybody. */
+export function classIndexOf(classes: readonly ClassSpec[], name: string): number {
+  const index = classes.findIndex((one) => one.name === name);
+  return index < 0 ? classes.findIndex((one) => one.name === NORMAL) : index;
+}

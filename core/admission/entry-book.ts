@@ -183,6 +183,15 @@ export class EntryBook {
     this.wakeDue(entry, nowMs);
   }
 
+  /** The player goes: by choice, or because a seat was found without the queue. */
+  leave(playerId: PlayerId, nowMs: number): void {
+    const member = this.members.get(playerId);
+    if (!member) return;
+    const { entry } = member;
+    if (!entry.call) for (const place of entry.places) this.gaveUp(place, 1, nowMs);
+    this.drop(member, nowMs, "released");
+  }
+
   drop(member: Member, nowMs: number, how: "seated" | "released"): void {
     const { entry } = member;
     this.members.delete(member.playerId);

@@ -1,6 +1,7 @@
 /**
  * When each place of a line is served: time goes on in steps, in which seats are left by the ages of those who
- * play, and places by the ages of those who wait; seats go to the front (a fluid model). Pure.
+ * play, and places by the ages of those who wait; free seats go to the front (a fluid model), and whoever gets one
+ * leaves it in turn. It goes on only as far as it is asked. Pure, apart from that.
  */
 
 /** As many who began at the same time. */
@@ -13,6 +14,8 @@ export interface ForecastOptions {
   /** Those who wait, the front first. */
   readonly line: readonly Cohort[];
   readonly playing: readonly Cohort[];
+  /** Seats that can be given at once; below 0 where as many are to be left first. */
+  readonly free: number;
   /** Ends a ms of each that is of an age. */
   readonly leaving: (ageMs: number) => number;
   readonly ending: (ageMs: number) => number;
@@ -22,56 +25,39 @@ export interface ForecastOptions {
   readonly perMsMax: number;
 }
 
-const STEP_MS = 15_000;
+const STEP_MS = 1_000;
 /** Steps become longer with the time they are away. */
 const STEP_SHARE = 1 / 16;
 const HORIZON_MS = 6 * 3_600_000;
 
 interface Group {
-  /** At the beginning; below 0 for seats that are given later. */
+  /** At the beginning; below 0 for those who begin later. */
   readonly ageMs: number;
   players: number;
 }
 
 export class Forecast {
+  readonly #options: ForecastOptions;
+  readonly #waiting: Group[];
+  readonly #playing: Group[];
+  /** Of those who wait, the first that is not served. */
+  #first = 0;
+  #free: number;
+  #nowMs = 0;
   /** Players from the front on, and when those before are served. */
   readonly #players: number[] = [0];
   readonly #ms: number[] = [0];
-  /** Seats a ms that come behind the line. */
-  #perMs = 0;
 
-  constructor({ line, playing, leaving, ending, perEnd, perMsMax }: ForecastOptions) {
-    const waiting = line.map((cohort) => ({ ...cohort }));
-    const seats = playing.map((cohort) => ({ ...cohort }));
-    let first = 0;
-    for (let ms = 0; ms < HORIZON_MS && first < waiting.length; ) {
-      const stepMs = Math.max(STEP_MS, ms * STEP_SHARE);
-      // Whoever is let in leaves in turn, where players stay for less than a step within this one.
-      const ends = stepMs * sum(seats, ({ ageMs, players }) => players * ending(ageMs + ms));
-      seats.push({ ageMs: -ms, players: leave(seats, ending, { ms, stepMs }) });
-      leave(waiting.slice(first), leaving, { ms, stepMs });
-      const given = Math.min(ends * perEnd, perMsMax * stepMs);
-      let left = given;
-      for (; first < waiting.length; first += 1) {
-        const group = waiting[first];
-        if (!group || group.players > left) break;
-        left -= group.players;
-        this.#served(line[first]?.players ?? 0, ms + (given > 0 ? 1 - left / given : 1) * stepMs);
-      }
-      const group = waiting[first];
-      if (group) group.players -= left;
-      this.#perMs = given / stepMs;
-      ms += stepMs;
-    }
-    if (line.length > 0) return;
-    this.#perMs = Math.min(
-      perMsMax,
-      perEnd * sum(seats, ({ ageMs, players }) => players * ending(ageMs)),
-    );
+  constructor(options: ForecastOptions) {
+    this.#options = options;
+    this.#waiting = options.line.map((cohort) => ({ ...cohort }));
+    this.#playing = options.playing.map((cohort) => ({ ...cohort }));
+    this.#free = options.free;
   }
 
-  /** When the player at that position is served, ms; behind the end as seats come there. `Infinity`: never. */
+  /** When the player at that position is served, ms; also behind the end. `Infinity`: not in the next hours. */
   ms(position: number): number {
+    while ((this.#players.at(-1) ?? 0) < position && this.#nowMs < HORIZON_MS) this.#step();
     let low = 0;
     let high = this.#players.length - 1;
     while (low < high) {
@@ -83,35 +69,79 @@ export class Forecast {
     const beforeMs = this.#ms[low] ?? 0;
     const after = this.#players[low + 1];
     const afterMs = this.#ms[low + 1];
-    if (after !== undefined && afterMs !== undefined) {
-      return beforeMs + ((position - before) / (after - before)) * (afterMs - beforeMs);
+    if (after === undefined || afterMs === undefined) {
+      return before === position ? beforeMs : Number.POSITIVE_INFINITY;
     }
-    return this.#perMs > 0
-      ? beforeMs + (position - before) / this.#perMs
-      : Number.POSITIVE_INFINITY;
+    return beforeMs + ((position - before) / (after - before)) * (afterMs - beforeMs);
   }
 
-  #served(players: number, ms: number): void {
+  #step(): void {
+    const { leaving, ending, perEnd, perMsMax } = this.#options;
+    const beganMs = this.#nowMs;
+    const stepMs = Math.max(STEP_MS, beganMs * STEP_SHARE);
+    const { ends, left } = this.#leaveSeats(ending, stepMs);
+    const come = ends * perEnd;
+    const given = Math.max(0, Math.min(this.#free + come, perMsMax * stepMs));
+    this.#free += come - given;
+    // Those who are let in; of the seats that come to nobody here others have them.
+    const begin = left + given - come;
+    if (begin > 0) this.#playing.push({ ageMs: -beganMs, players: begin });
+    for (let at = this.#first; at < this.#waiting.length; at += 1) {
+      leave(this.#waiting[at], leaving, beganMs, stepMs);
+    }
+    this.#nowMs += stepMs;
+    if (given > 0) this.#serve(given, beganMs, stepMs);
+  }
+
+  /**
+   * @returns how many seats are left, those among them of whoever came meanwhile, where players stay for less than the
+   * step; and how many of those who were there left theirs
+   */
+  #leaveSeats(
+    ending: (ageMs: number) => number,
+    stepMs: number,
+  ): { readonly ends: number; readonly left: number } {
+    let [ends, left] = [0, 0];
+    for (const group of this.#playing) {
+      const perMs = ending(group.ageMs + this.#nowMs);
+      ends += group.players * perMs * stepMs;
+      left += leave(group, () => perMs, this.#nowMs, stepMs);
+    }
+    return { ends, left };
+  }
+
+  /** The front of the line, and who came behind it. */
+  #serve(given: number, beganMs: number, stepMs: number): void {
+    let rest = given;
+    for (; this.#first < this.#waiting.length; this.#first += 1) {
+      const group = this.#waiting[this.#first];
+      if (!group || group.players > rest) break;
+      rest -= group.players;
+      const players = this.#options.line[this.#first]?.players ?? 0;
+      this.#note(players, beganMs + (1 - rest / given) * stepMs);
+    }
+    const group = this.#waiting[this.#first];
+    if (group) group.players -= rest;
+    else this.#note(rest, beganMs + stepMs);
+  }
+
+  #note(players: number, ms: number): void {
+    if (players <= 0) return;
     this.#players.push((this.#players.at(-1) ?? 0) + players);
     this.#ms.push(ms);
   }
 }
 
-/** @returns as many as go within the step */
+/** @returns as many of the group as go within the step */
 function leave(
-  groups: readonly Group[],
+  group: Group | undefined,
   perMs: (ageMs: number) => number,
-  { ms, stepMs }: { readonly ms: number; readonly stepMs: number },
+  ms: number,
+  stepMs: number,
 ): number {
-  let gone = 0;
-  for (const group of groups) {
-    const stay = group.players * Math.exp(-stepMs * perMs(group.ageMs + ms));
-    gone += group.players - stay;
-    group.players = stay;
-  }
+  if (!group) return 0;
+  const stay = group.players * Math.exp(-stepMs * perMs(group.ageMs + ms));
+  const gone = group.players - stay;
+  group.players = stay;
   return gone;
-}
-
-function sum(groups: readonly Group[], of: (group: Group) => number): number {
-  return groups.reduce((total, group) => total + of(group), 0);
 }

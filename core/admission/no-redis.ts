@@ -1,5 +1,6 @@
 /** Without a Redis of its own the core keeps the queue in memory, and in the tokens of those who wait. */
-import type { Holds, Mirror } from "./admission.ts";
+import type { Holds } from "./admission.ts";
+import type { Mirror } from "./waiting-log.ts";
 
 export const noMirror: Mirror = {
   load: async () => undefined,

@@ -5,9 +5,14 @@ import { Chance, testSeed } from "../../shared/chance.testkit.ts";
 import { QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
 import { type PollDelayOptions, pollDelayMs } from "./poll-delay.ts";
 
+/** A wait that is known exactly. */
+function sure(ms: number) {
+  return { ms, lowMs: ms };
+}
+
 const NEXT: PollDelayOptions = {
   position: 11,
-  etaMs: 0,
+  eta: sure(0),
   opensInMs: undefined,
   waiting: 1,
   pollsPerSecondMax: 1_000,
@@ -22,7 +27,7 @@ test("never under 0.85 s, never over the most that clients are asked to wait", (
     const any = () => 10 ** (chance.float() * 8);
     const delayMs = pollDelayMs({
       position: Math.ceil(any()),
-      etaMs: chance.once(3) ? undefined : any(),
+      eta: chance.once(3) ? null : { ms: any(), lowMs: any() },
       opensInMs: chance.once(3) ? any() : undefined,
       waiting: Math.ceil(any()),
       pollsPerSecondMax: Math.ceil(any()),
@@ -35,15 +40,15 @@ test("never under 0.85 s, never over the most that clients are asked to wait", (
 
 test("soon at the front, seldom at the back, jittered by 15%", () => {
   assert.equal(pollDelayMs(NEXT), 1_000);
-  assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000 }), 10_000);
-  assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000, dice: 0 }), 8_500);
-  assert.equal(pollDelayMs({ ...NEXT, etaMs: 80_000, dice: 1 }), 11_500);
-  assert.equal(pollDelayMs({ ...NEXT, position: 500, etaMs: undefined }), 10_000);
-  assert.equal(pollDelayMs({ ...NEXT, etaMs: 1e9, dice: 1 }), QUEUE_POLL_MS_MAX);
+  assert.equal(pollDelayMs({ ...NEXT, eta: sure(40_000) }), 10_000);
+  assert.equal(pollDelayMs({ ...NEXT, eta: sure(40_000), dice: 0 }), 8_500);
+  assert.equal(pollDelayMs({ ...NEXT, eta: sure(40_000), dice: 1 }), 11_500);
+  assert.equal(pollDelayMs({ ...NEXT, position: 500, eta: null }), 10_000);
+  assert.equal(pollDelayMs({ ...NEXT, eta: sure(1e9), dice: 1 }), QUEUE_POLL_MS_MAX);
 });
 
 test("who is at the front asks often, however slow it is and however many wait", () => {
-  const slow = { ...NEXT, etaMs: 600_000, waiting: 100_000 };
+  const slow = { ...NEXT, eta: sure(600_000), waiting: 100_000 };
   assert.equal(pollDelayMs({ ...slow, position: 10 }), 1_000);
   assert.ok(pollDelayMs({ ...slow, position: 11 }) > 20_000);
   assert.ok(
@@ -54,6 +59,20 @@ test("who is at the front asks often, however slow it is and however many wait",
 
 test("all together ask no more often than the core can answer, up to the longest delay", () => {
   const waiting = 20_000;
-  const delayMs = pollDelayMs({ ...NEXT, waiting });
+  const delayMs = pollDelayMs({ ...NEXT, eta: sure(60_000), waiting });
   assert.ok((waiting / delayMs) * 1_000 <= NEXT.pollsPerSecondMax);
+});
+
+test("who may be called before the next poll of everybody asks earlier, and so does who knows no wait well", () => {
+  const near = { ...NEXT, position: 400, waiting: 20_000 };
+  assert.equal(pollDelayMs({ ...near, eta: sure(60_000) }), 20_000);
+  assert.equal(pollDelayMs({ ...near, eta: sure(8_000) }), 6_000);
+  assert.equal(pollDelayMs({ ...near, eta: { ms: 1e6, lowMs: 4_000 } }), 3_000);
+  assert.equal(pollDelayMs({ ...near, eta: { ms: 1e6, lowMs: 0 } }), 1_000);
+});
+
+test("who was answered late asks again at once, wherever it is in the line", () => {
+  const held = { ...NEXT, position: 300, eta: sure(6_000), waiting: 20_000, wasHeld: true };
+  assert.equal(pollDelayMs(held), 100);
+  assert.equal(pollDelayMs({ ...held, dice: 1 }), 115);
 });

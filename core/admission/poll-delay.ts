@@ -3,13 +3,20 @@
  * that all of them together ask more than the core can answer. Jittered, so that those who came together do not
  * go on asking together. Pure.
  */
-import { QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
+import { type Eta, QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
 
 /** A client that asks so much later than it was told is still taken to be there, ms. */
 export const PRESENCE_SLACK_MS = 3_000;
-const POLL_MS_MIN = 1_000;
+export const POLL_MS_MIN = 1_000;
+/** After an answer that was held back for seconds: until the next one comes nobody can tell the client of its turn. */
+const AGAIN_MS = 100;
 /** Of the wait: what can change meanwhile is not worth asking more often. */
-const SHARE_OF_WAIT = 1 / 8;
+const SHARE_OF_WAIT = 1 / 4;
+/**
+ * Of the shortest wait there may be: whoever is called asleep holds the seat empty until it asks. A wait that is not
+ * known well has a low bound, so that a wrong estimate lets nobody sleep through the turn.
+ */
+const SHARE_OF_SHORTEST = 3 / 4;
 /** For as long as nothing is known of the wait. */
 const MS_PER_POSITION = 20;
 /** So many at the front ask as often as can be, however slowly it moves: a free seat must not wait for its player. */
@@ -19,24 +26,36 @@ const JITTER = 0.15;
 
 export interface PollDelayOptions {
   readonly position: number;
-  /** Undefined while it is not known. */
-  readonly etaMs: number | undefined;
+  /** Null while nothing can be said. */
+  readonly eta: Pick<Eta, "ms" | "lowMs"> | null;
   /** Before an opening, how long until then. */
   readonly opensInMs: number | undefined;
   /** Everybody who polls. */
   readonly waiting: number;
   readonly pollsPerSecondMax: number;
+  /** Whether this answer was held back as long as it could be. */
+  readonly wasHeld?: boolean;
   /** 0 to 1. */
   readonly dice: number;
 }
 
 /** @returns ms, whole, `QUEUE_POLL_MS_MAX` at most */
 export function pollDelayMs(options: PollDelayOptions): number {
-  const { position, etaMs, opensInMs = 0, waiting, pollsPerSecondMax, dice } = options;
-  const waitMs = etaMs === undefined ? position * MS_PER_POSITION : etaMs * SHARE_OF_WAIT;
+  const {
+    position,
+    eta,
+    opensInMs = 0,
+    waiting,
+    pollsPerSecondMax,
+    wasHeld = false,
+    dice,
+  } = options;
+  const soonestMs = eta ? eta.lowMs * SHARE_OF_SHORTEST : Number.POSITIVE_INFINITY;
+  const waitMs = eta ? eta.ms * SHARE_OF_WAIT : position * MS_PER_POSITION;
   const fairMs = (waiting / pollsPerSecondMax) * 1_000;
-  const backMs = position > FRONT ? Math.max(waitMs, fairMs) : 0;
+  const backMs = position > FRONT ? Math.min(soonestMs, Math.max(waitMs, fairMs)) : 0;
   const longestMs = QUEUE_POLL_MS_MAX / (1 + JITTER);
-  const delayMs = Math.min(longestMs, Math.max(POLL_MS_MIN, backMs, opensInMs));
+  const askedMs = wasHeld ? AGAIN_MS : Math.max(POLL_MS_MIN, backMs, opensInMs);
+  const delayMs = Math.min(longestMs, askedMs);
   return Math.round(delayMs * (1 + JITTER * (2 * dice - 1)));
 }

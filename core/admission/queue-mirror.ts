@@ -20,9 +20,9 @@ import type { Metrics } from "../../shared/metrics.ts";
 import { QUEUE_POLL_MS_MAX, type QueueClaim } from "../../shared/protocol/queue.ts";
 import type { RedisConnection } from "../../shared/redis/connection.ts";
 import { LogPace } from "../http/log-pace.ts";
-import type { Mirror } from "./admission.ts";
 import { MirrorMetrics } from "./mirror-metrics.ts";
 import { type Changes, MirrorStore } from "./mirror-store.ts";
+import type { Mirror } from "./waiting-log.ts";
 
 const FLUSH_MS = 250;
 /** How often the marker is renewed, which is also when the loss of everything is noticed. */

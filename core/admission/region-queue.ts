@@ -183,7 +183,7 @@ export class RegionQueue {
   }
 
   /** Whether that many of a class, by default of the least, could ever be let in together. */
-  holds(size: number, classIndex = this.#classes.length - 1): boolean {
+  holds(size: number, classIndex = this.#lastClass): boolean {
     if (this.#report === undefined) return true;
     const { limit, all, limited } = this.#report;
     return limit + (this.#usesHeadroom(classIndex) ? all - limited : 0) >= size;
@@ -264,9 +264,14 @@ export class RegionQueue {
     }
     // Of a region that is not known, nothing is learned.
     const blocked = this.#report !== undefined && this.#blocked.includes(true);
-    const now = { blocked, refills: this.#everyonesFree < 0 };
     const taken = this.#report && this.#report.limit - this.#report.limited;
-    this.#waits.settle({ ...now, taken, line: () => this.#cohorts(nowMs) }, nowMs);
+    this.#waits.settle(
+      {
+        ...{ blocked, taken, refills: this.#everyonesFree < 0 },
+        line: () => this.#cohorts(nowMs),
+      },
+      nowMs,
+    );
   }
 
   /** How long the place waits. */
@@ -303,13 +308,9 @@ export class RegionQueue {
       if (index === classIndex) continue;
       seats += Math.min(this.#lines[index]?.players ?? 0, (own * other) / weight);
     }
-    // What is free while its own wait is kept for parties, or more than may be active in the world.
-    const free = this.#free(classIndex);
-    const eta = this.#waits.eta(
-      classIndex,
-      seats,
-      this.#blocked[classIndex] ? Math.min(0, free) : free,
-    );
+    const free = this.#usable(classIndex);
+    const extra = free - this.#usable(this.#lastClass);
+    const eta = this.#waits.eta({ classIndex, seats, free, extra }, nowMs);
     const shutMs = Math.max(this.#pausedUntilMs, this.opening?.opensAtMs ?? 0) - nowMs;
     if (!eta || shutMs <= 0) return eta;
     return { ms: eta.ms + shutMs, lowMs: eta.lowMs + shutMs, highMs: eta.highMs + shutMs };
@@ -341,6 +342,16 @@ export class RegionQueue {
     if (!this.#report) return 0;
     const { limited, all } = this.#report;
     return (this.#usesHeadroom(classIndex) ? all : limited) - this.#held;
+  }
+
+  get #lastClass(): number {
+    return this.#classes.length - 1;
+  }
+
+  /** What is free while its own wait is kept for parties, or more than may be active in the world. */
+  #usable(classIndex: number): number {
+    const free = this.#free(classIndex);
+    return this.#blocked[classIndex] ? Math.min(0, free) : free;
   }
 
   /** Without the headroom; below 0 while some of that is taken. */

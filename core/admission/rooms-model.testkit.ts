@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import type { PlayerId, RegionId } from "../../shared/ids.ts";
 import { QUEUE_GRACE_MS, QUEUE_POLL_MS_MAX, type QueueClaim } from "../../shared/protocol/queue.ts";
+import type { Newcomer, WaitingRoomsSettings } from "./entering.ts";
 import { PASSED_SEATS_MAX, type SeatReport } from "./region-queue.ts";
-import { type Newcomer, WaitingRooms, type WaitingRoomsSettings } from "./waiting-rooms.ts";
+import { WaitingRooms } from "./waiting-rooms.ts";
 
 /** The wheel goes by seconds, and time passes in steps of one at most. */
 const LATE_MS = 2_001;

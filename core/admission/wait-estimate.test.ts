@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Chance, cases, testSeed } from "../../shared/chance.testkit.ts";
+import type { Eta } from "../../shared/protocol/queue.ts";
 import { CLASSES_DEFAULT, parseClasses } from "./classes.ts";
 import { Habits } from "./habits.ts";
 import { WaitEstimate } from "./wait-estimate.ts";
@@ -31,6 +32,8 @@ class Region {
   ending: (ageS: number) => number;
   /** Of the seats that are left, those that come to the line. */
   share = 1;
+  /** Below 0: as many are to be left first. */
+  free = 0;
   #cohorts: { atMs: number; seats: number }[];
 
   constructor(options: RegionOptions, habits = new Habits(0)) {
@@ -42,6 +45,10 @@ class Region {
     this.#cohorts = [{ atMs: 0, seats }];
     this.#settle(0);
     this.waits.seated(seats);
+  }
+
+  eta(classIndex: number, seats: number): Eta | null {
+    return this.waits.eta({ classIndex, seats, free: this.free, extra: 0 }, this.nowMs);
   }
 
   /** @param drawn how many of as many as are expected */
@@ -88,19 +95,23 @@ function isNear(ms: number | undefined, expectedMs: number, within: number): voi
 test("nothing is said before anything is known, and all at once of seats that are free", () => {
   const habits = new Habits(0);
   const waits = new WaitEstimate({ classes: CLASSES, perSecondMax: 10, habits }, 0);
-  assert.equal(waits.eta(NORMAL, 5, 0), null);
-  assert.equal(waits.eta(NORMAL, 5, 5)?.ms, 500, "as many a second as are let in");
+  const place = { classIndex: NORMAL, seats: 5, extra: 0 };
+  assert.equal(waits.eta({ ...place, free: 0 }, 0), null);
+  assert.equal(waits.eta({ ...place, free: 5 }, 0)?.ms, 500, "as many a second as are let in");
 });
 
 test("seats to go through seats a second, and those of the headroom are filled first", () => {
   const steady = { seats: 12_000, waiting: 1_000, ending: () => 1 / 600 };
   const region = new Region(steady);
   region.pass(120_000);
-  isNear(region.waits.eta(NORMAL, 1_000, 0)?.ms, 50_000, 0.1);
-  isNear(region.waits.eta(NORMAL, 500, -500)?.ms, 50_000, 0.1);
+  isNear(region.eta(NORMAL, 1_000)?.ms, 50_000, 0.1);
+  const lacking = new Region(steady);
+  lacking.free = -500;
+  lacking.pass(120_000);
+  isNear(lacking.eta(NORMAL, 500)?.ms, 50_000, 0.1);
   const paced = new Region({ ...steady, perSecondMax: 5 });
   paced.pass(120_000);
-  isNear(paced.waits.eta(NORMAL, 1_000, 0)?.ms, 200_000, 0.1);
+  isNear(paced.eta(NORMAL, 1_000)?.ms, 200_000, 0.1);
 });
 
 test("who gives up makes the line shorter", () => {
@@ -109,7 +120,7 @@ test("who gives up makes the line shorter", () => {
   });
   region.pass(600_000);
   // Of the Erlang-A queue, as a fluid: ln(1 + 0.001 · 20,000 / 20) / 0.001, where 1,000 s would be without.
-  isNear(region.waits.eta(NORMAL, 20_000, 0)?.ms, Math.log(2) * 1_000_000, 0.1);
+  isNear(region.eta(NORMAL, 20_000)?.ms, Math.log(2) * 1_000_000, 0.1);
 });
 
 test("a change of pace shows within two minutes", () => {
@@ -118,14 +129,14 @@ test("a change of pace shows within two minutes", () => {
   region.pass(1_800_000);
   region.ending = () => 1 / 1_200;
   region.pass(120_000);
-  isNear(region.waits.eta(NORMAL, 1_000, 0)?.ms, 100_000, 0.25);
+  isNear(region.eta(NORMAL, 1_000)?.ms, 100_000, 0.25);
 });
 
 test("of the seats that are left only those count that come to the line", () => {
   const region = new Region({ seats: 12_000, waiting: 1_000, ending: () => 1 / 600 });
   region.share = 0.25;
   region.pass(600_000);
-  isNear(region.waits.eta(NORMAL, 1_000, 0)?.ms, 200_000, 0.15);
+  isNear(region.eta(NORMAL, 1_000)?.ms, 200_000, 0.15);
 });
 
 test("when all began together, more and more end: known where an opening was seen before", () => {
@@ -137,10 +148,10 @@ test("when all began together, more and more end: known where an opening was see
   const { habits } = first;
   const second = new Region(options, habits);
   second.pass(240_000);
-  const told = second.waits.eta(NORMAL, 400, 0)?.ms;
+  const told = second.eta(NORMAL, 400)?.ms;
   const unknown = new Region(options);
   unknown.pass(240_000);
-  const guessed = unknown.waits.eta(NORMAL, 400, 0)?.ms ?? 0;
+  const guessed = unknown.eta(NORMAL, 400)?.ms ?? 0;
   // How it goes on.
   let [ends, ms] = [0, 240_000];
   for (; ends < 400; ms += 1_000) ends += (2_000 - ends) * ending(ms / 1_000);
@@ -159,7 +170,7 @@ test("those who get past others, and those whom others get past, are told so", (
   assert.ok(Math.abs(region.waits.ahead(NORMAL, 1, 100) - 60) < 1);
   assert.equal(region.waits.ahead(NORMAL, 3, 100), 100, "parties get past nobody");
   region.pass(1_000);
-  const [normal, supporter] = [NORMAL, SUPPORTER].map((one) => region.waits.eta(one, 500, 0)?.ms);
+  const [normal, supporter] = [NORMAL, SUPPORTER].map((one) => region.eta(one, 500)?.ms);
   assert.ok(normal && supporter && normal > supporter);
 });
 
@@ -174,7 +185,7 @@ test("the bounds hold for four of five and more, where the line is as simple as 
     const region = new Region({ seats: 600 * perSecond, waiting: 1_000, ending: () => 1 / 600 });
     region.pass(120_000, (mean) => poisson(mean, chance));
     const seats = 50 + chance.below(400);
-    const eta = region.waits.eta(NORMAL, seats, 0);
+    const eta = region.eta(NORMAL, seats);
     let waitMs = 0;
     for (let left = seats; left > 0; left -= 1) {
       waitMs += (-Math.log(1 - chance.float()) / perSecond) * 1_000;

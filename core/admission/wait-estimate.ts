@@ -19,6 +19,7 @@ import { Overtakes } from "./overtakes.ts";
 import { Sessions } from "./sessions.ts";
 import { Skips } from "./skips.ts";
 
+const SPEND_MS = 5_000;
 const FORECAST_MS = 5_000;
 /** Of a normal distribution: four of five are within. */
 const SIGMAS = 1.28;
@@ -55,16 +56,37 @@ export interface LineNow {
   readonly line: () => readonly Cohort[];
 }
 
+/** A place whose wait is asked for. */
+export interface Waiting {
+  readonly classIndex: number;
+  /** As many seats are given until its turn is over, its own among them. */
+  readonly seats: number;
+  /** Of these, what can be given at once; below 0 where as many are to be left first. */
+  readonly free: number;
+  /** As many more than what the last class could have at once. */
+  readonly extra: number;
+}
+
+/** What was foreseen once, and how many seats the last class has got since. */
+interface Foreseen {
+  readonly forecast: Forecast;
+  readonly atMs: number;
+  /** Whether there were seats to give at once. */
+  readonly hadSeats: boolean;
+  given: number;
+}
+
 export class WaitEstimate {
   readonly #options: WaitEstimateOptions;
   readonly #outflow: Outflow;
   readonly #sessions: Sessions;
   readonly #skips: Skips;
   readonly #overtakes: Overtakes;
-  #blocked = false;
+  #now: LineNow | undefined;
   #seated = 0;
-  #forecast: Forecast | undefined;
-  #forecastAtMs: number;
+  #foreseen: Foreseen | undefined;
+  /** Until when it is noted how long everybody plays and waits. */
+  #spentMs: number;
 
   constructor(options: WaitEstimateOptions, nowMs: number) {
     this.#options = options;
@@ -72,7 +94,7 @@ export class WaitEstimate {
     this.#sessions = new Sessions(options.habits.sessions);
     this.#skips = new Skips(options.classes.length);
     this.#overtakes = new Overtakes(options.classes);
-    this.#forecastAtMs = nowMs;
+    this.#spentMs = nowMs;
   }
 
   /** Seats were given that count as taken by now. */
@@ -84,7 +106,8 @@ export class WaitEstimate {
     this.#outflow.advance(nowMs);
     // A seat of the headroom is not one that somebody left.
     if (!headroom) this.#outflow.served(size);
-    if (!this.#blocked) return;
+    if (this.#foreseen && classIndex === this.#lastClass) this.#foreseen.given += size;
+    if (!this.#now?.blocked) return;
     this.#skips.note(classIndex, size, skipped);
     this.#overtakes.note(classIndex, size, waitedMs);
   }
@@ -95,18 +118,19 @@ export class WaitEstimate {
 
   /** Those who go although there were seats say nothing of patience. */
   gaveUp(waitedMs: number, players: number): void {
-    if (this.#blocked) this.#options.habits.patience.ended(waitedMs, players);
+    if (this.#now?.blocked) this.#options.habits.patience.ended(waitedMs, players);
   }
 
-  settle({ blocked, refills, taken, line }: LineNow, nowMs: number): void {
-    this.#blocked = blocked;
+  settle(now: LineNow, nowMs: number): void {
+    const { blocked, refills, taken } = now;
+    this.#now = now;
     if (taken !== undefined) {
       this.#sessions.taken(taken, this.#seated, nowMs);
       this.#seated = 0;
     }
     const expectedPerMs = this.#sessions.perMs(nowMs);
     this.#outflow.advance(nowMs, { blocked: blocked && !refills, expectedPerMs });
-    if (nowMs - this.#forecastAtMs >= FORECAST_MS) this.#foresee(line(), nowMs);
+    this.#spend(now, nowMs);
   }
 
   /** As many players ahead as count for one of that size. */
@@ -114,50 +138,79 @@ export class WaitEstimate {
     return Math.max(0, ahead - this.#skips.of(classIndex, size));
   }
 
-  /**
-   * @param free seats, of which those ahead get some at once; below 0 where as many are to be left first
-   * @returns null while nothing can be said
-   */
-  eta(classIndex: number, seats: number, free: number): Eta | null {
-    const pacedMs = (seats / this.#options.perSecondMax) * 1_000;
-    // While those that are free are given others are left: it takes as long as the slower of both.
+  /** @returns null while nothing can be said */
+  eta({ classIndex, seats, free, extra }: Waiting, nowMs: number): Eta | null {
+    const paced = bounded((seats / this.#options.perSecondMax) * 1_000, 0);
     const rest = Math.max(0, seats - free);
-    if (rest === 0) return bounded(pacedMs, 0);
-    // It is foreseen for the last class; fewer get past those of the others.
-    const others = 1 - this.#overtakes.of(classIndex);
-    const restMs = this.#forecast?.ms((rest * this.#ownShare) / others);
-    if (restMs === undefined || restMs === Number.POSITIVE_INFINITY) return null;
+    if (rest === 0) return paced;
+    const foreseen = this.#foresee(free - extra, nowMs);
+    if (!foreseen) return null;
+    // It is foreseen for the last class; fewer get past those of the others, and some have seats of their own.
+    const own = Math.max(0, seats - extra);
+    const position = (own * this.#ownShare) / (1 - this.#overtakes.of(classIndex));
+    const dueMs = foreseen.forecast.ms(position + foreseen.given) - (nowMs - foreseen.atMs);
+    if (dueMs === Number.POSITIVE_INFINITY) return null;
     const { samples } = this.#outflow.perEnd();
     const counted = 1 / Math.max(1, samples) + 1 / rest;
-    return bounded(Math.max(pacedMs, restMs), SIGMAS * Math.sqrt(counted + MODEL_SIGMA ** 2));
+    return later(paced, bounded(dueMs, SIGMAS * Math.sqrt(counted + MODEL_SIGMA ** 2)));
+  }
+
+  get #lastClass(): number {
+    return this.#options.classes.length - 1;
   }
 
   /** Of the seats, what those of the last class get. */
   get #ownShare(): number {
-    return 1 - this.#overtakes.of(this.#options.classes.length - 1);
+    return 1 - this.#overtakes.of(this.#lastClass);
   }
 
-  #foresee(line: readonly Cohort[], nowMs: number): void {
-    const { habits, perSecondMax } = this.#options;
-    const passedMs = nowMs - this.#forecastAtMs;
-    this.#forecastAtMs = nowMs;
-    if (this.#blocked) {
-      for (const { ageMs, players } of line) habits.patience.spent(ageMs, players * passedMs);
+  #spend({ blocked, line }: LineNow, nowMs: number): void {
+    const passedMs = nowMs - this.#spentMs;
+    if (passedMs < SPEND_MS) return;
+    this.#spentMs = nowMs;
+    const { patience } = this.#options.habits;
+    if (blocked) {
+      for (const { ageMs, players } of line()) patience.spent(ageMs, players * passedMs);
     }
     this.#sessions.spend(passedMs, nowMs);
-    this.#forecast = new Forecast({
-      line,
+  }
+
+  /**
+   * Anew when the last one is old, or seats that there were are gone, or the reverse.
+   * @param free for the last class
+   */
+  #foresee(free: number, nowMs: number): Foreseen | undefined {
+    const { habits, perSecondMax } = this.#options;
+    const now = this.#now;
+    const hadSeats = free > 0;
+    const last = this.#foreseen;
+    const isFresh = last?.hadSeats === hadSeats && nowMs - last.atMs < FORECAST_MS;
+    if (!now || isFresh) return last;
+    const { blocked, line } = now;
+    const forecast = new Forecast({
+      line: line(),
       playing: this.#sessions.cohorts(nowMs),
+      free: free * this.#ownShare,
       leaving: (ageMs) => habits.patience.at(ageMs),
       ending: (ageMs) => habits.sessions.at(ageMs),
       // Where seats are not what is wanting, what came of them while they were says nothing.
-      perEnd: (this.#blocked ? this.#outflow.perEnd().seats : 1) * this.#ownShare,
+      perEnd: (blocked ? this.#outflow.perEnd().seats : 1) * this.#ownShare,
       perMsMax: perSecondMax / 1_000,
     });
+    this.#foreseen = { forecast, atMs: nowMs, hadSeats, given: 0 };
+    return this.#foreseen;
   }
 }
 
 function bounded(ms: number, spread: number): Eta {
   const cut = (value: number) => Math.round(Math.min(ETA_MS_MAX, Math.max(0, value)));
   return { ms: cut(ms), lowMs: cut(ms * (1 - spread)), highMs: cut(ms * (1 + spread)) };
+}
+
+function later(a: Eta, b: Eta): Eta {
+  return {
+    ms: Math.max(a.ms, b.ms),
+    lowMs: Math.max(a.lowMs, b.lowMs),
+    highMs: Math.max(a.highMs, b.highMs),
+  };
 }

@@ -22,20 +22,12 @@ import {
   type QueueClaim,
   type QueueOffer,
 } from "../../shared/protocol/queue.ts";
-import { NORMAL, sharedClass } from "./classes.ts";
-import { EntryBook, type EntryBookSettings } from "./entry-book.ts";
+import { classIndexOf, NORMAL } from "./classes.ts";
+import { Entering, type Newcomer, queueFull, type WaitingRoomsSettings } from "./entering.ts";
+import { EntryBook } from "./entry-book.ts";
 import { offersOf, soonest } from "./foresight.ts";
-import {
-  type Entry,
-  entryOf,
-  extend,
-  type Member,
-  memberOf,
-  type Other,
-  type Place,
-  placeOf,
-} from "./place.ts";
-import { PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
+import { type Entry, entryOf, extend, type Member, type Place, placeOf } from "./place.ts";
+import { POLL_MS_MIN, PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import type { OpeningDraw, RegionQueue, SeatReport } from "./region-queue.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -47,30 +39,7 @@ const COME_MS = 10_000;
  * between two such polls, ms.
  */
 const EARLY_POLL_MS = 500;
-const QUEUE_FULL_RETRY_AFTER_MS = 60_000;
 const NOW: Eta = { ms: 0, lowMs: 0, highMs: 0 };
-
-export interface WaitingRoomsSettings extends EntryBookSettings {
-  /** Players in the queue of one region; the next is refused. */
-  readonly waitingMax: number;
-  /** Polls of everybody together. */
-  readonly pollsPerSecondMax: number;
-}
-
-export interface Newcomer {
-  readonly playerId: PlayerId;
-  /** The others of the party, who said so themselves. */
-  readonly party: readonly PlayerId[];
-  /** Those of whom only this player said so yet. */
-  readonly invited: readonly PlayerId[];
-  readonly class: string;
-  /** Regions that are as good as each other to the player, the best first. */
-  readonly regionIds: readonly RegionId[];
-  /** Those that would be offered. */
-  readonly others: readonly Other[];
-  /** Whether a place in the queue is any use to the player. */
-  readonly mayWait: boolean;
-}
 
 /** How a place stands; see `QueuePlace`. */
 export interface Standing {
@@ -92,6 +61,8 @@ export interface StandOptions {
   readonly dice: number;
   /** Of a poll that is answered later, or of a stream: its client is there so long in any case, ms. */
   readonly heldMs?: number;
+  /** Whether this answer was held back as long as it could be. */
+  readonly wasHeld?: boolean;
 }
 
 export interface RestoreOptions {
@@ -103,10 +74,12 @@ export interface RestoreOptions {
 export class WaitingRooms {
   readonly #settings: WaitingRoomsSettings;
   readonly #book: EntryBook;
+  readonly #entering: Entering;
 
   constructor(settings: WaitingRoomsSettings, regionIds: readonly RegionId[], nowMs: number) {
     this.#settings = settings;
     this.#book = new EntryBook(settings, nowMs);
+    this.#entering = new Entering(settings, this.#book);
     for (const regionId of regionIds) this.addRegion(regionId, nowMs);
   }
 
@@ -159,7 +132,7 @@ export class WaitingRooms {
   /** Whether somebody new of no special class would be called at once in one of these regions. */
   isOpen(regionIds: readonly RegionId[], size: number, nowMs: number): boolean {
     if (this.#book.worldFree - this.#book.held() < size) return false;
-    const classIndex = this.#classIndex(NORMAL);
+    const classIndex = classIndexOf(this.#settings.classes, NORMAL);
     return regionIds.some(
       (id) => this.#book.queues.get(id)?.isOpen(classIndex, size, nowMs) ?? false,
     );
@@ -175,35 +148,7 @@ export class WaitingRooms {
    * @throws {MeridianError} `queue_full`; `region_full` for a party that no region can hold together
    */
   enter(newcomer: Newcomer, nowMs: number): Member | undefined {
-    const known = this.#known(newcomer) ?? this.#invitation(newcomer, nowMs);
-    if (known) {
-      this.#book.hear(known, nowMs);
-      this.#book.callFrom(known.entry.places, nowMs);
-      return known;
-    }
-    const { party, invited } = this.#company(newcomer);
-    const size = 1 + party.length;
-    const classIndex = this.#classIndex(newcomer.class);
-    const fitting = newcomer.regionIds
-      .flatMap((regionId) => this.#book.queues.get(regionId) ?? [])
-      .filter((queue) => queue.holds(size, classIndex));
-    const [best] = fitting;
-    if (!best) throw new MeridianError("region_full");
-    const open =
-      this.#book.worldFree - this.#book.held() >= size
-        ? fitting.find((queue) => queue.isOpen(classIndex, size, nowMs))
-        : undefined;
-    if (!open && !newcomer.mayWait) return undefined;
-    const queue = open ?? best;
-    if (queue.waiting + size > this.#settings.waitingMax) throw queueFull();
-    for (const playerId of [newcomer.playerId, ...party]) this.leave(playerId, nowMs);
-    const { others } = newcomer;
-    const entry = entryOf(newcomer.playerId, party, classIndex, nowMs, { invited, others });
-    this.#book.admit(entry, [this.#book.newPlace(entry, queue, nowMs)], nowMs);
-    const member = this.#require(newcomer.playerId);
-    this.#book.hear(member, nowMs);
-    this.#book.callFrom(entry.places, nowMs);
-    return member;
+    return this.#entering.enter(newcomer, nowMs);
   }
 
   /**
@@ -245,7 +190,11 @@ export class WaitingRooms {
   /**
    * How the player's place stands, and when the next poll is due.
    */
-  stand(member: Member, { dice, heldMs = 0 }: StandOptions, nowMs: number): Standing {
+  stand(
+    member: Member,
+    { dice, heldMs = 0, wasHeld = false }: StandOptions,
+    nowMs: number,
+  ): Standing {
     const { entry } = member;
     const home = this.#book.home(entry);
     const queue = this.#book.queue(home.regionId);
@@ -256,14 +205,17 @@ export class WaitingRooms {
     const position = call || opensAtMs !== undefined ? 1 : queue.ahead(home) + 1;
     const pollAfterMs = pollDelayMs({
       position,
-      etaMs: eta?.ms,
+      eta,
       opensInMs: opensAtMs === undefined ? undefined : opensAtMs - nowMs,
       waiting: this.#book.members.size,
       pollsPerSecondMax: this.#settings.pollsPerSecondMax,
+      wasHeld,
       dice,
     });
     member.notBeforeMs = nowMs + pollAfterMs / 2;
-    member.presentUntilMs = nowMs + heldMs + pollAfterMs + PRESENCE_SLACK_MS;
+    // Who was told to ask at once has as long as others at the front: on a busy machine it takes that.
+    const dueMs = wasHeld ? POLL_MS_MIN : pollAfterMs;
+    member.presentUntilMs = nowMs + heldMs + dueMs + PRESENCE_SLACK_MS;
     // Each of a party once, so that also the last to hear of it has time to come, and none can hold the seats.
     if (call && !call.told.has(member.playerId)) {
       call.told.add(member.playerId);
@@ -275,7 +227,7 @@ export class WaitingRooms {
       entry,
       called: call?.regionId,
       home,
-      class: this.#settings.classes[entry.class]?.name ?? "",
+      class: this.classNameOf(entry),
       position: opensAtMs === undefined ? position : null,
       waiting: queue.waiting,
       eta,
@@ -284,6 +236,10 @@ export class WaitingRooms {
       offers: call ? [] : offersOf(this.queues, entry, eta?.ms, nowMs),
       opensAtMs,
     };
+  }
+
+  classNameOf(entry: Entry): string {
+    return this.#settings.classes[entry.class]?.name ?? "";
   }
 
   /**
@@ -308,11 +264,7 @@ export class WaitingRooms {
 
   /** The player goes: by choice, or because a seat was found without the queue. */
   leave(playerId: PlayerId, nowMs: number): void {
-    const member = this.#book.members.get(playerId);
-    if (!member) return;
-    const { entry } = member;
-    if (!entry.call) for (const place of entry.places) this.#book.gaveUp(place, 1, nowMs);
-    this.#book.drop(member, nowMs, "released");
+    this.#book.leave(playerId, nowMs);
   }
 
   /** The player takes the seat now. @returns where; undefined for one who was not called */
@@ -394,7 +346,7 @@ export class WaitingRooms {
     const places = claim.places.filter(([regionId]) => this.#book.queues.has(regionId));
     if (places.length === 0) return false;
     const alone = { invited: [], others: [] };
-    const classIndex = this.#classIndex(claim.class);
+    const classIndex = classIndexOf(this.#settings.classes, claim.class);
     const entry = entryOf(claim.playerId, others, classIndex, nowMs, alone);
     for (const member of entry.members) {
       member.graceMs = claim.graceMs;
@@ -407,75 +359,4 @@ export class WaitingRooms {
     this.#book.admit(entry, restored, nowMs);
     return true;
   }
-
-  /** The place that there is, unless the player wants to play elsewhere now. */
-  #known({ playerId, regionIds, others }: Newcomer): Member | undefined {
-    const member = this.#book.members.get(playerId);
-    const wanted = [...regionIds, ...others.map(({ regionId }) => regionId)];
-    return member?.entry.places.some(({ regionId }) => wanted.includes(regionId))
-      ? member
-      : undefined;
-  }
-
-  /**
-   * Nobody loses a place by what another one does: of the party, those who wait on their own, or are called, are
-   * invited at most. Who said once that somebody may join for them meant no place at the end of the line.
-   */
-  #company({ playerId, party, invited }: Newcomer): Pick<Newcomer, "party" | "invited"> {
-    const own = this.#book.members.get(playerId)?.entry;
-    const isFree = (one: PlayerId) => {
-      const entry = this.#book.members.get(one)?.entry;
-      return entry === undefined || entry === own;
-    };
-    return {
-      party: party.filter(isFree),
-      invited: [...invited, ...party.filter((one) => !isFree(one))],
-    };
-  }
-
-  #invitation(newcomer: Newcomer, nowMs: number): Member | undefined {
-    const { playerId, party, invited } = newcomer;
-    for (const leader of [...party, ...invited]) {
-      const entry = this.#book.members.get(leader)?.entry;
-      if (!entry || entry.call || !entry.invited.includes(playerId)) continue;
-      if (!this.#maySharePlace(newcomer.class, entry)) continue;
-      const fits = ({ regionId }: Place) =>
-        this.#book.queue(regionId).holds(entry.size + 1, entry.class);
-      if (!entry.places.every(fits)) continue;
-      this.leave(playerId, nowMs);
-      this.#book.outOfLines(entry);
-      entry.size += 1;
-      const member = memberOf(playerId, entry, 0);
-      entry.members.push(member);
-      this.#book.members.set(playerId, member);
-      for (const place of entry.places) this.#book.queue(place.regionId).add(place);
-      return member;
-    }
-    return undefined;
-  }
-
-  /** Only who would wait no longer alone, else one of a better class could let in whomever they like. */
-  #maySharePlace(name: string, entry: Entry): boolean {
-    const { classes } = this.#settings;
-    const own = classes[entry.class]?.name ?? NORMAL;
-    return sharedClass(classes, [own, name]) === own;
-  }
-
-  #require(playerId: PlayerId): Member {
-    const member = this.#book.members.get(playerId);
-    if (!member) throw new Error("a player without a place");
-    return member;
-  }
-
-  #classIndex(name: string): number {
-    const indexOf = (wanted: string) =>
-      this.#settings.classes.findIndex((one) => one.name === wanted);
-    const index = indexOf(name);
-    // One that the configuration does not name any more: of a former life's token, or of a player's row.
-    return index < 0 ? indexOf(NORMAL) : index;
-  }
-}
-
-function queueFull(): MeridianError {
-  return new MeridianError("queue_full", { retryAfterMs: QUEUE_FULL_RETRY_AFTER_MS });
 }

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import { GameName, PlayerId, RegionId, uuidV7 } from "../../shared/ids.ts";
+import type { Newcomer } from "../admission/entering.ts";
 import type { PlayerClass } from "../admission/player-standing.ts";
-import type { Newcomer } from "../admission/waiting-rooms.ts";
 import { EntryDesk, type EntryDeskDeps } from "./entry-desk.ts";
 import type { Join, Places } from "./seat-finder.ts";
 

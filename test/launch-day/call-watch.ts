@@ -1,6 +1,8 @@
 /** Follows every call: whether it was this one's turn, how fast they come, and what became of them. */
+
+import type { WaitingRoomsSettings } from "../../core/admission/entering.ts";
 import type { Entry } from "../../core/admission/place.ts";
-import type { WaitingRooms, WaitingRoomsSettings } from "../../core/admission/waiting-rooms.ts";
+import type { WaitingRooms } from "../../core/admission/waiting-rooms.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import type { Books } from "./books.ts";
 import type { Client, Unit } from "./clients.ts";

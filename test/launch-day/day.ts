@@ -4,7 +4,8 @@
  * wrong is counted (`books.ts`, `lines.ts`). The same seed gives the same day.
  */
 import { CLASSES_DEFAULT, parseClasses } from "../../core/admission/classes.ts";
-import { WaitingRooms, type WaitingRoomsSettings } from "../../core/admission/waiting-rooms.ts";
+import type { WaitingRoomsSettings } from "../../core/admission/entering.ts";
+import { WaitingRooms } from "../../core/admission/waiting-rooms.ts";
 import { Chance } from "../../shared/chance.testkit.ts";
 import { drawClients, HOUR_MS, OPENS_MS } from "./clients.ts";
 import { LaunchWorld } from "./launch-world.ts";

@@ -1,6 +1,8 @@
 /** Clients, regions and the core's waiting rooms of a launch day, and what is noticed between them. */
+
+import type { WaitingRoomsSettings } from "../../core/admission/entering.ts";
 import type { Member } from "../../core/admission/place.ts";
-import type { WaitingRooms, WaitingRoomsSettings } from "../../core/admission/waiting-rooms.ts";
+import type { WaitingRooms } from "../../core/admission/waiting-rooms.ts";
 import type { Chance } from "../../shared/chance.testkit.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { RegionId } from "../../shared/ids.ts";

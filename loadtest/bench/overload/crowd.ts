@@ -10,6 +10,7 @@ import { type EntryEvents, RoomEntry, sayLeave } from "../room-entry.ts";
 import { FIRST_INPUT, INPUT_FRAME_BYTES, writeInput } from "../rooms/input-frame.ts";
 import { type Attempt, newAttempt, STAY_MS } from "./attempt.ts";
 import type { Door } from "./door.ts";
+import type { Ending } from "./ending.ts";
 
 const TURN_MS = 2;
 const ENTER_DEADLINE_MS = 15_000;
@@ -61,32 +62,20 @@ export class Crowd {
   }
 
   /** @returns once every one of them has come */
-  async arrive({ perSecond, players }: Arrivals, over: AbortSignal): Promise<Lag> {
+  async arrive({ perSecond, players }: Arrivals, ending: Ending): Promise<Lag> {
     const lagsMs: number[] = [];
     const beganMs = systemClock.monotonicMs();
     const dueMs = (index: number) => beganMs + (index * 1_000) / perSecond;
-    for (let index = 0; index < players.length && !over.aborted; ) {
+    for (let index = 0; index < players.length && !ending.over; ) {
       const nowMs = systemClock.monotonicMs();
       for (; index < players.length && dueMs(index) <= nowMs; index += 1) {
         lagsMs.push(nowMs - dueMs(index));
         const player = players[index];
-        if (player) void this.#attempt(player, over);
+        if (player) void this.#attempt(player, ending);
       }
       await sleep(systemClock, TURN_MS);
     }
     return { p99Ms: percentile(lagsMs, 99), maxMs: percentile(lagsMs, 100) };
-  }
-
-  /** Players who stay until the crowd stops; they count nowhere. */
-  async settle(players: readonly MintedPlayer[], forever: AbortSignal): Promise<number> {
-    const entered = this.#entered;
-    for (const player of players) {
-      const attempt = newAttempt(systemClock.monotonicMs());
-      const address = await this.#door.knock(player, attempt, forever);
-      if (address) void this.#stay(this.#entry.open(address), attempt, Number.POSITIVE_INFINITY);
-    }
-    await sleep(systemClock, STAY_MS / 10);
-    return this.#entered - entered;
   }
 
   get underWay(): number {
@@ -98,17 +87,17 @@ export class Crowd {
     for (const socket of this.#stays.keys()) socket.destroy();
   }
 
-  async #attempt(player: MintedPlayer, over: AbortSignal): Promise<void> {
+  async #attempt(player: MintedPlayer, ending: Ending): Promise<void> {
     const attempt = newAttempt(systemClock.monotonicMs());
     this.attempts.push(attempt);
     this.#underWay += 1;
-    const address = await this.#door.knock(player, attempt, over);
-    if (address) await this.#stay(this.#entry.open(address), attempt, STAY_MS);
+    const address = await this.#door.knock(player, attempt, ending);
+    if (address) await this.#stay(this.#entry.open(address), attempt);
     this.#underWay -= 1;
   }
 
   /** Resolves when the connection is closed, or should have been. */
-  #stay(socket: LeanSocket, attempt: Attempt, stayMs: number): Promise<void> {
+  #stay(socket: LeanSocket, attempt: Attempt): Promise<void> {
     const playing = this.#playing[this.#entered % INPUT_SHARES];
     return new Promise((resolve) => {
       let cancel = systemClock.after(ENTER_DEADLINE_MS, () => socket.destroy());
@@ -124,7 +113,7 @@ export class Crowd {
           this.#entered += 1;
           attempt.enteredAtMs = systemClock.monotonicMs();
           playing?.add(socket);
-          if (Number.isFinite(stayMs)) cancel = systemClock.after(stayMs, leave);
+          cancel = systemClock.after(STAY_MS, leave);
         },
         closed: (reason) => {
           cancel();

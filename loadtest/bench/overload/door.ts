@@ -1,5 +1,5 @@
 /** How a player is let in: what is said over HTTP until the room's address is known. */
-import { sleep, systemClock } from "../../../shared/clock.ts";
+import { systemClock } from "../../../shared/clock.ts";
 import type { ErrorBody } from "../../../shared/errors.ts";
 import type { JoinOutcome } from "../../../shared/protocol/join.ts";
 import type { PollAnswer, QueuePlace } from "../../../shared/protocol/queue.ts";
@@ -10,6 +10,7 @@ import type { LeanAddress } from "../lean-socket.ts";
 import type { MintedPlayer } from "../minted-players.ts";
 import { GAME } from "../rooms/game.ts";
 import type { Attempt } from "./attempt.ts";
+import type { Ending } from "./ending.ts";
 
 /** As often as a client comes back by itself. */
 const TRIES_MAX = 10;
@@ -22,14 +23,10 @@ export interface Door {
   readonly name: string;
   readonly acknowledges: boolean;
   /**
-   * @param over aborts when whoever still waits is to give up
+   * @param ending when whoever still waits is to give up
    * @returns where the room is; undefined for one who was not let in, and why stands in the attempt
    */
-  knock(
-    player: MintedPlayer,
-    attempt: Attempt,
-    over: AbortSignal,
-  ): Promise<LeanAddress | undefined>;
+  knock(player: MintedPlayer, attempt: Attempt, ending: Ending): Promise<LeanAddress | undefined>;
 }
 
 const now = () => systemClock.monotonicMs();
@@ -48,7 +45,7 @@ export class MeridianDoor implements Door {
   async knock(
     { accessToken }: MintedPlayer,
     attempt: Attempt,
-    over: AbortSignal,
+    ending: Ending,
   ): Promise<LeanAddress | undefined> {
     attempt.number = Math.floor(Date.now()) * NUMBERS_PER_MS;
     let queueToken: string | undefined;
@@ -57,7 +54,7 @@ export class MeridianDoor implements Door {
       const request = { game: GAME, protocol: PROTOCOL_VERSION, mayQueue: true, queueToken };
       const answer = await this.#pool.post("/v1/join", JSON.stringify(request), accessToken);
       if (answer.status !== 200) {
-        if (await this.#refused(attempt, answer, over)) continue;
+        if (await this.#refused(attempt, answer, ending)) continue;
         return undefined;
       }
       const outcome = JSON.parse(answer.body) as JoinOutcome;
@@ -66,17 +63,17 @@ export class MeridianDoor implements Door {
         return this.#addressOf(outcome.reservation);
       }
       note(attempt, outcome.queue, askedAtMs);
-      queueToken = await this.#wait(attempt, outcome.queue, over);
+      queueToken = await this.#wait(attempt, outcome.queue, ending);
       if (queueToken === undefined) return undefined;
     }
   }
 
   /** @returns the token of the called place; undefined when the player goes without a seat */
-  async #wait(attempt: Attempt, place: QueuePlace, over: AbortSignal): Promise<string | undefined> {
+  async #wait(attempt: Attempt, place: QueuePlace, ending: Ending): Promise<string | undefined> {
     let { token, pollAfterMs, state } = place;
     while (state !== "called") {
-      await sleep(systemClock, pollAfterMs, over);
-      if (over.aborted) {
+      await ending.sleep(pollAfterMs);
+      if (ending.over) {
         attempt.end = "gave up";
         await this.#pool.post("/v1/queue/leave", JSON.stringify({ token }));
         return undefined;
@@ -85,7 +82,7 @@ export class MeridianDoor implements Door {
       const body = JSON.stringify({ token, hold: true });
       const answer = await this.#pool.post("/v1/queue/poll", body);
       if (answer.status !== 200) {
-        if (await this.#refused(attempt, answer, over)) continue;
+        if (await this.#refused(attempt, answer, ending)) continue;
         return undefined;
       }
       const { queue } = JSON.parse(answer.body) as PollAnswer;
@@ -96,11 +93,11 @@ export class MeridianDoor implements Door {
   }
 
   /** @returns whether to come back */
-  async #refused(attempt: Attempt, answer: LeanAnswer, over: AbortSignal): Promise<boolean> {
+  async #refused(attempt: Attempt, answer: LeanAnswer, ending: Ending): Promise<boolean> {
     attempt.refusals += 1;
     attempt.end = `refused: ${kindOf(answer)}`;
     if (answer.status === 404 || attempt.refusals > TRIES_MAX) return false;
-    await sleep(systemClock, answer.retryAfterMs || AGAIN_MS, over);
+    await ending.sleep(answer.retryAfterMs || AGAIN_MS);
     return true;
   }
 

@@ -4,6 +4,7 @@ import { percentile, rounded } from "../benchmark.ts";
 import { TICK_MS } from "../rooms/game.ts";
 import { type Attempt, isGood } from "./attempt.ts";
 import type { Crowd, Lag } from "./crowd.ts";
+import { Ending } from "./ending.ts";
 import type { Server } from "./servers.ts";
 
 /** What is under way when a phase is over ends by then. */
@@ -51,20 +52,19 @@ export async function runPhase(
   const later = afterwards
     ? await server.makePlayers(Math.round((afterwards.perSecond * afterwards.forMs) / 1_000))
     : [];
-  const over = new AbortController();
+  const ending = new Ending();
   const first = crowd.attempts.length;
   const cpuBefore = server.cpuSeconds();
   const beganMs = systemClock.monotonicMs();
   const beganWallMs = Date.now();
-  const lag = await crowd.arrive({ perSecond, players }, over.signal);
+  const lag = await crowd.arrive({ perSecond, players }, ending);
   const endedAtMs = systemClock.monotonicMs();
   const endedWallMs = Date.now();
   const tookS = (endedAtMs - beganMs) / 1_000;
   const cpuAfter = server.cpuSeconds();
   const attempts = crowd.attempts.slice(first);
-  if (afterwards)
-    await crowd.arrive({ perSecond: afterwards.perSecond, players: later }, over.signal);
-  over.abort();
+  if (afterwards) await crowd.arrive({ perSecond: afterwards.perSecond, players: later }, ending);
+  ending.end();
   await allEnded(crowd);
   const [fromMs, toMs] = [beganMs + warmMs, beganMs + warmMs + windowMs];
   const wallMs = beganWallMs + warmMs;

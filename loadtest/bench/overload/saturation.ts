@@ -7,6 +7,7 @@ import { percentile, rounded } from "../benchmark.ts";
 import { TICK_MS } from "../rooms/game.ts";
 import { STAY_MS } from "./attempt.ts";
 import type { Crowd } from "./crowd.ts";
+import { Ending } from "./ending.ts";
 import { allEnded } from "./phase.ts";
 import type { Server } from "./servers.ts";
 
@@ -34,12 +35,12 @@ export async function saturationOf(
 ): Promise<number> {
   let perSecond = FIRST_PER_S;
   let bad = 0;
-  const over = new AbortController();
+  const ending = new Ending();
   for (let step = 0; step < STEPS_MAX; step += 1) {
     const players = await server.makePlayers(Math.round((perSecond * stepMs) / 1_000));
     const first = crowd.attempts.length;
     const fromMs = Date.now();
-    await crowd.arrive({ perSecond, players }, over.signal);
+    await crowd.arrive({ perSecond, players }, ending);
     const late = TICK_MS + percentile(await server.latenesses(fromMs, Date.now()), 99);
     const mine = crowd.attempts.slice(first);
     const entered = mine.filter(({ enteredAtMs }) => enteredAtMs !== undefined).length;
@@ -56,7 +57,7 @@ export async function saturationOf(
   const inLast = crowd.attempts.filter(
     ({ enteredAtMs }) => enteredAtMs !== undefined && enteredAtMs > endMs - STAY_MS,
   );
-  over.abort();
+  ending.end();
   await allEnded(crowd);
   await sleep(systemClock, 1_000);
   return (inLast.length * 1_000) / STAY_MS;
