@@ -2,8 +2,8 @@
 import { Pool } from "undici";
 import { WaitingClient } from "./waiting-client.ts";
 
-/** As a proxy in front of the core would keep them. */
-const CONNECTIONS = 64;
+/** More than the polls that the core holds at a time: no poll may wait for the answer of another client's held one. */
+const CONNECTIONS = 5_000;
 const JOINING_AT_ONCE = 32;
 
 export interface CrowdOptions {
