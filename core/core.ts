@@ -152,7 +152,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const gate = new GuestGate(guestLimits(config), common);
 
   const clients = {
-    reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
+    reserves: new LinkClient(identity, clock, { callsMax: config.RESERVES_PER_NODE_MAX }),
     others: new LinkClient(identity, clock),
   };
   const outbound = new Outbound(metrics);

@@ -85,6 +85,20 @@ export const regionSettings = {
     default: "2000",
     description: "How often the way to one of the other regions is measured, ms; 0: never.",
   },
+  RELAY_AFTER_MS: {
+    schema: as.wholeNumber,
+    default: "1000",
+    description:
+      "After so long without an answer to a heartbeat the node looks for a way to the core through another " +
+      "region, ms; 0: never.",
+  },
+  RELAY_TUNNELS_MAX: {
+    schema: as.wholeNumber,
+    default: "128",
+    description:
+      "Connections to the core that this node carries for nodes of other regions whose own way is cut; one " +
+      "region gets half of them at most. 0: none.",
+  },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
     default: "60",

@@ -12,7 +12,7 @@ import { LEASE_MS, type Peers } from "../../shared/protocol/link.ts";
 import { KeySet } from "../transport/key-set.ts";
 import { until } from "../transport/test-tickets.ts";
 import { Heartbeats, type PeerFollower, type Report } from "./heartbeat.ts";
-import { noPeers, TEST_REGION, TestCore } from "./test-core.ts";
+import { noPeers, straightWay, TEST_REGION, TestCore } from "./test-core.ts";
 
 const REPORT: Report = {
   regionId: TEST_REGION,
@@ -58,6 +58,7 @@ beforeEach(() => {
     get peers() {
       return follower;
     },
+    way: straightWay,
     onWanted() {},
     onFenced: (epoch) => fenced.push(epoch),
     onCoreTerm: (term) => terms.push(term),

@@ -11,7 +11,7 @@
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import type { Epoch } from "../../shared/epoch.ts";
-import { isFailure } from "../../shared/errors.ts";
+import { type ErrorKind, isFailure } from "../../shared/errors.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
 import {
@@ -33,6 +33,8 @@ import { LIFE_UNKNOWN, lifeAfter } from "./region-life.ts";
 const DEADLINE_MS = 1_000;
 const ENDED_ROOMS_MAX = 1_000;
 const LEFT_SESSIONS_MAX = 1_000;
+/** Failures that may not be the core's word. */
+const UNHEARD: ReadonlySet<ErrorKind> = new Set(["timeout", "unavailable", "internal"]);
 
 /** What the node puts into a heartbeat; the rest is known here. */
 export type Report = Omit<
@@ -45,6 +47,7 @@ export type Report = Omit<
   | "feed"
   | "peersVersion"
   | "probes"
+  | "relayed"
 >;
 
 /** Follows the core's feed, which the answers carry. */
@@ -62,6 +65,13 @@ export interface PeerFollower {
   hear(peers: Peers): void;
 }
 
+/** Knows which way calls to the core go. */
+export interface WayFollower {
+  readonly relayed: boolean;
+  /** The core has answered, whatever it says. */
+  heard(): void;
+}
+
 export interface HeartbeatsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
@@ -69,6 +79,7 @@ export interface HeartbeatsOptions {
   readonly report: () => Report;
   readonly feed: FeedFollower;
   readonly peers: PeerFollower;
+  readonly way: WayFollower;
   readonly onWanted: (wanted: Heartbeat["state"]) => void;
   /** The region's life in which this node served is over: what runs here ends. Once for each life. */
   readonly onFenced: (regionEpoch: Epoch) => void;
@@ -187,7 +198,7 @@ export class Heartbeats {
   }
 
   async #exchange(): Promise<void> {
-    const { client, coreAddress, keys, report, feed, peers, clock } = this.#options;
+    const { client, coreAddress, keys, report, feed, peers, way, clock } = this.#options;
     const { version, roundTripsMs } = peers;
     const ended = this.endedRooms.list();
     const left = this.leftSessions.list();
@@ -201,6 +212,7 @@ export class Heartbeats {
       leftSessions: left,
       ...(feed.place && { feed: feed.place }),
       ...(version !== undefined && { peersVersion: version, probes: roundTripsMs }),
+      ...(way.relayed && { relayed: true }),
     };
     const sentAtMs = clock.monotonicMs();
     try {
@@ -224,7 +236,8 @@ export class Heartbeats {
     answer: HeartbeatAnswer,
     { sequence, sentAtMs }: { readonly sequence: number; readonly sentAtMs: number },
   ): void {
-    const { keys, feed, peers, clock, onCoreTerm } = this.#options;
+    const { keys, feed, peers, way, clock, onCoreTerm } = this.#options;
+    way.heard();
     const { leaseMs, coreTimeMs, coreTerm, jwks } = answer;
     if (coreTerm !== undefined) onCoreTerm(coreTerm);
     const receivedAtMs = clock.monotonicMs();
@@ -254,8 +267,9 @@ export class Heartbeats {
   }
 
   #failed(error: unknown): void {
-    const { log, onSuperseded } = this.#options;
+    const { log, way, onSuperseded } = this.#options;
     const kind = isFailure(error) ? error.kind : "internal";
+    if (!UNHEARD.has(kind)) way.heard();
     this.#outcomes.inc({ outcome: kind });
     if (isFailure(error, "stale_incarnation")) {
       this.#superseded = true;

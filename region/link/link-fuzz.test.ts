@@ -31,6 +31,8 @@ before(async () => {
     onWanted() {},
     wanted() {},
     onFenced() {},
+    witness: { look: async () => "silent" },
+    upgrades: new Map(),
     log: createLog("region", "silent"),
   });
   await server.listen({ host: "127.0.0.1", port: 0 });

@@ -86,6 +86,16 @@ export function peerFailed(state: ProbeState, regionId: RegionId, nowMs: number)
   });
 }
 
+/** All, the nearest first and those that did not answer last. */
+export function nearestFirst(state: ProbeState): ProbedPeer[] {
+  const farMs = Number.POSITIVE_INFINITY;
+  const distance = ({ regionId }: ProbedPeer) => trips[regionId] ?? farMs;
+  const trips = roundTripsMs(state);
+  return [...state.values()].toSorted(
+    (a, b) => a.failures - b.failures || (distance(a) < distance(b) ? -1 : 1),
+  );
+}
+
 /** To those that answer; tenths of a millisecond say enough. */
 export function roundTripsMs(state: ProbeState): PeerRoundTrips {
   const trips: PeerRoundTrips = {};

@@ -38,10 +38,12 @@ import {
   ValueRequest,
 } from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
-import type { PeerFollower } from "./heartbeat.ts";
+import type { PeerFollower, WayFollower } from "./heartbeat.ts";
 
 /** Of a node that measures nothing. */
 export const noPeers: PeerFollower = { version: undefined, roundTripsMs: {}, hear() {} };
+/** Of a node whose calls always go straight to the core. */
+export const straightWay: WayFollower = { relayed: false, heard() {} };
 export const TEST_REGION = RegionId.parse("testing");
 const silent = createLog("core", "silent");
 

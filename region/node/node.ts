@@ -15,13 +15,18 @@ import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { IdentityFiles } from "../../shared/link/identity-files.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Metrics } from "../../shared/metrics.ts";
+import { RELAY_PATH } from "../../shared/protocol/failover.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
 import type { RegionConfig } from "../config.ts";
+import { EvidencePush } from "../failover/evidence.ts";
+import { Witness } from "../failover/witness.ts";
 import { Claims } from "../link/claims.ts";
+import { CoreWay } from "../link/core-way.ts";
 import { Heartbeats, type Report } from "../link/heartbeat.ts";
 import { createLinkServer } from "../link/link-server.ts";
 import { PeerProbes } from "../link/peer-probes.ts";
+import { Relay } from "../link/relay.ts";
 import { releaseRooms } from "../link/release-rooms.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
@@ -85,6 +90,8 @@ export class RegionNode {
   readonly #profileClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #peerProbes: PeerProbes;
+  readonly #way: CoreWay;
+  readonly #evidence: EvidencePush;
   readonly #stateClient: LinkClient;
   readonly #playerStates: StateParts;
   readonly #value: ValueLink;
@@ -104,11 +111,26 @@ export class RegionNode {
     this.#games = [...games.keys()].map((name) => GameName.parse(name));
     this.#ledger = new SeatLedger(config.REGION_CAPACITY);
     this.#load = new LoadMeter(metrics);
-    this.#client = new LinkClient(identity, clock);
+    this.#way = new CoreWay({
+      coreAddress: config.CORE_LINK_ADDRESS,
+      identity,
+      peers: () => this.#peerProbes.nearestFirst,
+      relayAfterMs: config.RELAY_AFTER_MS,
+      onChanged: () => {
+        // A failure is counted and logged inside.
+        void this.#heartbeats.announce();
+      },
+      clock,
+      random: options.random,
+      log,
+      metrics,
+    });
+    const ways = { ways: this.#way };
+    this.#client = new LinkClient(identity, clock, ways);
     // Connections and a breaker of their own: whatever becomes of claims, the lease must not run out.
-    this.#heartbeatClient = new LinkClient(identity, clock);
+    this.#heartbeatClient = new LinkClient(identity, clock, ways);
     // Of its own too: batches are large.
-    this.#stateClient = new LinkClient(identity, clock);
+    this.#stateClient = new LinkClient(identity, clock, ways);
     this.#playerStates = new StateParts({
       config,
       nodeId,
@@ -119,7 +141,7 @@ export class RegionNode {
       log,
       metrics,
     });
-    this.#profileClient = new LinkClient(identity, clock);
+    this.#profileClient = new LinkClient(identity, clock, ways);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
@@ -140,6 +162,7 @@ export class RegionNode {
       report: () => this.#report(),
       feed: profiles,
       peers: this.#peerProbes,
+      way: this.#way,
       onWanted,
       onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onCoreTerm: (term) => {
@@ -213,12 +236,32 @@ export class RegionNode {
       log,
       metrics,
     });
+    const witness = new Witness({ identity, clock, metrics });
+    this.#evidence = new EvidencePush({
+      ...core,
+      nodeId,
+      witness,
+      clock,
+      random: options.random,
+      log,
+      metrics,
+    });
+    const relay = new Relay({
+      coreAddress: config.CORE_LINK_ADDRESS,
+      tunnelsMax: config.RELAY_TUNNELS_MAX,
+      relayed: () => this.#way.relayed,
+      clock,
+      log,
+      metrics,
+    });
     this.#link = createLinkServer({
       identity,
       matchmaker,
       onWanted,
       wanted: (player) => this.#playerStates.players.wanted(player),
       onFenced: (regionEpoch) => this.#heartbeats.fence(regionEpoch),
+      witness,
+      upgrades: new Map([[RELAY_PATH, relay]]),
       log,
     });
     this.#handOver = new HandOver({
@@ -294,6 +337,7 @@ export class RegionNode {
       {
         name: "link clients",
         stop: async () => {
+          this.#evidence.stop();
           this.#value.stop();
           const clients = [
             this.#client,
@@ -306,6 +350,7 @@ export class RegionNode {
       },
       this.#peerProbes,
       { name: "rooms of the former life", start: () => this.#handOver.take() },
+      this.#way,
       {
         name: "heartbeats",
         start: () => {
