@@ -76,6 +76,11 @@ export class EvidencePush {
     void this.#watch(about, watched).finally(() => this.#watched.delete(about.nodeId));
   }
 
+  /** Nodes that are watched at this moment. */
+  get watching(): number {
+    return this.#watched.size;
+  }
+
   stop(): void {
     this.#stopped.abort();
   }

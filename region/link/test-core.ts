@@ -6,13 +6,14 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { z } from "zod";
 import { type Authority, createAuthority } from "../../infra/private-link/authority.ts";
 import type { Epoch } from "../../shared/epoch.ts";
-import type { MeridianError } from "../../shared/errors.ts";
+import { type ErrorKind, MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
-import { RegionId } from "../../shared/ids.ts";
+import { NodeId, RegionId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
+import { Evidence } from "../../shared/protocol/failover.ts";
 import {
   ClaimRequest,
   Done,
@@ -38,13 +39,32 @@ import {
   ValueRequest,
 } from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
-import type { PeerFollower, WayFollower } from "./heartbeat.ts";
+import type { PeerFollower, Report, WayFollower } from "./heartbeat.ts";
 
 /** Of a node that measures nothing. */
 export const noPeers: PeerFollower = { version: undefined, roundTripsMs: {}, hear() {} };
 /** Of a node whose calls always go straight to the core. */
 export const straightWay: WayFollower = { relayed: false, heard() {} };
 export const TEST_REGION = RegionId.parse("testing");
+/** What a node that does nothing says of itself. */
+export const TEST_REPORT: Report = {
+  regionId: TEST_REGION,
+  nodeId: NodeId.parse("testing-1"),
+  protocol: 1,
+  build: "test",
+  publicAddress: "127.0.0.1:1",
+  linkAddress: "127.0.0.1:2",
+  nodeAddress: "127.0.0.1:1",
+  games: [],
+  state: "active",
+  capacity: 1,
+  connected: 0,
+  reserved: 0,
+  rooms: 0,
+  openSeats: {},
+  load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0, rssBytes: 1 },
+  redis: "up",
+};
 const silent = createLog("core", "silent");
 
 export class TestCore {
@@ -68,6 +88,9 @@ export class TestCore {
   /** Of operations sent again, by id; the others are known. */
   readonly againOutcomes = new Map<string, ValueAgainAnswer["outcomes"][number]>();
   readonly againFailures: MeridianError[] = [];
+  /** What nodes told of others, unasked; answered with these failures first, one each. */
+  readonly evidence: Evidence[] = [];
+  readonly evidenceFailures: ErrorKind[] = [];
   coreTerm = 1;
   /** Profiles that it has, and the ids of each call for some. */
   readonly profiles = new Map<string, Profile>();
@@ -149,6 +172,12 @@ export class TestCore {
         return { held: request.body.rooms.map(({ roomId }) => roomId) };
       },
     );
+    this.#server.post("/link/evidence", { schema: { body: Evidence } }, async (request) => {
+      const failure = this.evidenceFailures.shift();
+      if (failure) throw new MeridianError(failure);
+      this.evidence.push(request.body);
+      return { ok: true };
+    });
     this.#server.post("/link/value", { schema: { body: ValueRequest } }, async (request) => {
       this.valueOps.push(request.body);
       await this.valueHeld;

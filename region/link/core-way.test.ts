@@ -1,0 +1,244 @@
+/**
+ * A node whose way to the core is cut, over real sockets: its link client, its heartbeats, and neighbours that relay.
+ * Time moves only when told to.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, beforeEach, test } from "node:test";
+import { type DelayProxy, startDelayProxy } from "../../infra/local/wan/delay-proxy.ts";
+import { FakeClock } from "../../shared/fake-clock.ts";
+import type { HttpServer } from "../../shared/http-server.ts";
+import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { LinkIdentity } from "../../shared/link/identity.ts";
+import { LinkClient } from "../../shared/link/link-client.ts";
+import { createLog } from "../../shared/log.ts";
+import { createMetrics } from "../../shared/metrics.ts";
+import { RELAY_PATH } from "../../shared/protocol/failover.ts";
+import { ValueOp } from "../../shared/protocol/value.ts";
+import { until } from "../../test/until.ts";
+import { KeySet } from "../transport/key-set.ts";
+import { TestNode } from "../transport/test-node.ts";
+import { ValueLink } from "../value/value-link.ts";
+import { CoreWay } from "./core-way.ts";
+import { Heartbeats } from "./heartbeat.ts";
+import { createLinkServer } from "./link-server.ts";
+import { Relay } from "./relay.ts";
+import type { RelayPeer } from "./relay-tunnel.ts";
+import { noPeers, TEST_REPORT, TestCore } from "./test-core.ts";
+
+const STEP_MS = 50;
+const log = createLog("region", "silent");
+const core = await TestCore.start();
+const { matchmaker } = new TestNode({ games: {} });
+after(() => core.stop());
+
+/** A node of another region, as far as others see it. */
+class Neighbour {
+  readonly relay: Relay;
+  readonly #server: HttpServer;
+  /** It carries nothing while its own way is cut. */
+  relayed = false;
+
+  private constructor(identity: LinkIdentity, coreAddress: string) {
+    this.relay = new Relay({
+      coreAddress,
+      tunnelsMax: 16,
+      relayed: () => this.relayed,
+      clock: new FakeClock(),
+      log,
+      metrics: createMetrics({}),
+    });
+    this.#server = createLinkServer({
+      identity,
+      matchmaker,
+      onWanted() {},
+      wanted() {},
+      onFenced() {},
+      witness: { look: async () => "silent" },
+      upgrades: new Map([[RELAY_PATH, this.relay]]),
+      log,
+    });
+  }
+
+  static async start(name: string): Promise<{ peer: RelayPeer; neighbour: Neighbour }> {
+    const identity = new LinkIdentity(await core.credentialsOf(name));
+    const neighbour = new Neighbour(identity, core.address);
+    await neighbour.#server.listen({ host: "127.0.0.1", port: 0 });
+    ends.push(() => neighbour.stop());
+    const { port } = neighbour.#server.server.address() as { port: number };
+    const regionId = RegionId.parse(name);
+    return { neighbour, peer: { regionId, linkAddress: `127.0.0.1:${port}` } };
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.close();
+  }
+}
+
+const ends: (() => Promise<unknown>)[] = [];
+let clock: FakeClock;
+let proxy: DelayProxy;
+let way: CoreWay;
+let heartbeats: Heartbeats;
+let value: ValueLink;
+let peers: RelayPeer[] = [];
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  peers = [];
+  core.heartbeats.length = 0;
+  core.valueOps.length = 0;
+  proxy = await startDelayProxy({
+    listenHost: "127.0.0.1",
+    listenPort: 0,
+    targetHost: "127.0.0.1",
+    targetPort: Number(core.address.split(":")[1]),
+    oneWayMs: 0,
+  });
+  const coreAddress = `127.0.0.1:${proxy.port}`;
+  const common = { coreAddress, clock, random: () => 0.5, log, metrics: createMetrics({}) };
+  way = new CoreWay({
+    ...common,
+    identity: core.regionIdentity,
+    peers: () => peers,
+    relayAfterMs: 1_000,
+    onChanged: () => void heartbeats.announce(),
+  });
+  const ways = { ways: way };
+  const client = new LinkClient(core.regionIdentity, clock, ways);
+  const valueClient = new LinkClient(core.regionIdentity, clock, ways);
+  heartbeats = new Heartbeats({
+    ...common,
+    client,
+    keys: new KeySet(),
+    report: () => TEST_REPORT,
+    feed: { place: undefined, hear() {} },
+    peers: noPeers,
+    way,
+    onWanted() {},
+    onFenced() {},
+    onCoreTerm() {},
+    onSuperseded() {},
+  });
+  value = new ValueLink({
+    ...common,
+    client: valueClient,
+    nodeId: NodeId.parse("testing-1"),
+    leaseHeld: () => heartbeats.leaseHeld,
+    rooms: () => [],
+  });
+  ends.push(
+    () => proxy.stop(),
+    async () => {
+      await way.stop();
+      value.stop();
+      await Promise.all([client.stop(), valueClient.stop(), heartbeats.stop()]);
+    },
+  );
+  heartbeats.start();
+  await until("the first answer", () => heartbeats.leaseHeld);
+});
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** Lets time pass, a little more than there is, until it is so. */
+async function passing(what: string, isSo: () => boolean): Promise<void> {
+  await until(what, () => {
+    if (!isSo()) clock.advance(STEP_MS);
+    return isSo();
+  });
+}
+
+/** The core answers heartbeats that come this way. */
+async function beats(relayed: boolean): Promise<void> {
+  // What was held on the way when it was cut comes late.
+  const last = Math.max(...core.heartbeats.map(({ sequence }) => sequence));
+  const came = () =>
+    core.heartbeats.some((beat) => beat.sequence > last && (beat.relayed ?? false) === relayed);
+  await passing(`heartbeats, relayed: ${relayed}`, () => came() && heartbeats.leaseHeld);
+}
+
+async function earns(id: string): Promise<void> {
+  const playerId = "0190f2a0-0000-7000-8000-000000000001";
+  const changes = [{ kind: "credit", playerId, currency: "coin", amount: 3 }];
+  const room = { roomId: RoomId.parse("room"), roomEpoch: [1, 1] as const };
+  let outcome: string | undefined;
+  value.apply(room, ValueOp.parse({ id, changes })).then(
+    (answer) => {
+      outcome = answer.outcome;
+    },
+    () => {
+      outcome = "failed";
+    },
+  );
+  await passing("an outcome", () => outcome !== undefined);
+  assert.equal(outcome, "committed");
+  assert.ok(core.valueOps.some(({ op }) => op.id === id));
+}
+
+for (const kind of ["refused", "black hole"] as const) {
+  test(`the way is cut (${kind}): a neighbour relays, until it is whole again`, async () => {
+    const { peer } = await Neighbour.start("west");
+    peers = [peer];
+    await earns("room/1/ada");
+    assert.equal(way.relayed, false);
+    if (kind === "refused") await proxy.cut();
+    else proxy.halfOpen();
+    await beats(true);
+    assert.equal(way.relayed, true);
+    await earns("room/2/ada");
+    await beats(true);
+    await proxy.heal();
+    await beats(false);
+    assert.equal(way.relayed, false);
+    await earns("room/3/ada");
+  });
+}
+
+test("a relay that dies is replaced, one that is cut off itself or away is passed over", async () => {
+  const near = await Neighbour.start("near");
+  const cutOff = await Neighbour.start("north");
+  const far = await Neighbour.start("west");
+  cutOff.neighbour.relayed = true;
+  const away = { regionId: RegionId.parse("away"), linkAddress: "127.0.0.1:1" };
+  peers = [near.peer];
+  await proxy.cut();
+  await beats(true);
+  peers = [near.peer, away, cutOff.peer, far.peer];
+  await near.neighbour.stop();
+  await beats(true);
+  // Neither does the one answer to whom nobody listens, nor is the search at an end with it.
+  assert.equal(way.relayed, true);
+});
+
+test("a relay is no way to another core, and whoever poses as a region is none", async () => {
+  const { peer } = await Neighbour.start("west");
+  peers = [{ ...peer, regionId: RegionId.parse("east") }];
+  await proxy.cut();
+  await passing("the lease's end", () => !heartbeats.leaseHeld);
+  assert.equal(way.relayed, false);
+  peers = [peer];
+  await beats(true);
+});
+
+test("without a neighbour calls fail as they did, and the next answer mends it", async () => {
+  await proxy.cut();
+  await passing("the lease's end", () => !heartbeats.leaseHeld);
+  assert.equal(way.relayed, false);
+  await proxy.heal();
+  await beats(false);
+});
+
+test("a core that is slow is no way that is cut", async () => {
+  const { peer } = await Neighbour.start("west");
+  peers = [peer];
+  let answer = () => {};
+  core.heartbeatsHeld = new Promise((resolve) => {
+    answer = resolve;
+  });
+  await passing("the lease's end", () => !heartbeats.leaseHeld);
+  core.heartbeatsHeld = undefined;
+  answer();
+  await beats(false);
+  assert.ok(core.heartbeats.every((beat) => !beat.relayed));
+});
