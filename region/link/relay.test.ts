@@ -9,21 +9,13 @@ import { after, afterEach, test } from "node:test";
 import { systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
-import { LinkIdentity } from "../../shared/link/identity.ts";
-import { createLog } from "../../shared/log.ts";
-import { createMetrics } from "../../shared/metrics.ts";
 import { RELAY_PATH, RELAY_PROTOCOL } from "../../shared/protocol/failover.ts";
 import { until } from "../../test/until.ts";
-import { TestNode } from "../transport/test-node.ts";
-import { createLinkServer } from "./link-server.ts";
-import { Relay } from "./relay.ts";
+import { Neighbour } from "./neighbour.testkit.ts";
 import { openTunnel } from "./relay-tunnel.ts";
 import { TestCore } from "./test-core.ts";
 
-const log = createLog("region", "silent");
 const core = await TestCore.start();
-const { matchmaker } = new TestNode({ games: {} });
-const identity = new LinkIdentity(await core.credentialsOf("west"));
 const east = await core.credentialsOf("east");
 const north = await core.credentialsOf("north");
 after(() => core.stop());
@@ -32,34 +24,10 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function relayTo(coreAddress: string, tunnelsMax = 8) {
-  const metrics = createMetrics({});
-  const relay = new Relay({
-    coreAddress,
-    tunnelsMax,
-    relayed: () => false,
-    clock: systemClock,
-    log,
-    metrics,
-  });
-  const server = createLinkServer({
-    identity,
-    matchmaker,
-    onWanted() {},
-    wanted() {},
-    onFenced() {},
-    witness: { look: async () => "silent" },
-    upgrades: new Map([[RELAY_PATH, relay]]),
-    log,
-  });
-  await server.listen({ host: "127.0.0.1", port: 0 });
-  ends.push(() => server.close());
-  const { port } = server.server.address() as { port: number };
-  const count = async (name: string): Promise<number> => {
-    const metric = await metrics.getSingleMetric(name)?.get();
-    return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
-  };
-  return { server, port, count };
+async function relayTo(coreAddress: string, tunnelsMax = 8): Promise<Neighbour> {
+  const relay = await Neighbour.start({ core, name: "west", coreAddress, tunnelsMax });
+  ends.push(() => relay.stop());
+  return relay;
 }
 
 interface Asked {
@@ -158,25 +126,26 @@ test("only regions get a tunnel, by that very request, and to nothing but the co
 
 test("a region gets half of the tunnels, others the rest, and what ends makes room", async () => {
   const { address } = await plainCore((socket) => socket.resume());
-  const { port, count } = await relayTo(address, 4);
+  const relay = await relayTo(address, 4);
+  const { port } = relay;
   const first = await tunnel(port, east);
   await tunnel(port, east);
   assert.equal(await ask(port, east), 503);
   await tunnel(port, north);
   await tunnel(port, north);
   assert.equal(await ask(port, core.regionIdentity.current), 503);
-  assert.equal(await count("meridian_region_relay_tunnels"), 4);
+  assert.equal(await relay.tunnels(), 4);
   first.destroy();
-  await until("a free one", async () => (await count("meridian_region_relay_tunnels")) === 3);
+  await until("a free one", async () => (await relay.tunnels()) === 3);
   await tunnel(port, east);
 });
 
 test("a relay of no tunnels refuses, as does one that can't reach the core", async () => {
   const none = await relayTo(core.address, 0);
   assert.equal(await ask(none.port, east), 503);
-  const { port, count } = await relayTo("127.0.0.1:1");
-  assert.equal(await ask(port, east), 503);
-  await until("no tunnel left", async () => (await count("meridian_region_relay_tunnels")) === 0);
+  const relay = await relayTo("127.0.0.1:1");
+  assert.equal(await ask(relay.port, east), 503);
+  await until("no tunnel left", async () => (await relay.tunnels()) === 0);
 });
 
 test("bytes go both ways, no faster than they are taken, and an end of one side ends both", async () => {
@@ -224,19 +193,19 @@ async function settled(number: () => number): Promise<undefined> {
 test("the core's end closes the node's, and the server's end closes all", async () => {
   const sockets: Socket[] = [];
   const { address } = await plainCore((socket) => sockets.push(socket));
-  const { server, port } = await relayTo(address);
+  const relay = await relayTo(address);
+  const { port } = relay;
   const stream = await tunnel(port, east);
   const other = await tunnel(port, east);
   const far = await until("the core's end", () => sockets[0]);
   far.destroy();
   await until("the node's end", () => stream.closed);
-  await server.close();
+  await relay.stop();
   await until("all ends", () => other.closed && sockets.every(({ closed }) => closed));
 });
 
 test("in the tunnel the node speaks with the core itself, or there is none", async () => {
-  const { port } = await relayTo(core.address);
-  const via = { regionId: RegionId.parse("west"), linkAddress: `127.0.0.1:${port}` };
+  const { peer: via } = await relayTo(core.address);
   const options = { identity: core.regionIdentity, clock: systemClock, deadlineMs: 5_000 };
   const socket = await openTunnel({ ...options, via });
   assert.match(socket.getPeerCertificate().subjectaltname ?? "", /meridian:\/\/core/);
@@ -245,11 +214,11 @@ test("in the tunnel the node speaks with the core itself, or there is none", asy
   await assert.rejects(openTunnel({ ...options, via: posing }), { kind: "unavailable" });
   const { address } = await plainCore((plain) => plain.end("no TLS"));
   const wrong = await relayTo(address);
-  const toWrong = { ...via, linkAddress: `127.0.0.1:${wrong.port}` };
+  const toWrong = { ...via, linkAddress: wrong.peer.linkAddress };
   await assert.rejects(openTunnel({ ...options, via: toWrong }), { kind: "unavailable" });
   const { address: silent } = await plainCore(() => undefined);
   const hangs = await relayTo(silent);
-  const toHangs = { ...via, linkAddress: `127.0.0.1:${hangs.port}` };
+  const toHangs = { ...via, linkAddress: hangs.peer.linkAddress };
   const late = openTunnel({ ...options, via: toHangs, deadlineMs: 50 });
   await assert.rejects(late, { kind: "timeout" });
   const aborted = openTunnel({ ...options, via, signal: AbortSignal.abort() });
