@@ -111,7 +111,7 @@ export class EvidencePush {
     const { nodeId, log, clock } = this.#options;
     const evidence: Evidence = { nodeId, about, saw };
     log.warn(
-      { about, saw, runbook: "core-node-down" },
+      { about, saw, runbook: "region-evidence" },
       "another node may be gone: the core is told",
     );
     watched.told = saw;
