@@ -31,6 +31,7 @@ let proxy: DelayProxy;
 let way: CoreWay;
 let heartbeats: Heartbeats;
 let value: ValueLink;
+let metrics: ReturnType<typeof createMetrics>;
 let peers: RelayPeer[] = [];
 
 beforeEach(async () => {
@@ -46,7 +47,8 @@ beforeEach(async () => {
     oneWayMs: 0,
   });
   const coreAddress = `127.0.0.1:${proxy.port}`;
-  const common = { coreAddress, clock, random: () => 0.5, log, metrics: createMetrics({}) };
+  metrics = createMetrics({});
+  const common = { coreAddress, clock, random: () => 0.5, log, metrics };
   way = new CoreWay({
     ...common,
     identity: core.regionIdentity,
@@ -92,8 +94,8 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function neighbour(name: string): Promise<Neighbour> {
-  const started = await Neighbour.start({ core, name });
+async function neighbour(name: string, coreAddress = core.address): Promise<Neighbour> {
+  const started = await Neighbour.start({ core, name, coreAddress });
   ends.push(() => started.stop());
   return started;
 }
@@ -196,6 +198,20 @@ test("a core that is slow is no way that is cut", async () => {
   await passing("the lease's end", () => !heartbeats.leaseHeld);
   core.heartbeatsHeld = undefined;
   answer();
+  await beats(false);
+  assert.ok(core.heartbeats.every((beat) => !beat.relayed));
+});
+
+test("a core that stood still for both ways is no way that is cut", async () => {
+  const { peer } = await neighbour("west", `127.0.0.1:${proxy.port}`);
+  peers = [peer];
+  proxy.halfOpen();
+  await passing("the lease's end", () => !heartbeats.leaseHeld);
+  await proxy.heal();
+  await until("the search's end", async () => {
+    const found = await metrics.getSingleMetric("meridian_region_core_way_searches_total")?.get();
+    return found?.values.some(({ labels }) => labels.found === "straight");
+  });
   await beats(false);
   assert.ok(core.heartbeats.every((beat) => !beat.relayed));
 });

@@ -15,7 +15,7 @@ import type { Part } from "../../shared/lifecycle.ts";
 import type { Way } from "../../shared/link/agent.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import type { WayChange, Ways } from "../../shared/link/link-client.ts";
-import { look } from "../../shared/link/look.ts";
+import { LOOK_DEADLINE_MS, look } from "../../shared/link/look.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
 import { openTunnel, type RelayPeer } from "./relay-tunnel.ts";
 
@@ -25,6 +25,8 @@ const TUNNEL_DEADLINE_MS = 1_500;
 /** The next region is asked while the one before may still answer. */
 const STAGGER_MS = 300;
 const PEERS_PER_SEARCH_MAX = 3;
+/** As long as the last tunnel: a core that stood still answers on both ways at the same moment. */
+const STRAIGHT_DEADLINE_MS = TUNNEL_DEADLINE_MS + STAGGER_MS * (PEERS_PER_SEARCH_MAX - 1);
 /** Straight is preferred when it is later than a tunnel by this. */
 const STRAIGHT_HEAD_START_MS = 100;
 export const RETRY_MS = 2_000;
@@ -145,7 +147,7 @@ export class CoreWay implements Part, Ways {
     const { clock } = this.#options;
     const giveUp = new AbortController();
     const signal = AbortSignal.any([giveUp.signal, this.#stopped.signal]);
-    const straight = this.#looksStraight();
+    const straight = this.#looksStraight(STRAIGHT_DEADLINE_MS);
     const relayed = this.#firstTunnel(signal);
     const first = await Promise.race([
       straight,
@@ -166,9 +168,9 @@ export class CoreWay implements Part, Ways {
     return await relayed.catch(() => undefined);
   }
 
-  async #looksStraight(): Promise<boolean> {
+  async #looksStraight(deadlineMs: number): Promise<boolean> {
     const { coreAddress: address, identity, clock } = this.#options;
-    return (await look({ address, identity, clock })) === "answers";
+    return (await look({ address, identity, clock, deadlineMs })) === "answers";
   }
 
   /** @throws when none opens */
@@ -230,7 +232,7 @@ export class CoreWay implements Part, Ways {
 
   /** Never rejects: a look does not. */
   async #lookBack(): Promise<void> {
-    const answers = await this.#looksStraight();
+    const answers = await this.#looksStraight(LOOK_DEADLINE_MS);
     if (this.#stopped.signal.aborted || !this.#via) return;
     if (answers) this.#straight({ broken: false });
     else this.#returnLater();

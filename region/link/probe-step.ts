@@ -88,11 +88,10 @@ export function peerFailed(state: ProbeState, regionId: RegionId, nowMs: number)
 
 /** All, the nearest first and those that did not answer last. */
 export function nearestFirst(state: ProbeState): ProbedPeer[] {
-  const farMs = Number.POSITIVE_INFINITY;
-  const distance = ({ regionId }: ProbedPeer) => trips[regionId] ?? farMs;
   const trips = roundTripsMs(state);
+  const distance = ({ regionId }: ProbedPeer) => trips[regionId] ?? Number.MAX_SAFE_INTEGER;
   return [...state.values()].toSorted(
-    (a, b) => a.failures - b.failures || (distance(a) < distance(b) ? -1 : 1),
+    (a, b) => a.failures - b.failures || distance(a) - distance(b),
   );
 }
 
