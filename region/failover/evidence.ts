@@ -9,6 +9,7 @@
  */
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
+import { isFailure } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
@@ -131,8 +132,9 @@ export class EvidencePush {
       try {
         await client.call({ ...call, deadlineMs: DEADLINE_MS });
         return true;
-      } catch {
+      } catch (error) {
         // It is counted by its end; the core looks by itself, only later.
+        if (isFailure(error) && !error.retryable) return false;
         await sleep(clock, RETRY_MS * (attempt + random()), this.#stopped.signal);
       }
     }
