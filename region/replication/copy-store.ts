@@ -30,16 +30,18 @@ export interface CopyOrigin extends CopyKey {
   readonly game: GameName;
   readonly roomEpoch: Epoch;
   /** Brought by a node that is not the owner. */
-  readonly passed: boolean;
+  passed: boolean;
 }
+
+/** Stands for the stream that brings a copy: what an older one still has to say does not count. */
+export type Feeder = object;
 
 export interface Copy extends CopyOrigin {
   readonly log: FrameLog;
+  feeder: Feeder;
   seq: number;
   tick: number;
   players: number;
-  /** Whether the room ran no more after the last frame. */
-  final: boolean;
   firstFrameBytes: number;
   /** Asked for a full frame, which has not come. */
   wantsFull: boolean;
@@ -76,16 +78,17 @@ export class CopyStore {
    * A stream will bring that room's frames.
    * @returns false when there is no place for it, or what is here is later or the owner's own
    */
-  open(origin: CopyOrigin): boolean {
+  open(origin: CopyOrigin, feeder: Feeder): boolean {
     const key = keyOf(origin);
     const before = this.#copies.get(key);
     if (before) {
-      if (compareEpochs(origin.roomEpoch, before.roomEpoch) < 0) return false;
+      const order = compareEpochs(origin.roomEpoch, before.roomEpoch);
       // What another node hands on is never worth more than what the owner itself sends.
-      if (origin.passed && !before.passed && before.log.frames > 0) return false;
-      // Until its first full frame is here, what there is of the same epoch is kept.
-      if (compareEpochs(origin.roomEpoch, before.roomEpoch) === 0) {
-        Object.assign(before, { passed: origin.passed, goesAtMs: undefined, wantsFull: true });
+      if (order < 0 || (origin.passed && !before.passed && before.log.frames > 0)) return false;
+      if (order === 0) {
+        // Until its first full frame is here, what there is of it is kept.
+        const { passed } = origin;
+        Object.assign(before, { passed, feeder, goesAtMs: undefined, wantsFull: true });
         return true;
       }
       this.#drop(key);
@@ -96,11 +99,11 @@ export class CopyStore {
     this.#heldBytes += log.heldBytes;
     this.#copies.set(key, {
       ...origin,
+      feeder,
       log,
       seq: -1,
       tick: 0,
       players: 0,
-      final: false,
       firstFrameBytes: 0,
       wantsFull: true,
       goesAtMs: undefined,
@@ -109,8 +112,8 @@ export class CopyStore {
   }
 
   /** @throws {RoomStateError} the bytes are no frame: whatever sent them is worth nothing */
-  frame(key: CopyKey, bytes: Uint8Array, players: number): Taken {
-    const copy = this.#copies.get(keyOf(key));
+  frame(key: CopyKey, feeder: Feeder, bytes: Uint8Array, players: number): Taken {
+    const copy = this.#fed(key, feeder);
     if (!copy) return "refused";
     const { kind, seq, tick } = frameHeadOf(bytes);
     if (kind === "delta") {
@@ -134,14 +137,14 @@ export class CopyStore {
   }
 
   /** The owner runs the room no more: what is here is all of it. */
-  last(key: CopyKey, nowMs: number): void {
-    const copy = this.#copies.get(keyOf(key));
-    if (copy) Object.assign(copy, { final: true, goesAtMs: nowMs + COPY_KEPT_MS });
+  last(key: CopyKey, feeder: Feeder, nowMs: number): void {
+    const copy = this.#fed(key, feeder);
+    if (copy) copy.goesAtMs = nowMs + COPY_KEPT_MS;
   }
 
-  /** The room ended, or somebody goes on with it. */
-  drop(key: CopyKey): void {
-    this.#drop(keyOf(key));
+  /** The room ended. */
+  ended(key: CopyKey, feeder: Feeder): void {
+    if (this.#fed(key, feeder)) this.#drop(keyOf(key));
   }
 
   /** The room goes on here: copies of its former owners are worth nothing. */
@@ -150,8 +153,8 @@ export class CopyStore {
   }
 
   /** No stream brings more of it. */
-  orphan(key: CopyKey, nowMs: number): void {
-    const copy = this.#copies.get(keyOf(key));
+  orphan(key: CopyKey, feeder: Feeder, nowMs: number): void {
+    const copy = this.#fed(key, feeder);
     if (copy) copy.goesAtMs ??= nowMs + COPY_KEPT_MS;
   }
 
@@ -186,6 +189,11 @@ export class CopyStore {
       found.push({ roomId, game, ofNode, roomEpoch, tick, players });
     }
     return found;
+  }
+
+  #fed(key: CopyKey, feeder: Feeder): Copy | undefined {
+    const copy = this.#copies.get(keyOf(key));
+    return copy?.feeder === feeder ? copy : undefined;
   }
 
   #wantFull(copy: Copy): Taken {

@@ -60,9 +60,9 @@ export class FrameLog {
     }
   }
 
-  /** As they are now: the log may grow meanwhile. */
+  /** As they are now: the log may be added to, or begun anew, meanwhile. */
   #taken(): Uint8Array[] {
-    const whole = this.#bytes;
+    const whole = Buffer.from(this.#bytes.subarray(0, this.length));
     return this.#ends.map((end, at) => whole.subarray(this.#ends[at - 1] ?? 0, end));
   }
 }
