@@ -101,27 +101,19 @@ export class InboundStream implements Feeder {
       this.#greet(message);
       return;
     }
-    switch (message.type) {
-      case "open":
-        return this.#open(message);
-      case "frame":
-      case "last":
-        return this.#frame(message);
-      case "ended": {
-        const number = numberIn(message);
-        const key = this.#rooms.get(number);
-        this.#rooms.delete(number);
-        if (key) this.#options.store.ended(key, this);
-        return;
-      }
-      case "mark":
-        return this.#answer("ack", numberIn(message));
-      case "bye":
-        this.#goodbye = true;
-        return;
-      default:
-        throw wrong(`"${message.type}" is not for a standby`);
-    }
+    const { type } = message;
+    if (type === "frame" || type === "last") this.#frame(message);
+    else if (type === "mark") this.#answer("ack", numberIn(message));
+    else if (type === "open") this.#open(message);
+    else if (type === "ended") this.#ended(numberIn(message));
+    else if (type === "bye") this.#goodbye = true;
+    else throw wrong(`"${type}" is not for a standby`);
+  }
+
+  #ended(number: number): void {
+    const key = this.#rooms.get(number);
+    this.#rooms.delete(number);
+    if (key) this.#options.store.ended(key, this);
   }
 
   #greet(message: Message): void {
