@@ -19,7 +19,7 @@ export const COPY_KEPT_MS = 30_000;
 /** A log is begun anew with a full frame when it is so many times as large as that frame was, */
 const GROWN_FACTOR = 16;
 /** and at least so large, bytes. */
-const GROWN_BYTES_MIN = 256 * 1024;
+const GROWN_BYTES_MIN = 1024 * 1024;
 
 export interface CopyKey {
   readonly roomId: RoomId;

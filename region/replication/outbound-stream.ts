@@ -113,6 +113,11 @@ export class OutboundStream {
     return this.#socket !== undefined && !this.#closed;
   }
 
+  /** Whether it ever was. */
+  get welcomed(): boolean {
+    return this.#socket !== undefined;
+  }
+
   get rooms(): number {
     return this.#lines.size;
   }
@@ -186,12 +191,14 @@ export class OutboundStream {
 
   /** The room ended: the standby may forget it. */
   ended(line: Line): void {
-    if (this.#remove(line)) this.#queue(numberMessage("ended", line.number));
+    this.forget(line);
+    if (!this.#closed) this.#queue(numberMessage("ended", line.number));
   }
 
-  /** It wants to hear no more of the room; what the standby has of it may stay there. */
+  /** No more frames of the room go here; what the standby has of it stays until `ended`. */
   forget(line: Line): void {
-    this.#remove(line);
+    this.#paused.delete(line);
+    this.#lines.delete(line.number);
   }
 
   /** Sends what there is, says goodbye and closes. Nobody is told. */
@@ -206,11 +213,6 @@ export class OutboundStream {
     const cancel = this.#options.clock.after(CONNECT_DEADLINE_MS, () => socket?.destroy());
     socket?.once("close", cancel);
     if (!socket) this.#abandon();
-  }
-
-  #remove(line: Line): boolean {
-    this.#paused.delete(line);
-    return this.#lines.delete(line.number) && !this.#closed;
   }
 
   #connect(): void {
@@ -290,7 +292,7 @@ export class OutboundStream {
     line.wholeAtMark = undefined;
     if (type === "again") line.events.begin();
     else if (type === "refused") {
-      this.#remove(line);
+      this.forget(line);
       line.events.refused();
     } else throw new MeridianError("bad_request", { message: `"${type}" is not for an owner` });
   }
