@@ -148,6 +148,10 @@ export class Rooms {
     return this.#options.games.has(game);
   }
 
+  classOf(game: GameName): RoomClass | undefined {
+    return this.#options.games.get(game);
+  }
+
   /**
    * What will be the newcomer's `client.auth` in a room of that game.
    * @throws {MeridianError} `unknown_game`; `forbidden` or `timeout` by the game's `static onAuth`

@@ -3,6 +3,8 @@ import type { NodeId } from "../../shared/ids.ts";
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 10_000;
+/** Whoever was not left out for so long begins anew. */
+const FORGIVEN_MS = 30_000;
 
 interface Failing {
   readonly failures: number;
@@ -19,7 +21,8 @@ export class LeftOut {
 
   /** Each failure in a row leaves it out for twice as long. */
   failed(nodeId: NodeId, nowMs: number): void {
-    const failures = this.#failing.get(nodeId)?.failures ?? 0;
+    const before = this.#failing.get(nodeId);
+    const failures = before && nowMs < before.untilMs + FORGIVEN_MS ? before.failures : 0;
     const untilMs = nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
     this.#failing.set(nodeId, { failures: failures + 1, untilMs });
   }

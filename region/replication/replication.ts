@@ -64,7 +64,9 @@ export class Replication implements Part {
   readonly #metrics: ReplicationMetrics;
   readonly #rooms = new Map<RoomId, Copying>();
   readonly #streams = new Map<NodeId, Idle>();
-  readonly #leftOut = new LeftOut();
+  readonly #unreachable = new LeftOut();
+  /** Those that had no place for a room. */
+  readonly #full = new LeftOut();
   #standbys: Standbys = { version: "", nodes: [] };
   #ticking: Cancel = () => {};
   #unfollow: Cancel = () => {};
@@ -112,7 +114,8 @@ export class Replication implements Part {
     const { nodes } = standbys.nodes.length > 0 ? standbys : this.#standbys;
     this.#standbys = { version: standbys.version, nodes };
     const named = new Set(nodes.map(({ nodeId }) => nodeId));
-    this.#leftOut.retain(named);
+    this.#unreachable.retain(named);
+    this.#full.retain(named);
     for (const copying of this.#rooms.values()) {
       if (copying.at && !named.has(copying.at.stream.to.nodeId)) this.#leave(copying);
       if (!copying.at) this.#assign(copying);
@@ -177,7 +180,7 @@ export class Replication implements Part {
       roomId,
       current: former?.stream.to.nodeId,
       nodes: this.#standbys.nodes,
-      leftOut: (nodeId) => this.#leftOut.has(nodeId, nowMs),
+      leftOut: (nodeId) => this.#unreachable.has(nodeId, nowMs) || this.#full.has(nodeId, nowMs),
     });
     if (!standby || !roomEpoch) return;
     const stream = this.#streamTo(standby);
@@ -221,7 +224,7 @@ export class Replication implements Part {
     const silent = isFailure(error, "timeout");
     this.#metrics.streams.inc({ outcome: silent ? "silent" : "broken" });
     // One that has worked may only have lost its connection; whoever is silent has had its time.
-    if (!stream.welcomed || silent) this.#leftOut.failed(nodeId, clock.monotonicMs());
+    if (!stream.welcomed || silent) this.#unreachable.failed(nodeId, clock.monotonicMs());
     let rooms = 0;
     for (const copying of this.#rooms.values()) {
       if (copying.former?.stream === stream) copying.former = undefined;
@@ -239,7 +242,7 @@ export class Replication implements Part {
 
   #refused(copying: Copying, nodeId: NodeId): void {
     this.#metrics.refused.inc();
-    this.#leftOut.failed(nodeId, this.#options.clock.monotonicMs());
+    this.#full.failed(nodeId, this.#options.clock.monotonicMs());
     copying.room.replicateTo(undefined);
     copying.at = undefined;
     this.#assign(copying);
@@ -270,7 +273,7 @@ export class Replication implements Part {
     }
     for (const [nodeId, idle] of this.#streams) {
       const { stream } = idle;
-      if (stream.open) this.#leftOut.worked(nodeId);
+      if (stream.open) this.#unreachable.worked(nodeId);
       idle.sinceMs = stream.rooms > 0 ? undefined : (idle.sinceMs ?? nowMs);
       if (idle.sinceMs === undefined || nowMs - idle.sinceMs < IDLE_MS) continue;
       stream.close();
