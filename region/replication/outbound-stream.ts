@@ -62,6 +62,19 @@ export interface Line {
   paused: boolean;
 }
 
+/** What the standby is to have in the end. */
+export interface LastFrame {
+  readonly bytes: Uint8Array;
+  readonly players: number;
+  readonly withinMs: number;
+}
+
+/** For an answer to a mark. */
+interface Waiter {
+  readonly mark: number;
+  readonly done: (acked: boolean) => void;
+}
+
 export interface OutboundStreamOptions {
   readonly to: NodeAddress;
   readonly hello: Hello;
@@ -94,8 +107,9 @@ export class OutboundStream {
   readonly #unanswered = new Map<number, number>();
   #ackedSentMs: number;
   #markedMs: number;
-  /** Wait for an answer to a mark. */
-  readonly #waiters = new Set<{ mark: number; done: (acked: boolean) => void }>();
+  readonly #waiters = new Set<Waiter>();
+  /** Of rooms that are given once. */
+  readonly #settling = new Set<(given: boolean) => void>();
 
   constructor(options: OutboundStreamOptions) {
     this.#options = options;
@@ -164,28 +178,33 @@ export class OutboundStream {
 
   /**
    * The room runs here no more, and this is all of it.
-   * @returns whether the standby said within that time that it has it
+   * @returns whether the standby said in time that it has it
    */
-  async last(
-    line: Line,
-    { bytes, players, withinMs }: { bytes: Uint8Array; players: number; withinMs: number },
-  ): Promise<boolean> {
-    if (!this.open || !this.#lines.delete(line.number)) return false;
-    this.#paused.delete(line);
-    this.#queueFrame("last", line, bytes, players);
+  async last(line: Line, frame: LastFrame): Promise<boolean> {
+    if (!this.open || !this.#lines.has(line.number)) return false;
+    this.#queueFrame("last", line, frame.bytes, frame.players);
     const mark = this.#mark();
     this.#flush();
+    const acked = await this.#answered(mark, frame.withinMs);
+    // Refused, it would be gone.
+    const kept = acked && this.#lines.has(line.number);
+    this.forget(line);
+    return kept;
+  }
+
+  /** One room, whole, of which no more follows; the stream may be opening still. As `last`. */
+  giveOnce(room: Omit<OpenRoom, "number">, frame: LastFrame): Promise<boolean> {
     return new Promise((resolve) => {
-      const waiter = {
-        mark,
-        done: (acked: boolean) => {
-          cancel();
-          this.#waiters.delete(waiter);
-          resolve(acked);
-        },
+      const late = this.#options.clock.after(frame.withinMs, () => settle(false));
+      const settle = (given: boolean) => {
+        late();
+        this.#settling.delete(settle);
+        resolve(given);
       };
-      const cancel = this.#options.clock.after(withinMs, () => waiter.done(false));
-      this.#waiters.add(waiter);
+      this.#settling.add(settle);
+      // Asked at once where the stream is open, before there is a line to give it on.
+      const begin = () => queueMicrotask(() => void this.last(line, frame).then(settle));
+      const line = this.add(room, { begin, pause() {}, refused: () => settle(false) });
     });
   }
 
@@ -338,6 +357,21 @@ export class OutboundStream {
     return this.#marks;
   }
 
+  #answered(mark: number, withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const late = this.#options.clock.after(withinMs, () => waiter.done(false));
+      const waiter: Waiter = {
+        mark,
+        done: (acked) => {
+          late();
+          this.#waiters.delete(waiter);
+          resolve(acked);
+        },
+      };
+      this.#waiters.add(waiter);
+    });
+  }
+
   #queueFrame(type: "frame" | "last", line: Line, bytes: Uint8Array, players: number): void {
     const { number } = line;
     this.#queue(frameHead(type, { number, players, bytes: bytes.length }));
@@ -378,5 +412,6 @@ export class OutboundStream {
     this.#lines.clear();
     this.#paused.clear();
     for (const waiter of [...this.#waiters]) waiter.done(false);
+    for (const settle of [...this.#settling]) settle(false);
   }
 }
