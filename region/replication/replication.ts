@@ -131,8 +131,10 @@ export class Replication implements Part {
   }
 
   /** The room is gone, and so may its copies be. */
-  ended(roomId: RoomId): void {
+  ended(roomId: RoomId, room: object): void {
     const copying = this.#rooms.get(roomId);
+    // One of that name may run here again.
+    if (copying?.room !== room) return;
     this.#rooms.delete(roomId);
     for (const at of [copying?.at, copying?.former]) at?.stream.ended(at.line);
   }
