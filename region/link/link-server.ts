@@ -1,6 +1,7 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`. Another
- * region may measure the way here (`probe`) and no more. Whoever else gets nothing, not even the shape of an answer.
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`, and
+ * what `replication-routes.ts` has. Another region may measure the way here (`probe`), open the streams of `upgrades`,
+ * and no more. Whoever else gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
@@ -20,6 +21,8 @@ import {
 } from "../../shared/protocol/link.ts";
 import { WantedPlayer } from "../../shared/protocol/player-state.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
+import { addReplicationRoutes, type ReplicationRoutes } from "../replication/replication-routes.ts";
+import { serveUpgrades, type UpgradeRoute } from "./upgrades.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -31,11 +34,15 @@ export interface LinkServerOptions {
   /** A newer session waits for a player whom this node owns, as far as the core knows. */
   readonly wanted: (player: WantedPlayer) => void;
   readonly onFenced: (regionEpoch: FenceRequest["regionEpoch"]) => void;
+  /** Of a node that keeps copies. */
+  readonly replication?: ReplicationRoutes;
+  /** Streams that other regions may open, by path. */
+  readonly upgrades: ReadonlyMap<string, UpgradeRoute>;
   readonly log: Logger;
 }
 
 export function createLinkServer(options: LinkServerOptions): HttpServer {
-  const { identity, matchmaker, onWanted, wanted, onFenced, log } = options;
+  const { identity, matchmaker, onWanted, wanted, onFenced, replication, upgrades, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
@@ -97,5 +104,7 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
       return { ok: true as const };
     },
   );
+  if (replication) addReplicationRoutes(server, replication);
+  serveUpgrades(server, upgrades);
   return server;
 }

@@ -8,13 +8,14 @@ import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import type { Epoch } from "../../shared/epoch.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
-import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
+import { GameName, type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { IdentityFiles } from "../../shared/link/identity-files.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Metrics } from "../../shared/metrics.ts";
+import { type NodeAddress, REPLICAS_PATH } from "../../shared/protocol/failover.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
 import type { RegionConfig } from "../config.ts";
@@ -33,6 +34,7 @@ import { sampleOf } from "../overload/signals.ts";
 import { NOTHING_TO_DO, type Sample } from "../overload/thresholds.ts";
 import { ProfileLink } from "../profiles/profile-link.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
+import { CopyParts } from "../replication/copy-parts.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
 import { KeySet } from "../transport/key-set.ts";
@@ -65,6 +67,8 @@ export interface RegionNodeOptions {
   readonly readIdentity: () => LinkCredentials;
   /** The core knows a newer life of this node: it must end. */
   readonly onSuperseded: (error: unknown) => void;
+  /** A node whose rooms are copied here fell silent or closed its stream, without a goodbye. */
+  readonly onOwnerGone?: (about: NodeAddress) => void;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -93,6 +97,7 @@ export class RegionNode {
   readonly #link: HttpServer;
   readonly #privatePort: HttpServer;
   readonly #handOver: HandOver;
+  readonly #copies: CopyParts;
   readonly #overload: OverloadGate;
   #stopping = false;
   #wanted: Heartbeat["state"] = "active";
@@ -133,6 +138,16 @@ export class RegionNode {
       metrics,
     });
 
+    this.#copies = new CopyParts({
+      config,
+      nodeId,
+      linkAddress: () => this.addresses().link,
+      identity,
+      onOwnerGone: options.onOwnerGone ?? (() => {}),
+      clock,
+      log,
+      metrics,
+    });
     this.#heartbeats = new Heartbeats({
       ...core,
       client: this.#heartbeatClient,
@@ -140,13 +155,18 @@ export class RegionNode {
       report: () => this.#report(),
       feed: profiles,
       peers: this.#peerProbes,
+      standbys: this.#copies.replication,
       onWanted,
       onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onCoreTerm: (term) => {
         this.#value.termSeen(term);
         this.#playerStates.outbox.noteCoreTerm(term);
       },
-      onSuperseded: options.onSuperseded,
+      onSuperseded: (error) => {
+        // It may have been fenced: whoever goes on with its rooms needs the copies, which their end would drop.
+        this.#copies.replication.cut();
+        options.onSuperseded(error);
+      },
       clock,
       log,
       metrics,
@@ -183,6 +203,8 @@ export class RegionNode {
         ledger: this.#ledger,
         evicted: this.#evicted,
         heartbeats: this.#heartbeats,
+        replication: this.#copies.replication,
+        store: this.#copies.store,
         clock,
         log,
         metrics,
@@ -213,12 +235,16 @@ export class RegionNode {
       log,
       metrics,
     });
+    const release = (roomIds: readonly RoomId[]) => releaseRooms({ ...core, nodeId }, roomIds);
+    const flushStates = () => this.#playerStates.flush();
     this.#link = createLinkServer({
       identity,
       matchmaker,
       onWanted,
       wanted: (player) => this.#playerStates.players.wanted(player),
       onFenced: (regionEpoch) => this.#heartbeats.fence(regionEpoch),
+      replication: this.#copies.routes({ rooms: this.#rooms, matchmaker, release, flushStates }),
+      upgrades: new Map([[REPLICAS_PATH, this.#copies.standby]]),
       log,
     });
     this.#handOver = new HandOver({
@@ -226,9 +252,9 @@ export class RegionNode {
       nodeId,
       rooms: this.#rooms,
       matchmaker,
-      release: (roomIds) => releaseRooms({ ...core, nodeId }, roomIds),
+      release,
       dismissPlayers: () => this.#transport.dismissAll(),
-      flushStates: () => this.#playerStates.flush(),
+      flushStates,
       clock,
       log,
     });
@@ -305,6 +331,7 @@ export class RegionNode {
         },
       },
       this.#peerProbes,
+      ...this.#copies.parts(),
       { name: "rooms of the former life", start: () => this.#handOver.take() },
       {
         name: "heartbeats",
@@ -375,6 +402,7 @@ export class RegionNode {
       { regionEpoch, rooms, runbook: "core-region-fenced" },
       "this region was fenced: its rooms end, its players go elsewhere",
     );
+    this.#copies.replication.cut();
     this.#rooms.endPresent();
     this.#playerStates.players.fenced();
   }

@@ -9,7 +9,7 @@
  */
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
-import type { GameName, NodeId, RoomId } from "../../shared/ids.ts";
+import type { GameName, RoomId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { MoveRoomsAnswer } from "../../shared/protocol/failover.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
@@ -21,6 +21,8 @@ import type { Replication } from "./replication.ts";
 /** For its standby to have a whole copy of a room. */
 const WHOLE_WITHIN_MS = 2_000;
 const POLL_MS = 20;
+const RELEASE_ATTEMPTS = 3;
+const RELEASE_RETRY_MS = 200;
 /** For the standby's word that it has the last frame. */
 const ACKED_WITHIN_MS = 2_000;
 /** Rooms that stand still at a time: each takes a frame of its whole state. */
@@ -97,13 +99,33 @@ export class MoveRooms {
     );
     if (ready.length === 0) return [];
     try {
-      await this.#options.release(ready);
+      await this.#release(ready);
     } catch (error) {
-      // Some may be released after all: the core gives them to nobody else unless somebody claims them.
       const why = `the core did not release it: ${String(error)}`.slice(0, REASON_LENGTH_MAX);
       return ready.map((roomId) => ({ roomId, why }));
     }
-    return Promise.all(ready.map((roomId) => this.#slots(() => this.#give(roomId))));
+    const outcomes = await Promise.all(
+      ready.map((roomId) => this.#slots(() => this.#give(roomId))),
+    );
+    const { flushStates, log } = this.#options;
+    // The next owner waits for the players' documents, the core does not.
+    flushStates().catch((err: unknown) => {
+      log.warn({ err, runbook: "region-outbox" }, "players' documents are not flushed yet");
+    });
+    return outcomes;
+  }
+
+  /** Tried again, because rooms whose release was only not answered are not this node's any more. */
+  async #release(roomIds: readonly RoomId[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#options.release(roomIds);
+        return;
+      } catch (error) {
+        if (attempt === RELEASE_ATTEMPTS) throw error;
+        await sleep(this.#options.clock, RELEASE_RETRY_MS);
+      }
+    }
   }
 
   /** Why it can't move; waits for its copy to be whole. */
