@@ -99,6 +99,31 @@ export const regionSettings = {
       "Connections to the core that this node carries for nodes of other regions whose own way is cut; one " +
       "region gets half of them at most. 0: none.",
   },
+  REPLICATION: {
+    schema: z.enum(["on", "off"]),
+    default: "on",
+    description:
+      "`on`: rooms of this node are copied to a standby while they run, and it keeps copies of other nodes' rooms. " +
+      "`off`: neither; its rooms end with it.",
+  },
+  REPLICATION_BACKLOG_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "8388608",
+    description:
+      "What may wait to be sent to one standby, bytes. Past it frames are dropped, and their rooms begin again " +
+      "with a full one.",
+  },
+  COPIES_MAX: {
+    schema: as.wholeNumber,
+    default: "2000",
+    description:
+      "Most copies of other nodes' rooms. Past it: refused, and their owners look elsewhere.",
+  },
+  COPIES_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "268435456",
+    description: "The same in bytes.",
+  },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
     default: "60",

@@ -14,6 +14,7 @@ import type { Epoch } from "../../shared/epoch.ts";
 import { type ErrorKind, isFailure } from "../../shared/errors.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import type { ReplicationReport, Standbys } from "../../shared/protocol/failover.ts";
 import {
   HEARTBEAT_PERIOD_MS,
   type Heartbeat,
@@ -48,6 +49,8 @@ export type Report = Omit<
   | "peersVersion"
   | "probes"
   | "relayed"
+  | "standbysVersion"
+  | "replication"
 >;
 
 /** Follows the core's feed, which the answers carry. */
@@ -72,6 +75,14 @@ export interface WayFollower {
   heard(): void;
 }
 
+/** Copies rooms to standbys, which the answers name. */
+export interface StandbyFollower {
+  /** Of the standbys that it knows, empty before any; undefined: it copies nothing. */
+  readonly version: string | undefined;
+  readonly report: ReplicationReport;
+  hear(standbys: Standbys): void;
+}
+
 export interface HeartbeatsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
@@ -80,6 +91,8 @@ export interface HeartbeatsOptions {
   readonly feed: FeedFollower;
   readonly peers: PeerFollower;
   readonly way: WayFollower;
+  /** Of a node that copies its rooms. */
+  readonly standbys?: StandbyFollower;
   readonly onWanted: (wanted: Heartbeat["state"]) => void;
   /** The region's life in which this node served is over: what runs here ends. Once for each life. */
   readonly onFenced: (regionEpoch: Epoch) => void;
@@ -198,8 +211,9 @@ export class Heartbeats {
   }
 
   async #exchange(): Promise<void> {
-    const { client, coreAddress, keys, report, feed, peers, way, clock } = this.#options;
+    const { client, coreAddress, keys, report, feed, peers, way, standbys, clock } = this.#options;
     const { version, roundTripsMs } = peers;
+    const { version: standbysVersion, report: replication } = standbys ?? {};
     const ended = this.endedRooms.list();
     const left = this.leftSessions.list();
     const sequence = this.#sequence++;
@@ -213,6 +227,7 @@ export class Heartbeats {
       ...(feed.place && { feed: feed.place }),
       ...(version !== undefined && { peersVersion: version, probes: roundTripsMs }),
       ...(way.relayed && { relayed: true }),
+      ...(standbysVersion !== undefined && { standbysVersion, replication }),
     };
     const sentAtMs = clock.monotonicMs();
     try {
@@ -236,7 +251,7 @@ export class Heartbeats {
     answer: HeartbeatAnswer,
     { sequence, sentAtMs }: { readonly sequence: number; readonly sentAtMs: number },
   ): void {
-    const { keys, feed, peers, way, clock, onCoreTerm } = this.#options;
+    const { keys, feed, peers, way, standbys, clock, onCoreTerm } = this.#options;
     way.heard();
     const { leaseMs, coreTimeMs, coreTerm, jwks } = answer;
     if (coreTerm !== undefined) onCoreTerm(coreTerm);
@@ -245,6 +260,7 @@ export class Heartbeats {
     if (jwks) keys.replace(jwks);
     if (answer.feed) feed.hear(answer.feed, sentAtMs);
     if (answer.peers) peers.hear(answer.peers);
+    if (answer.standbys) standbys?.hear(answer.standbys);
     this.#outcomes.inc({ outcome: "answered" });
     if (sequence < this.#heededFrom) return;
     this.#learn(answer);

@@ -1,7 +1,7 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`, `witness`.
- * Another region may measure the way here (`probe`), open the streams of `upgrades`, and no more. Whoever else gets
- * nothing, not even the shape of an answer.
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`, `witness`, and
+ * what `replication-routes.ts` has. Another region may measure the way here (`probe`), open the streams of `upgrades`,
+ * and no more. Whoever else gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
@@ -23,6 +23,7 @@ import {
 import { WantedPlayer } from "../../shared/protocol/player-state.ts";
 import type { Witness } from "../failover/witness.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
+import { addReplicationRoutes, type ReplicationRoutes } from "../replication/replication-routes.ts";
 import { serveUpgrades, type UpgradeRoute } from "./upgrades.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
@@ -36,6 +37,8 @@ export interface LinkServerOptions {
   readonly wanted: (player: WantedPlayer) => void;
   readonly onFenced: (regionEpoch: FenceRequest["regionEpoch"]) => void;
   readonly witness: Pick<Witness, "look">;
+  /** Of a node that keeps copies. */
+  readonly replication?: ReplicationRoutes;
   /** Streams that other regions may open, by path. */
   readonly upgrades: ReadonlyMap<string, UpgradeRoute>;
   readonly log: Logger;
@@ -109,6 +112,7 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
     { schema: { body: WitnessRequest, response: { 200: WitnessAnswer, ...failures } } },
     async (request) => ({ saw: await witness.look(request.body.about) }),
   );
+  if (options.replication) addReplicationRoutes(server, options.replication);
   serveUpgrades(server, upgrades);
   return server;
 }

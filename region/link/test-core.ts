@@ -13,7 +13,7 @@ import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
-import { Evidence } from "../../shared/protocol/failover.ts";
+import { Evidence, type Standbys } from "../../shared/protocol/failover.ts";
 import {
   ClaimRequest,
   Done,
@@ -102,6 +102,8 @@ export class TestCore {
   feed: FeedNews | undefined;
   /** Told to whoever names another version of them. */
   peers: Peers | undefined;
+  /** By node; told to whoever names another version of them. */
+  readonly standbys = new Map<string, Standbys>();
   /** When set, heartbeats are answered only once it resolves. */
   heartbeatsHeld: Promise<void> | undefined;
   /** When set, claims are answered only once it resolves. */
@@ -250,6 +252,7 @@ export class TestCore {
 
   #answer(heartbeat: Heartbeat): HeartbeatAnswer {
     const known = heartbeat.keyIds.includes(TEST_KEY_ID);
+    const standbys = this.standbys.get(heartbeat.nodeId);
     return {
       coreTimeMs: Date.now() + this.aheadMs,
       leaseMs: LEASE_MS,
@@ -258,6 +261,7 @@ export class TestCore {
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,
       ...(this.feed && { feed: this.feed }),
+      ...(standbys && standbys.version !== heartbeat.standbysVersion && { standbys }),
       ...(this.peers && this.peers.version !== heartbeat.peersVersion && { peers: this.peers }),
     };
   }

@@ -8,14 +8,14 @@ import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import type { Epoch } from "../../shared/epoch.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
-import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
+import { GameName, type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { IdentityFiles } from "../../shared/link/identity-files.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Metrics } from "../../shared/metrics.ts";
-import { RELAY_PATH } from "../../shared/protocol/failover.ts";
+import { RELAY_PATH, REPLICAS_PATH } from "../../shared/protocol/failover.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
 import type { RegionConfig } from "../config.ts";
@@ -28,6 +28,7 @@ import { createLinkServer } from "../link/link-server.ts";
 import { PeerProbes } from "../link/peer-probes.ts";
 import { Relay } from "../link/relay.ts";
 import { releaseRooms } from "../link/release-rooms.ts";
+import type { UpgradeRoute } from "../link/upgrades.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { type Seat, SeatLedger } from "../matchmaking/seat-ledger.ts";
@@ -38,6 +39,7 @@ import { sampleOf } from "../overload/signals.ts";
 import { NOTHING_TO_DO, type Sample } from "../overload/thresholds.ts";
 import { ProfileLink } from "../profiles/profile-link.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
+import { CopyParts } from "../replication/copy-parts.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
 import { KeySet } from "../transport/key-set.ts";
@@ -100,6 +102,7 @@ export class RegionNode {
   readonly #link: HttpServer;
   readonly #privatePort: HttpServer;
   readonly #handOver: HandOver;
+  readonly #copies: CopyParts;
   readonly #overload: OverloadGate;
   #stopping = false;
   #wanted: Heartbeat["state"] = "active";
@@ -155,6 +158,16 @@ export class RegionNode {
       metrics,
     });
 
+    this.#copies = new CopyParts({
+      config,
+      nodeId,
+      linkAddress: () => this.addresses().link,
+      identity,
+      onOwnerGone: (about) => this.#evidence.ownerGone(about),
+      clock,
+      log,
+      metrics,
+    });
     this.#heartbeats = new Heartbeats({
       ...core,
       client: this.#heartbeatClient,
@@ -163,13 +176,18 @@ export class RegionNode {
       feed: profiles,
       peers: this.#peerProbes,
       way: this.#way,
+      standbys: this.#copies.replication,
       onWanted,
       onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onCoreTerm: (term) => {
         this.#value.termSeen(term);
         this.#playerStates.outbox.noteCoreTerm(term);
       },
-      onSuperseded: options.onSuperseded,
+      onSuperseded: (error) => {
+        // It may have been fenced: whoever goes on with its rooms needs the copies, which their end would drop.
+        this.#copies.replication.cut();
+        options.onSuperseded(error);
+      },
       clock,
       log,
       metrics,
@@ -206,6 +224,8 @@ export class RegionNode {
         ledger: this.#ledger,
         evicted: this.#evicted,
         heartbeats: this.#heartbeats,
+        replication: this.#copies.replication,
+        store: this.#copies.store,
         clock,
         log,
         metrics,
@@ -254,6 +274,8 @@ export class RegionNode {
       log,
       metrics,
     });
+    const release = (roomIds: readonly RoomId[]) => releaseRooms({ ...core, nodeId }, roomIds);
+    const flushStates = () => this.#playerStates.flush();
     this.#link = createLinkServer({
       identity,
       matchmaker,
@@ -261,7 +283,11 @@ export class RegionNode {
       wanted: (player) => this.#playerStates.players.wanted(player),
       onFenced: (regionEpoch) => this.#heartbeats.fence(regionEpoch),
       witness,
-      upgrades: new Map([[RELAY_PATH, relay]]),
+      replication: this.#copies.routes({ rooms: this.#rooms, matchmaker, release, flushStates }),
+      upgrades: new Map<string, UpgradeRoute>([
+        [RELAY_PATH, relay],
+        [REPLICAS_PATH, this.#copies.standby],
+      ]),
       log,
     });
     this.#handOver = new HandOver({
@@ -269,9 +295,9 @@ export class RegionNode {
       nodeId,
       rooms: this.#rooms,
       matchmaker,
-      release: (roomIds) => releaseRooms({ ...core, nodeId }, roomIds),
+      release,
       dismissPlayers: () => this.#transport.dismissAll(),
-      flushStates: () => this.#playerStates.flush(),
+      flushStates,
       clock,
       log,
     });
@@ -349,6 +375,7 @@ export class RegionNode {
         },
       },
       this.#peerProbes,
+      ...this.#copies.parts(),
       { name: "rooms of the former life", start: () => this.#handOver.take() },
       this.#way,
       {
@@ -420,6 +447,7 @@ export class RegionNode {
       { regionEpoch, rooms, runbook: "core-region-fenced" },
       "this region was fenced: its rooms end, its players go elsewhere",
     );
+    this.#copies.replication.cut();
     this.#rooms.endPresent();
     this.#playerStates.players.fenced();
   }
