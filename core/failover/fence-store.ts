@@ -98,7 +98,11 @@ export async function giveUpRooms(sql: Sql, roomIds: readonly RoomId[]): Promise
 /** Nodes other than these with open rooms of that region that were claimed by then. */
 export async function selectUnheard(
   sql: Sql,
-  { regionId, knownNodeIds, claimedBefore }: {
+  {
+    regionId,
+    knownNodeIds,
+    claimedBefore,
+  }: {
     readonly regionId: RegionId;
     readonly knownNodeIds: readonly NodeId[];
     readonly claimedBefore: Date;

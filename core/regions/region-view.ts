@@ -43,9 +43,7 @@ export function takesPlayers(node: NodeRecord): boolean {
 
 /** Whether it takes players, but for what it has to do. */
 export function isHealthy({ alive, health, heartbeat }: NodeRecord): boolean {
-  return (
-    alive && health === "healthy" && heartbeat.state === "active" && heartbeat.redis === "up"
-  );
+  return alive && health === "healthy" && heartbeat.state === "active" && heartbeat.redis === "up";
 }
 
 /** Nodes of before have no overload gate. */

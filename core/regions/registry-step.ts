@@ -188,8 +188,7 @@ function onHealth(
   health: NodeHealth,
 ): RegistryStep {
   const alive = node.alive && health !== "down";
-  const effects: RegistryEffect[] =
-    node.alive && !alive ? [{ type: "nodeDown", node }] : [];
+  const effects: RegistryEffect[] = node.alive && !alive ? [{ type: "nodeDown", node }] : [];
   return [withNode(state, region, { ...node, health, alive }), effects];
 }
 

@@ -254,7 +254,7 @@ export class Registry implements Part {
     const region = this.#state.get(regionId);
     if (!region || region.unheardUntilMs !== undefined) return false;
     const others = [...region.nodes.keys()].filter((id) => id !== nodeId);
-    return others.every((id) => this.fenced.isLost(id));
+    return others.every((id) => this.fenced.has(id));
   }
 
   /** Lets a fenced region take new rooms. @throws {MeridianError} `unknown_region` */
