@@ -8,13 +8,13 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import { HEARTBEAT_PERIOD_MS } from "../../shared/protocol/link.ts";
 import type { Sql } from "../db/database.ts";
-import { selectFenced } from "./fence-store.ts";
+import { type Because, selectFenced } from "./fence-store.ts";
 
 const FENCED_MAX = 10_000;
 
 export class FencedNodes {
   readonly #fenced = new Set<NodeId>();
-  readonly #fencing = new Set<NodeId>();
+  readonly #fencing = new Map<NodeId, Because>();
 
   /** Those that earlier cores fenced. */
   async load(sql: Sql): Promise<void> {
@@ -35,8 +35,8 @@ export class FencedNodes {
     return this.#fencing.has(nodeId);
   }
 
-  begin(nodeId: NodeId): void {
-    this.#fencing.add(nodeId);
+  begin(nodeId: NodeId, because: Because): void {
+    this.#fencing.set(nodeId, because);
   }
 
   abandon(nodeId: NodeId): void {
@@ -53,8 +53,10 @@ export class FencedNodes {
 
   /** @throws {MeridianError} `stale_incarnation`, which ends the node; `unavailable` */
   requireHeartbeat(nodeId: NodeId): void {
-    this.#requireDecided(nodeId);
-    if (!this.#fenced.has(nodeId)) return;
+    // A node that has a later life is stale whatever becomes of its fence.
+    const replaced = this.#fencing.get(nodeId) === "replaced";
+    if (!replaced) this.#requireDecided(nodeId);
+    if (!replaced && !this.#fenced.has(nodeId)) return;
     throw new MeridianError("stale_incarnation", { message: "This node was fenced." });
   }
 

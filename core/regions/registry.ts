@@ -225,7 +225,7 @@ export class Registry implements Part {
   fenceNode(nodeId: NodeId, because: Because): Promise<FencedNode> {
     const { database, clock } = this.#deps;
     const regionId = RegionId.parse(partsOf(nodeId).region);
-    this.fenced.begin(nodeId);
+    this.fenced.begin(nodeId, because);
     return this.#inTurn(async () => {
       const last = this.#isLast(nodeId, regionId);
       const fence = { nodeId, regionId, because, last, coreTerm: this.#coreTerm };

@@ -14,9 +14,6 @@ create table fenced_nodes (
 -- Old rows are deleted, the oldest first.
 create index fenced_nodes_fenced_at on fenced_nodes (fenced_at);
 
--- The rooms of a node that is fenced, among all that ever were.
-create index rooms_node on rooms (node_id) where ended_at is null;
-
 -- What a core that has just started finds on its way to a next owner.
 create index rooms_released on rooms (node_id) where released_at is not null;
 
