@@ -1,3 +1,4 @@
+/** TEST_SEED=<number> replays a run, RUNS=<number> sets how many cases are tried. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -6,6 +7,8 @@ import { NodeId, RoomId } from "../../shared/ids.ts";
 import { type Assigning, assign, type HeldCopy } from "./assign-step.ts";
 import { together } from "./copies.ts";
 
+const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
+const numRuns = Number(process.env.RUNS ?? 300);
 const DEAD = NodeId.parse("beijing-1");
 const NODES = ["shanghai-1", "shanghai-2", "shenzhen-1", "tianjin-1"].map((id) => NodeId.parse(id));
 const ROOMS = ["a", "b", "c", "d", "e"].map((id) => RoomId.parse(`room-${id}`));
@@ -69,7 +72,7 @@ test("rooms stay whole; those without a copy or without seats are told apart", (
   assert.deepEqual([places, without, crowded], [[], ["room-b"], ["room-a"]]);
 });
 
-test("every room at most once, to a node with seats for it, by its freshest copy that is left", () => {
+test(`every room at most once, where seats are, by its freshest copy (TEST_SEED=${seed})`, () => {
   const copies = fc.array(
     fc.record({
       roomId: fc.constantFrom(...ROOMS),
@@ -108,5 +111,5 @@ test("every room at most once, to a node with seats for it, by its freshest copy
       assert.ok(!held.some((one) => one.roomId === roomId && !failed(roomId, one.holder)));
     }
   });
-  fc.assert(property, { numRuns: 300 });
+  fc.assert(property, { seed, numRuns });
 });
