@@ -470,6 +470,13 @@ export const coreSettings = {
     description: "Receipts that are looked at at a time; the next gets `unavailable`.",
     default: "64",
   },
+  FAILOVER_ARRIVALS_PER_SECOND: {
+    schema: rate,
+    description:
+      "Players of rooms that were failed over who are let in at one node in a second: all of them ask at " +
+      "the same moment.",
+    default: "500",
+  },
   RECONCILE_PERIOD_MS: {
     schema: as.wholeNumber,
     description:

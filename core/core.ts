@@ -11,6 +11,7 @@ import {
   type HttpServer,
   type HttpServerOptions,
 } from "../shared/http-server.ts";
+import type { NodeId } from "../shared/ids.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
 import type { LinkIdentity } from "../shared/link/identity.ts";
@@ -34,6 +35,12 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
+import { Arrivals } from "./failover/arrivals.ts";
+import { FailoverMetrics } from "./failover/failover-metrics.ts";
+import { Failovers } from "./failover/failovers.ts";
+import { addEvidenceRoute } from "./failover/routes.ts";
+import { StandbyLists } from "./failover/standbys.ts";
+import { Watch } from "./failover/watch.ts";
 import { Candidates } from "./gslb/candidates.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addPlayRoutes } from "./gslb/play-routes.ts";
@@ -159,7 +166,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   outbound.watch("nodes, for seats", () => clients.reserves.openBreakers);
   outbound.watch("nodes, for the rest", () => clients.others.openBreakers);
   const calls = new NodeCalls(clients);
-  const endedRooms = new EndedRooms({ database, ...common });
+  const endedRooms = new EndedRooms({
+    database,
+    ...common,
+    onUnheard: (nodeId) => failovers.unheard(nodeId),
+  });
   const registry = new Registry({
     topology,
     database,
@@ -168,6 +179,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     onGone(address) {
       // Nobody waits for idle connections to close.
       for (const client of Object.values(clients)) void client.forget(address);
+    },
+    onReplaced: (nodeId) => failovers.down(nodeId, "replaced"),
+    onClaimed(roomId) {
+      failovers.claimed(roomId);
+      directory.roomChanged(roomId);
     },
   });
   const evictions = new Evictions({
@@ -238,7 +254,48 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics,
   });
-  const directory = new RoomDirectory(database, clock);
+  const directory = new RoomDirectory(database, clock, (nodeId) => {
+    if (registry.fenced.has(nodeId)) return false;
+    const health = registry.node(nodeId)?.node.health;
+    return health === "suspect" || health === "down" || registry.fenced.isUnderWay(nodeId);
+  });
+  const arrivals = new Arrivals({
+    perSecond: config.FAILOVER_ARRIVALS_PER_SECOND,
+    random: Math.random,
+    clock,
+    metrics,
+  });
+  const failoverMetrics = new FailoverMetrics(metrics, {
+    regions: () => registry.regions(),
+    underWay: () => failovers.underWay,
+  });
+  const watch = new Watch({
+    registry,
+    calls,
+    identity,
+    onDown: (nodeId, because) => failovers.down(nodeId, because),
+    onHealth: (nodeId) => directory.nodeChanged(nodeId),
+    clock,
+    log,
+    metrics: failoverMetrics,
+  });
+  const failovers = new Failovers({
+    registry,
+    database,
+    calls,
+    onFenced(nodeId) {
+      watch.fenced(nodeId);
+      directory.nodeChanged(nodeId);
+    },
+    onGivenUp(roomIds) {
+      for (const roomId of roomIds) directory.roomChanged(roomId);
+    },
+    onMoved: (roomId) => arrivals.roomMoved(roomId),
+    onFailed: (nodeId) => watch.callFailed(nodeId),
+    clock,
+    log,
+    metrics: failoverMetrics,
+  });
   const openings = new Openings({ database, vault, random, clock });
   const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
@@ -248,7 +305,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ...common,
   });
   const reserveDeadlineMs = config.RESERVE_DEADLINE_MS;
-  const seats = new Seats({ calls, registry, reserveDeadlineMs, ...common });
+  const onSilent = (nodeId: NodeId) => watch.callFailed(nodeId);
+  const seats = new Seats({ calls, registry, reserveDeadlineMs, onSilent, ...common });
   const reconnections = new ReconnectionTokens(master);
   const finder = new SeatFinder({ registry, directory, regions });
   const taking = { seats, directory, tokens, reconnections };
@@ -274,6 +332,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
       common,
     ),
+    arrivals,
     clock,
     metrics: new JoinMetrics(common),
   });
@@ -360,7 +419,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     prepare(server) {
       const { feed } = seen;
       const peers = new PeerList({ regions: () => registry.regions(), clock });
-      addLinkRoutes(server, { registry, peers, keyring, value, valueAgain, feed, clock });
+      const standbys = new StandbyLists({ regions: () => registry.regions(), clock });
+      addLinkRoutes(server, { registry, peers, standbys, feed, keyring, value, valueAgain, clock });
+      addEvidenceRoute(server, { registry, watch, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
       addDnsRoutes(server, viewPolls);
@@ -388,6 +449,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client of reserves", stop: () => clients.reserves.stop() },
       { name: "link client", stop: () => clients.others.stop() },
+      watch,
+      failovers,
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,

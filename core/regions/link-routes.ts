@@ -32,6 +32,7 @@ import {
   ValueRequest,
 } from "../../shared/protocol/value.ts";
 import { DNS_VIEW_PATH } from "../dns/view.ts";
+import type { StandbyLists } from "../failover/standbys.ts";
 import { failures } from "../http/failures.ts";
 import type { ProfileFeed } from "../profiles/profile-feed.ts";
 import type { Keyring } from "../tickets/keyring.ts";
@@ -48,12 +49,13 @@ export interface LinkRouteDeps {
   readonly value: ValueOps;
   readonly feed: Pick<ProfileFeed, "news">;
   readonly peers: PeerList;
+  readonly standbys: StandbyLists;
   readonly valueAgain: ValueAgain;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, feed, peers, clock } = deps;
+  const { registry, keyring, feed, peers, standbys, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     // Name servers have one path, which asks for their certificate.
@@ -72,6 +74,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
       const heartbeat = request.body;
       const region = await registry.heartbeat(regionOf(request), heartbeat);
       const news = peers.news(heartbeat.peersVersion);
+      const copiers = standbys.news(heartbeat.nodeId, heartbeat.standbysVersion);
       const answer: HeartbeatAnswer = {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
@@ -80,6 +83,7 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
         wanted: answerTo(heartbeat.regionEpoch, { ...region, wanted: wantedOf(region) }),
         feed: feed.news(heartbeat.feed),
         ...(news && { peers: news }),
+        ...(copiers && { standbys: copiers }),
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());
       return known ? answer : { ...answer, jwks: keyring.jwks() };

@@ -62,7 +62,7 @@ test("a node that died around a restart of the core leaves no open rooms, its si
 
   const restarted = await startTestCore(env);
   const same = await startTestRegion({ core: restarted, name: "beijing", incarnation: 2 });
-  await same.heartbeat();
+  await same.beat();
   await untilOpen(["room-of-beijing-2"]);
 
   // The next node comes after the grace, when the one before was never heard of again.

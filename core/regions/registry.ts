@@ -6,8 +6,8 @@
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
-import { MeridianError } from "../../shared/errors.ts";
-import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import {
@@ -19,7 +19,11 @@ import {
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
-import { answerClaim } from "./claims.ts";
+import type { NodeHealth } from "../failover/detector-step.ts";
+import { type FencedNode, fenceNode } from "../failover/fence-node.ts";
+import type { Because } from "../failover/fence-store.ts";
+import { FencedNodes } from "../failover/fenced-nodes.ts";
+import { answerClaim, requireUnfenced } from "./claims.ts";
 import type { EndedRooms } from "./ended-rooms.ts";
 import { type Fenced, fenceRegion, unfenceRegion } from "./fence.ts";
 import type { RegionLife, Wanted } from "./fence-step.ts";
@@ -49,10 +53,15 @@ export interface RegistryDeps {
   readonly metrics: Metrics;
   /** Told of a link address where nobody is any more. */
   readonly onGone: (linkAddress: string) => void;
+  /** Told of a node that has a later life at its address. */
+  readonly onReplaced: (nodeId: NodeId) => void;
+  /** Told of a room that has an owner from now on. */
+  readonly onClaimed: (roomId: RoomId) => void;
 }
 
 export class Registry implements Part {
   readonly name = "registry";
+  readonly fenced = new FencedNodes();
   readonly #deps: RegistryDeps;
   readonly #metrics: RegistryMetrics;
   readonly #granting = new Map<RegionId, Promise<Epoch>>();
@@ -74,6 +83,7 @@ export class Registry implements Part {
     const specs = this.regions().map(({ spec }) => spec);
     this.#state = initialRegistry(specs, clock.monotonicMs());
     this.#coreTerm = await store.selectCoreTerm(database);
+    await this.fenced.load(database);
     for (const row of await store.selectRegions(database)) {
       const regionId = row.region_id;
       this.#dispatch({ type: "wanted", regionId, wanted: row.wanted });
@@ -121,6 +131,7 @@ export class Registry implements Part {
    * @throws {MeridianError} when it is refused
    */
   async heartbeat(from: RegionId, heartbeat: Heartbeat): Promise<RegionRecord> {
+    if (partsOf(heartbeat.nodeId).region === from) this.fenced.requireHeartbeat(heartbeat.nodeId);
     const effects = this.#dispatch({ type: "heartbeat", from, heartbeat });
     const refusal = effects.find((effect) => effect.type === "refuse");
     this.#metrics.heartbeat(refusal ? refusal.kind : "accepted");
@@ -137,10 +148,12 @@ export class Registry implements Part {
    */
   async claim(from: RegionId, claim: ClaimRequest): Promise<ClaimAnswer> {
     this.requireCurrent(from, claim.nodeId);
-    const { database, clock } = this.#deps;
+    const { database, clock, onClaimed } = this.#deps;
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
-    return await database.transaction((tx) => answerClaim(tx, ours, this.#coreTerm, now));
+    const answer = await database.transaction((tx) => answerClaim(tx, ours, this.#coreTerm, now));
+    onClaimed(claim.roomId);
+    return answer;
   }
 
   /**
@@ -152,8 +165,12 @@ export class Registry implements Part {
     this.requireCurrent(from, nodeId);
     const { database, clock } = this.#deps;
     const at = new Date(clock.nowMs());
-    await store.reaffirmRooms(database, { regionId: from, nodeId }, rooms, at);
-    return await store.selectHeld(database, nodeId, rooms);
+    return await database.transaction(async (tx) => {
+      await store.shareRegion(tx, from);
+      await requireUnfenced(tx, nodeId);
+      await store.reaffirmRooms(tx, { regionId: from, nodeId }, rooms, at);
+      return await store.selectHeld(tx, nodeId, rooms);
+    });
   }
 
   /**
@@ -199,6 +216,45 @@ export class Registry implements Part {
       log.warn({ regionId, epoch, rooms, runbook: "core-region-fenced" }, "a region was fenced");
       return outcome;
     });
+  }
+
+  /**
+   * Ends a node's life: its rooms are free for their next owners, and nothing that it asks for counts. Until that
+   * is committed it hears nothing; a failure of the world leaves it so, to be tried again.
+   */
+  fenceNode(nodeId: NodeId, because: Because): Promise<FencedNode> {
+    const { database, clock } = this.#deps;
+    const regionId = RegionId.parse(partsOf(nodeId).region);
+    this.fenced.begin(nodeId, because);
+    return this.#inTurn(async () => {
+      const last = this.#isLast(nodeId, regionId);
+      const fence = { nodeId, regionId, because, last, coreTerm: this.#coreTerm };
+      try {
+        const at = new Date(clock.nowMs());
+        const outcome = await database.transaction((tx) => fenceNode(tx, { ...fence, at }));
+        this.fenced.done(nodeId);
+        this.#dispatch({ type: "epoch", regionId, epoch: outcome.regionEpoch });
+        this.setHealth(nodeId, "down");
+        return outcome;
+      } catch (error) {
+        if (!isFailure(error)) this.fenced.abandon(nodeId);
+        throw error;
+      }
+    });
+  }
+
+  /** What the detector makes of a node. */
+  setHealth(nodeId: NodeId, health: NodeHealth): void {
+    const region = this.node(nodeId)?.region;
+    if (region) this.#dispatch({ type: "health", regionId: region.spec.id, nodeId, health });
+  }
+
+  /** Whether no other node of the region can be left: of a region that was just begun nobody knows. */
+  #isLast(nodeId: NodeId, regionId: RegionId): boolean {
+    const region = this.#state.get(regionId);
+    if (!region || region.unheardUntilMs !== undefined) return false;
+    const others = [...region.nodes.keys()].filter((id) => id !== nodeId);
+    return others.every((id) => this.fenced.has(id));
   }
 
   /** Lets a fenced region take new rooms. @throws {MeridianError} `unknown_region` */
@@ -261,7 +317,7 @@ export class Registry implements Part {
   }
 
   #carryOut(effect: RegistryEffect): void {
-    const { log, endedRooms, onGone } = this.#deps;
+    const { log, endedRooms, onGone, onReplaced } = this.#deps;
     if (effect.type === "refuse") return;
     if (effect.type === "roomsEnded") {
       endedRooms.add(effect.nodeId, effect.roomIds);
@@ -285,6 +341,7 @@ export class Registry implements Part {
       log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
+      onReplaced(node.nodeId);
     } else {
       log.info(about, "a node that is down is forgotten");
       onGone(node.heartbeat.linkAddress);
@@ -321,13 +378,14 @@ export class Registry implements Part {
 
   /**
    * What a node asks for counts only when heartbeats have made it known; an older life never is.
-   * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet
+   * @throws {MeridianError} `forbidden`; `fenced`; `unavailable` from a node that is not known yet
    */
   requireCurrent(from: RegionId, nodeId: NodeId): void {
     const region = this.#require(from);
     if (partsOf(nodeId).region !== from) {
       throw new MeridianError("forbidden", { message: `This certificate is of "${from}".` });
     }
+    this.fenced.requireCall(nodeId);
     if (!region.nodes.has(nodeId)) {
       // Perhaps this core has just started: the next heartbeat settles who is who.
       throw new MeridianError("unavailable", {

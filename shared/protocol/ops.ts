@@ -15,7 +15,7 @@ export const NodeStatus = z.object({
   nodeId: NodeId,
   /** `host:port` where it listens for players, behind whatever proxy. */
   nodeAddress: z.string(),
-  state: z.enum(["active", "draining", "down"]),
+  state: z.enum(["active", "draining", "isolated", "suspect", "down"]),
   heartbeatAgeMs: z.number(),
   connected: z.number(),
   reserved: z.number(),
@@ -41,7 +41,7 @@ export const NeighbourStatus = z.object({
 export const RegionStatus = z.object({
   regionId: RegionId,
   name: z.string(),
-  state: z.enum(["active", "draining", "fenced", "down", "unknown"]),
+  state: z.enum(["active", "draining", "fenced", "isolated", "down", "unknown"]),
   regionEpoch: Epoch,
   /** Players in its queue. */
   waiting: z.number(),

@@ -1,0 +1,72 @@
+/** Asks the nodes that live what copies they have, and who of them has seats. */
+import { isFailure } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
+import type { NodeCalls } from "../regions/node-calls.ts";
+import { freeSeats, liveNodes, takesPlayers, wantedOf } from "../regions/region-view.ts";
+import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
+import { partsOf } from "../regions/registry-step.ts";
+import type { HeldCopy } from "./assign-step.ts";
+
+export interface FoundCopies {
+  readonly copies: readonly HeldCopy[];
+  /** Whether everybody who may have some has answered. */
+  readonly complete: boolean;
+}
+
+export interface Nodes {
+  readonly regions: () => readonly RegionRecord[];
+  /** Whether it is decided that the node's life is over. */
+  readonly isLost: (nodeId: NodeId) => boolean;
+}
+
+/** Whether the core can ask it for copies; nodes of before have none. */
+function isHolder({ health, heartbeat }: NodeRecord): boolean {
+  return heartbeat.replication !== undefined && health !== "isolated";
+}
+
+/** @param deps `onFailed` is told of a node that could not be asked */
+export async function findCopies(
+  ofNode: NodeId,
+  deps: Nodes & {
+    readonly calls: Pick<NodeCalls, "copies">;
+    readonly onFailed: (nodeId: NodeId) => void;
+  },
+): Promise<FoundCopies> {
+  const { regions, isLost, calls, onFailed } = deps;
+  const asked = regions()
+    .flatMap(liveNodes)
+    .filter((node) => isHolder(node) && !isLost(node.nodeId) && node.nodeId !== ofNode);
+  const answers = await Promise.all(
+    asked.map(async (node) => {
+      try {
+        const { copies } = await calls.copies(node, { ofNodes: [ofNode] });
+        const own = copies.filter((copy) => copy.ofNode === ofNode);
+        return own.map((copy) => ({ ...copy, holder: node.nodeId }));
+      } catch (error) {
+        if (!isFailure(error)) throw error;
+        onFailed(node.nodeId);
+        return undefined;
+      }
+    }),
+  );
+  const complete = answers.every((answer) => answer !== undefined);
+  return { copies: answers.flatMap((answer) => answer ?? []), complete };
+}
+
+/** Of nodes that may go on with rooms, the seats that are free and not promised. */
+export function seatsLeft(
+  { regions, isLost }: Nodes,
+  promised: (nodeId: NodeId) => number,
+): ReadonlyMap<NodeId, number> {
+  const nodes = regions()
+    .filter((region) => wantedOf(region) === "active")
+    .flatMap(liveNodes)
+    .filter((node) => isHolder(node) && takesPlayers(node) && !isLost(node.nodeId));
+  return new Map(
+    nodes.map((node) => [node.nodeId, Math.max(0, freeSeats(node) - promised(node.nodeId))]),
+  );
+}
+
+export function together(a: NodeId, b: NodeId): boolean {
+  return partsOf(a).region === partsOf(b).region;
+}

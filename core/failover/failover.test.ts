@@ -1,0 +1,147 @@
+/** A node dies: its rooms go on where their copies are, and players who ask meanwhile wait for the answer. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { decodeJwt } from "jose";
+import pg from "pg";
+import { isFailure } from "../../shared/errors.ts";
+import { RoomCopy } from "../../shared/protocol/failover.ts";
+import { JoinAnswer } from "../../shared/protocol/join.ts";
+import { TicketClaims } from "../../shared/protocol/ticket.ts";
+import { until } from "../../test/until.ts";
+import { createTestDatabase } from "../db/test-database.ts";
+import { startTestCore, type TestCore } from "../test-core.ts";
+import { startTestRegion, type TestRegion } from "../test-region.ts";
+
+const created = await createTestDatabase();
+const db = new pg.Client({ connectionString: created.url });
+await db.connect();
+const env = { DATABASE_URL: created.url, MASTER_KEY: Buffer.alloc(32, 7).toString("base64") };
+let core = await startTestCore(env);
+const copying = {
+  replication: { protectedRooms: 0, unprotectedRooms: 0, copies: 0, lagMs: 0 },
+  standbysVersion: "",
+};
+const shanghai = await startTestRegion({ core, name: "shanghai" });
+await shanghai.beat(copying);
+const passing = shanghai.takeOver;
+let incarnation = 0;
+const started: TestRegion[] = [shanghai];
+after(async () => {
+  for (const region of started) await region.stop().catch(() => undefined);
+  await core.stop();
+  await db.end();
+  await created.drop();
+});
+
+/** Another life of Beijing's node, with these rooms; Shanghai has copies of those that are named first. */
+async function beijingWith(rooms: readonly string[], copied: readonly string[], on = core) {
+  incarnation += 1;
+  const beijing = await startTestRegion({ core: on, name: "beijing", incarnation });
+  started.push(beijing);
+  await beijing.beat(copying);
+  for (const roomId of rooms) {
+    const { roomEpoch } = await beijing.claim(roomId);
+    if (!copied.includes(roomId)) continue;
+    const copy = { roomId, game: "arena", ofNode: beijing.nodeId, roomEpoch, tick: 7, players: 1 };
+    shanghai.copies.push(RoomCopy.parse(copy));
+  }
+  return beijing;
+}
+
+async function post(on: TestCore, path: string, body: unknown, token?: string) {
+  const authorization = token ? { authorization: `Bearer ${token}` } : {};
+  const response = await fetch(on.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...authorization },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+/** Somebody who plays in that room in Beijing. @returns what they ask the core when the connection breaks */
+async function playerIn(beijing: TestRegion, roomId: string, on = core) {
+  beijing.grant = async (request) => ({
+    ...beijing.granted(request),
+    roomId: RoomCopy.shape.roomId.parse(roomId),
+  });
+  const token = (await post(on, "/v1/guests", { name: "Ada" })).body.accessToken;
+  const join = { game: "arena", protocol: 1, region: "beijing" };
+  const answer = JoinAnswer.parse((await post(on, "/v1/join", join, token)).body);
+  const { reconnectionToken } = TicketClaims.parse(decodeJwt(answer.ticket));
+  return { roomId, reconnectionToken, protocol: 1 };
+}
+
+async function nodeOf(roomId: string) {
+  const sql =
+    "select node_id, epoch_n, ended_at, released_at from meridian.rooms where room_id = $1";
+  return (await db.query(sql, [roomId])).rows[0];
+}
+
+test("a node that is killed: rooms with a copy go on at once, whoever asks is led there", async () => {
+  const beijing = await beijingWith(["room-a", "room-b"], ["room-a"]);
+  const [ada, ben] = [await playerIn(beijing, "room-a"), await playerIn(beijing, "room-b")];
+  await beijing.stop();
+  const [back, lost] = await Promise.all([
+    post(core, "/v1/reconnect", ada),
+    post(core, "/v1/reconnect", ben),
+  ]);
+  const answer = JoinAnswer.parse(back.body);
+  assert.deepEqual([answer.regionId, answer.reservation.roomId], ["shanghai", "room-a"]);
+  assert.equal(lost.body.error?.kind, "room_not_found", "nobody has a copy of that one");
+  const row = await nodeOf("room-a");
+  assert.deepEqual([row.node_id, Number(row.epoch_n), row.ended_at], ["shanghai-1", 2, null]);
+  const fences = await db.query("select node_id, because from meridian.fenced_nodes");
+  assert.deepEqual(fences.rows, [{ node_id: "beijing-1", because: "refused" }]);
+});
+
+test("a fenced node gets nothing more, also from the next core", async () => {
+  const ghost = await startTestRegion({ core, name: "beijing", incarnation: 1 });
+  started.push(ghost);
+  await assert.rejects(ghost.heartbeat(), (error) => isFailure(error, "stale_incarnation"));
+  await assert.rejects(ghost.claim("room-z"), (error) => isFailure(error, "fenced"));
+});
+
+test("a copy whose holder refuses goes to nobody; the region's next life takes new players", async () => {
+  const beijing = await beijingWith(["room-c"], ["room-c"]);
+  const ada = await playerIn(beijing, "room-c");
+  shanghai.takeOver = async ({ rooms }) => {
+    const failed = rooms.map(({ roomId }) => ({ roomId, why: "no seats" }));
+    return { taken: [], failed };
+  };
+  await beijing.stop();
+  const lost = await post(core, "/v1/reconnect", ada);
+  assert.equal(lost.body.error?.kind, "room_not_found");
+  assert.equal((await nodeOf("room-c")).released_at, null);
+  const sql = "select epoch_n, wanted from meridian.regions where region_id = 'beijing'";
+  const regions = (await db.query(sql)).rows;
+  assert.deepEqual(regions, [{ epoch_n: "2", wanted: "active" }], "nothing was left of its life");
+});
+
+test("a failover that was under way when the core died is finished by the next one", async () => {
+  const beijing = await beijingWith(["room-f", "room-g"], ["room-f"]);
+  const ada = await playerIn(beijing, "room-f");
+  const before = shanghai.tookOver.length;
+  shanghai.takeOver = async () => ({ taken: [], failed: [] });
+  await beijing.stop();
+  await until("it is asked to go on", () => shanghai.tookOver.length > before);
+  const { authority } = core;
+  await core.stop();
+  assert.ok((await nodeOf("room-f")).released_at, "on its way still");
+
+  core = await startTestCore({ ...env, CORE_LINK_PORT: portOf(core.linkAddress) }, authority);
+  shanghai.takeOver = passing;
+  await shanghai.beat(copying);
+  const answer = JoinAnswer.parse((await post(core, "/v1/reconnect", ada)).body);
+  assert.deepEqual([answer.regionId, answer.reservation.roomId], ["shanghai", "room-f"]);
+  await until("the room without a copy is given up", async () => {
+    return (await nodeOf("room-g")).released_at === null;
+  });
+  await assert.rejects(beijing.heartbeat());
+  const ghost = await startTestRegion({ core, name: "beijing", incarnation });
+  started.push(ghost);
+  await assert.rejects(ghost.heartbeat(), (error) => isFailure(error, "stale_incarnation"));
+});
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(":") + 1);
+}
