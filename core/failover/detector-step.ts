@@ -292,7 +292,7 @@ interface Moment {
   readonly heard: ReadonlySet<RegionId>;
   /** Some node of theirs was heard just now on its own way. */
   readonly reachable: ReadonlySet<RegionId>;
-  /** Some node of theirs is not known to be gone. */
+  /** Some node of theirs is not known to be gone: one that is silent may only be cut off. */
   readonly mayLive: ReadonlySet<RegionId>;
 }
 
@@ -311,10 +311,7 @@ function momentOf(
     regions: regionsWith(() => true),
     heard: regionsWith(isHeard),
     reachable: regionsWith((node) => isHeard(node) && !node.relayed),
-    mayLive: regionsWith(
-      (node) =>
-        nowMs - node.heardMs < thresholds.graceMs && node.sights.get("core")?.saw !== "refused",
-    ),
+    mayLive: regionsWith((node) => node.sights.get("core")?.saw !== "refused"),
   };
 }
 

@@ -60,6 +60,7 @@ export class CoreModel {
   #startedMs: number;
   #pausedUntilMs = 0;
   #deferred: (() => void)[] = [];
+  #asked = 0;
 
   constructor(world: World, regionIds: readonly RegionId[]) {
     this.world = world;
@@ -257,7 +258,9 @@ export class CoreModel {
       (id) => id !== about && world.node(id).regionId === regionId,
     );
     if (those.length === 0) return;
-    const witness = world.chance.of(those);
+    // Another one of them each time: nodes of one region may see different things.
+    this.#asked += 1;
+    const witness = those[this.#asked % those.length] as NodeId;
     world.links.call<Saw>(
       { from: "core", to: witness, deadlineMs: ASK_MS },
       (reply) => world.links.look(witness, about, reply),

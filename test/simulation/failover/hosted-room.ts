@@ -73,6 +73,7 @@ export class HostedRoom {
   }
 
   entered(playerId: PlayerId, sessionEpoch: Epoch): void {
+    this.left(playerId);
     this.players.set(playerId, { sessionEpoch, stateEpoch: undefined });
     this.#load(playerId, sessionEpoch);
   }

@@ -149,7 +149,8 @@ export class Truth {
   roomGivenUp(roomId: RoomId, epoch: Epoch): void {
     for (const node of this.#world.living) {
       const copy = node.copies.get(roomId);
-      const knows = node.serves && this.#world.links.openFor("core", node.id, KNOWN_MS);
+      const knows =
+        !this.#fenced.has(node.id) && this.#world.links.openFor("core", node.id, KNOWN_MS);
       if (!copy || compareEpochs(copy.roomEpoch, epoch) !== 0 || !knows || !this.#world.isQuiet) {
         continue;
       }
