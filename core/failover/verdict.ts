@@ -35,9 +35,9 @@ export interface VerdictThresholds {
   readonly graceMs: number;
   /** How long a sight counts, ms. */
   readonly freshMs: number;
-  /** Where nobody else can look: how far apart two refusals at the core are at least, ms. */
+  /** In a world of one region, where nobody else can look: how far apart two refusals at the core are at least, ms. */
   readonly aloneMs: number;
-  /** How many of the core's own looks in a row got no answer before silence counts. */
+  /** How many looks in a row got no answer, the core's own and the witnesses' each, before silence counts. */
   readonly silentLooks: number;
 }
 
@@ -49,8 +49,6 @@ export interface Case {
   readonly sights: ReadonlyMap<Place, Sight>;
   /** Regions of which some node was heard just now. */
   readonly alive: ReadonlySet<RegionId>;
-  /** No other region has a node that may live: none at all, or the core is refused at each. */
-  readonly alone: boolean;
   /** Whether another region has nodes at all. */
   readonly othersExist: boolean;
   /** The core has been there for one grace: its own deafness does not explain the silence. */
@@ -87,7 +85,7 @@ function isRefused(
   const lives = [...fresh.values()].some(({ answeredMs }) => answeredMs >= refusedMs);
   if (lives) return false;
   if (another) return true;
-  return node.alone && node.coreSettled && core.atMs - core.sinceMs >= aloneMs;
+  return !node.othersExist && node.coreSettled && core.atMs - core.sinceMs >= aloneMs;
 }
 
 function isGoneInSilence(
@@ -99,10 +97,12 @@ function isGoneInSilence(
   const core = fresh.get("core");
   if (!core || core.unanswered < silentLooks) return false;
   // A witness who is silent itself by now shows that it is the core who is cut off.
-  return [...fresh.keys()].some(
-    (place) =>
+  const witnesses = [...fresh].filter(
+    ([place]) =>
       place !== "core" && node.alive.has(place) && (place !== node.regionId || !node.othersExist),
   );
+  const unanswered = witnesses.reduce((sum, [, sight]) => sum + sight.unanswered, 0);
+  return unanswered >= silentLooks;
 }
 
 function isOther(place: Place, regionId: RegionId): boolean {

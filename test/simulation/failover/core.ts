@@ -60,7 +60,8 @@ export class CoreModel {
   #startedMs: number;
   #pausedUntilMs = 0;
   #deferred: (() => void)[] = [];
-  #asked = 0;
+  /** How often nodes of a region were asked about a node. */
+  readonly #asked = new Map<string, number>();
 
   constructor(world: World, regionIds: readonly RegionId[]) {
     this.world = world;
@@ -259,8 +260,10 @@ export class CoreModel {
     );
     if (those.length === 0) return;
     // Another one of them each time: nodes of one region may see different things.
-    this.#asked += 1;
-    const witness = those[this.#asked % those.length] as NodeId;
+    const turn = `${regionId} ${about}`;
+    const asked = (this.#asked.get(turn) ?? 0) + 1;
+    this.#asked.set(turn, asked);
+    const witness = those[asked % those.length] as NodeId;
     world.links.call<Saw>(
       { from: "core", to: witness, deadlineMs: ASK_MS },
       (reply) => world.links.look(witness, about, reply),

@@ -38,6 +38,7 @@ export class NodeModel {
   /** Since when it lives and moves without a break. */
   movingSinceMs: number;
   readonly bornMs: number;
+  endedMs = Number.NEGATIVE_INFINITY;
   /** How far its wall clock is off. */
   readonly skewMs: number;
 
@@ -78,6 +79,7 @@ export class NodeModel {
     if (this.dead) return;
     this.dead = true;
     this.vanished = vanishes;
+    this.endedMs = this.world.schedule.nowMs;
     this.world.say(() => `${this.id} ${vanishes ? "vanishes" : "dies"}`);
     this.world.replace(this);
   }
@@ -211,6 +213,7 @@ export class NodeModel {
   #end(why: string): void {
     this.world.say(() => `${this.id} ends: ${why}`);
     this.fenced = true;
+    this.endedMs = this.world.schedule.nowMs;
     this.#lease = NO_LEASE;
     for (const room of this.rooms.values()) room.end();
     this.rooms.clear();

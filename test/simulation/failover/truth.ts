@@ -72,8 +72,10 @@ export class Truth {
         links.openFor("core", id, KNOWN_MS),
     );
     const story = `${node.id}, ${because}: reached by ${reaching.map(({ id }) => id).join(", ")}`;
-    const known = because === "silent" && stable.length > 0 && this.#world.isQuiet;
-    if (known || (others.length > 0 && reaching.length === others.length)) {
+    if (!this.#world.isQuiet) return;
+    const known = because === "silent" && stable.length > 0;
+    const agree = reaching.length === others.length && !this.#world.changedWithin(KNOWN_MS);
+    if (known || (others.length > 0 && agree)) {
       throw new Violation("who lives and is reached by others is not fenced", story);
     }
   }
@@ -151,7 +153,13 @@ export class Truth {
       const copy = node.copies.get(roomId);
       const knows =
         !this.#fenced.has(node.id) && this.#world.links.openFor("core", node.id, KNOWN_MS);
-      if (!copy || compareEpochs(copy.roomEpoch, epoch) !== 0 || !knows || !this.#world.isQuiet) {
+      if (
+        !copy ||
+        !node.moves ||
+        compareEpochs(copy.roomEpoch, epoch) !== 0 ||
+        !knows ||
+        !this.#world.isQuiet
+      ) {
         continue;
       }
       if (this.#world.schedule.nowMs - Math.max(node.bornMs, node.movingSinceMs) < KNOWN_MS)

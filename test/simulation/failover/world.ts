@@ -84,6 +84,14 @@ export class World {
     return this.schedule.nowMs - this.quietSinceMs >= 5_000;
   }
 
+  /** Some node has died or begun. */
+  changedWithin(ms: number): boolean {
+    const sinceMs = this.schedule.nowMs - ms;
+    return [...this.nodes.values()].some(
+      ({ bornMs, endedMs }) => bornMs >= sinceMs || endedMs >= sinceMs,
+    );
+  }
+
   node(id: NodeId): NodeModel {
     const node = this.nodes.get(id);
     if (!node) throw new Error(`no node ${id}`);
