@@ -21,8 +21,10 @@ export class CorePlayers {
   }
 
   load(request: LoadRequest): Epoch | "wait" | "taken_over" {
-    const { world, term } = this.#core;
+    const { world, term, fenced } = this.#core;
     const { playerId, nodeId } = request;
+    // It does not know yet that it is fenced: what it owns from now on nobody would free.
+    if (fenced.has(nodeId) && world.parts.rules.refusesFencedLoads) return "taken_over";
     const placedEpoch = this.#sessions.get(playerId) ?? EPOCH_NONE;
     const owner = this.#owners.get(playerId);
     const decision = world.parts.decideLoad(

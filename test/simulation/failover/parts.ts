@@ -17,6 +17,7 @@ export interface Rules {
   /** A node that is fenced gets no lease any more. */
   readonly refusesFencedHeartbeats: boolean;
   readonly refusesFencedClaims: boolean;
+  readonly refusesFencedLoads: boolean;
   /** Fences are in the database, not in the core's memory. */
   readonly fencesAreKept: boolean;
   /** A claim is refused while the owner is neither fenced nor done with the room. */
@@ -76,6 +77,7 @@ export const PRODUCTION: Parts = {
   rules: {
     refusesFencedHeartbeats: true,
     refusesFencedClaims: true,
+    refusesFencedLoads: true,
     fencesAreKept: true,
     claimsCheckOwner: true,
     claimsAreKnownAgain: true,

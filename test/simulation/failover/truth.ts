@@ -115,6 +115,7 @@ export class Truth {
   }
 
   documentsGranted({ playerId, nodeId, epoch }: Owner & { playerId: PlayerId }): void {
+    if (this.#fenced.has(nodeId)) this.#secondWriter(`${nodeId} is fenced and gets ${playerId}`);
     const before = this.#documents.get(playerId);
     if (before && !before.released && !this.#fenced.has(before.nodeId)) {
       this.#secondWriter(`${playerId} goes to ${nodeId}, and ${before.nodeId} has it`);
