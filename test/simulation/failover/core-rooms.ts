@@ -8,6 +8,7 @@ import type { Claim, CoreModel } from "./core.ts";
 import type { Copy } from "./hosted-room.ts";
 
 const COPIES_MS = 800;
+const AGAIN_MS_MAX = 1_000;
 const MOVE_AGAIN_MS = 1_500;
 /** Nodes that may have a copy do not answer: so long they are asked. */
 const GIVE_UP_MS = 10_000;
@@ -168,9 +169,13 @@ export class CoreRooms {
         best.copy,
         found.map((one) => one.copy),
       );
-      world.links.send("core", best.nodeId, () =>
-        world.runner(best.nodeId)(() => world.node(best.nodeId).takeOver(copy)),
-      );
+      const call = () =>
+        world.links.send("core", best.nodeId, () =>
+          world.runner(best.nodeId)(() => world.node(best.nodeId).takeOver(copy)),
+        );
+      call();
+      // The answer was lost: it is told again.
+      if (world.chance.once(3)) world.schedule.after(world.chance.below(AGAIN_MS_MAX), call);
       return;
     }
     const patience = missing === 0 && core.everybodyHeard() ? 0 : GIVE_UP_MS;
@@ -182,8 +187,7 @@ export class CoreRooms {
 
   #isBetter(a: Copy, b: Copy): number {
     const { rules, compareEpochs } = this.#core.world.parts;
-    const byEpoch = rules.copiesByEpoch ? compareEpochs(b.roomEpoch, a.roomEpoch) : 0;
-    const order = byEpoch || b.state.tick - a.state.tick;
+    const order = compareEpochs(b.roomEpoch, a.roomEpoch) || b.state.tick - a.state.tick;
     return rules.freshestCopy ? order : -order;
   }
 }

@@ -191,10 +191,8 @@ export class CoreModel {
       if (newTerm) this.term += 1;
       this.world.say(() => `core serves, term ${this.term}`);
       const { nowMs } = this.world.schedule;
-      const settled = nowMs - 10 * this.world.parts.thresholds.graceMs;
-      const knows = this.world.parts.rules.detectorKnowsPauses;
-      this.#startedMs = knows ? nowMs : settled;
-      this.#detector = { ...initialDetector(this.#startedMs), tickedMs: nowMs };
+      this.#startedMs = nowMs;
+      this.#detector = initialDetector(nowMs);
       this.#tick();
     });
   }
@@ -207,7 +205,7 @@ export class CoreModel {
     this.world.schedule.after(forMs, () => {
       if (life !== this.life) return;
       // Timers come before what waits in the sockets.
-      if (this.world.parts.rules.detectorKnowsPauses) this.step({ type: "paused" });
+      this.step({ type: "paused" });
       this.#watch();
       const deferred = this.#deferred;
       this.#deferred = [];

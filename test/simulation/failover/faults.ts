@@ -10,6 +10,7 @@ export const FAULTS_UNTIL_MS = 13_000;
 const FAULTS_MAX = 7;
 /** A node that stands still no longer than this is none that is lost. */
 const SHORT_PAUSE_MS = 1_500;
+const NOISE_BEFORE_MS = 1_500;
 
 export const FAULTS = [
   "node dies",
@@ -25,6 +26,7 @@ export const FAULTS = [
   "core is rejected at a node",
   "two nodes lose each other",
   "a node is cut off",
+  "a node is cut off amid noise",
   "a region is cut off",
   "a player loses a node",
   "core crashes",
@@ -98,6 +100,10 @@ const INFLICTIONS: Readonly<Record<Fault, Infliction>> = {
     cutAll(world, idsOf(some(world)), idsOf(some(world)), forMs);
   },
   "a node is cut off": (world, forMs) => cutOff(world, idsOf(some(world)), forMs),
+  "a node is cut off amid noise": (world, forMs) => {
+    INFLICTIONS.noise(world, NOISE_BEFORE_MS);
+    world.schedule.after(NOISE_BEFORE_MS, () => cutOff(world, idsOf(some(world)), forMs));
+  },
   "a region is cut off": (world, forMs) => cutOff(world, idsOf(...ofSomeRegion(world)), forMs),
   "a player loses a node": (world, forMs) => {
     const player = world.chance.of(world.players);

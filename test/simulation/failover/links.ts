@@ -16,6 +16,8 @@ const RETRANSMITS_MAX = 4;
 const LOOK_DEADLINE_MS = 600;
 const LOCAL_MS_MAX = 4;
 const FAR_MS_MAX = 40;
+/** Of what was sent on a way that is cut, what comes late. */
+const LATE_MAX = 20;
 
 export interface Noise {
   /** 0 to 1. */
@@ -30,6 +32,7 @@ export class Links {
   readonly #ways = new Map<string, Way>();
   /** When a way was changed last. */
   readonly #changedMs = new Map<string, number>();
+  readonly #late = new Map<string, readonly (() => void)[]>();
   noise: Noise = QUIET;
 
   constructor(world: World) {
@@ -40,13 +43,15 @@ export class Links {
     const key = `${from}>${to}`;
     if (this.#ways.get(key) === way) return;
     if (way) this.#ways.set(key, way);
-    else this.#ways.delete(key);
+    else this.#open(key);
     this.#changedMs.set(key, this.#world.schedule.nowMs);
   }
 
   heal(): void {
-    for (const key of this.#ways.keys()) this.#changedMs.set(key, this.#world.schedule.nowMs);
-    this.#ways.clear();
+    for (const key of [...this.#ways.keys()]) {
+      this.#changedMs.set(key, this.#world.schedule.nowMs);
+      this.#open(key);
+    }
     this.noise = QUIET;
   }
 
@@ -59,7 +64,14 @@ export class Links {
   }
 
   send(from: End, to: End, arrive: () => void): void {
-    if (this.#ways.has(`${from}>${to}`)) return;
+    const key = `${from}>${to}`;
+    if (this.#ways.has(key)) {
+      // TCP sends again: some of it comes when the way is open again, long after its answer was given up.
+      const late = this.#late.get(key) ?? [];
+      if (late.length < LATE_MAX && this.#world.chance.once(3))
+        this.#late.set(key, [...late, arrive]);
+      return;
+    }
     this.#world.schedule.after(this.#delayMs(from, to), arrive);
   }
 
@@ -100,10 +112,18 @@ export class Links {
       const node = this.#world.nodes.get(about);
       if (!node || node.vanished) return;
       const answer = (what: Saw) => this.send(about, from, () => settle(what));
-      if (node.dead) answer(this.#world.whatRefuses(node));
+      if (node.dead) answer("refused");
       else node.run(() => answer("answers"));
     });
     this.#world.schedule.after(LOOK_DEADLINE_MS, () => settle("silent"));
+  }
+
+  #open(key: string): void {
+    this.#ways.delete(key);
+    for (const arrive of this.#late.get(key) ?? []) {
+      this.#world.schedule.after(1 + this.#world.chance.below(FAR_MS_MAX), arrive);
+    }
+    this.#late.delete(key);
   }
 
   #delayMs(from: End, to: End): number {

@@ -122,7 +122,7 @@ export class NodeModel {
     if (this.fenced || (this.rooms.has(roomId) && parts.rules.takeOverOnce)) return;
     const copy = this.copies.get(roomId);
     if (!copy || copy.ofNode !== ofNode || String(copy.roomEpoch) !== String(roomEpoch)) return;
-    this.#host(roomId, copy.state, `copy ${this.world.nextNumber()}`);
+    this.#host(roomId, copy.state, `${roomId} of ${ofNode} ${roomEpoch} by ${this.id}`);
   }
 
   keep(copy: Copy): void {

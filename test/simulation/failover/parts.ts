@@ -32,8 +32,7 @@ export interface Rules {
   readonly valueOnce: boolean;
   /** A fence frees the players' documents with the rooms. */
   readonly fenceFreesPlayers: boolean;
-  /** Which of a room's copies is the better one: later epoch, then tick. */
-  readonly copiesByEpoch: boolean;
+  /** Of a room's copies the one of the latest epoch goes on, of these the one with the latest tick. */
   readonly freshestCopy: boolean;
   /** A room that is here already is not restored again. */
   readonly takeOverOnce: boolean;
@@ -45,10 +44,6 @@ export interface Rules {
   readonly monotonicDetector: boolean;
   /** Rooms that were on their way are found again by a core that was restarted. */
   readonly movesAreResumed: boolean;
-  /** A look tells a node from another life at its address. */
-  readonly looksNameTheNode: boolean;
-  /** A core that starts, or that stood still, tells the detector so. */
-  readonly detectorKnowsPauses: boolean;
 }
 
 export interface Parts {
@@ -86,7 +81,6 @@ export const PRODUCTION: Parts = {
     valueNamesCause: true,
     valueOnce: true,
     fenceFreesPlayers: true,
-    copiesByEpoch: true,
     freshestCopy: true,
     takeOverOnce: true,
     leaseBeforeSeats: true,
@@ -94,7 +88,5 @@ export const PRODUCTION: Parts = {
     monotonicLease: true,
     monotonicDetector: true,
     movesAreResumed: true,
-    looksNameTheNode: true,
-    detectorKnowsPauses: true,
   },
 };

@@ -1,11 +1,15 @@
 /** A player of one room: plays at a node, notices that it has lost it, and asks the core where to go on. */
+import type { Epoch } from "../../../shared/epoch.ts";
 import type { NodeId, PlayerId, RoomId } from "../../../shared/ids.ts";
 import type { Seat } from "./core-rooms.ts";
+import type { NodeModel } from "./node.ts";
 import type { World } from "./world.ts";
 
 const STEP_MS = 300;
 const SUSPECTS_AFTER_MS = 1_500;
 const CALL_MS = 1_000;
+/** Some take their time to come. */
+const LATE_MS_MAX = 4_000;
 
 export class PlayerModel {
   readonly id: PlayerId;
@@ -75,13 +79,21 @@ export class PlayerModel {
     }
     const { nodeId, sessionEpoch } = seat;
     const node = nodes.get(nodeId);
-    const former = this.#nodeId && nodes.get(this.#nodeId);
+    const former = this.#nodeId ? nodes.get(this.#nodeId) : undefined;
     if (this.cutFrom.has(nodeId)) return;
+    this.#asking = true;
+    const { calm } = this.#world;
+    const arriveMs = chance.once(8) && !calm ? chance.below(LATE_MS_MAX) : 10;
+    this.#world.schedule.after(arriveMs, () => this.#arrive(node, former, sessionEpoch));
+  }
+
+  #arrive(node: NodeModel | undefined, former: NodeModel | undefined, sessionEpoch: Epoch): void {
+    this.#asking = false;
     node?.run(() => {
       if (!node.admits(this.roomId)) return;
       if (former && former !== node) former.run(() => former.rooms.get(this.roomId)?.left(this.id));
       node.rooms.get(this.roomId)?.entered(this.id, sessionEpoch);
-      this.#nodeId = nodeId;
+      this.#nodeId = node.id;
       this.#heardMs = this.#world.schedule.nowMs;
     });
   }

@@ -1,7 +1,6 @@
 /** A world on virtual time: a core, three regions, rooms that go on elsewhere when their node is lost. */
 import { Chance } from "../../../shared/chance.testkit.ts";
 import type { NodeId, PlayerId, RegionId, RoomId } from "../../../shared/ids.ts";
-import type { Saw } from "../../../shared/protocol/failover.ts";
 import { Schedule } from "../schedule.ts";
 import { CoreModel } from "./core.ts";
 import { type End, Links } from "./links.ts";
@@ -109,14 +108,9 @@ export class World {
     return (work) => node.run(work);
   }
 
-  /** What a look at a dead process shows. */
-  whatRefuses({ regionId, slot }: NodeModel): Saw {
-    const successor = this.living.some((one) => one.regionId === regionId && one.slot === slot);
-    return successor && !this.parts.rules.looksNameTheNode ? "answers" : "refused";
-  }
-
-  /** Another life begins where one has ended. */
-  replace({ regionId, slot }: NodeModel): void {
+  /** Another life begins where one has ended; not where the machine is gone in the first region. */
+  replace({ regionId, slot, vanished }: NodeModel): void {
+    if (vanished && regionId === REGIONS[0]) return;
     this.schedule.after(200 + this.chance.below(RESTART_MS_MAX), () => this.#start(regionId, slot));
   }
 
