@@ -236,7 +236,6 @@ function judge(node: Watch, moment: Moment): Watched {
     sights,
     silentMs: silenceOf(node, moment),
     alive: moment.heard,
-    alone: ![...moment.mayLive].some((other) => other !== regionId),
     othersExist: [...moment.regions].some((other) => other !== regionId),
     coreSettled: nowMs - moment.sinceMs >= thresholds.graceMs,
   };
@@ -292,8 +291,6 @@ interface Moment {
   readonly heard: ReadonlySet<RegionId>;
   /** Some node of theirs was heard just now on its own way. */
   readonly reachable: ReadonlySet<RegionId>;
-  /** Some node of theirs is not known to be gone. */
-  readonly mayLive: ReadonlySet<RegionId>;
 }
 
 function momentOf(
@@ -311,10 +308,6 @@ function momentOf(
     regions: regionsWith(() => true),
     heard: regionsWith(isHeard),
     reachable: regionsWith((node) => isHeard(node) && !node.relayed),
-    mayLive: regionsWith(
-      (node) =>
-        nowMs - node.heardMs < thresholds.graceMs && node.sights.get("core")?.saw !== "refused",
-    ),
   };
 }
 

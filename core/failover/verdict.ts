@@ -7,7 +7,8 @@
  * Gone is a node in two ways only. *Refused*: connections to it are refused at the core and at a node of another
  * region, so its process is no more; nobody has to wait for that. *Silent*: it was not heard for the grace, the
  * core's own looks got no answer, and a living region sees the same. An answer that anybody got stands against both:
- * the node lives, and only its way to the core is cut. Its own region's word never counts against it, because
+ * the node lives, and only its way to the core is cut. Also while another node of the
+ * witness's region sees nothing: an answer stands for as long as it is fresh. Its own region's word never counts against it, because
  * whatever cut the node off may have cut off its siblings, unless there is no other region in this world.
  */
 import type { RegionId } from "../../shared/ids.ts";
@@ -23,6 +24,8 @@ export interface Sight {
   readonly sinceMs: number;
   /** How many looks in a row got no answer. */
   readonly unanswered: number;
+  /** When the last answer was told, by whichever node of that region. */
+  readonly answeredMs: number;
 }
 
 export interface VerdictThresholds {
@@ -32,9 +35,9 @@ export interface VerdictThresholds {
   readonly graceMs: number;
   /** How long a sight counts, ms. */
   readonly freshMs: number;
-  /** Where nobody else can look: how far apart two refusals at the core are at least, ms. */
+  /** In a world of one region, where nobody else can look: how far apart two refusals at the core are at least, ms. */
   readonly aloneMs: number;
-  /** How many of the core's own looks in a row got no answer before silence counts. */
+  /** How many looks in a row got no answer, the core's own and the witnesses' each, before silence counts. */
   readonly silentLooks: number;
 }
 
@@ -46,8 +49,6 @@ export interface Case {
   readonly sights: ReadonlyMap<Place, Sight>;
   /** Regions of which some node was heard just now. */
   readonly alive: ReadonlySet<RegionId>;
-  /** No other region has a node that may live. */
-  readonly alone: boolean;
   /** Whether another region has nodes at all. */
   readonly othersExist: boolean;
   /** The core has been there for one grace: its own deafness does not explain the silence. */
@@ -60,7 +61,8 @@ export type Verdict = "refused" | "silent" | "isolated" | "doubted" | "well";
 export function verdictOn(node: Case, nowMs: number, thresholds: VerdictThresholds): Verdict {
   const fresh = freshSights(node.sights, nowMs, thresholds.freshMs);
   if (isRefused(node, fresh, thresholds)) return "refused";
-  const answers = [...fresh.values()].some(({ saw }) => saw === "answers");
+  const { freshMs } = thresholds;
+  const answers = [...fresh.values()].some(({ answeredMs }) => nowMs - answeredMs <= freshMs);
   const isSilent = node.silentMs >= thresholds.graceMs;
   if (isSilent && !answers && isGoneInSilence(node, fresh, thresholds)) return "silent";
   if (node.relayed || (isSilent && answers)) return "isolated";
@@ -80,10 +82,10 @@ function isRefused(
   const another = others.find(([, { saw }]) => saw === "refused")?.[1];
   // Whoever got an answer after the first refusal has seen the node live.
   const refusedMs = Math.min(core.atMs, another?.atMs ?? core.sinceMs);
-  const lives = [...fresh.values()].some((one) => one.saw === "answers" && one.atMs >= refusedMs);
+  const lives = [...fresh.values()].some(({ answeredMs }) => answeredMs >= refusedMs);
   if (lives) return false;
   if (another) return true;
-  return node.alone && node.coreSettled && core.atMs - core.sinceMs >= aloneMs;
+  return !node.othersExist && node.coreSettled && core.atMs - core.sinceMs >= aloneMs;
 }
 
 function isGoneInSilence(
@@ -95,10 +97,12 @@ function isGoneInSilence(
   const core = fresh.get("core");
   if (!core || core.unanswered < silentLooks) return false;
   // A witness who is silent itself by now shows that it is the core who is cut off.
-  return [...fresh.keys()].some(
-    (place) =>
+  const witnesses = [...fresh].filter(
+    ([place]) =>
       place !== "core" && node.alive.has(place) && (place !== node.regionId || !node.othersExist),
   );
+  const unanswered = witnesses.reduce((sum, [, sight]) => sum + sight.unanswered, 0);
+  return unanswered >= silentLooks;
 }
 
 function isOther(place: Place, regionId: RegionId): boolean {
@@ -123,5 +127,6 @@ export function sightAfter(
   const goesOn = before !== undefined && nowMs - before.atMs <= freshMs;
   const sinceMs = goesOn && before.saw === saw ? before.sinceMs : nowMs;
   const unanswered = saw === "answers" ? 0 : (goesOn ? before.unanswered : 0) + 1;
-  return { saw, atMs: nowMs, sinceMs, unanswered };
+  const answeredMs = saw === "answers" ? nowMs : (before?.answeredMs ?? Number.NEGATIVE_INFINITY);
+  return { saw, atMs: nowMs, sinceMs, unanswered, answeredMs };
 }
