@@ -62,6 +62,8 @@ import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
 import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
+import { AuditLog } from "./ops/audit-log.ts";
+import { addAuditRoutes } from "./ops/audit-routes.ts";
 import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
@@ -277,8 +279,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics: new JoinMetrics(common),
   });
+  const audit = new AuditLog({ database, ...common });
   const operators = new Operators({
     database,
+    audit,
     random,
     bootstrapToken: config.OPERATOR_TOKEN,
     ...common,
@@ -340,6 +344,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         clock,
         build,
       });
+      addAuditRoutes(server, operators);
       addFenceRoutes(server, { operators, registry, calls });
       const classes = config.ADMISSION_CLASSES;
       addPlayerOpsRoutes(server, { operators, classes, database, ...people });
@@ -378,6 +383,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       locator,
       database,
       keyring,
+      audit,
       operators,
       endedRooms,
       registry,

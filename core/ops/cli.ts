@@ -4,6 +4,7 @@ import { sleep, systemClock } from "../../shared/clock.ts";
 import { Done } from "../../shared/protocol/link.ts";
 import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
 import { readOpsAccess } from "./access.ts";
+import { showAudit } from "./cli-audit.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
 import {
@@ -23,6 +24,8 @@ import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 const WATCH_PERIOD_MS = 1_000;
 const CLEAR_SCREEN = "\u001b[2J\u001b[H";
 
+const ONE_WORD = new Set(["status", "queue", "reconcile", "audit"]);
+
 /** The command line has a wrong form; shown with a hint at `--help`. */
 class UsageError extends Error {}
 
@@ -30,12 +33,14 @@ interface Options {
   readonly json: boolean;
   readonly watch: boolean;
   readonly yes: boolean;
-  readonly name: string | undefined;
-  readonly role: string | undefined;
-  readonly reason: string | undefined;
-  readonly until: string | undefined;
-  readonly player: string | undefined;
-  readonly at: string | undefined;
+  readonly name?: string | undefined;
+  readonly role?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly until?: string | undefined;
+  readonly player?: string | undefined;
+  readonly at?: string | undefined;
+  readonly verify: boolean;
+  readonly expect?: string | undefined;
 }
 
 try {
@@ -58,7 +63,7 @@ async function main(args: string[]): Promise<void> {
   const cancels = command === "opening" && second === "cancel";
   const three =
     (command === "token" && second === "revoke") || command === "player" || resolves || cancels;
-  const one = command === "status" || command === "queue" || command === "reconcile";
+  const one = ONE_WORD.has(command ?? "");
   const four = (command === "player" && second === "class") || second === "verify";
   const expected = one ? 1 : four ? 4 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
@@ -88,6 +93,7 @@ async function main(args: string[]): Promise<void> {
     say(await resolve(second, third));
   else if (command === "keys" && second === "rotate") await rotateKeys();
   else if (command === "reconcile") await showDifferences();
+  else if (command === "audit") await audit(options);
   else throw new UsageError(`there is no command "${words.join(" ")}"`);
 }
 
@@ -107,15 +113,21 @@ function readArgs(args: string[]): { words: string[]; options: Options; help: bo
         until: { type: "string" },
         player: { type: "string" },
         at: { type: "string" },
+        verify: { type: "boolean", default: false },
+        expect: { type: "string" },
       },
     });
     const { help, ...options } = values;
-    const { json, watch, yes, name, role, reason, until, player, at } = options;
-    const given = { json, watch, yes, name, role, reason, until, player, at };
-    return { words: positionals, options: given, help };
+    return { words: positionals, options, help };
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
+}
+
+async function audit({ verify, expect, json }: Options): Promise<void> {
+  const { text, sound } = await showAudit(call, { verify, expect, json });
+  say(text);
+  if (!sound) process.exitCode = 1;
 }
 
 async function status({ json, watch }: Options): Promise<string> {
