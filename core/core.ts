@@ -11,6 +11,7 @@ import {
   type HttpServer,
   type HttpServerOptions,
 } from "../shared/http-server.ts";
+import type { NodeId } from "../shared/ids.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
 import type { LinkIdentity } from "../shared/link/identity.ts";
@@ -34,6 +35,7 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
+import { Evacuations } from "./failover/evacuation.ts";
 import { Candidates } from "./gslb/candidates.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addPlayRoutes } from "./gslb/play-routes.ts";
@@ -64,9 +66,12 @@ import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
 import { AuditLog } from "./ops/audit-log.ts";
 import { addAuditRoutes } from "./ops/audit-routes.ts";
+import { addEvacuationRoutes } from "./ops/evacuation-routes.ts";
+import { addFailbackRoutes } from "./ops/failback-routes.ts";
 import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
+import { addPlaceRoutes } from "./ops/place-routes.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addQueueOpsRoutes } from "./ops/queue-routes.ts";
 import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
@@ -279,6 +284,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics: new JoinMetrics(common),
   });
+  const evacuations = new Evacuations({ database, registry, calls, ...common });
   const audit = new AuditLog({ database, ...common });
   const operators = new Operators({
     database,
@@ -346,6 +352,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       });
       addAuditRoutes(server, operators);
       addFenceRoutes(server, { operators, registry, calls });
+      addEvacuationRoutes(server, { operators, evacuations });
+      addFailbackRoutes(server, { operators, registry, evacuations, calls });
+      addPlaceRoutes(server, { operators, database });
       const classes = config.ADMISSION_CLASSES;
       addPlayerOpsRoutes(server, { operators, classes, database, ...people });
       addQueueOpsRoutes(server, { operators, registry, admission, openings, classes });
@@ -365,7 +374,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     prepare(server) {
       const { feed } = seen;
       const peers = new PeerList({ regions: () => registry.regions(), clock });
-      addLinkRoutes(server, { registry, peers, keyring, value, valueAgain, feed, clock });
+      const drains = (nodeId: NodeId) => evacuations.drains(nodeId);
+      addLinkRoutes(server, { registry, peers, drains, keyring, value, valueAgain, feed, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
       addDnsRoutes(server, viewPolls);
@@ -394,6 +404,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client of reserves", stop: () => clients.reserves.stop() },
       { name: "link client", stop: () => clients.others.stop() },
+      evacuations,
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,

@@ -8,6 +8,14 @@ import { LinkIdentity } from "../shared/link/identity.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
 import { createLog } from "../shared/log.ts";
 import {
+  type CopiesAnswer,
+  CopiesRequest,
+  type MoveRoomsAnswer,
+  MoveRoomsRequest,
+  type TakeOverAnswer,
+  TakeOverRequest,
+} from "../shared/protocol/failover.ts";
+import {
   type Done,
   DrainRequest,
   EvictRequest,
@@ -22,6 +30,12 @@ import {
 import { PROTOCOL_VERSION } from "../shared/protocol/version.ts";
 import type { TestCore } from "./test-core.ts";
 
+export interface MovingAnswers {
+  moveRooms: (request: MoveRoomsRequest) => Promise<MoveRoomsAnswer>;
+  takeOver: (request: TakeOverRequest) => Promise<TakeOverAnswer>;
+  copies: (request: CopiesRequest) => Promise<CopiesAnswer>;
+}
+
 export interface TestRegion {
   readonly nodeId: string;
   readonly client: LinkClient;
@@ -31,6 +45,8 @@ export interface TestRegion {
   readonly evicted: EvictRequest[];
   readonly drained: string[];
   readonly fenced: FenceRequest[];
+  /** What it answers of rooms that leave and come; by default it has none. */
+  readonly moving: MovingAnswers;
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
   grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
   granted(request: ReserveRequest): ReserveAnswer;
@@ -81,6 +97,11 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     evicted: [],
     drained: [],
     fenced: [],
+    moving: {
+      moveRooms: async () => ({ moved: [], stayed: [] }),
+      takeOver: async () => ({ taken: [], failed: [] }),
+      copies: async () => ({ copies: [] }),
+    },
     firstHeartbeat,
     grant: async (request) => region.granted(request),
     granted(request) {
@@ -144,6 +165,15 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     region.fenced.push(request.body);
     return { ok: true };
   });
+  server.post("/link/move-rooms", { schema: { body: MoveRoomsRequest } }, (request) =>
+    region.moving.moveRooms(request.body),
+  );
+  server.post("/link/take-over", { schema: { body: TakeOverRequest } }, (request) =>
+    region.moving.takeOver(request.body),
+  );
+  server.post("/link/copies", { schema: { body: CopiesRequest } }, (request) =>
+    region.moving.copies(request.body),
+  );
   await server.listen({ host: "127.0.0.1", port: 0 });
   const address = server.server.address();
   const port = typeof address === "object" && address ? address.port : 0;

@@ -10,7 +10,7 @@
  * not), the rooms that wait run on, and the rest moves when the evacuation is begun anew.
  */
 import type { Logger } from "pino";
-import type { Cancel, Clock } from "../../shared/clock.ts";
+import { type Cancel, type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId, RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
@@ -32,6 +32,8 @@ import { EvacuationRun, type EvacuationStart } from "./evacuation-run.ts";
 import { selectOpenRooms } from "./evacuation-store.ts";
 
 const TICK_MS = 100;
+/** Nodes answer within it, or don't. */
+const DRAIN_MS = 4_000;
 /** Of a plan; more are counted as so many. */
 const PLANNED_MAX = 10_000;
 
@@ -68,10 +70,11 @@ export class Evacuations implements Part {
     });
   }
 
-  /** What is between two nodes still arrives. */
+  /** What is between two nodes still arrives, if that does not take long. */
   async drain(): Promise<void> {
     for (const run of this.#runs.values()) run.order("stop");
-    await Promise.all([...this.#runs.values()].map((run) => run.idle()));
+    const idle = Promise.all([...this.#runs.values()].map((run) => run.idle()));
+    await Promise.race([idle, sleep(this.#deps.clock, DRAIN_MS)]);
   }
 
   stop(): void {

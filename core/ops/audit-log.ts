@@ -114,9 +114,20 @@ export class AuditLog implements Part {
     return answer;
   }
 
-  /** What changes nothing, and what went on after its operator had an answer. */
-  async note(action: AuditedAction, outcome: "done" | "failed" = "done"): Promise<void> {
-    await store.insertAudit(this.#deps.database, this.#row(action, outcome));
+  /** What changes nothing. */
+  async note(action: AuditedAction): Promise<void> {
+    await store.insertAudit(this.#deps.database, this.#row(action, "done"));
+  }
+
+  /** What went on after its operator had an answer. Never rejects: it is done by now. */
+  async later(action: AuditedAction, outcome: "done" | "failed"): Promise<void> {
+    const { database, log } = this.#deps;
+    try {
+      await store.insertAudit(database, this.#row(action, outcome));
+    } catch (err) {
+      const about = { err, action: action.action, outcome, runbook: "core-operators" };
+      log.error(about, "the end of an action could not be recorded");
+    }
   }
 
   /** Never rejects: whoever is refused is so whatever becomes of the row. */

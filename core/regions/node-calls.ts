@@ -7,9 +7,9 @@ import type { LateAnswer, LinkClient } from "../../shared/link/link-client.ts";
 import {
   CopiesAnswer,
   type CopiesRequest,
-  PassCopiesAnswer,
   MoveRoomsAnswer,
   type MoveRoomsRequest,
+  PassCopiesAnswer,
   type PassCopiesRequest,
   TakeOverAnswer,
   type TakeOverRequest,

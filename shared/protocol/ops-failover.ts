@@ -78,6 +78,7 @@ export const EvacuationAnswer = z.object({
   plan: EvacuationPlan.optional(),
   evacuation: EvacuationStatus.optional(),
 });
+export type EvacuationAnswer = z.infer<typeof EvacuationAnswer>;
 
 /** `GET /ops/evacuations`: the last one of each region, or of a node of it. */
 export const EvacuationsAnswer = z.object({ evacuations: z.array(EvacuationStatus) });
