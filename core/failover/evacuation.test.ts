@@ -3,23 +3,25 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import pg from "pg";
 import type { NodeId, RoomId } from "../../shared/ids.ts";
-import type { CopyName, MoveRoomsRequest, RoomCopy } from "../../shared/protocol/failover.ts";
-import { EvacuationPlan, EvacuationStatus } from "../../shared/protocol/ops-failover.ts";
+import { type CopyName, type MoveRoomsRequest, RoomCopy } from "../../shared/protocol/failover.ts";
+import { EvacuationStatus } from "../../shared/protocol/ops-failover.ts";
 import { until } from "../../test/until.ts";
 import { opsCommand } from "../ops/test-ops.ts";
-import { startTestCore } from "../test-core.ts";
+import { OPERATOR_TOKEN, startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 
 const core = await startTestCore();
 const beijing = await startTestRegion({ core, name: "beijing" });
 const shanghai = await startTestRegion({ core, name: "shanghai" });
-const client = new pg.Client({ connectionString: core.databaseUrl });
-await client.connect();
-await client.query("set search_path = meridian");
+const client = new pg.Pool({
+  connectionString: core.databaseUrl,
+  options: "-c search_path=meridian",
+  max: 4,
+});
 after(async () => {
-  await client.end();
   await beijing.stop();
   await shanghai.stop();
+  await client.end();
   await core.stop();
 });
 const ops = opsCommand(core);
@@ -36,17 +38,10 @@ async function rooms(prefix: string, count: number): Promise<string[]> {
   );
   const copied = ids.slice(0, -1);
   shanghai.moving.copies = async () => ({
-    copies: copied.map(
-      (roomId) =>
-        ({
-          roomId,
-          game: "arena",
-          ofNode: "beijing-1",
-          roomEpoch: [1, 1],
-          tick,
-          players: 2,
-        }) as RoomCopy,
-    ),
+    copies: copied.map((roomId) => {
+      const of = { ofNode: "beijing-1", roomEpoch: [1, 1], tick };
+      return RoomCopy.parse({ roomId, game: "arena", players: 2, ...of });
+    }),
   });
   beijing.moving.moveRooms = (request) => give(request, copied);
   shanghai.moving.takeOver = async ({ rooms: wanted }) => ({
@@ -83,9 +78,24 @@ async function take({ roomId }: CopyName) {
   return { roomId, players: 2, tick };
 }
 
+async function api(method: string, path: string, body?: unknown) {
+  const response = await fetch(core.privateUrl + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${OPERATOR_TOKEN}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  return await response.json();
+}
+
+const begin = (body: Record<string, unknown>) =>
+  api("POST", "/ops/evacuations", { regionId: "beijing", roomsPerS: 100, ...body });
+const order = (verb: string) => api("POST", `/ops/evacuations/beijing/${verb}`);
+
 async function status(): Promise<EvacuationStatus> {
-  const { out } = await ops(["evacuate", "beijing", "--status", "--json"]);
-  return EvacuationStatus.parse(JSON.parse(out)[0]);
+  return EvacuationStatus.parse((await api("GET", "/ops/evacuations")).evacuations[0]);
 }
 
 async function homes(ids: readonly string[]): Promise<Record<string, number>> {
@@ -106,8 +116,6 @@ test("a dry run says what would move where and changes nothing; nobody asked is 
       "  3 rooms to shanghai-1\n  1 room without a copy: they stay\n" +
       "  1 room of plain Colyseus: they stay\nNo new players come to beijing from then on.\n",
   );
-  const json = await ops(["evacuate", "beijing", "--dry-run", "--json"]);
-  assert.equal(EvacuationPlan.parse(JSON.parse(json.out)).withoutCopy, 1);
   const unasked = await ops(["evacuate", "beijing"]);
   assert.match(unasked.err, /evacuate moves or ends rooms: say --yes where nobody can be asked/);
   assert.deepEqual([beijing.drained, await homes(ids)], [[], { "beijing-1": 4 }]);
@@ -127,12 +135,13 @@ test("the region drains, its rooms move at the pace, a pause holds them, and wha
     return now.moving === 0 && now;
   });
   assert.equal(paused.phase, "paused");
-  const twice = await ops(["evacuate", "beijing", "--yes"]);
-  assert.match(twice.err, /An evacuation of beijing is paused: stop it first/);
-  assert.match((await ops(["failback", "beijing"])).err, /is paused: stop it first/);
+  const twice = await begin({});
+  assert.equal(twice.error.message, "An evacuation of beijing is paused: stop it first.");
+  const back = await api("POST", "/ops/regions/beijing/failback", {});
+  assert.equal(back.error.kind, "conflict");
   const { moved } = await status();
   assert.equal(paused.moved, moved, "a pause holds");
-  await ops(["evacuate", "beijing", "--resume"]);
+  await order("resume");
   const done = await until("its end", async () => {
     const now = await status();
     return now.phase === "done" && now;
@@ -144,7 +153,7 @@ test("the region drains, its rooms move at the pace, a pause holds them, and wha
   );
   assert.deepEqual(done.errors.at(-1), { roomId: "live-6", why: "no standby has a copy" });
   assert.deepEqual(await homes(ids), { "shanghai-1": 6, "beijing-1": 1 });
-  assert.match((await ops(["evacuate", "beijing", "--stop"])).err, /is done already/);
+  assert.match((await order("stop")).error.message, /is done already/);
   const log = await ops(["audit"]);
   assert.match(log.out, /bootstrap +evacuate +beijing +done +\{"roomsPerS":5\}/);
   assert.match(log.out, /bootstrap +pause evacuation +beijing +done/);
@@ -170,7 +179,7 @@ test("rooms whose owner's answer is lost are found where they are; one that no s
     const { taken } = good.length > 0 ? await takeOver({ rooms: good }) : { taken: [] };
     return { taken, failed: bad > 0 ? [{ roomId: refused, why: "its game is not here" }] : [] };
   };
-  await ops(["evacuate", "beijing", "--yes", "--pace", "100"]);
+  await begin({});
   const done = await until("its end", async () => {
     const now = await status();
     return now.phase === "done" && now;
@@ -181,10 +190,8 @@ test("rooms whose owner's answer is lost are found where they are; one that no s
 });
 
 test("one node is emptied alone, and takes players again when that is stopped; then the region comes back", async () => {
-  assert.match(
-    (await ops(["failback", "beijing", "--dry-run"])).out,
-    /^dry run: beijing would take new players.* It was draining\.\nRooms that went elsewhere stay/,
-  );
+  const planned = await api("POST", "/ops/regions/beijing/failback", { dryRun: true });
+  assert.deepEqual([planned.was, planned.wanted, planned.dryRun], ["draining", "active", true]);
   assert.equal((await beijing.heartbeat({ replication })).wanted, "draining");
   assert.match(
     (await ops(["failback", "beijing"])).out,
@@ -193,12 +200,16 @@ test("one node is emptied alone, and takes players again when that is stopped; t
   assert.equal((await beijing.heartbeat({ replication })).wanted, "active");
 
   await rooms("node", 2);
-  beijing.moving.moveRooms = async () => new Promise(() => {});
-  await ops(["evacuate", "beijing", "--node", "beijing-1", "--yes"]);
+  beijing.moving.moveRooms = async ({ roomIds }) => ({
+    moved: [],
+    stayed: roomIds.map((roomId) => ({ roomId, why: "not now" })),
+  });
+  await begin({ nodeId: "beijing-1" });
   assert.equal((await beijing.heartbeat({ replication })).wanted, "draining");
-  assert.match((await ops(["status"])).out, /^beijing +active/m);
-  await ops(["evacuate", "beijing", "--stop"]);
+  const { regions } = await api("GET", "/ops/status");
+  assert.notEqual(regions[0].state, "draining", "the region is not drained");
+  assert.equal((await order("stop")).phase, "stopped");
   assert.equal((await beijing.heartbeat({ replication })).wanted, "active");
-  const unknown = await ops(["evacuate", "beijing", "--node", "beijing-9", "--yes"]);
-  assert.equal(unknown.err, "ops: No node beijing-9 of beijing lives.\n");
+  const unknown = await begin({ nodeId: "beijing-9" });
+  assert.equal(unknown.error.message, "No node beijing-9 of beijing lives.");
 });

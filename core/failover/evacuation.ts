@@ -73,8 +73,10 @@ export class Evacuations implements Part {
   /** What is between two nodes still arrives, if that does not take long. */
   async drain(): Promise<void> {
     for (const run of this.#runs.values()) run.order("stop");
+    const arrived = new AbortController();
     const idle = Promise.all([...this.#runs.values()].map((run) => run.idle()));
-    await Promise.race([idle, sleep(this.#deps.clock, DRAIN_MS)]);
+    void idle.then(() => arrived.abort());
+    await sleep(this.#deps.clock, DRAIN_MS, arrived.signal);
   }
 
   stop(): void {
