@@ -74,7 +74,6 @@ export interface RoomAt {
 export type EvacuationEvent =
   | { readonly type: "tick" }
   | { readonly type: "order"; readonly phase: "running" | "paused" | "stopped" }
-  | { readonly type: "pace"; readonly roomsPerS: number }
   /** All open rooms there. */
   | { readonly type: "listed"; readonly rooms: readonly RoomAt[] }
   | { readonly type: "listFailed" }
@@ -154,8 +153,6 @@ function note(
       const over = state.phase === "done" || state.phase === "stopped";
       return over ? state : { ...state, phase: event.phase };
     }
-    case "pace":
-      return { ...state, roomsPerS: event.roomsPerS };
     case "listed":
       return listed({ ...state, listing: false }, event.rooms);
     case "listFailed":
