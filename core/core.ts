@@ -36,6 +36,7 @@ import { readMigrations } from "./db/migrate.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
+import { Evacuations } from "./failover/evacuation.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
 import { addEvidenceRoute } from "./failover/routes.ts";
@@ -69,9 +70,15 @@ import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
 import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
+import { AuditLog } from "./ops/audit-log.ts";
+import { addAuditRoutes } from "./ops/audit-routes.ts";
+import { addEvacuationRoutes } from "./ops/evacuation-routes.ts";
+import { addFailbackRoutes } from "./ops/failback-routes.ts";
+import { addFailoverRoutes } from "./ops/failover-routes.ts";
 import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
+import { addPlaceRoutes } from "./ops/place-routes.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addQueueOpsRoutes } from "./ops/queue-routes.ts";
 import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
@@ -336,8 +343,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics: new JoinMetrics(common),
   });
+  const evacuations = new Evacuations({ database, registry, calls, ...common });
+  const audit = new AuditLog({ database, ...common });
   const operators = new Operators({
     database,
+    audit,
     random,
     bootstrapToken: config.OPERATOR_TOKEN,
     ...common,
@@ -399,7 +409,12 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         clock,
         build,
       });
+      addAuditRoutes(server, operators);
       addFenceRoutes(server, { operators, registry, calls });
+      addEvacuationRoutes(server, { operators, evacuations });
+      addFailoverRoutes(server, { operators, failovers });
+      addFailbackRoutes(server, { operators, registry, evacuations, calls });
+      addPlaceRoutes(server, { operators, database });
       const classes = config.ADMISSION_CLASSES;
       addPlayerOpsRoutes(server, { operators, classes, database, ...people });
       addQueueOpsRoutes(server, { operators, registry, admission, openings, classes });
@@ -420,8 +435,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       const { feed } = seen;
       const peers = new PeerList({ regions: () => registry.regions(), clock });
       const standbys = new StandbyLists({ regions: () => registry.regions(), clock });
-      addLinkRoutes(server, { registry, peers, standbys, feed, keyring, value, valueAgain, clock });
       addEvidenceRoute(server, { registry, watch, clock });
+      const drains = (nodeId: NodeId) => evacuations.drains(nodeId);
+      const lists = { peers, standbys, feed };
+      addLinkRoutes(server, { registry, ...lists, drains, keyring, value, valueAgain, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
       addDnsRoutes(server, viewPolls);
@@ -439,6 +456,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       locator,
       database,
       keyring,
+      audit,
       operators,
       endedRooms,
       registry,
@@ -451,6 +469,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { name: "link client", stop: () => clients.others.stop() },
       watch,
       failovers,
+      evacuations,
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,

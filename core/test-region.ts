@@ -12,6 +12,8 @@ import { createLog } from "../shared/log.ts";
 import {
   CopiesAnswer,
   CopiesRequest,
+  MoveRoomsAnswer,
+  MoveRoomsRequest,
   PassCopiesAnswer,
   PassCopiesRequest,
   type RoomCopy,
@@ -52,6 +54,8 @@ export interface TestRegion {
   /** What `take-over` does; by default it claims the rooms. */
   takeOver: (request: TakeOverRequest) => Promise<TakeOverAnswer>;
   passCopies: (request: PassCopiesRequest) => Promise<PassCopiesAnswer>;
+  /** What `move-rooms` does; by default it has none. */
+  moveRooms: (request: MoveRoomsRequest) => Promise<MoveRoomsAnswer>;
   /** Claims a room as its node. */
   claim(roomId: string): Promise<ClaimAnswer>;
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
@@ -113,6 +117,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       return { taken: rooms.map(({ roomId }) => ({ roomId, players: 1, tick: 1 })), failed: [] };
     },
     passCopies: async ({ rooms }) => ({ passed: rooms.map(({ roomId }) => roomId), failed: [] }),
+    moveRooms: async () => ({ moved: [], stayed: [] }),
     claim(roomId) {
       claims += 1;
       return client.call({
@@ -233,6 +238,11 @@ function addFailoverRoutes(server: HttpServer, region: TestRegion): void {
       region.tookOver.push(body);
       return await region.takeOver(body);
     },
+  );
+  server.post(
+    "/link/move-rooms",
+    { schema: { body: MoveRoomsRequest, response: { 200: MoveRoomsAnswer } } },
+    ({ body }) => region.moveRooms(body),
   );
   server.post(
     "/link/pass-copies",

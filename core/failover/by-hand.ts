@@ -1,18 +1,6 @@
-/** What operators can have failed over, and what they are told of it before and after. */
+/** What operators can have failed over. */
 import type { NodeId, RegionId } from "../../shared/ids.ts";
-
-export interface FailoverPlan {
-  readonly nodes: readonly NodeId[];
-  readonly rooms: number;
-  /** As of the nodes' last heartbeats. */
-  readonly players: number;
-  /** Rooms of which somebody has a copy, and seats for it. */
-  readonly protectedRooms: number;
-  readonly unprotectedRooms: number;
-  readonly targets: readonly { readonly nodeId: NodeId; readonly rooms: number }[];
-  /** Whether it was done, rather than planned. */
-  readonly done: boolean;
-}
+import type { FailoverPlan } from "../../shared/protocol/ops-failover.ts";
 
 export interface ByHand {
   /**

@@ -11,13 +11,14 @@ import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { RELEASED_ROOM_MS } from "../../shared/protocol/link.ts";
+import type { FailoverPlan } from "../../shared/protocol/ops-failover.ts";
 import type { Database } from "../db/database.ts";
 import { LogPace } from "../http/log-pace.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import { assign } from "./assign-step.ts";
-import type { ByHand, FailoverPlan } from "./by-hand.ts";
+import type { ByHand } from "./by-hand.ts";
 import { findCopies, type Nodes, seatsLeft, together } from "./copies.ts";
 import type { FailoverMetrics } from "./failover-metrics.ts";
 import type { FencedNode } from "./fence-node.ts";
@@ -151,7 +152,7 @@ export class Failovers implements Part, ByHand {
     for (const { to } of placements) targets.set(to, (targets.get(to) ?? 0) + 1);
     const players = nodeIds.map((id) => registry.node(id)?.node.heartbeat.connected ?? 0);
     return {
-      nodes: nodeIds,
+      nodes: [...nodeIds],
       rooms: rooms.length,
       players: players.reduce((sum, one) => sum + one, 0),
       protectedRooms: placements.length,

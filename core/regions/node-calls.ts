@@ -7,6 +7,8 @@ import type { LateAnswer, LinkClient } from "../../shared/link/link-client.ts";
 import {
   CopiesAnswer,
   type CopiesRequest,
+  MoveRoomsAnswer,
+  type MoveRoomsRequest,
   PassCopiesAnswer,
   type PassCopiesRequest,
   TakeOverAnswer,
@@ -37,6 +39,7 @@ const COPIES_DEADLINE_MS = 800;
 /** A copy of 100 kB each, 500 of them, to the next region. */
 const PASS_COPIES_DEADLINE_MS = 4_000;
 /** 500 rooms are restored in about a second. */
+const MOVE_ROOMS_DEADLINE_MS = 10_000;
 const TAKE_OVER_DEADLINE_MS = 4_000;
 /** Longer than a witness looks. */
 const WITNESS_DEADLINE_MS = 1_200;
@@ -102,6 +105,12 @@ export class NodeCalls {
   passCopies(node: NodeRecord, body: PassCopiesRequest): Promise<PassCopiesAnswer> {
     const path = "/link/pass-copies";
     const call = { path, answer: PassCopiesAnswer, deadlineMs: PASS_COPIES_DEADLINE_MS };
+    return this.#clients.others.call({ ...target(node), ...call, body });
+  }
+
+  moveRooms(node: NodeRecord, body: MoveRoomsRequest): Promise<MoveRoomsAnswer> {
+    const path = "/link/move-rooms";
+    const call = { path, answer: MoveRoomsAnswer, deadlineMs: MOVE_ROOMS_DEADLINE_MS };
     return this.#clients.others.call({ ...target(node), ...call, body });
   }
 

@@ -19,6 +19,7 @@ import {
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
+import { type Recording, unrecorded } from "../db/recording.ts";
 import type { NodeHealth } from "../failover/detector-step.ts";
 import { type FencedNode, fenceNode } from "../failover/fence-node.ts";
 import type { Because } from "../failover/fence-store.ts";
@@ -191,23 +192,32 @@ export class Registry implements Part {
    * Keeps what an operator wants of a region, over restarts too; it shows in the ranking at once.
    * @throws {MeridianError} `unknown_region`; `conflict` while the region is fenced
    */
-  setWanted(regionId: RegionId, wanted: Exclude<Wanted, "fenced">): Promise<RegionRecord> {
+  setWanted(
+    regionId: RegionId,
+    wanted: Exclude<Wanted, "fenced">,
+    record: Recording = unrecorded,
+  ): Promise<RegionRecord> {
     return this.#change(regionId, async () => {
-      if (!(await store.setWanted(this.#deps.database, regionId, wanted))) throw isFenced(regionId);
+      await this.#deps.database.transaction(async (tx) => {
+        if (!(await store.setWanted(tx, regionId, wanted))) throw isFenced(regionId);
+        await record(tx);
+      });
       this.#dispatch({ type: "wanted", regionId, wanted });
       return this.#require(regionId);
     });
   }
 
   /** Ends the region's life and its rooms. @throws {MeridianError} `unknown_region` */
-  fence(regionId: RegionId): Promise<Fenced> {
+  fence(regionId: RegionId, record: Recording = unrecorded): Promise<Fenced> {
     const { database, clock, log } = this.#deps;
     return this.#change(regionId, async () => {
       const at = new Date(clock.nowMs());
       const coreTerm = this.#coreTerm;
-      const outcome = await database.transaction((tx) =>
-        fenceRegion(tx, regionId, { coreTerm, at }),
-      );
+      const outcome = await database.transaction(async (tx) => {
+        const fenced = await fenceRegion(tx, regionId, { coreTerm, at });
+        await record(tx);
+        return fenced;
+      });
       const { life, changed, rooms } = outcome;
       this.#applyLife(regionId, life);
       if (!changed) return outcome;
@@ -258,10 +268,14 @@ export class Registry implements Part {
   }
 
   /** Lets a fenced region take new rooms. @throws {MeridianError} `unknown_region` */
-  unfence(regionId: RegionId): Promise<RegionLife> {
+  unfence(regionId: RegionId, record: Recording = unrecorded): Promise<RegionLife> {
     const { database, log } = this.#deps;
     return this.#change(regionId, async () => {
-      const life = await database.transaction((tx) => unfenceRegion(tx, regionId));
+      const life = await database.transaction(async (tx) => {
+        const unfenced = await unfenceRegion(tx, regionId);
+        await record(tx);
+        return unfenced;
+      });
       this.#applyLife(regionId, life);
       this.#metrics.fence(regionId, "unfenced");
       log.info({ regionId, epoch: life.epoch }, "a region is fenced no longer");

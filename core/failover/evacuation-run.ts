@@ -1,0 +1,261 @@
+/** One evacuation under way: carries out what `evacuation-step.ts` says, and tells it what came of it. */
+import type { Logger } from "pino";
+import { type Clock, sleep } from "../../shared/clock.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import type { NodeId, RoomId } from "../../shared/ids.ts";
+import type { Counter } from "../../shared/metrics.ts";
+import type {
+  EvacuationOrder,
+  EvacuationStatus,
+  EvacuationTarget,
+} from "../../shared/protocol/ops-failover.ts";
+import type { Sql } from "../db/database.ts";
+import type { NodeCalls } from "../regions/node-calls.ts";
+import { liveNodes } from "../regions/region-view.ts";
+import type { Registry } from "../regions/registry.ts";
+import type { NodeRecord } from "../regions/registry-step.ts";
+import { findCopies } from "./evacuation-copies.ts";
+import {
+  type Arriving,
+  type Evacuation,
+  type EvacuationEffect,
+  type EvacuationEvent,
+  evacuationStep,
+  isOver,
+  newEvacuation,
+} from "./evacuation-step.ts";
+import { selectOpenRooms, selectStandings } from "./evacuation-store.ts";
+
+/** Of one look; the rest is found by the next. */
+const LISTED_MAX = 10_000;
+/** After a failure of the database, and before rooms whose owner's answer was lost are looked for. */
+const PAUSE_MS = 1_000;
+
+export interface EvacuationStart extends EvacuationTarget {
+  readonly roomsPerS: number;
+  /** The operator's name. */
+  readonly by: string;
+  /** Told once, when it is over. Never rejects. */
+  readonly onOver: (status: EvacuationStatus) => Promise<void>;
+}
+
+export interface EvacuationRunDeps {
+  readonly database: Sql;
+  readonly registry: Pick<Registry, "regions" | "node">;
+  readonly calls: Pick<NodeCalls, "moveRooms" | "takeOver" | "copies">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly rooms: Counter<"outcome">;
+}
+
+const PHASES = { pause: "paused", resume: "running", stop: "stopped" } as const;
+
+export class EvacuationRun {
+  readonly #start: EvacuationStart;
+  readonly #deps: EvacuationRunDeps;
+  readonly #startedAtMs: number;
+  readonly #underWay = new Set<Promise<void>>();
+  #endedAtMs: number | null = null;
+  #state: Evacuation;
+
+  constructor(start: EvacuationStart, deps: EvacuationRunDeps) {
+    this.#start = start;
+    this.#deps = deps;
+    this.#startedAtMs = deps.clock.nowMs();
+    this.#state = newEvacuation(start.roomsPerS, deps.clock.monotonicMs());
+  }
+
+  get isOver(): boolean {
+    return isOver(this.#state);
+  }
+
+  get status(): EvacuationStatus {
+    const state = this.#state;
+    const { regionId, nodeId, by } = this.#start;
+    const { phase, roomsPerS, moved, players, gone, lost } = state;
+    return {
+      regionId,
+      nodeId: nodeId ?? null,
+      phase,
+      by,
+      startedAtMs: this.#startedAtMs,
+      endedAtMs: this.#endedAtMs,
+      roomsPerS,
+      moved,
+      players,
+      moving: state.moving.size + state.arrivingRooms,
+      left: state.waiting.length,
+      gone,
+      failed: state.failed.size,
+      lost,
+      errors: [...state.errors],
+    };
+  }
+
+  drains(nodeId: NodeId): boolean {
+    return this.#start.nodeId === nodeId && this.#state.phase !== "stopped";
+  }
+
+  tick(): void {
+    if (!this.isOver) this.#dispatch({ type: "tick" });
+  }
+
+  order(order: EvacuationOrder): void {
+    this.#dispatch({ type: "order", phase: PHASES[order] });
+  }
+
+  /** When no call of it is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  #dispatch(event: EvacuationEvent): void {
+    const before = this.#state;
+    const [state, effects] = evacuationStep(before, event, this.#deps.clock.monotonicMs());
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+    this.#count(before, state);
+    if (this.#endedAtMs === null && isOver(state)) this.#end();
+  }
+
+  #carryOut(effect: EvacuationEffect): void {
+    const work = this.#effect(effect).catch((err: unknown) => {
+      const { log } = this.#deps;
+      log.error({ err, effect: effect.type, runbook: "evacuate" }, "an evacuation can't go on");
+    });
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+
+  #effect(effect: EvacuationEffect): Promise<void> {
+    switch (effect.type) {
+      case "list":
+        return this.#list();
+      case "move":
+        return this.#move(effect.nodeId, effect.roomIds);
+      case "settle":
+        return this.#settle(effect.nodeId, effect.roomIds);
+      case "takeOver":
+        return this.#takeOver(effect.to, effect.rooms);
+      case "lost":
+        this.#tellLost(effect);
+        return Promise.resolve();
+    }
+  }
+
+  async #list(): Promise<void> {
+    const { database, clock } = this.#deps;
+    try {
+      const rows = await selectOpenRooms(database, this.#start, LISTED_MAX);
+      const rooms = rows.map((row) => ({ roomId: row.room_id, nodeId: row.node_id }));
+      this.#dispatch({ type: "listed", rooms });
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      await sleep(clock, PAUSE_MS);
+      this.#dispatch({ type: "listFailed" });
+    }
+  }
+
+  async #move(nodeId: NodeId, roomIds: readonly RoomId[]): Promise<void> {
+    try {
+      const answer = await this.#deps.calls.moveRooms(this.#node(nodeId), {
+        roomIds: [...roomIds],
+      });
+      const named = new Set([...answer.moved, ...answer.stayed].map(({ roomId }) => roomId));
+      const unnamed = roomIds.filter((roomId) => !named.has(roomId));
+      this.#dispatch({
+        type: "left",
+        moved: answer.moved.map(({ roomId, roomEpoch, to }) => {
+          return { copy: { roomId, ofNode: nodeId, roomEpoch }, to };
+        }),
+        stayed: [
+          ...answer.stayed.map((room) => ({ ...room, nodeId })),
+          ...unnamed.map((roomId) => ({ roomId, nodeId, why: "its owner does not name it" })),
+        ],
+        gone: [],
+      });
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      this.#dispatch({ type: "unsure", nodeId, roomIds });
+    }
+  }
+
+  /** Where the rooms are whose owner did not answer: with it still, given up, with another by now, or ended. */
+  async #settle(nodeId: NodeId, roomIds: readonly RoomId[]): Promise<void> {
+    const { database, registry, calls, clock } = this.#deps;
+    await sleep(clock, PAUSE_MS);
+    try {
+      const standings = await selectStandings(database, roomIds);
+      const released = standings.filter((room) => !room.open && room.released);
+      const holders = released.length === 0 ? [] : registry.regions().flatMap(liveNodes);
+      const { copies } = await findCopies([nodeId], holders, calls);
+      const moved = released.flatMap(({ room_id }) => {
+        const copy = copies.get(room_id);
+        if (!copy) return [];
+        const { roomId, ofNode, roomEpoch, at } = copy;
+        return [{ copy: { roomId, ofNode, roomEpoch }, to: at }];
+      });
+      const onTheWay = new Set(moved.map(({ copy }) => copy.roomId));
+      const here = standings.filter((room) => room.open && room.node_id === nodeId);
+      const why = "its owner did not answer";
+      const stayed = here.map(({ room_id }) => ({ roomId: room_id, nodeId, why }));
+      const there = new Set(stayed.map(({ roomId }) => roomId));
+      const gone = roomIds.filter((roomId) => !onTheWay.has(roomId) && !there.has(roomId));
+      this.#dispatch({ type: "left", moved, stayed, gone });
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      this.#dispatch({ type: "unsure", nodeId, roomIds });
+    }
+  }
+
+  async #takeOver(to: NodeId, rooms: readonly Arriving[]): Promise<void> {
+    const copies = rooms.map(({ copy }) => copy);
+    try {
+      const { taken, failed } = await this.#deps.calls.takeOver(this.#node(to), { rooms: copies });
+      const there = new Set(taken.map(({ roomId }) => roomId));
+      const whys = new Map(failed.map(({ roomId, why }) => [roomId, why]));
+      this.#dispatch({
+        type: "arrived",
+        taken: there.size,
+        players: taken.reduce((sum, { players }) => sum + players, 0),
+        failed: rooms
+          .filter(({ copy }) => !there.has(copy.roomId))
+          .map((room) => ({ ...room, why: whys.get(room.copy.roomId) ?? "it is not named" })),
+      });
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      const failed = rooms.map((room) => ({ ...room, why: `${to}: ${error.kind}` }));
+      this.#dispatch({ type: "arrived", taken: 0, players: 0, failed });
+    }
+  }
+
+  /** @throws {MeridianError} `unavailable` */
+  #node(nodeId: NodeId): NodeRecord {
+    const node = this.#deps.registry.node(nodeId)?.node;
+    if (node?.alive) return node;
+    throw new MeridianError("unavailable", { message: `${nodeId} is down.` });
+  }
+
+  #tellLost({ roomId, to, why }: Extract<EvacuationEffect, { type: "lost" }>): void {
+    const about = { roomId, to, why, runbook: "evacuate" };
+    this.#deps.log.error(about, "a room that was evacuated could not go on at its standby");
+  }
+
+  #count(before: Evacuation, after: Evacuation): void {
+    const { rooms } = this.#deps;
+    rooms.inc({ outcome: "moved" }, after.moved - before.moved);
+    rooms.inc({ outcome: "lost" }, after.lost - before.lost);
+    rooms.inc({ outcome: "failed" }, Math.max(0, after.failed.size - before.failed.size));
+  }
+
+  #end(): void {
+    this.#endedAtMs = this.#deps.clock.nowMs();
+    const { status } = this;
+    const { regionId, nodeId, phase, moved, players, left, failed, lost } = status;
+    const counts = { regionId, nodeId, phase, moved, players, left, failed, lost };
+    this.#deps.log.info({ ...counts, runbook: "evacuate" }, "an evacuation is over");
+    const told = this.#start.onOver(status);
+    this.#underWay.add(told);
+    void told.finally(() => this.#underWay.delete(told));
+  }
+}
