@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { failoverBenchmark } from "./failover/failover.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
@@ -29,6 +30,7 @@ const benchmarks: readonly Benchmark[] = [
   routeBenchmark,
   overloadBenchmark,
   queueBenchmark,
+  failoverBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
