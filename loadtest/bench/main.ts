@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { evacuateBenchmark } from "./evacuate/evacuate.ts";
 import { failoverBenchmark } from "./failover/failover.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
@@ -31,6 +32,7 @@ const benchmarks: readonly Benchmark[] = [
   overloadBenchmark,
   queueBenchmark,
   failoverBenchmark,
+  evacuateBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]

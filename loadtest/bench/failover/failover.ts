@@ -10,6 +10,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { blackHole, killRegion } from "../../followed/blows.ts";
 import { FollowedCrowd } from "../../followed/followed-crowd.ts";
 import { startFollowedWorld } from "../../followed/followed-world.ts";
 import type { Resumption } from "../../followed/resumptions.ts";
@@ -17,7 +18,10 @@ import { auditCoins } from "../../followed/told-coins.ts";
 import { type Benchmark, percentile, rounded } from "../benchmark.ts";
 import { interruption } from "../interruption.ts";
 import { simulateNoisyHour } from "./noisy-hour.ts";
-import { type Loss, loseRegion } from "./region-loss.ts";
+import { type Blow, loseRegion } from "./region-loss.ts";
+
+const BLOWS = { kill: killRegion, "black hole": blackHole } as const satisfies Record<string, Blow>;
+type Loss = keyof typeof BLOWS;
 
 interface Plan {
   readonly players: number;
@@ -59,7 +63,7 @@ export const failoverBenchmark: Benchmark = {
         ]);
         try {
           for (const [index, loss] of losses.entries()) {
-            const resumptions = await loseRegion({ world, crowd, signal }, loss);
+            const { resumptions } = await loseRegion({ world, crowd, signal }, BLOWS[loss]);
             found.get(loss)?.push(...resumptions);
             say(`${index + 1}/${losses.length} ${loss}: ${described(resumptions)}`);
           }
