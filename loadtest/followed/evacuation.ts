@@ -13,8 +13,8 @@ export async function evacuate(world: LocalWorld, regionId: RegionId): Promise<v
 /** The region takes players, and rooms, again. */
 export async function takeBack(world: LocalWorld, regionId: RegionId): Promise<void> {
   const path = `/ops/regions/${regionId}/wanted`;
-  const body = { wanted: "active" };
-  await callOps(operatorOf(world), { method: "PUT", path, body, answer: z.unknown() });
+  const body = { state: "active" };
+  await callOps(operatorOf(world), { method: "POST", path, body, answer: z.unknown() });
 }
 
 function operatorOf({ core, operatorToken }: LocalWorld) {

@@ -34,7 +34,7 @@ const BACK_WITHIN_MS = 50_000;
 
 /** Strikes where most players are, once all is ready. Whoever is not back in time is one of the figures. */
 export async function loseRegion(on: LossWorld, blow: Blow): Promise<Lost> {
-  const { world, crowd, signal } = on;
+  const { world, crowd } = on;
   await whenReady({ ...on, withinMs: READY_WITHIN_MS });
   const book = new LegBook();
   const regionId = fullestRegion(await crowd.standing());
