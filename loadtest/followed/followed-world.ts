@@ -42,6 +42,8 @@ export function startFollowedWorld(options: WorldOptions): Promise<LocalWorld> {
 export interface Readiness {
   readonly world: LocalWorld;
   readonly crowd: FollowedCrowd;
+  /** A region that is gone, and may be. */
+  readonly without?: RegionId;
   readonly withinMs: number;
   readonly signal?: AbortSignal;
 }
@@ -50,7 +52,7 @@ export interface Readiness {
  * Everybody plays, every region takes players, and every room has a copy.
  * @throws naming what is missing when that does not come about
  */
-export function whenReady({ world, crowd, ...waiting }: Readiness): Promise<void> {
+export function whenReady({ world, crowd, without, ...waiting }: Readiness): Promise<void> {
   return waitFor({
     ...waiting,
     forMs: READY_FOR_MS,
@@ -58,9 +60,9 @@ export function whenReady({ world, crowd, ...waiting }: Readiness): Promise<void
       const standing = await crowd.standing();
       const playing = countOf(standing);
       if (playing < standing.players) return `${playing} of ${standing.players} play`;
-      const inactive = await inactiveRegions(world);
+      const inactive = (await inactiveRegions(world)).filter((id) => id !== without);
       if (inactive.length > 0) return `${inactive.join(", ")} take no players`;
-      const unprotected = await unprotectedRooms(world);
+      const unprotected = await unprotectedRooms(world, without);
       return unprotected > 0 ? `${unprotected} rooms have no copy` : undefined;
     },
   });
@@ -114,16 +116,17 @@ export function fullestRegion(standing: Standing): RegionId {
   return fullest[0];
 }
 
-async function inactiveRegions(world: LocalWorld): Promise<string[]> {
+async function inactiveRegions(world: LocalWorld): Promise<RegionId[]> {
   const answer = await get(`${world.core.url}/v1/regions`);
   const { regions } = RegionsAnswer.parse(JSON.parse(answer));
   return regions.filter(({ state }) => state !== "active").map(({ regionId }) => regionId);
 }
 
 /** As the regions' first nodes count them. */
-async function unprotectedRooms(world: LocalWorld): Promise<number> {
+async function unprotectedRooms(world: LocalWorld, without?: RegionId): Promise<number> {
   let rooms = 0;
-  for (const { privateUrl } of world.regions.values()) {
+  for (const [regionId, { privateUrl }] of world.regions) {
+    if (regionId === without) continue;
     const metrics = await get(`${privateUrl}/metrics`);
     for (const [, count] of metrics.matchAll(UNPROTECTED)) rooms += Number(count);
   }

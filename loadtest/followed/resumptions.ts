@@ -1,10 +1,12 @@
 /** What became of players whose room had to go on elsewhere. Pure. */
 import type { Leg } from "./leg.ts";
-import { passagesOf } from "./passages.ts";
+import { type PassageKind, passagesOf } from "./passages.ts";
 
 export interface Resumption {
   readonly player: string;
-  /** In the same room at another owner, the own entity seen and an input echoed. */
+  /** Undefined for one whose leg goes on. */
+  readonly kind: PassageKind | undefined;
+  /** In the same room, the own entity seen and an input echoed. */
   readonly resumed: boolean;
   /** From the blow until then, ms. */
   readonly tookMs: number | undefined;
@@ -28,10 +30,12 @@ export function resumptionsOf(
   const passages = new Map(passagesOf(legs).map((passage) => [keyOf(passage.from), passage]));
   return struck.map((at) => {
     const passage = passages.get(keyOf(at));
-    const back = passage?.kind === "moved" ? backAt(at, legs) : undefined;
+    const kind = passage?.kind;
+    const back = kind === "moved" || kind === "stayed" ? backAt(at, legs) : undefined;
     const seenMs = passage?.from.last?.atMs;
     return {
       player: at.player,
+      kind,
       resumed: back !== undefined,
       tookMs: back && back - atMs,
       pauseMs: back && seenMs && back - seenMs,

@@ -10,7 +10,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { blackHole, killRegion } from "../../followed/blows.ts";
+import { blackHole, killNodes, ours } from "../../followed/blows.ts";
 import { FollowedCrowd } from "../../followed/followed-crowd.ts";
 import { startFollowedWorld } from "../../followed/followed-world.ts";
 import type { Resumption } from "../../followed/resumptions.ts";
@@ -20,8 +20,12 @@ import { interruption } from "../interruption.ts";
 import { simulateNoisyHour } from "./noisy-hour.ts";
 import { type Blow, loseRegion } from "./region-loss.ts";
 
-const BLOWS = { kill: killRegion, "black hole": blackHole } as const satisfies Record<string, Blow>;
-type Loss = keyof typeof BLOWS;
+type Loss = "kill" | "black hole";
+
+const BLOWS: Readonly<Record<Loss, Blow>> = {
+  kill: (world, id) => killNodes([ours(world.regions.get(id), id)]),
+  "black hole": (world, id) => blackHole(world, id, [ours(world.regions.get(id), id)]),
+};
 
 interface Plan {
   readonly players: number;
