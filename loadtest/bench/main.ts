@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
 import { evacuateBenchmark } from "./evacuate/evacuate.ts";
 import { failoverBenchmark } from "./failover/failover.ts";
+import { herdBenchmark } from "./herd/herd.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
@@ -33,6 +34,7 @@ const benchmarks: readonly Benchmark[] = [
   queueBenchmark,
   failoverBenchmark,
   evacuateBenchmark,
+  herdBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]

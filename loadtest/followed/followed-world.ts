@@ -123,7 +123,7 @@ async function inactiveRegions(world: LocalWorld): Promise<RegionId[]> {
 }
 
 /** As the regions' first nodes count them. */
-async function unprotectedRooms(world: LocalWorld, without?: RegionId): Promise<number> {
+export async function unprotectedRooms(world: LocalWorld, without?: RegionId): Promise<number> {
   let rooms = 0;
   for (const [regionId, { privateUrl }] of world.regions) {
     if (regionId === without) continue;
