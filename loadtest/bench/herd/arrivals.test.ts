@@ -9,6 +9,7 @@ const every = (count: number, periodMs: number) =>
 test("arrivals at a steady pace are even, and all at once is one bucket", () => {
   assert.ok(bucketMaxOverMean(every(1_000, 10)) < 1.02);
   assert.equal(bucketMaxOverMean(new Array(50).fill(7)), 1);
+  assert.ok(Number.isNaN(bucketMaxOverMean([])));
 });
 
 test("a heap stands out, a few who come late do not thin out the mean", () => {

@@ -10,6 +10,7 @@ const COUNTED_PERCENT = 99;
  * @param timesMs of arrivals, in any order
  */
 export function bucketMaxOverMean(timesMs: readonly number[]): number {
+  if (timesMs.length === 0) return Number.NaN;
   const fromMs = Math.min(...timesMs);
   const untilMs = percentile(timesMs, COUNTED_PERCENT);
   const counts = new Array<number>(Math.floor((untilMs - fromMs) / BUCKET_MS) + 1).fill(0);
