@@ -13,7 +13,7 @@ const CALL_DEADLINE_MS = 5_000;
 const POLL_MS = 50;
 /** Replicas are begun anew within 2 s of a standby's loss; a look that is right once may be of the moment before. */
 const READY_FOR_MS = 500;
-const UNPROTECTED = /^\w*unprotected_rooms(?:\{[^}]*\})? (\d+)/gm;
+const UNPROTECTED = /^meridian_region_replicated_rooms\{[^}]*state="unprotected"[^}]*\} (\d+)/gm;
 
 /**
  * What a world needs so that hundreds of guests may come from one address at once, and all play in one region.

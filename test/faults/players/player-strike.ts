@@ -30,7 +30,8 @@ export async function strikePlayers(fault: PlayerFault, scene: Scene): Promise<v
       return await undone(await kill(regionId));
     case "kill-node": {
       const act = () => killNodes(nodes.slice(0, 1));
-      return await undone(await scene.strike({ regionId, elsewhere: nodes.length === 1, act }));
+      const elsewhere = nodes.length === 1;
+      return await undone(await scene.strike({ regionId, elsewhere, timed: true, act }));
     }
     case "black-hole": {
       const act = () => blackHole(world, regionId, nodes);

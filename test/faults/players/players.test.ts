@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FOLLOWED_ENV } from "../../../loadtest/followed/followed-world.ts";
 import type { Resumption } from "../../../loadtest/followed/resumptions.ts";
+import { cases } from "../../../shared/chance.testkit.ts";
 import { RegionId } from "../../../shared/ids.ts";
 import { worldForTests } from "../../world.ts";
 import { findingOf, isKept, summaryOf, summaryText } from "./findings.ts";
@@ -15,6 +16,8 @@ import {
 } from "./player-fault.ts";
 
 const PLAYERS = 12;
+/** Beside those that always come. */
+const MORE_FAULTS = cases(0, 40);
 const seed = Number(process.env.TEST_SEED ?? 1);
 const beijing = RegionId.parse("beijing");
 const world = worldForTests({ breakableLinks: true, regions: 2, env: FOLLOWED_ENV });
@@ -25,10 +28,12 @@ function faultOf(kind: PlayerFaultKind, lastsMs = 0): PlayerFault {
 }
 
 test("players keep their room, entity, score, progress and coins, whatever dies under them", async (t) => {
+  const regionIds = [...world().regions.keys()];
   const faults = [
     faultOf("half-open-link", 1_000),
     faultOf("replace-node"),
     faultOf("kill-region"),
+    ...planPlayerFaults({ seed, count: MORE_FAULTS, regionIds, wan: false }),
   ];
   const { findings, summary } = await runPlayerCampaign({
     world: world(),

@@ -27,6 +27,8 @@ export interface BlowSpec {
   readonly regionId: RegionId;
   /** Whether nobody can go on there. */
   readonly elsewhere: boolean;
+  /** Whether the time from the blow on is what its players wait; so it is where nobody can go on. */
+  readonly timed?: boolean;
   readonly act: () => Promise<Undo>;
 }
 
@@ -90,7 +92,7 @@ export class Scene {
   }
 
   /** Strikes, and waits until everybody plays again, or should. */
-  async strike({ regionId, elsewhere, act }: BlowSpec): Promise<Undo> {
+  async strike({ regionId, elsewhere, timed = elsewhere, act }: BlowSpec): Promise<Undo> {
     const before = (await this.legs()).filter(isPresent);
     const atMs = Date.now();
     const undo = await act();
@@ -104,7 +106,7 @@ export class Scene {
     this.#outcomes.push({
       struck: struck.flatMap(({ player }) => found.get(player) ?? []),
       disturbed: others.filter(broke).length,
-      timed: elsewhere,
+      timed,
     });
     return undo;
   }
