@@ -39,7 +39,7 @@ const benchmarks: readonly Benchmark[] = [
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 
-  --quick   a shorter run, within 50 s ("queue" and "overload" take some minutes)
+  --quick   a shorter run, within 60 s ("queue" and "overload" take some minutes)
   --json    end with one line of JSON that holds every figure
   --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 
