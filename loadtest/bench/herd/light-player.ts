@@ -118,7 +118,9 @@ export class LightPlayer implements LeanEvents {
       return;
     }
     this.#seat = outcome;
-    this.#dispatch({ type: "seat", serial, regionId: outcome.regionId });
+    const { regionId, reservation } = outcome;
+    const seat = { type: "seat", serial, regionId, nodeId: reservation.processId } as const;
+    this.#dispatch(seat);
   }
 
   #askIn(): Promise<LeanAnswer> {
