@@ -58,6 +58,8 @@ export interface PlayerFault {
 
 /** Need `--wan`, where players' ways to regions have links of their own. */
 const NEED_WAN: readonly PlayerFaultKind[] = ["black-hole", "cut-players"];
+/** Two regions are gone at once, and players need a third. */
+const NEED_THREE: readonly PlayerFaultKind[] = ["kill-two", "kill-heir"];
 const LASTS_MS_MIN = 300;
 const LASTS_MS_MAX = 6_000;
 /** Past that the core would have to give players a seat elsewhere. */
@@ -76,7 +78,10 @@ export interface PlayerPlan {
 /** The same seed gives the same faults; each kind comes once in so many as there are kinds. */
 export function planPlayerFaults({ seed, count, regionIds, wan }: PlayerPlan): PlayerFault[] {
   const random = Random.fromSeed(seed);
-  const kinds = PLAYER_FAULT_KINDS.filter((kind) => wan || !NEED_WAN.includes(kind));
+  const kinds = PLAYER_FAULT_KINDS.filter(
+    (kind) =>
+      (wan || !NEED_WAN.includes(kind)) && (regionIds.length > 2 || !NEED_THREE.includes(kind)),
+  );
   const faults: PlayerFault[] = [];
   while (faults.length < count) {
     for (const kind of random.shuffle(kinds)) {

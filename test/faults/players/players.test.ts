@@ -60,6 +60,8 @@ test("a seed gives the same faults again, each kind as often as any other", () =
   }
   const kinds = planPlayerFaults({ seed, count, regionIds, wan: false }).map(({ kind }) => kind);
   assert.ok(!kinds.includes("black-hole") && !kinds.includes("cut-players"));
+  const two = planPlayerFaults({ seed, count, regionIds: regionIds.slice(0, 2), wan: true });
+  assert.ok(!two.some(({ kind }) => kind === "kill-two" || kind === "kill-heir"));
 });
 
 test("a lost room, a late player, a stranger who was disturbed: each is found, and excused where it may be", () => {
