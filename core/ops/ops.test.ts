@@ -92,6 +92,7 @@ test("each role may do what the one before may, and no more, at every route ther
     ["viewer", "GET", "/ops/evacuations", 200],
     ["operator", "POST", `${region}/wanted`, 404, { state: "active" }],
     ["operator", "POST", `${region}/failback`, 404, {}],
+    ["operator", "POST", "/ops/failover", 404, { nodeId: "nowhere-1" }],
     ["operator", "POST", `${region}/fence`, 404],
     ["operator", "DELETE", `${region}/fence`, 404],
     ["operator", "PUT", `${region}/opening`, 404, { opensAt }],

@@ -6,6 +6,9 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { evacuateBenchmark } from "./evacuate/evacuate.ts";
+import { failoverBenchmark } from "./failover/failover.ts";
+import { herdBenchmark } from "./herd/herd.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
@@ -29,11 +32,14 @@ const benchmarks: readonly Benchmark[] = [
   routeBenchmark,
   overloadBenchmark,
   queueBenchmark,
+  failoverBenchmark,
+  evacuateBenchmark,
+  herdBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 
-  --quick   a shorter run, within 50 s ("queue" and "overload" take some minutes)
+  --quick   a shorter run, within 60 s ("queue" and "overload" take some minutes)
   --json    end with one line of JSON that holds every figure
   --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 
