@@ -3,23 +3,21 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { errorKinds, MeridianError } from "../errors.ts";
 import {
+  FIRST_RETURN_JITTER_MS,
+  JOIN_ATTEMPTS_MAX,
+  JOIN_BUDGET_MS,
+  OPEN_DEADLINE_MS,
+  RETURN_BUDGET_MS,
+  STABLE_AFTER_MS,
+} from "./connection-moves.ts";
+import {
   type ConnectionEvent,
   type ConnectionState,
   type Effect,
   initialConnection,
 } from "./connection-state.ts";
-import {
-  connectionStep,
-  FIRST_RETURN_JITTER_MS,
-  JOIN_ATTEMPTS_MAX,
-  JOIN_BUDGET_MS,
-  LIVENESS_PERIOD_MS,
-  OPEN_DEADLINE_MS,
-  RECONNECT_AFTER_MS,
-  RETURN_BUDGET_MS,
-  STABLE_AFTER_MS,
-  SUSPECT_AFTER_MS,
-} from "./connection-step.ts";
+import { connectionStep } from "./connection-step.ts";
+import { LIVENESS_PERIOD_MS, RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./silence.ts";
 
 /** One connection, driven by hand: events in, effects out, its own time. */
 class Driver {
@@ -60,7 +58,7 @@ class Driver {
   }
 
   seat(): ConnectionEvent {
-    return { type: "seat", serial: this.state.serial, regionId: "beijing" };
+    return { type: "seat", serial: this.state.serial, regionId: "beijing", nodeId: "beijing-1" };
   }
 
   refused(kind: ConstructorParameters<typeof MeridianError>[0], retryAfterMs?: number): this {
@@ -265,7 +263,12 @@ test("in every history: one attempt at a time, and every search ends within its 
         } else if (next === "seat") driver.send(driver.seat());
         else if (next === "stale seat") {
           const before = driver.state;
-          driver.send({ type: "seat", serial: driver.state.serial - 1, regionId: "nowhere" });
+          driver.send({
+            type: "seat",
+            serial: driver.state.serial - 1,
+            regionId: "nowhere",
+            nodeId: "nowhere-1",
+          });
           assert.equal(driver.state, before);
         } else if (next === "wake late") driver.sleep(5_000);
         else driver.send({ type: next } as ConnectionEvent);

@@ -6,10 +6,12 @@ import { FakeClock } from "../fake-clock.ts";
 import { RoundTripsReport } from "../protocol/join.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Connection } from "./connection.ts";
-import { RECONNECT_AFTER_MS, RETURN_BACKOFF, SUSPECT_AFTER_MS } from "./connection-step.ts";
+import { RETURN_BACKOFF } from "./connection-moves.ts";
+import { KEPT_MAX } from "./kept-messages.ts";
 import { Meridian } from "./meridian.ts";
-import { KEPT_MAX, type Play } from "./play.ts";
+import type { Play } from "./play.ts";
 import { ScriptedWorld, SECRET, TOKEN } from "./scripted-world.testkit.ts";
+import { RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./silence.ts";
 
 let world = new ScriptedWorld();
 let url = await world.start();
