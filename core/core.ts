@@ -274,6 +274,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
       common,
     ),
+    // The detector's to weigh.
+    onUnreachable: () => {},
     clock,
     metrics: new JoinMetrics(common),
   });

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
-import type { PlayerId } from "../../shared/ids.ts";
+import type { NodeId, PlayerId } from "../../shared/ids.ts";
 import type {
   JoinAnswer,
   JoinOutcome,
@@ -46,6 +46,8 @@ export interface JoinsDeps {
   /** Of renewals and reconnections, which bring no access token. */
   readonly returnGate: CallGate;
   readonly players: PlayerJoins;
+  /** A player says that they can't reach the node that their room is at. */
+  readonly onUnreachable: (playerId: PlayerId, nodeId: NodeId) => void;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
 }
@@ -86,6 +88,8 @@ export class Joins {
   async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
     const { returnGate, directory } = this.#deps;
     const claim = this.#claimOf(request);
+    // Before the waiting: it is part of what that waits for.
+    if (request.unreachable) await this.#hearUnreachable(claim, request.unreachable);
     // Outside of the gate: all players of a room that moves wait here at once.
     await directory.settled(request.roomId);
     const reconnect = () => this.#reconnect(request, claim, address);
@@ -160,6 +164,14 @@ export class Joins {
     const claim = this.#deps.reconnections.verify(reconnectionToken);
     if (claim?.roomId === roomId) return claim;
     throw new MeridianError("unauthorized", { message: "The reconnection token is not valid." });
+  }
+
+  /** Nobody's word counts about a node that they were not sent to. */
+  async #hearUnreachable({ playerId, roomId }: ReconnectionClaim, nodeId: NodeId): Promise<void> {
+    const place = await this.#deps.directory.find(roomId);
+    if (place?.nodeId !== nodeId) return;
+    this.#deps.metrics.unreachable();
+    this.#deps.onUnreachable(playerId, nodeId);
   }
 
   async #reconnect(
