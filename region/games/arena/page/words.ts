@@ -57,6 +57,10 @@ export function describeConnection(
   }
 }
 
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 function joining(attempt: number, nextInMs: number): string {
   if (attempt === 1) return "Looking for a region near you…";
   const wait = waitInWords(nextInMs);
