@@ -2,7 +2,7 @@
  * A player on the page and one in a program collect coins in one room; the page's button kills their region with all
  * it has, and both play on: same room, same entities, same scores, each coin paid once. Then it is started again.
  *
- * With `SCREENSHOTS` set to a folder, the four moments are left there side by side, as `failover.png`.
+ * With `SCREENSHOTS` set to a folder, the four moments are left there in one picture, `failover.png`.
  */
 import "../standard-websocket.ts";
 import assert from "node:assert/strict";
@@ -98,14 +98,14 @@ async function settled({ state }: Play<ArenaState>): Promise<ReadonlyMap<string,
 async function saveStrip(): Promise<void> {
   const dir = process.env.SCREENSHOTS;
   if (!dir) return;
-  const page = await browser.newPage({ viewport: { width: STRIP_WIDTH, height: 300 } });
+  const page = await browser.newPage({ viewport: { width: STRIP_WIDTH, height: 100 } });
   const figures = pictures.map(
     ({ png, caption }) =>
       `<figure><img src="data:image/png;base64,${png.toString("base64")}"><figcaption>${caption}</figcaption></figure>`,
   );
   await page.setContent(
-    `<style>body{display:flex;gap:8px;margin:0;padding:8px;background:#0a0f1c;font:15px system-ui;color:#e8eefc}
-     figure{flex:1;margin:0}img{display:block;width:100%;border-radius:6px}figcaption{padding:6px 2px 0}</style>
+    `<style>body{display:grid;grid-template-columns:1fr 1fr;gap:10px;margin:0;padding:10px;background:#0a0f1c;font:15px system-ui;color:#e8eefc}
+     figure{margin:0}img{display:block;width:100%;border-radius:6px}figcaption{padding:6px 2px 0}</style>
      ${figures.join("")}`,
   );
   await page.locator("body").screenshot({ path: join(dir, "failover.png") });
@@ -136,6 +136,7 @@ test("the button kills the region, and both players play on in their room, with 
   ]);
   const scores = await settled(play);
   const [state, ada] = [play.state, play.state.players.get(sessionId)];
+  await page.getByRole("button", { name: "Close" }).click();
   await picture(page, "Playing");
 
   await page.getByRole("button", { name: "Kill this region" }).click();
