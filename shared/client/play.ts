@@ -6,6 +6,7 @@
  * comes seconds late does harm; a message marked `keep` waits for the return instead, up to `KEPT_MAX` of
  * them. What was sent just before a break may be lost either way.
  */
+import type { Decoder } from "@colyseus/schema";
 import type { Cancel } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
 import type { JoinAnswer } from "../protocol/join.ts";
@@ -58,6 +59,13 @@ export class Play<State> {
   get state(): State {
     if (!this.#room) throw new Error("there is no state before the join");
     return this.#room.state;
+  }
+
+  /** For Colyseus' `Callbacks.get(play)`. Good for as long as the room is the same, wherever that goes on. */
+  get serializer(): { readonly decoder: Decoder } {
+    const decoder = this.#room?.decoder;
+    if (!decoder) throw new Error("there is no state before the join");
+    return { decoder };
   }
 
   get connection(): Connection {
