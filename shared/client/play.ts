@@ -23,6 +23,7 @@ import {
 import { connectionStep } from "./connection-step.ts";
 import { KeptMessages } from "./kept-messages.ts";
 import { add, tell } from "./listeners.ts";
+import { MessageListeners } from "./message-listeners.ts";
 import { watchNetwork } from "./network.ts";
 import type { PlayOptions } from "./play-options.ts";
 import { SavedView } from "./saved-view.ts";
@@ -38,7 +39,7 @@ export class Play<State> {
   readonly #connectionListeners = new Set<(connection: Connection) => void>();
   readonly #movedListeners = new Set<(moved: Moved) => void>();
   readonly #stateListeners = new Set<(state: State) => void>();
-  readonly #messageListeners = new Map<string | number, Set<(payload: unknown) => void>>();
+  readonly #messageListeners = new MessageListeners();
   readonly #saved = new SavedView();
   readonly #kept = new KeptMessages();
   #state: ConnectionState = initialConnection;
@@ -111,7 +112,7 @@ export class Play<State> {
 
   /**
    * Calls back when the player is in another region, because the one before was lost, is being emptied, or can't be
-   * reached from here. Just before that the phase was `moving`, and just after it is `playing`.
+   * reached from here. By then `connection` is `playing`.
    */
   onMoved(listener: (moved: Moved) => void): Cancel {
     return add(this.#movedListeners, listener);
@@ -119,9 +120,7 @@ export class Play<State> {
 
   /** Calls back at the room's messages of that type. Parse the payload: it comes from outside. */
   onMessage(type: string | number, listener: (payload: unknown) => void): Cancel {
-    const listeners = this.#messageListeners.get(type) ?? new Set();
-    this.#messageListeners.set(type, listeners);
-    return add(listeners, listener);
+    return this.#messageListeners.add(type, listener);
   }
 
   /** @returns false when it was dropped: see above */
@@ -284,7 +283,7 @@ export class Play<State> {
       },
       message: (type, payload) => {
         if (type === SAVED_MESSAGE) this.#saved.heard(payload);
-        tell(this.#messageListeners.get(type) ?? [], (listener) => listener(payload));
+        this.#messageListeners.tell(type, payload);
       },
     });
   }
