@@ -340,6 +340,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       common,
     ),
     arrivals,
+    onUnreachable: (playerId, nodeId) => watch.reported(playerId, nodeId),
     clock,
     metrics: new JoinMetrics(common),
   });

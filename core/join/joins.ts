@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
-import type { PlayerId, RoomId } from "../../shared/ids.ts";
+import type { NodeId, PlayerId, RoomId } from "../../shared/ids.ts";
 import type {
   JoinAnswer,
   JoinOutcome,
@@ -52,6 +52,8 @@ export interface JoinsDeps {
   readonly returnGate: CallGate;
   readonly players: PlayerJoins;
   readonly arrivals: Pick<Arrivals, "paces" | "turn">;
+  /** A player says that they can't reach the node that their room is at. */
+  readonly onUnreachable: (playerId: PlayerId, nodeId: NodeId) => void;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
 }
@@ -96,6 +98,8 @@ export class Joins {
   async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
     const { returnGate } = this.#deps;
     const claim = this.#claimOf(request);
+    // Before the waiting: it is part of what that waits for.
+    if (request.unreachable) await this.#hearUnreachable(claim, request.unreachable);
     return await this.#measured("reconnect", () =>
       this.#patiently(claim.roomId, async (endsAtMs) => {
         await this.#turn(claim, endsAtMs);
@@ -202,6 +206,14 @@ export class Joins {
     const claim = this.#deps.reconnections.verify(reconnectionToken);
     if (claim?.roomId === roomId) return claim;
     throw new MeridianError("unauthorized", { message: "The reconnection token is not valid." });
+  }
+
+  /** Nobody's word counts about a node that they were not sent to. */
+  async #hearUnreachable({ playerId, roomId }: ReconnectionClaim, nodeId: NodeId): Promise<void> {
+    const place = await this.#deps.directory.find(roomId);
+    if (place?.nodeId !== nodeId) return;
+    this.#deps.metrics.unreachable();
+    this.#deps.onUnreachable(playerId, nodeId);
   }
 
   async #reconnect(

@@ -61,7 +61,7 @@ export class SeatFinder {
     const { ranking, choices, near } = await find(finder);
     const wish: NodeWish = { game, mode, protocol, build, near };
     if (choices.length === 0) {
-      throw whyNowhere(registry.regions(), { ...wish, only: join.region });
+      throw whyNowhere(registry.regions(), { ...wish, only: join.region, avoid: join.avoid });
     }
     const nodeIn = (regionId: RegionId) => {
       const region = registry.region(regionId);

@@ -13,7 +13,7 @@ import {
 import type { Leg } from "../../../loadtest/followed/leg.ts";
 import { LegBook } from "../../../loadtest/followed/leg-book.ts";
 import { type Resumption, resumptionsOf } from "../../../loadtest/followed/resumptions.ts";
-import { JOIN_BUDGET_MS, RETURN_BUDGET_MS } from "../../../shared/client/connection-step.ts";
+import { JOIN_BUDGET_MS, RETURN_BUDGET_MS } from "../../../shared/client/connection-moves.ts";
 import type { RegionId } from "../../../shared/ids.ts";
 
 const READY_WITHIN_MS = 90_000;
