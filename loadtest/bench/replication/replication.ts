@@ -3,8 +3,8 @@
  * a second each), once with a standby in another region that keeps a copy of every room, once without; both take
  * turns in one run, the other is frozen meanwhile.
  *
- * - `cpuRatio`: user and system time of the sending and the receiving node together, over that of the node alone;
- *   of each pair of turns that follow each other, then the median.
+ * - `cpuRatio`: user and system time of the sending and the receiving node together, for each patch that reached a
+ *   player, over that of the node alone; of each pair of turns that follow each other, then the median.
  * - `bytesPerRoomPerS`: what was sent to the standby for a room, before encryption.
  * - `unprotectedRooms`: at the end; the run fails when it is not 0, because nothing was measured then.
  */
@@ -23,7 +23,7 @@ const SEED = 1;
 const ROOMS = PLAYERS / ROOM_SEATS;
 const STANDBY_REGION = RegionId.parse("standby");
 /** Of the patches and of the inputs that a turn should have; other work of the machine takes away. */
-const TRAFFIC_SHARE_MIN = 0.92;
+const TRAFFIC_SHARE_MIN = 0.6;
 const PROTECTED_WITHIN_MS = 10_000;
 
 interface Plan {
@@ -122,13 +122,14 @@ async function compare({ core, copied, alone, plan, say }: Comparison) {
       say(`round ${round + 1}: the machine had other work`);
       continue;
     }
-    const ratio = withCopies.cpuPerPlayerUs / without.cpuPerPlayerUs;
+    const [costWith, costWithout] = [costOf(withCopies), costOf(without)];
+    const ratio = costWith / costWithout;
     ratios.push(ratio);
-    cpuUs.copied.push(withCopies.cpuPerPlayerUs);
-    cpuUs.alone.push(without.cpuPerPlayerUs);
+    cpuUs.copied.push(costWith);
+    cpuUs.alone.push(costWithout);
     say(
-      `round ${round + 1}: ${rounded(withCopies.cpuPerPlayerUs)} µs per player and second with ` +
-        `copies, ${rounded(without.cpuPerPlayerUs)} without: ${rounded(ratio)}`,
+      `round ${round + 1}: ${rounded(costWith)} µs for a patch to a player with copies, ` +
+        `${rounded(costWithout)} without: ${rounded(ratio)}`,
     );
   }
   if (ratios.length === 0) throw new Error("no round had its traffic: is the machine busy?");
@@ -139,7 +140,7 @@ async function compare({ core, copied, alone, plan, say }: Comparison) {
     players: PLAYERS,
     rounds: ratios.length,
     cpuRatio: rounded(median(ratios)),
-    cpuPerPlayerUs: { copied: rounded(median(cpuUs.copied)), alone: rounded(median(cpuUs.alone)) },
+    cpuPerPatchUs: { copied: rounded(median(cpuUs.copied)), alone: rounded(median(cpuUs.alone)) },
     bytesPerRoomPerS: Math.round(median(bytes)),
     unprotectedRooms,
   };
@@ -156,6 +157,11 @@ async function unprotected(core: TestCore, copied: Entrant): Promise<number> {
     rooms = last?.replication?.unprotectedRooms ?? ROOMS;
   }
   return rooms;
+}
+
+/** By patch that reached a player: on a machine that was too busy for all of them a turn has fewer, and costs less. */
+function costOf({ cpuPerPlayerUs, patchesPerPlayerPerS }: Window): number {
+  return cpuPerPlayerUs / patchesPerPlayerPerS;
 }
 
 function flowed({ patchesPerPlayerPerS, inputsPerPlayerPerS }: Window): boolean {
