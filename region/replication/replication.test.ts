@@ -21,7 +21,12 @@ import { STREAM_PROTOCOL } from "./wire.ts";
 
 const Purse = schema({ gold: t.number() }, "Purse");
 const State = schema(
-  { score: t.number().default(0), text: t.string(), secret: t.number().view(), purses: t.map(Purse).view() },
+  {
+    score: t.number().default(0),
+    text: t.string(),
+    secret: t.number().view(),
+    purses: t.map(Purse).view(),
+  },
   "State",
 );
 
