@@ -32,6 +32,8 @@ export interface Turn {
 export interface EntrantOptions {
   readonly contender: Contender;
   readonly seed: number;
+  /** `PLAYERS` by default. */
+  readonly players?: number;
   readonly clock: Clock;
   /** Called off. */
   readonly signal: AbortSignal;
@@ -42,12 +44,14 @@ export class Entrant {
   readonly #server: Child;
   readonly #crowd: Child;
   readonly #options: EntrantOptions;
+  readonly #players: number;
   #observer: Observer | undefined;
   #rssBeforeBytes = 0;
 
   constructor(options: EntrantOptions) {
     this.#options = options;
     this.name = options.contender.name;
+    this.#players = options.players ?? PLAYERS;
     this.#server = new Child(options.contender.file, options.clock);
     this.#crowd = new Child("crowd.ts", options.clock);
   }
@@ -58,7 +62,7 @@ export class Entrant {
     const takeSeat = await contender.start(this.#server);
     this.#rssBeforeBytes = (await this.#usage()).rssBytes;
     const seats: Seat[] = [];
-    for (let taken = 0; taken < PLAYERS - 1; taken += 1) seats.push(await takeSeat());
+    for (let taken = 0; taken < this.#players - 1; taken += 1) seats.push(await takeSeat());
     const observerSeat = await takeSeat();
     const joining: Joining = { urls: seats.map(seatUrl), seed, serverPid: this.#server.pid };
     await this.#crowd.ask("join", joining);
@@ -91,9 +95,9 @@ export class Entrant {
     this.freeze();
     const seconds = (usage.atMs - usageBefore.atMs) / 1_000;
     // The observer counts nothing, and gets what the others get.
-    const counted = (PLAYERS - 1) * seconds;
+    const counted = (this.#players - 1) * seconds;
     return {
-      cpuPerPlayerUs: (usage.cpuUs - usageBefore.cpuUs) / (PLAYERS * seconds),
+      cpuPerPlayerUs: (usage.cpuUs - usageBefore.cpuUs) / (this.#players * seconds),
       bytesPerPlayerPerS: (counts.bytesReceived - countsBefore.bytesReceived) / counted,
       patchesPerPlayerPerS: (counts.patches - countsBefore.patches) / counted,
       inputsPerPlayerPerS: (counts.inputsSent - countsBefore.inputsSent) / counted,
@@ -105,7 +109,7 @@ export class Entrant {
   async rssPerPlayerKb(): Promise<number> {
     this.#thaw();
     const { rssBytes } = await this.#usage();
-    return (rssBytes - this.#rssBeforeBytes) / 1_024 / PLAYERS;
+    return (rssBytes - this.#rssBeforeBytes) / 1_024 / this.#players;
   }
 
   async end(): Promise<void> {
