@@ -15,6 +15,7 @@ import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { overloadBenchmark } from "./overload/overload.ts";
 import { queueBenchmark } from "./queue/queue.ts";
+import { replicationBenchmark } from "./replication/replication.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { routeBenchmark } from "./route/route.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
@@ -35,6 +36,7 @@ const benchmarks: readonly Benchmark[] = [
   failoverBenchmark,
   evacuateBenchmark,
   herdBenchmark,
+  replicationBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
@@ -44,7 +46,7 @@ const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
   --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 
 Benchmarks:
-${benchmarks.map(({ name, description }) => `  ${name.padEnd(10)}${description}`).join("\n")}`;
+${benchmarks.map(({ name, description }) => `  ${name.padEnd(12)}${description}`).join("\n")}`;
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({

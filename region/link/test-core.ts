@@ -8,7 +8,7 @@ import { type Authority, createAuthority } from "../../infra/private-link/author
 import type { Epoch } from "../../shared/epoch.ts";
 import { type ErrorKind, MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
-import { NodeId, RegionId } from "../../shared/ids.ts";
+import { NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
@@ -26,6 +26,7 @@ import {
   type Peers,
   ReaffirmRoomsRequest,
   type ReleaseRequest,
+  ReleaseRoomsRequest,
   ReserveAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
@@ -85,6 +86,8 @@ export class TestCore {
   /** What nodes sent once more, and the rooms that they said are theirs. */
   readonly valueAgain: ValueAgainRequest[] = [];
   readonly reaffirmed: ReaffirmRoomsRequest[] = [];
+  /** Rooms that nodes gave up. */
+  readonly released: RoomId[] = [];
   /** Of operations sent again, by id; the others are known. */
   readonly againOutcomes = new Map<string, ValueAgainAnswer["outcomes"][number]>();
   readonly againFailures: MeridianError[] = [];
@@ -180,6 +183,14 @@ export class TestCore {
       this.evidence.push(request.body);
       return { ok: true };
     });
+    this.#server.post(
+      "/link/release-rooms",
+      { schema: { body: ReleaseRoomsRequest } },
+      async (request) => {
+        this.released.push(...request.body.roomIds);
+        return { released: request.body.roomIds.length };
+      },
+    );
     this.#server.post("/link/value", { schema: { body: ValueRequest } }, async (request) => {
       this.valueOps.push(request.body);
       await this.valueHeld;

@@ -283,6 +283,10 @@ export abstract class GameRoom<S extends Schema = Schema>
     return this.#roster.records;
   }
 
+  protected override get sessionChanges(): number | undefined {
+    return this.#roster.changes;
+  }
+
   protected override isReturning(client: Client): boolean {
     return this.#returning.has(client);
   }
