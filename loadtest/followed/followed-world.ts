@@ -1,5 +1,6 @@
 /** A local world whose players are followed, and when it is ready for the next blow. */
 import { fileURLToPath } from "node:url";
+import type { ProcessHandle } from "../../infra/local/processes.ts";
 import { type LocalWorld, startLocalWorld, type WorldOptions } from "../../infra/local/world.ts";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
@@ -44,19 +45,27 @@ export interface Readiness {
   readonly crowd: FollowedCrowd;
   /** A region that is gone, and may be. */
   readonly without?: RegionId;
+  /** Nodes of regions beside their first. */
+  readonly siblings?: readonly ProcessHandle[];
   readonly withinMs: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Everybody plays, every region takes players, and every room has a copy.
+ * Everybody plays, every region takes players, and every room has a copy. A node that ended by itself, because the
+ * core had given it up, is started again meanwhile.
  * @throws naming what is missing when that does not come about
  */
-export function whenReady({ world, crowd, without, ...waiting }: Readiness): Promise<void> {
+export function whenReady(options: Readiness): Promise<void> {
+  const { world, crowd, without, siblings = [], ...waiting } = options;
+  const regions = [...world.regions].filter(([regionId]) => regionId !== without);
+  const nodes = [...regions.map(([, node]) => node), ...siblings];
   return waitFor({
     ...waiting,
     forMs: READY_FOR_MS,
     async wrong() {
+      const ended = nodes.filter(({ pid }) => pid === undefined);
+      await Promise.all(ended.map((node) => node.restart()));
       const standing = await crowd.standing();
       const playing = countOf(standing);
       if (playing < standing.players) return `${playing} of ${standing.players} play`;

@@ -64,7 +64,8 @@ export class Scene {
 
   /** Everybody plays, and all is protected; what was noted before is forgotten. */
   async begin(): Promise<void> {
-    await whenReady({ ...this, withinMs: READY_WITHIN_MS });
+    const siblings = [...this.#siblings.values()].flat();
+    await whenReady({ ...this, siblings, withinMs: READY_WITHIN_MS });
     this.#book = new LegBook();
     this.#outcomes = [];
     this.#book.add(await this.crowd.take());
