@@ -36,6 +36,7 @@ import { readMigrations } from "./db/migrate.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
+import type { ByHand } from "./failover/by-hand.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
 import { addEvidenceRoute } from "./failover/routes.ts";
@@ -128,6 +129,7 @@ export interface Core {
   readonly publicServing: Serving;
   readonly linkServing: Serving;
   readonly privateServing: Serving;
+  readonly failovers: ByHand;
 }
 
 export function createCore(config: CoreConfig, deps: CoreDeps): Core {
@@ -430,6 +432,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   return {
     topologyFile,
+    failovers,
     publicServing,
     linkServing,
     privateServing,

@@ -12,6 +12,7 @@ import { createLog } from "../shared/log.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createMigratedDatabase } from "./db/test-database.ts";
+import type { ByHand } from "./failover/by-hand.ts";
 import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
@@ -26,6 +27,7 @@ export interface TestCore {
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
+  readonly failovers: ByHand;
   /** Names of what it starts, in that order. */
   readonly parts: readonly string[];
   /** Every route of its servers. */
@@ -119,6 +121,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     databaseUrl: created.url,
     authority,
     identity,
+    failovers: core.failovers,
     parts: core.parts.map(({ name }) => name),
     routes,
     topologyFile: config.TOPOLOGY_FILE,
