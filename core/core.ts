@@ -112,6 +112,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Each takes a connection to the database for some 2 ms; their nodes ask again. */
 const PLAYER_LOADS_UNDER_WAY_MAX = 100;
 
+/** Silent for longer and neither gone nor isolated: nobody is there who could tell, and players wait in vain. */
+const UNDECIDED_MAX_MS = 30_000;
+
 export interface CoreDeps {
   /** What the file of `TOPOLOGY_FILE` said at the start. */
   readonly topology: Topology;
@@ -258,8 +261,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const directory = new RoomDirectory(database, clock, (nodeId) => {
     if (registry.fenced.has(nodeId)) return false;
-    const health = registry.node(nodeId)?.node.health;
-    return health === "suspect" || health === "down" || registry.fenced.isUnderWay(nodeId);
+    if (registry.fenced.isUnderWay(nodeId)) return true;
+    const node = registry.node(nodeId)?.node;
+    const doubted = node?.health === "suspect" || node?.health === "down";
+    return doubted && clock.monotonicMs() - node.receivedMs < UNDECIDED_MAX_MS;
   });
   const arrivals = new Arrivals({
     perSecond: config.FAILOVER_ARRIVALS_PER_SECOND,
