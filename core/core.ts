@@ -37,6 +37,7 @@ import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
 import type { ByHand } from "./failover/by-hand.ts";
+import { DETECTOR_DEFAULTS } from "./failover/detector-step.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
 import { addEvidenceRoute } from "./failover/routes.ts";
@@ -185,6 +186,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       // Nobody waits for idle connections to close.
       for (const client of Object.values(clients)) void client.forget(address);
     },
+    onDoubtfulHeard: () => watch.look(),
     onReplaced: (nodeId) => failovers.down(nodeId, "replaced"),
     onClaimed(roomId) {
       failovers.claimed(roomId);
@@ -282,6 +284,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     identity,
     onDown: (nodeId, because) => failovers.down(nodeId, because),
     onHealth: (nodeId) => directory.nodeChanged(nodeId),
+    thresholds: {
+      ...DETECTOR_DEFAULTS,
+      lookAfterMs: config.FAILOVER_LOOK_AFTER_MS,
+      calmMs: config.FAILOVER_CALM_MS,
+    },
     clock,
     log,
     metrics: failoverMetrics,

@@ -9,6 +9,7 @@ import { readConfig } from "../shared/config.ts";
 import { startAll, stopAll } from "../shared/lifecycle.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
+import { GRACE_MS } from "../shared/protocol/link.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createMigratedDatabase } from "./db/test-database.ts";
@@ -88,6 +89,9 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     GEO_OVERRIDES: "127.0.0.0/8=30.27,120.16,Hangzhou",
     LOG_LEVEL: "silent",
     ADMISSION_HEADROOM: "0",
+    // Test regions send heartbeats when they are asked to: none is in doubt before it is down, nor after it.
+    FAILOVER_LOOK_AFTER_MS: String(GRACE_MS),
+    FAILOVER_CALM_MS: "0",
     OPERATOR_TOKEN,
     TOPOLOGY_FILE: topologyFile,
     ...env,

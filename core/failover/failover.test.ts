@@ -17,7 +17,11 @@ import { startTestRegion, type TestRegion } from "../test-region.ts";
 const created = await createTestDatabase();
 const db = new pg.Client({ connectionString: created.url });
 await db.connect();
-const env = { DATABASE_URL: created.url, MASTER_KEY: Buffer.alloc(32, 7).toString("base64") };
+const env = {
+  DATABASE_URL: created.url,
+  MASTER_KEY: Buffer.alloc(32, 7).toString("base64"),
+  FAILOVER_LOOK_AFTER_MS: "900",
+};
 let core = await startTestCore(env);
 const copying = {
   replication: { protectedRooms: 0, unprotectedRooms: 0, copies: 0, lagMs: 0 },
