@@ -37,6 +37,8 @@ import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
 import { Evacuations } from "./failover/evacuation.ts";
+import type { ByHand } from "./failover/by-hand.ts";
+import { DETECTOR_DEFAULTS } from "./failover/detector-step.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
 import { addEvidenceRoute } from "./failover/routes.ts";
@@ -118,6 +120,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Each takes a connection to the database for some 2 ms; their nodes ask again. */
 const PLAYER_LOADS_UNDER_WAY_MAX = 100;
 
+/** Silent for longer and neither gone nor isolated: nobody is there who could tell, and players wait in vain. */
+const UNDECIDED_MAX_MS = 30_000;
+
 export interface CoreDeps {
   /** What the file of `TOPOLOGY_FILE` said at the start. */
   readonly topology: Topology;
@@ -135,6 +140,7 @@ export interface Core {
   readonly publicServing: Serving;
   readonly linkServing: Serving;
   readonly privateServing: Serving;
+  readonly failovers: ByHand;
 }
 
 export function createCore(config: CoreConfig, deps: CoreDeps): Core {
@@ -187,6 +193,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       // Nobody waits for idle connections to close.
       for (const client of Object.values(clients)) void client.forget(address);
     },
+    onDoubtfulHeard: () => watch.look(),
     onReplaced: (nodeId) => failovers.down(nodeId, "replaced"),
     onClaimed(roomId) {
       failovers.claimed(roomId);
@@ -263,8 +270,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const directory = new RoomDirectory(database, clock, (nodeId) => {
     if (registry.fenced.has(nodeId)) return false;
-    const health = registry.node(nodeId)?.node.health;
-    return health === "suspect" || health === "down" || registry.fenced.isUnderWay(nodeId);
+    if (registry.fenced.isUnderWay(nodeId)) return true;
+    const node = registry.node(nodeId)?.node;
+    const doubted = node?.health === "suspect" || node?.health === "down";
+    return doubted && clock.monotonicMs() - node.receivedMs < UNDECIDED_MAX_MS;
   });
   const arrivals = new Arrivals({
     perSecond: config.FAILOVER_ARRIVALS_PER_SECOND,
@@ -282,6 +291,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     identity,
     onDown: (nodeId, because) => failovers.down(nodeId, because),
     onHealth: (nodeId) => directory.nodeChanged(nodeId),
+    thresholds: {
+      ...DETECTOR_DEFAULTS,
+      lookAfterMs: config.FAILOVER_LOOK_AFTER_MS,
+      calmMs: config.FAILOVER_CALM_MS,
+    },
     clock,
     log,
     metrics: failoverMetrics,
@@ -448,6 +462,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   return {
     topologyFile,
+    failovers,
     publicServing,
     linkServing,
     privateServing,

@@ -4,8 +4,10 @@ import { after, test } from "node:test";
 import { decodeJwt } from "jose";
 import pg from "pg";
 import { isFailure } from "../../shared/errors.ts";
+import { RegionId } from "../../shared/ids.ts";
 import { RoomCopy } from "../../shared/protocol/failover.ts";
 import { JoinAnswer } from "../../shared/protocol/join.ts";
+import { Done } from "../../shared/protocol/link.ts";
 import { TicketClaims } from "../../shared/protocol/ticket.ts";
 import { until } from "../../test/until.ts";
 import { createTestDatabase } from "../db/test-database.ts";
@@ -15,7 +17,11 @@ import { startTestRegion, type TestRegion } from "../test-region.ts";
 const created = await createTestDatabase();
 const db = new pg.Client({ connectionString: created.url });
 await db.connect();
-const env = { DATABASE_URL: created.url, MASTER_KEY: Buffer.alloc(32, 7).toString("base64") };
+const env = {
+  DATABASE_URL: created.url,
+  MASTER_KEY: Buffer.alloc(32, 7).toString("base64"),
+  FAILOVER_LOOK_AFTER_MS: "900",
+};
 let core = await startTestCore(env);
 const copying = {
   replication: { protectedRooms: 0, unprotectedRooms: 0, copies: 0, lagMs: 0 },
@@ -71,6 +77,17 @@ async function playerIn(beijing: TestRegion, roomId: string, on = core) {
   return { roomId, reconnectionToken, protocol: 1 };
 }
 
+async function metric(line: string): Promise<number> {
+  const text = await (await fetch(`${core.privateUrl}/metrics`)).text();
+  return Number(
+    text
+      .split("\n")
+      .find((one) => one.startsWith(line))
+      ?.split(" ")
+      .at(-1) ?? 0,
+  );
+}
+
 async function nodeOf(roomId: string) {
   const sql =
     "select node_id, epoch_n, ended_at, released_at from meridian.rooms where room_id = $1";
@@ -117,6 +134,55 @@ test("a copy whose holder refuses goes to nobody; the region's next life takes n
   assert.deepEqual(regions, [{ epoch_n: "2", wanted: "active" }], "nothing was left of its life");
 });
 
+test("by hand: a dry run tells what would be done, then nodes that live are ended", async () => {
+  const beijing = await beijingWith(["room-d", "room-e"], ["room-d"]);
+  shanghai.takeOver = passing;
+  const target = { regionId: RegionId.parse("beijing") };
+  const plan = {
+    nodes: [beijing.nodeId],
+    rooms: 2,
+    players: 0,
+    protectedRooms: 1,
+    unprotectedRooms: 1,
+    targets: [{ nodeId: "shanghai-1", rooms: 1 }],
+  };
+  const planned = await core.failovers.failover(target, { dryRun: true });
+  assert.deepEqual(planned, { ...plan, done: false });
+  assert.equal((await nodeOf("room-d")).node_id, beijing.nodeId);
+  const done = await core.failovers.failover(target, { dryRun: false });
+  assert.deepEqual(done, { ...plan, done: true });
+  assert.equal((await nodeOf("room-d")).node_id, "shanghai-1");
+  await assert.rejects(beijing.heartbeat(), (error) => isFailure(error, "stale_incarnation"));
+  await beijing.stop();
+});
+
+test("evidence counts for its certificate's region, and of a node at the address that is known", async () => {
+  const beijing = await beijingWith(["room-h"], ["room-h"]);
+  const about = { nodeId: beijing.nodeId, linkAddress: beijing.firstHeartbeat().linkAddress };
+  const tell = (by: TestRegion, nodeId: string, address = about.linkAddress) =>
+    by.client.call({
+      address: core.linkAddress,
+      peer: { role: "core" },
+      path: "/link/evidence",
+      body: { nodeId, about: { ...about, linkAddress: address }, saw: "refused" },
+      answer: Done,
+      deadlineMs: 5_000,
+    });
+  await assert.rejects(tell(shanghai, beijing.nodeId), (error) => isFailure(error, "forbidden"));
+  const witnessed = () => metric('meridian_failover_looks_total{by="witness",saw="refused"');
+  const before = await witnessed();
+  await tell(shanghai, shanghai.nodeId, "127.0.0.1:1");
+  await tell(shanghai, shanghai.nodeId);
+  assert.equal(await witnessed(), before + 1);
+  // The core looks for itself, and gets an answer: one who says so is no proof.
+  await until("the core looked", async () => {
+    return (await metric('meridian_failover_looks_total{by="core",saw="answers"')) > 0;
+  });
+  assert.equal((await nodeOf("room-h")).node_id, beijing.nodeId);
+  await beijing.stop();
+  await until("its room has moved", async () => (await nodeOf("room-h")).node_id === "shanghai-1");
+});
+
 test("a failover that was under way when the core died is finished by the next one", async () => {
   const beijing = await beijingWith(["room-f", "room-g"], ["room-f"]);
   const ada = await playerIn(beijing, "room-f");
@@ -140,6 +206,25 @@ test("a failover that was under way when the core died is finished by the next o
   const ghost = await startTestRegion({ core, name: "beijing", incarnation });
   started.push(ghost);
   await assert.rejects(ghost.heartbeat(), (error) => isFailure(error, "stale_incarnation"));
+});
+
+test("a node that answers others is isolated, not fenced, and comes back by its heartbeats", async () => {
+  const beijing = await startTestRegion({ core, name: "beijing", incarnation: incarnation + 1 });
+  started.push(beijing);
+  await beijing.heartbeat(copying);
+  await beijing.claim("room-i");
+  const state = async () => {
+    const answer = await fetch(`${core.url}/v1/route?explain=1`);
+    const { ranking } = (await answer.json()) as { ranking: { regionId: string; state: string }[] };
+    return ranking.find(({ regionId }) => regionId === "beijing")?.state;
+  };
+  await until("it is isolated", async () => (await state()) === "isolated");
+  await beijing.beat({ ...copying, relayed: true });
+  await beijing.claim("room-j");
+  assert.equal(await state(), "isolated", "heard through another region, it takes no players");
+  assert.equal((await nodeOf("room-i")).node_id, beijing.nodeId);
+  await beijing.beat(copying);
+  await until("it takes players again", async () => (await state()) === "active");
 });
 
 function portOf(address: string): string {

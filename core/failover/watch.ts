@@ -17,7 +17,6 @@ import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
 import {
-  DETECTOR_DEFAULTS,
   type DetectorEffect,
   type DetectorEvent,
   type DetectorState,
@@ -39,7 +38,7 @@ export interface WatchDeps {
   readonly identity: LinkIdentity;
   readonly onDown: (nodeId: NodeId, because: "refused" | "silent") => void;
   readonly onHealth: (nodeId: NodeId) => void;
-  readonly thresholds?: DetectorThresholds;
+  readonly thresholds: DetectorThresholds;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: FailoverMetrics;
@@ -48,7 +47,6 @@ export interface WatchDeps {
 export class Watch implements Part {
   readonly name = "watch over nodes";
   readonly #deps: WatchDeps;
-  readonly #thresholds: DetectorThresholds;
   /** Looks and questions, by what they are about. */
   readonly #underWay = new Map<string, Promise<void>>();
   #state: DetectorState;
@@ -57,7 +55,6 @@ export class Watch implements Part {
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
-    this.#thresholds = deps.thresholds ?? DETECTOR_DEFAULTS;
     this.#state = initialDetector(deps.clock.monotonicMs());
   }
 
@@ -65,9 +62,12 @@ export class Watch implements Part {
     const { clock } = this.#deps;
     // Anew: this core has heard nobody before, however long its start has waited.
     this.#state = initialDetector(clock.monotonicMs());
-    this.#cancel = clock.every(TICK_MS, () => {
-      this.#dispatch({ type: "tick", nodes: this.#watched() });
-    });
+    this.#cancel = clock.every(TICK_MS, () => this.look());
+  }
+
+  /** Looks over all nodes now: one that was in doubt was heard. */
+  look(): void {
+    this.#dispatch({ type: "tick", nodes: this.#watched() });
   }
 
   async stop(): Promise<void> {
@@ -98,15 +98,15 @@ export class Watch implements Part {
 
   #dispatch(event: DetectorEvent): void {
     if (this.#stopped) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    const [state, effects] = detectorStep(this.#state, event, nowMs, this.#thresholds);
+    const { clock, thresholds } = this.#deps;
+    const [state, effects] = detectorStep(this.#state, event, clock.monotonicMs(), thresholds);
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
   }
 
   #carryOut(effect: DetectorEffect): void {
     const { nodeId } = effect;
-    if (effect.type === "look") this.#once(`look ${nodeId}`, () => this.#look(nodeId));
+    if (effect.type === "look") this.#once(`look ${nodeId}`, () => this.#lookAt(nodeId));
     else if (effect.type === "health") this.#tellHealth(nodeId, effect.health);
     else if (effect.type === "down") this.#deps.onDown(nodeId, effect.because);
     else {
@@ -126,7 +126,7 @@ export class Watch implements Part {
     this.#underWay.set(key, done);
   }
 
-  async #look(nodeId: NodeId): Promise<void> {
+  async #lookAt(nodeId: NodeId): Promise<void> {
     const { registry, identity, clock, metrics } = this.#deps;
     const node = registry.node(nodeId)?.node;
     if (!node) return;

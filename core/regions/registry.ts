@@ -54,6 +54,8 @@ export interface RegistryDeps {
   readonly metrics: Metrics;
   /** Told of a link address where nobody is any more. */
   readonly onGone: (linkAddress: string) => void;
+  /** A node was heard of which it is in doubt that it lives. */
+  readonly onDoubtfulHeard: () => void;
   /** Told of a node that has a later life at its address. */
   readonly onReplaced: (nodeId: NodeId) => void;
   /** Told of a room that has an owner from now on. */
@@ -137,6 +139,8 @@ export class Registry implements Part {
     const refusal = effects.find((effect) => effect.type === "refuse");
     this.#metrics.heartbeat(refusal ? refusal.kind : "accepted");
     if (refusal) throw new MeridianError(refusal.kind, { message: refusal.message });
+    const { health } = this.#require(from).nodes.get(heartbeat.nodeId) ?? {};
+    if (health !== "healthy") this.#deps.onDoubtfulHeard();
     if (compareEpochs(this.#require(from).epoch, EPOCH_NONE) === 0) await this.#grantEpoch(from);
     return this.#require(from);
   }
