@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cases, testSeed } from "../../../shared/chance.testkit.ts";
 import { FAULTS } from "./faults.ts";
+import { noisyHour } from "./noisy-hour.ts";
 import { simulate } from "./simulate.ts";
 
 const SEEDS = cases(1_000, 100_000);
@@ -27,6 +28,11 @@ test("no failover breaks an invariant, and every fault is among them", (t) => {
     FAULTS.filter((fault) => !seen.has(fault)),
     [],
   );
+});
+
+test("in an hour of noisy links nobody is taken for dead", () => {
+  const hour = noisyHour(FIRST_SEED);
+  assert.deepEqual(hour, { falseFailovers: 0, story: undefined }, `seed ${FIRST_SEED}`);
 });
 
 test("a seed repeats byte for byte", () => {

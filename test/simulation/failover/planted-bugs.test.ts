@@ -4,10 +4,11 @@ import { test } from "node:test";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
 import { simulate } from "./simulate.ts";
 
-const SEEDS = 1_500;
+const SEEDS = 10_000;
 
-for (const { name, parts } of PLANTED_BUGS) {
-  test(`found: ${name}`, (t) => {
+for (const { name, parts, rare } of PLANTED_BUGS) {
+  // What takes several faults at once is looked for in the long run only.
+  test(`found: ${name}`, { skip: rare && !process.env.SOAK && "found by npm run soak" }, (t) => {
     for (let seed = 1; seed <= SEEDS; seed += 1) {
       const { violation } = simulate({ seed, parts });
       if (!violation) continue;

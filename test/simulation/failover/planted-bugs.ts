@@ -10,6 +10,8 @@ import { type Parts, PRODUCTION, type Rules } from "./parts.ts";
 export interface PlantedBug {
   readonly name: string;
   readonly parts: Parts;
+  /** It takes several faults in a certain order: thousands of seeds. */
+  readonly rare: boolean;
 }
 
 /** Stands in for the regions that a detector does not tell apart. */
@@ -82,7 +84,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   }),
   thresholds("the grace is shorter than the lease", { graceMs: 1_700, lookAfterMs: 300 }),
   rule("a heartbeat of a fenced node is taken", { refusesFencedHeartbeats: false }),
-  rule("a claim of a fenced node is granted", { refusesFencedClaims: false }),
+  rule("a claim of a fenced node is granted", { refusesFencedClaims: false }, true),
   rule("documents are given to a fenced node", { refusesFencedLoads: false }),
   rule("a core that is restarted forgets its fences", { fencesAreKept: false }),
   rule("a core that is restarted forgets which rooms are on their way", { movesAreResumed: false }),
@@ -118,10 +120,10 @@ function thresholds(name: string, changed: Partial<DetectorThresholds>): Planted
   return planted(name, { thresholds: { ...DETECTOR_DEFAULTS, ...changed } });
 }
 
-function rule(name: string, rules: Partial<Rules>): PlantedBug {
-  return planted(name, { rules: { ...PRODUCTION.rules, ...rules } });
+function rule(name: string, rules: Partial<Rules>, rare = false): PlantedBug {
+  return planted(name, { rules: { ...PRODUCTION.rules, ...rules } }, rare);
 }
 
-function planted(name: string, parts: Partial<Parts>): PlantedBug {
-  return { name, parts: { ...PRODUCTION, ...parts } };
+function planted(name: string, parts: Partial<Parts>, rare = false): PlantedBug {
+  return { name, parts: { ...PRODUCTION, ...parts }, rare };
 }
