@@ -98,7 +98,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   rule("the staler copy goes on", { freshestCopy: false }),
   rule("a room that is here is restored again", { takeOverOnce: false }),
   rule("a lease is not looked at", { leaseBeforeSeats: false }),
-  rule("a lease is counted from the answer", { leaseFromSending: false }),
+  rule("a lease is counted from the answer", { leaseFromSending: false }, true),
   rule("a lease is counted by the wall clocks", { monotonicLease: false }),
   rule("a heartbeat is as old as its sender's clock says", { monotonicDetector: false }),
   planted("an epoch is granted again", {
