@@ -84,7 +84,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   }),
   thresholds("the grace is shorter than the lease", { graceMs: 1_700, lookAfterMs: 300 }),
   rule("a heartbeat of a fenced node is taken", { refusesFencedHeartbeats: false }),
-  rule("a claim of a fenced node is granted", { refusesFencedClaims: false }, true),
+  rule("a claim of a fenced node is granted", { refusesFencedClaims: false }),
   rule("documents are given to a fenced node", { refusesFencedLoads: false }),
   rule("a core that is restarted forgets its fences", { fencesAreKept: false }),
   rule("a core that is restarted forgets which rooms are on their way", { movesAreResumed: false }),
