@@ -171,7 +171,7 @@ function onTick(
   const moment = momentOf({ nodes, sinceMs, tickedMs: nowMs, oneRegion }, nowMs, thresholds);
   const effects: DetectorEffect[] = [];
   for (const node of known) {
-    const [judged, happened] = judge(node, moment);
+    const [judged, happened] = judge(node, silenceOf(node, moment), moment);
     const [next, looks] = lookFurther(judged, moment);
     nodes.set(node.nodeId, next);
     effects.push(...happened, ...looks);
@@ -215,7 +215,9 @@ function onSaw(node: Watch, by: Place, saw: Saw, moment: Moment): Watched {
   const { nowMs, thresholds } = moment;
   const sight = sightAfter(node.sights.get(by), saw, nowMs, thresholds.freshMs);
   const seen = { ...node, sights: new Map(node.sights).set(by, sight) };
-  const [judged, happened] = judge(seen, moment);
+  // A heartbeat may have come since the last tick: silence is judged at ticks only, which know the newest.
+  const silentMs = Math.min(silenceOf(seen, moment), thresholds.graceMs - 1);
+  const [judged, happened] = judge(seen, silentMs, moment);
   if (saw === "answers" || judged.health === "down") return [judged, happened];
   // What one side has seen the other one confirms at once; silence at the core is asked about in its turn.
   if (by === "core" && saw === "silent") return [judged, happened];
@@ -231,14 +233,14 @@ function withReport(node: Watch, by: PlayerId, { nowMs, thresholds }: Moment): W
   return { ...node, reports: new Map([...fresh.slice(1 - REPORTS_MAX), [by, nowMs]]) };
 }
 
-function judge(node: Watch, moment: Moment): Watched {
+function judge(node: Watch, silentMs: number, moment: Moment): Watched {
   const { nowMs, thresholds } = moment;
   const { nodeId, regionId, relayed, sights } = node;
   const facts = {
     regionId,
     relayed,
     sights,
-    silentMs: silenceOf(node, moment),
+    silentMs,
     alive: moment.heard,
     oneRegion: moment.oneRegion,
     coreSettled: nowMs - moment.sinceMs >= thresholds.graceMs,
