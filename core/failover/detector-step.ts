@@ -40,8 +40,11 @@ export interface WatchedNode {
 }
 
 export type DetectorEvent =
-  /** All known nodes that are not fenced. */
-  | { readonly type: "tick"; readonly nodes: readonly WatchedNode[] }
+  /**
+   * All known nodes that are not fenced. `oneRegion`: the topology has no other region, which is not to be read from
+   * who is known just after a start.
+   */
+  | { readonly type: "tick"; readonly nodes: readonly WatchedNode[]; readonly oneRegion?: boolean }
   /** What a look has shown: the core's own, or one of a node of that region, asked for or not. */
   | { readonly type: "saw"; readonly by: Place; readonly nodeId: NodeId; readonly saw: Saw }
   /** A player can't reach it. */
@@ -116,13 +119,14 @@ export interface DetectorState {
   /** When this core began to listen: silence counts from then on at most. */
   readonly sinceMs: number;
   readonly tickedMs: number;
+  readonly oneRegion: boolean;
 }
 
 export type DetectorStep = readonly [DetectorState, readonly DetectorEffect[]];
 
 /** @param nowMs monotonic */
 export function initialDetector(nowMs: number): DetectorState {
-  return { nodes: new Map(), sinceMs: nowMs, tickedMs: nowMs };
+  return { nodes: new Map(), sinceMs: nowMs, tickedMs: nowMs, oneRegion: false };
 }
 
 /** @param nowMs monotonic */
@@ -133,7 +137,7 @@ export function detectorStep(
   thresholds: DetectorThresholds,
 ): DetectorStep {
   if (event.type === "paused") return [afterPause(state, nowMs), []];
-  if (event.type === "tick") return onTick(state, event.nodes, nowMs, thresholds);
+  if (event.type === "tick") return onTick(state, event, nowMs, thresholds);
   const node = state.nodes.get(event.nodeId);
   if (!node) return [state, []];
   if (event.type === "fenced") return [without(state, event.nodeId), []];
@@ -145,7 +149,7 @@ export function detectorStep(
 /** What waited in its sockets meanwhile may be old: whoever is in doubt is looked at anew. */
 function afterPause(state: DetectorState, nowMs: number): DetectorState {
   const nodes = [...state.nodes].map(([id, node]) => [id, { ...node, sights: new Map() }] as const);
-  return { nodes: new Map(nodes), sinceMs: nowMs, tickedMs: nowMs };
+  return { ...state, nodes: new Map(nodes), sinceMs: nowMs, tickedMs: nowMs };
 }
 
 function without(state: DetectorState, nodeId: NodeId): DetectorState {
@@ -156,7 +160,7 @@ function without(state: DetectorState, nodeId: NodeId): DetectorState {
 
 function onTick(
   state: DetectorState,
-  listed: readonly WatchedNode[],
+  { nodes: listed, oneRegion = false }: Extract<DetectorEvent, { type: "tick" }>,
   nowMs: number,
   thresholds: DetectorThresholds,
 ): DetectorStep {
@@ -164,15 +168,15 @@ function onTick(
   const { nodes: before, sinceMs } = stood ? afterPause(state, nowMs) : state;
   const known = listed.map((one) => heard(before.get(one.nodeId), one, nowMs));
   const nodes = new Map(known.map((node) => [node.nodeId, node]));
-  const moment = momentOf({ nodes, sinceMs, tickedMs: nowMs }, nowMs, thresholds);
+  const moment = momentOf({ nodes, sinceMs, tickedMs: nowMs, oneRegion }, nowMs, thresholds);
   const effects: DetectorEffect[] = [];
   for (const node of known) {
-    const [judged, happened] = judge(node, moment);
+    const [judged, happened] = judge(node, silenceOf(node, moment), moment);
     const [next, looks] = lookFurther(judged, moment);
     nodes.set(node.nodeId, next);
     effects.push(...happened, ...looks);
   }
-  return [{ nodes, sinceMs, tickedMs: nowMs }, effects];
+  return [{ nodes, sinceMs, tickedMs: nowMs, oneRegion }, effects];
 }
 
 /** A heartbeat takes back whatever was seen before it. */
@@ -211,7 +215,9 @@ function onSaw(node: Watch, by: Place, saw: Saw, moment: Moment): Watched {
   const { nowMs, thresholds } = moment;
   const sight = sightAfter(node.sights.get(by), saw, nowMs, thresholds.freshMs);
   const seen = { ...node, sights: new Map(node.sights).set(by, sight) };
-  const [judged, happened] = judge(seen, moment);
+  // A heartbeat may have come since the last tick: silence is judged at ticks only, which know the newest.
+  const silentMs = Math.min(silenceOf(seen, moment), thresholds.graceMs - 1);
+  const [judged, happened] = judge(seen, silentMs, moment);
   if (saw === "answers" || judged.health === "down") return [judged, happened];
   // What one side has seen the other one confirms at once; silence at the core is asked about in its turn.
   if (by === "core" && saw === "silent") return [judged, happened];
@@ -227,16 +233,16 @@ function withReport(node: Watch, by: PlayerId, { nowMs, thresholds }: Moment): W
   return { ...node, reports: new Map([...fresh.slice(1 - REPORTS_MAX), [by, nowMs]]) };
 }
 
-function judge(node: Watch, moment: Moment): Watched {
+function judge(node: Watch, silentMs: number, moment: Moment): Watched {
   const { nowMs, thresholds } = moment;
   const { nodeId, regionId, relayed, sights } = node;
   const facts = {
     regionId,
     relayed,
     sights,
-    silentMs: silenceOf(node, moment),
+    silentMs,
     alive: moment.heard,
-    othersExist: [...moment.regions].some((other) => other !== regionId),
+    oneRegion: moment.oneRegion,
     coreSettled: nowMs - moment.sinceMs >= thresholds.graceMs,
   };
   const verdict = verdictOn(facts, nowMs, thresholds);
@@ -271,8 +277,9 @@ function lookAgain(node: Watch, everyMs: number, { nowMs }: Moment): Watched {
 function askAgain(node: Watch, everyMs: number, moment: Moment): Watched {
   if (moment.nowMs - node.askedMs < everyMs) return [node, []];
   const { witnessesMax } = moment.thresholds;
-  const lonely = moment.regions.size === 1;
-  const all = [...moment.reachable].filter((regionId) => lonely || regionId !== node.regionId);
+  const all = [...moment.reachable].filter(
+    (regionId) => moment.oneRegion || regionId !== node.regionId,
+  );
   if (all.length === 0) return [node, []];
   const from = all.length > witnessesMax ? node.asked % all.length : 0;
   const regionIds = [...all.slice(from), ...all.slice(0, from)].slice(0, witnessesMax);
@@ -286,7 +293,7 @@ interface Moment {
   readonly nowMs: number;
   readonly thresholds: DetectorThresholds;
   readonly sinceMs: number;
-  readonly regions: ReadonlySet<RegionId>;
+  readonly oneRegion: boolean;
   /** Some node of theirs was heard just now. */
   readonly heard: ReadonlySet<RegionId>;
   /** Some node of theirs was heard just now on its own way. */
@@ -294,7 +301,7 @@ interface Moment {
 }
 
 function momentOf(
-  { nodes, sinceMs }: DetectorState,
+  { nodes, sinceMs, oneRegion }: DetectorState,
   nowMs: number,
   thresholds: DetectorThresholds,
 ): Moment {
@@ -305,7 +312,7 @@ function momentOf(
     nowMs,
     thresholds,
     sinceMs,
-    regions: regionsWith(() => true),
+    oneRegion,
     heard: regionsWith(isHeard),
     reachable: regionsWith((node) => isHeard(node) && !node.relayed),
   };

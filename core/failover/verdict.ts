@@ -49,8 +49,8 @@ export interface Case {
   readonly sights: ReadonlyMap<Place, Sight>;
   /** Regions of which some node was heard just now. */
   readonly alive: ReadonlySet<RegionId>;
-  /** Whether another region has nodes at all. */
-  readonly othersExist: boolean;
+  /** There is no other region in this world. */
+  readonly oneRegion: boolean;
   /** The core has been there for one grace: its own deafness does not explain the silence. */
   readonly coreSettled: boolean;
 }
@@ -85,7 +85,7 @@ function isRefused(
   const lives = [...fresh.values()].some(({ answeredMs }) => answeredMs >= refusedMs);
   if (lives) return false;
   if (another) return true;
-  return !node.othersExist && node.coreSettled && core.atMs - core.sinceMs >= aloneMs;
+  return node.oneRegion && node.coreSettled && core.atMs - core.sinceMs >= aloneMs;
 }
 
 function isGoneInSilence(
@@ -99,7 +99,7 @@ function isGoneInSilence(
   // A witness who is silent itself by now shows that it is the core who is cut off.
   const witnesses = [...fresh].filter(
     ([place]) =>
-      place !== "core" && node.alive.has(place) && (place !== node.regionId || !node.othersExist),
+      place !== "core" && node.alive.has(place) && (place !== node.regionId || node.oneRegion),
   );
   const unanswered = witnesses.reduce((sum, [, sight]) => sum + sight.unanswered, 0);
   return unanswered >= silentLooks;

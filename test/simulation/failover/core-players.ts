@@ -5,6 +5,9 @@ import type { NodeId, PlayerId } from "../../../shared/ids.ts";
 import type { LoadRequest } from "../../../shared/protocol/player-state.ts";
 import type { CoreModel } from "./core.ts";
 
+/** `yours`: an earlier session of that very node has it, which may not have heard of its grant. */
+export type LoadReply = Epoch | "wait" | "taken_over" | { readonly yours: Epoch };
+
 export class CorePlayers {
   readonly #core: CoreModel;
   readonly #owners = new Map<PlayerId, Ownership>();
@@ -20,7 +23,7 @@ export class CorePlayers {
     return epoch;
   }
 
-  load(request: LoadRequest): Epoch | "wait" | "taken_over" {
+  load(request: LoadRequest): LoadReply {
     const { world, term, fenced } = this.#core;
     const { playerId, nodeId } = request;
     // It does not know yet that it is fenced: what it owns from now on nobody would free.
@@ -31,7 +34,10 @@ export class CorePlayers {
       { placedEpoch, grantedEpoch: placedEpoch, owner, coreTerm: term, ownerAlive: true },
       request,
     );
-    if (decision.outcome === "wait") return "wait";
+    if (decision.outcome === "wait") {
+      const { nodeId: ownerId, stateEpoch } = decision.owner;
+      return ownerId === nodeId ? { yours: stateEpoch } : "wait";
+    }
     if (decision.outcome !== "granted") return "taken_over";
     const { stateEpoch } = decision.owner;
     if (decision.isNew) {

@@ -102,16 +102,18 @@ export class CoreModel {
       reply("stale");
       return;
     }
+    const rivals = this.#known().filter((id) => {
+      const other = this.world.node(id);
+      return id !== nodeId && other.regionId === node.regionId && other.slot === node.slot;
+    });
+    // It comes late, from a life that another one has followed.
+    if (rivals.some((id) => this.world.node(id).bornMs > node.bornMs)) return;
     this.world.truth.beatTaken(nodeId);
     const known = this.#heard.get(nodeId);
     const heardMs = rules.monotonicDetector ? this.world.schedule.nowMs : beat.wallMs;
     if (!known || sequence > known.sequence) this.#heard.set(nodeId, { heardMs, sequence });
-    for (const former of this.#known()) {
-      const other = this.world.node(former);
-      const sameSlot = other.regionId === node.regionId && other.slot === node.slot;
-      // Another life at its address: the former one is over.
-      if (sameSlot && former !== nodeId && !known) this.fence(former, "replaced");
-    }
+    // Another life at its address: the former one is over.
+    for (const former of rivals) this.fence(former, "replaced");
     const { epoch } = this.#lifeOf(node.regionId);
     const standbys = this.#standbysOf(nodeId);
     const wallMs = this.world.schedule.nowMs;

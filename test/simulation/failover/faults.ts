@@ -11,6 +11,8 @@ const FAULTS_MAX = 7;
 /** A node that stands still no longer than this is none that is lost. */
 const SHORT_PAUSE_MS = 1_500;
 const NOISE_BEFORE_MS = 1_500;
+/** Long enough for a verdict. */
+const CUT_MS_MIN = 2_500;
 
 export const FAULTS = [
   "node dies",
@@ -27,6 +29,7 @@ export const FAULTS = [
   "two nodes lose each other",
   "a node is cut off",
   "a node is cut off amid noise",
+  "who takes over is cut off",
   "a region is cut off",
   "a player loses a node",
   "core crashes",
@@ -103,6 +106,11 @@ const INFLICTIONS: Readonly<Record<Fault, Infliction>> = {
   "a node is cut off amid noise": (world, forMs) => {
     INFLICTIONS.noise(world, NOISE_BEFORE_MS);
     world.schedule.after(NOISE_BEFORE_MS, () => cutOff(world, idsOf(some(world)), forMs));
+  },
+  "who takes over is cut off": (world, forMs) => {
+    const owners = world.living.filter(({ rooms }) => rooms.size > 0);
+    if (owners.length > 0) world.chance.of(owners).die(false);
+    world.onTakeOver = (node) => cutOff(world, [node.id], CUT_MS_MIN + forMs);
   },
   "a region is cut off": (world, forMs) => cutOff(world, idsOf(...ofSomeRegion(world)), forMs),
   "a player loses a node": (world, forMs) => {

@@ -4,6 +4,7 @@
  */
 import type { Epoch } from "../../../shared/epoch.ts";
 import type { NodeId, PlayerId, RoomId } from "../../../shared/ids.ts";
+import type { LoadReply } from "./core-players.ts";
 import type { NodeModel } from "./node.ts";
 
 export interface RoomState {
@@ -149,20 +150,26 @@ export class HostedRoom {
     const { world, id: nodeId } = this.#node;
     if (this.#ended || this.players.get(playerId)?.sessionEpoch !== sessionEpoch) return;
     const loadId = `${playerId}/${sessionEpoch}/${nodeId}`;
-    world.links.call<Epoch | "wait" | "taken_over">(
+    world.links.call<LoadReply>(
       { from: nodeId, to: "core", deadlineMs: CALL_MS },
       (reply) =>
         reply(world.core.players.load({ loadId, nodeId, playerId, sessionEpoch, collections: [] })),
-      (answer) => {
-        const isHere = this.players.get(playerId)?.sessionEpoch === sessionEpoch;
-        if (!isHere || this.#ended) {
-          if (answer && typeof answer !== "string") this.#release(playerId, answer);
-        } else if (answer === "taken_over") this.players.delete(playerId);
-        else if (!answer || answer === "wait") {
-          this.#node.after(RETRY_MS, () => this.#load(playerId, sessionEpoch));
-        } else this.players.set(playerId, { sessionEpoch, stateEpoch: answer });
-      },
+      (answer) => this.#loaded(playerId, sessionEpoch, answer),
     );
+  }
+
+  #loaded(playerId: PlayerId, sessionEpoch: Epoch, answer: LoadReply | undefined): void {
+    const granted = Array.isArray(answer) ? (answer as unknown as Epoch) : undefined;
+    if (this.#ended || this.players.get(playerId)?.sessionEpoch !== sessionEpoch) {
+      if (granted) this.#release(playerId, granted);
+      return;
+    }
+    if (granted) this.players.set(playerId, { sessionEpoch, stateEpoch: granted });
+    else if (answer === "taken_over") this.players.delete(playerId);
+    else {
+      if (typeof answer === "object" && "yours" in answer) this.#release(playerId, answer.yours);
+      this.#node.after(RETRY_MS, () => this.#load(playerId, sessionEpoch));
+    }
   }
 
   #release(playerId: PlayerId, stateEpoch: Epoch): void {

@@ -122,6 +122,9 @@ export class NodeModel {
     if (this.fenced || (this.rooms.has(roomId) && parts.rules.takeOverOnce)) return;
     const copy = this.copies.get(roomId);
     if (!copy || copy.ofNode !== ofNode || String(copy.roomEpoch) !== String(roomEpoch)) return;
+    const { onTakeOver } = this.world;
+    this.world.onTakeOver = undefined;
+    onTakeOver?.(this);
     this.#host(roomId, copy.state, `${roomId} of ${ofNode} ${roomEpoch} by ${this.id}`);
   }
 

@@ -10,6 +10,8 @@ import { type Parts, PRODUCTION, type Rules } from "./parts.ts";
 export interface PlantedBug {
   readonly name: string;
   readonly parts: Parts;
+  /** It takes several faults in a certain order: thousands of seeds. */
+  readonly rare: boolean;
 }
 
 /** Stands in for the regions that a detector does not tell apart. */
@@ -96,7 +98,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   rule("the staler copy goes on", { freshestCopy: false }),
   rule("a room that is here is restored again", { takeOverOnce: false }),
   rule("a lease is not looked at", { leaseBeforeSeats: false }),
-  rule("a lease is counted from the answer", { leaseFromSending: false }),
+  rule("a lease is counted from the answer", { leaseFromSending: false }, true),
   rule("a lease is counted by the wall clocks", { monotonicLease: false }),
   rule("a heartbeat is as old as its sender's clock says", { monotonicDetector: false }),
   planted("an epoch is granted again", {
@@ -118,10 +120,10 @@ function thresholds(name: string, changed: Partial<DetectorThresholds>): Planted
   return planted(name, { thresholds: { ...DETECTOR_DEFAULTS, ...changed } });
 }
 
-function rule(name: string, rules: Partial<Rules>): PlantedBug {
-  return planted(name, { rules: { ...PRODUCTION.rules, ...rules } });
+function rule(name: string, rules: Partial<Rules>, rare = false): PlantedBug {
+  return planted(name, { rules: { ...PRODUCTION.rules, ...rules } }, rare);
 }
 
-function planted(name: string, parts: Partial<Parts>): PlantedBug {
-  return { name, parts: { ...PRODUCTION, ...parts } };
+function planted(name: string, parts: Partial<Parts>, rare = false): PlantedBug {
+  return { name, parts: { ...PRODUCTION, ...parts }, rare };
 }

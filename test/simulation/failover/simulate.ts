@@ -52,6 +52,7 @@ function run(world: World): void {
   const { schedule, links, players, truth } = world;
   schedule.runUntil(FAULTS_UNTIL_MS);
   links.heal();
+  world.onTakeOver = undefined;
   world.quietSinceMs = schedule.nowMs;
   for (const { cutFrom } of players) cutFrom.clear();
   world.say(() => "everything heals");

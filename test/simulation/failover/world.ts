@@ -36,6 +36,8 @@ export class World {
   readonly onlyNoise: boolean;
   /** Since when there is no noise. */
   quietSinceMs = 0;
+  /** What happens, once, to the next node that goes on with a room. */
+  onTakeOver: ((node: NodeModel) => void) | undefined;
   /** Nothing new is begun. */
   calm = false;
   /** Whatever repeats itself comes to its end. */
