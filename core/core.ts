@@ -36,9 +36,9 @@ import { readMigrations } from "./db/migrate.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
-import { Evacuations } from "./failover/evacuation.ts";
 import type { ByHand } from "./failover/by-hand.ts";
 import { DETECTOR_DEFAULTS } from "./failover/detector-step.ts";
+import { Evacuations } from "./failover/evacuation.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
 import { addEvidenceRoute } from "./failover/routes.ts";
@@ -119,9 +119,6 @@ const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Each takes a connection to the database for some 2 ms; their nodes ask again. */
 const PLAYER_LOADS_UNDER_WAY_MAX = 100;
-
-/** Silent for longer and neither gone nor isolated: nobody is there who could tell, and players wait in vain. */
-const UNDECIDED_MAX_MS = 30_000;
 
 export interface CoreDeps {
   /** What the file of `TOPOLOGY_FILE` said at the start. */
@@ -268,13 +265,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics,
   });
-  const directory = new RoomDirectory(database, clock, (nodeId) => {
-    if (registry.fenced.has(nodeId)) return false;
-    if (registry.fenced.isUnderWay(nodeId)) return true;
-    const node = registry.node(nodeId)?.node;
-    const doubted = node?.health === "suspect" || node?.health === "down";
-    return doubted && clock.monotonicMs() - node.receivedMs < UNDECIDED_MAX_MS;
-  });
+  const directory = new RoomDirectory(database, clock, (nodeId) => failovers.isUndecided(nodeId));
   const arrivals = new Arrivals({
     perSecond: config.FAILOVER_ARRIVALS_PER_SECOND,
     random: Math.random,

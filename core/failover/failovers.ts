@@ -34,6 +34,10 @@ import { PromisedSeats } from "./promised-seats.ts";
 
 const FENCE_AGAIN_MS = 250;
 const UNHEARD_POLL_MS = 250;
+/** Silent for longer and neither gone nor isolated: nobody is there who could tell, and players wait in vain. */
+const UNDECIDED_MAX_MS = 30_000;
+/** By then a core that starts has heard all nodes that live, and found those that have rooms and don't. */
+const UNHEARD_MAX_MS = 10_000;
 
 export interface FailoversDeps {
   readonly registry: Registry;
@@ -60,15 +64,18 @@ export class Failovers implements Part, ByHand {
   readonly #movers = new Set<Mover>();
   readonly #underWay = new Map<NodeId, Promise<void>>();
   readonly #pace = new LogPace();
+  #startedMs: number;
 
   constructor(deps: FailoversDeps) {
     this.#deps = deps;
+    this.#startedMs = deps.clock.monotonicMs();
     this.#promised = new PromisedSeats(deps.clock);
   }
 
   /** Goes on with what an earlier core began. */
   async start(): Promise<void> {
     const { database, clock, log } = this.#deps;
+    this.#startedMs = clock.monotonicMs();
     const after = new Date(clock.nowMs() - RELEASED_ROOM_MS);
     for (const [nodeId, rooms] of await selectOnTheirWay(database, after)) {
       log.warn({ nodeId, rooms: rooms.length }, "a failover that was under way goes on");
@@ -84,6 +91,18 @@ export class Failovers implements Part, ByHand {
   /** Nodes whose rooms are on their way. */
   get underWay(): number {
     return this.#underWay.size;
+  }
+
+  /** Whether it is in doubt that the node lives, and will be known in a moment: players wait for that. */
+  isUndecided(nodeId: NodeId): boolean {
+    const { registry, clock } = this.#deps;
+    if (registry.fenced.has(nodeId)) return false;
+    if (registry.fenced.isUnderWay(nodeId) || this.#underWay.has(nodeId)) return true;
+    const nowMs = clock.monotonicMs();
+    const node = registry.node(nodeId)?.node;
+    if (!node) return nowMs - this.#startedMs < UNHEARD_MAX_MS;
+    const doubted = node.health === "suspect" || node.health === "down";
+    return doubted && nowMs - node.receivedMs < UNDECIDED_MAX_MS;
   }
 
   /** A node's life is over. Told again while it is under way it does nothing. */
