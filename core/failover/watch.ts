@@ -79,21 +79,27 @@ export class Watch implements Part {
   /** What a witness saw, asked or unasked. */
   witnessed(by: RegionId, nodeId: NodeId, saw: Saw): void {
     this.#deps.metrics.saw("witness", saw);
-    this.#dispatch({ type: "saw", by, nodeId, saw });
+    this.#hear({ type: "saw", by, nodeId, saw });
   }
 
   /** A call to a node was refused, or had no answer in time. */
   callFailed(nodeId: NodeId): void {
-    this.#dispatch({ type: "callFailed", nodeId });
+    this.#hear({ type: "callFailed", nodeId });
   }
 
   /** A player can't reach a node. */
   reported(by: PlayerId, nodeId: NodeId): void {
-    this.#dispatch({ type: "reported", by, nodeId });
+    this.#hear({ type: "reported", by, nodeId });
   }
 
   fenced(nodeId: NodeId): void {
     this.#dispatch({ type: "fenced", nodeId });
+  }
+
+  /** News of a node, which may have registered only since the last tick. */
+  #hear(event: Exclude<DetectorEvent, { type: "tick" | "paused" }>): void {
+    if (!this.#state.nodes.has(event.nodeId)) this.look();
+    this.#dispatch(event);
   }
 
   #dispatch(event: DetectorEvent): void {
