@@ -29,6 +29,8 @@ export class NodeModel {
   fenced = false;
   readonly rooms = new Map<RoomId, HostedRoom>();
   readonly copies = new Map<RoomId, Copy>();
+  /** Since when it has a copy of the room's present owner. */
+  readonly keptSinceMs = new Map<RoomId, number>();
   standbys: readonly NodeId[] = [];
   #life: RegionLife = LIFE_UNKNOWN;
   #lease: Lease = NO_LEASE;
@@ -132,6 +134,7 @@ export class NodeModel {
     const before = this.copies.get(copy.roomId);
     const order = before ? this.world.parts.compareEpochs(before.roomEpoch, copy.roomEpoch) : -1;
     if (order > 0 || (order === 0 && before && before.state.tick > copy.state.tick)) return;
+    if (order !== 0) this.keptSinceMs.set(copy.roomId, this.world.schedule.nowMs);
     this.copies.set(copy.roomId, copy);
   }
 

@@ -72,12 +72,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       ? detectorStep(state, { ...event, saw: "silent" }, nowMs, thresholds)
       : detectorStep(state, event, nowMs, thresholds);
   }),
-  detector("the first witness decides", (state, event, nowMs, thresholds) => {
-    const seen = event.type === "saw" && event.by !== "core" && event.saw === "answers";
-    const views = event.type === "saw" ? state.nodes.get(event.nodeId)?.sights : undefined;
-    const decided = [...(views ?? [])].some(([by, { saw }]) => by !== "core" && saw !== "answers");
-    return seen && decided ? [state, []] : detectorStep(state, event, nowMs, thresholds);
-  }),
+  {
+    ...detector("the first witness decides", (state, event, nowMs, thresholds) => {
+      const seen = event.type === "saw" && event.by !== "core" && event.saw === "answers";
+      const views = event.type === "saw" ? state.nodes.get(event.nodeId)?.sights : undefined;
+      const decided = [...(views ?? [])].some(
+        ([by, { saw }]) => by !== "core" && saw !== "answers",
+      );
+      return seen && decided ? [state, []] : detectorStep(state, event, nowMs, thresholds);
+    }),
+    rare: true,
+  },
   detector("witnesses are never asked", (state, event, nowMs, thresholds) => {
     const [next, effects] = detectorStep(state, event, nowMs, thresholds);
     return [next, effects.filter(({ type }) => type !== "ask")];
@@ -85,7 +90,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   thresholds("the grace is shorter than the lease", { graceMs: 1_700, lookAfterMs: 300 }),
   rule("a heartbeat of a fenced node is taken", { refusesFencedHeartbeats: false }),
   rule("a claim of a fenced node is granted", { refusesFencedClaims: false }),
-  rule("documents are given to a fenced node", { refusesFencedLoads: false }),
+  rule("documents are given to a fenced node", { refusesFencedLoads: false }, true),
   rule("a core that is restarted forgets its fences", { fencesAreKept: false }),
   rule("a core that is restarted forgets which rooms are on their way", { movesAreResumed: false }),
   rule("a room is granted while its owner has it", { claimsCheckOwner: false }),

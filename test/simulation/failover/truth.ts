@@ -163,7 +163,11 @@ export class Truth {
       ) {
         continue;
       }
-      if (this.#world.schedule.nowMs - Math.max(node.bornMs, node.movingSinceMs) < KNOWN_MS)
+      if (
+        this.#world.schedule.nowMs -
+          Math.max(node.movingSinceMs, node.keptSinceMs.get(roomId) ?? 0) <
+        KNOWN_MS
+      )
         continue;
       throw new Violation(
         "a protected room comes back",
