@@ -472,20 +472,6 @@ export const coreSettings = {
     description: "Receipts that are looked at at a time; the next gets `unavailable`.",
     default: "64",
   },
-  FAILOVER_LOOK_AFTER_MS: {
-    schema: durationMs,
-    description:
-      "A node that was silent for so long takes no new players, and is looked at, ms: nearly two heartbeats. " +
-      "What follows when is in docs/failover.md.",
-    default: "900",
-  },
-  FAILOVER_CALM_MS: {
-    schema: as.wholeNumber,
-    description:
-      "For how long a node that was in doubt is heard without a break before it takes players again, ms; " +
-      "longer for one that lapses often.",
-    default: "1000",
-  },
   FAILOVER_ARRIVALS_PER_SECOND: {
     schema: rate,
     description:

@@ -37,7 +37,7 @@ import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
 import type { ByHand } from "./failover/by-hand.ts";
-import { DETECTOR_DEFAULTS } from "./failover/detector-step.ts";
+import { thresholdsOf } from "./failover/detector-settings.ts";
 import { Evacuations } from "./failover/evacuation.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
@@ -282,11 +282,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     identity,
     onDown: (nodeId, because) => failovers.down(nodeId, because),
     onHealth: (nodeId) => directory.nodeChanged(nodeId),
-    thresholds: {
-      ...DETECTOR_DEFAULTS,
-      lookAfterMs: config.FAILOVER_LOOK_AFTER_MS,
-      calmMs: config.FAILOVER_CALM_MS,
-    },
+    thresholds: thresholdsOf(config),
     clock,
     log,
     metrics: failoverMetrics,

@@ -90,8 +90,8 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     LOG_LEVEL: "silent",
     ADMISSION_HEADROOM: "0",
     // Test regions send heartbeats when they are asked to: none is in doubt before it is down, nor after it.
-    FAILOVER_LOOK_AFTER_MS: String(GRACE_MS),
-    FAILOVER_CALM_MS: "0",
+    DETECTOR_LOOK_AFTER_MS: String(GRACE_MS),
+    DETECTOR_CALM_MS: "0",
     OPERATOR_TOKEN,
     TOPOLOGY_FILE: topologyFile,
     ...env,

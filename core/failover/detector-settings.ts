@@ -1,6 +1,7 @@
 /** What operators set of the detector; the lease and the grace are part of the protocol, as nodes count on them. */
 import { z } from "zod";
-import type { Setting, Values } from "../../shared/config.ts";
+import { as, type Setting, type Values } from "../../shared/config.ts";
+import { GRACE_MS } from "../../shared/protocol/link.ts";
 import { DETECTOR_DEFAULTS, type DetectorThresholds } from "./detector-step.ts";
 
 const ms = z.coerce.number().int().positive();
@@ -8,7 +9,7 @@ const { lookAfterMs, lookEveryMs, askEveryMs, freshMs, calmMs, witnessesMax } = 
 
 export const detectorSettings = {
   DETECTOR_LOOK_AFTER_MS: {
-    schema: ms.min(600).max(2_000),
+    schema: ms.min(600).max(GRACE_MS),
     description:
       "A node that was not heard for so long, ms, is suspect: the core looks at it and asks other regions. " +
       "Below 600 a node that beats every 500 ms would often be.",
@@ -35,7 +36,7 @@ export const detectorSettings = {
     default: String(witnessesMax),
   },
   DETECTOR_CALM_MS: {
-    schema: ms.min(500),
+    schema: as.wholeNumber,
     description:
       "How long a node that was suspect is heard without a break before it is healthy again, ms; " +
       "doubled with each lapse within a minute, up to 16 times.",

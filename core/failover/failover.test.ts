@@ -20,7 +20,7 @@ await db.connect();
 const env = {
   DATABASE_URL: created.url,
   MASTER_KEY: Buffer.alloc(32, 7).toString("base64"),
-  FAILOVER_LOOK_AFTER_MS: "900",
+  DETECTOR_LOOK_AFTER_MS: "900",
 };
 let core = await startTestCore(env);
 const copying = {

@@ -67,7 +67,8 @@ export class Watch implements Part {
 
   /** Looks over all nodes now: one that was in doubt was heard. */
   look(): void {
-    this.#dispatch({ type: "tick", nodes: this.#watched() });
+    const oneRegion = this.#deps.registry.regions().length === 1;
+    this.#dispatch({ type: "tick", nodes: this.#watched(), oneRegion });
   }
 
   async stop(): Promise<void> {

@@ -111,7 +111,7 @@ export class Joins {
   /**
    * Waits while the room is on its way or its node in doubt: outside of the gate, because all players of a region
    * may wait here at once. A node that then does not answer is one more reason to doubt it, and is asked again
-   * when that is decided.
+   * when that is decided; so is whoever has the room next, when its node is lost meanwhile.
    */
   async #patiently(
     roomId: RoomId,
@@ -124,8 +124,10 @@ export class Joins {
       try {
         return await attempt(endsAtMs);
       } catch (error) {
-        const again = error instanceof NodeSilent && clock.monotonicMs() + ASK_AGAIN_MS < endsAtMs;
-        if (!again) throw error;
+        if (clock.monotonicMs() + ASK_AGAIN_MS >= endsAtMs) throw error;
+        // The room may have lost its node in the middle of the attempt.
+        const lost = isFailure(error, "room_not_found") && !(await directory.isSettled(roomId));
+        if (!lost && !(error instanceof NodeSilent)) throw error;
       }
       await sleep(clock, ASK_AGAIN_MS);
     }

@@ -103,14 +103,20 @@ export class RoomDirectory {
     return settling.done;
   }
 
+  /** Whether the room is neither on its way nor in doubt at this moment. */
+  async isSettled(roomId: RoomId): Promise<boolean> {
+    const room = await selectRoom(this.#sql, roomId);
+    return this.#standsFirm(room, this.#nodeOf(roomId, room));
+  }
+
   async #settle(roomId: RoomId, settling: Settling): Promise<void> {
     const endsAtMs = this.#clock.monotonicMs() + SETTLE_MAX_MS;
     for (;;) {
       // Before the look: a change after it wakes this wait.
       settling.wake = new AbortController();
       const room = await selectRoom(this.#sql, roomId);
-      settling.nodeId = room ? room.node_id : this.#rooms.get(roomId)?.nodeId;
-      if (!this.#isOnItsWay(room) && !this.#isInDoubt(room, settling.nodeId)) return;
+      settling.nodeId = this.#nodeOf(roomId, room);
+      if (this.#standsFirm(room, settling.nodeId)) return;
       const leftMs = endsAtMs - this.#clock.monotonicMs();
       if (leftMs <= 0) {
         const message = "The room is moving; ask again.";
@@ -118,6 +124,14 @@ export class RoomDirectory {
       }
       await sleep(this.#clock, Math.min(POLL_MS, leftMs), settling.wake.signal);
     }
+  }
+
+  #nodeOf(roomId: RoomId, room: RoomRow | undefined): NodeId | undefined {
+    return room ? room.node_id : this.#rooms.get(roomId)?.nodeId;
+  }
+
+  #standsFirm(room: RoomRow | undefined, nodeId: NodeId | undefined): boolean {
+    return !this.#isOnItsWay(room) && !this.#isInDoubt(room, nodeId);
   }
 
   #isInDoubt(room: RoomRow | undefined, nodeId: NodeId | undefined): boolean {

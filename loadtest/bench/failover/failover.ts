@@ -7,9 +7,11 @@
  * the state shows the own entity with an input that was sent on the new connection. The next loss comes once
  * the region is back and every room has a copy.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { noisyHour } from "../../../test/simulation/failover/noisy-hour.ts";
 import { blackHole, killNodes, ours } from "../../followed/blows.ts";
 import { FollowedCrowd } from "../../followed/followed-crowd.ts";
 import { startFollowedWorld } from "../../followed/followed-world.ts";
@@ -17,7 +19,6 @@ import type { Resumption } from "../../followed/resumptions.ts";
 import { auditCoins } from "../../followed/told-coins.ts";
 import { type Benchmark, percentile, rounded } from "../benchmark.ts";
 import { interruption } from "../interruption.ts";
-import { simulateNoisyHour } from "./noisy-hour.ts";
 import { type Blow, loseRegion } from "./region-loss.ts";
 
 type Loss = "kill" | "black hole";
@@ -86,7 +87,7 @@ export const failoverBenchmark: Benchmark = {
           classALost: lost.length,
           classADoubled: doubled.length,
           booksUnsound: unsound.length,
-          falseFailovers: await simulateNoisyHour(),
+          falseFailovers: noisyHour(SEED).falseFailovers,
         };
       } finally {
         await world.stop();
