@@ -110,7 +110,7 @@ export class MoveRooms {
     const { flushStates, log } = this.#options;
     // The next owner waits for the players' documents, the core does not.
     flushStates().catch((err: unknown) => {
-      log.warn({ err, runbook: "region-outbox" }, "players' documents are not flushed yet");
+      log.warn({ err, runbook: "region-take-over" }, "players' documents are not flushed yet");
     });
     return outcomes;
   }
