@@ -147,14 +147,14 @@ test("the button kills the region, and both players play on in their room, with 
   await until("it asks, or is on its way", async () =>
     /asking|goes on/i.test((await story(page)).at(-1) ?? ""),
   );
-  await picture(page, "Asking where to go on");
+  await picture(page, "The room goes on in the neighbour");
   const moved = await until(
     "the page tells of the move",
     async () => (await story(page)).find((line) => / s later/.test(line)),
     30_000,
   );
   t.diagnostic(moved);
-  await picture(page, "The room goes on elsewhere");
+  await picture(page, "Playing on there");
 
   const to = await where(page);
   assert.deepEqual({ ...to, regionId: "" }, { ...from, regionId: "" }, "same room, same session");

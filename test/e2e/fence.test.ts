@@ -101,5 +101,8 @@ test("a region that nobody reaches is fenced; its players follow their room when
   });
   assert.deepEqual([play.roomId, play.sessionId], [roomId, sessionId]);
   await until("the player is in the room's state", () => play.state.players.get(sessionId));
+  const node = world().regions.get(region);
+  await until("the fenced node has ended itself", () => node?.pid === undefined);
+  await node?.restart();
   await allRegionsActive(world());
 });

@@ -69,7 +69,9 @@ test("two devices in two regions: the later plays, the former is told and leaves
     false,
   );
   await until("one player is counted", async () => (await playersOnline()) === 1);
-  assert.equal(await seatsHeld(world()), 0, "no seat is kept for the former session");
+  await until("no seat is kept for the former session", async () => {
+    return (await seatsHeld(world())) === 0;
+  });
 
   const spoken = [first.said.length, second.said.length];
   await sleep(systemClock, LULL_MS);
