@@ -30,9 +30,15 @@ export interface UpgradeRoute {
 /** @param routes by path; a request for any other, or with a query, is refused */
 export function serveUpgrades(server: HttpServer, routes: ReadonlyMap<string, UpgradeRoute>): void {
   const open = new Set<TLSSocket>();
+  let closing = false;
   server.server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // A connection that breaks closes, which is heard where it is used.
     socket.on("error", () => undefined);
+    // It had connected before; as a stream it would hold up the end of the server for as long as it lives.
+    if (closing) {
+      socket.destroy();
+      return;
+    }
     const peer = socket instanceof TLSSocket ? peerOf(socket) : undefined;
     const route = routes.get(request.url ?? "");
     if (!(socket instanceof TLSSocket) || peer?.role !== "region") {
@@ -46,6 +52,7 @@ export function serveUpgrades(server: HttpServer, routes: ReadonlyMap<string, Up
     }
   });
   server.addHook("preClose", async () => {
+    closing = true;
     for (const socket of open) socket.destroy();
   });
 }
