@@ -87,6 +87,7 @@ const HEADER = [
   "OVERLOAD",
   "REDIS",
   "OUTBOX",
+  "UNCOPIED",
   "HEARD",
   "BUILD",
 ];
@@ -210,6 +211,7 @@ function regionRows(region: z.infer<typeof RegionStatus>): string[][] {
     node.outbox.items === 0
       ? "-"
       : `${node.outbox.items}, ${(node.outbox.ageMs / 1_000).toFixed(1)} s`,
+    node.replication ? String(node.replication.unprotectedRooms) : "-",
     `${(node.heartbeatAgeMs / 1_000).toFixed(1)} s ago`,
     node.build,
   ]);

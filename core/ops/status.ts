@@ -65,6 +65,7 @@ function nodeStatus(
     overload: overloadOf(node),
     redis: heartbeat.redis,
     outbox: heartbeat.outbox ?? { items: 0, bytes: 0, ageMs: 0 },
+    replication: heartbeat.replication ?? null,
     build: heartbeat.build,
   };
 }

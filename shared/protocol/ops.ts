@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
+import { ReplicationReport } from "./failover.ts";
 import { OverloadLevel } from "./overload.ts";
 import { StateChange } from "./player-state.ts";
 import { AdmissionClass, Eta } from "./queue.ts";
@@ -27,6 +28,8 @@ export const NodeStatus = z.object({
   redis: z.enum(["up", "down"]),
   /** Players' changes that wait for the core, and for how long. */
   outbox: z.object({ items: z.number(), bytes: z.number(), ageMs: z.number() }),
+  /** How its rooms are copied to others, and how many copies it has; null of a node that copies nothing. */
+  replication: ReplicationReport.nullable(),
   build: z.string(),
 });
 
