@@ -164,16 +164,18 @@ test("by hand: a dry run tells what would be done, then nodes that live are ende
 test("evidence counts for its certificate's region, and of a node at the address that is known", async () => {
   const beijing = await beijingWith(["room-h"], ["room-h"]);
   const about = { nodeId: beijing.nodeId, linkAddress: beijing.firstHeartbeat().linkAddress };
-  const tell = (by: TestRegion, nodeId: string, address = about.linkAddress) =>
+  const tell = (by: TestRegion, nodeId: string, address = about.linkAddress, saw = "refused") =>
     by.client.call({
       address: core.linkAddress,
       peer: { role: "core" },
       path: "/link/evidence",
-      body: { nodeId, about: { ...about, linkAddress: address }, saw: "refused" },
+      body: { nodeId, about: { ...about, linkAddress: address }, saw },
       answer: Done,
       deadlineMs: 5_000,
     });
   await assert.rejects(tell(shanghai, beijing.nodeId), (error) => isFailure(error, "forbidden"));
+  const answers = tell(shanghai, shanghai.nodeId, about.linkAddress, "answers");
+  await assert.rejects(answers, (error) => isFailure(error, "bad_request"));
   const witnessed = () => metric('meridian_failover_looks_total{by="witness",saw="refused"');
   const before = await witnessed();
   await tell(shanghai, shanghai.nodeId, "127.0.0.1:1");

@@ -135,6 +135,13 @@ export type WitnessRequest = z.infer<typeof WitnessRequest>;
 export const WitnessAnswer = z.object({ saw: Saw });
 export type WitnessAnswer = z.infer<typeof WitnessAnswer>;
 
-/** A node tells what it saw of another one, unasked: the stream of its rooms broke. */
-export const Evidence = z.object({ nodeId: NodeId, about: NodeAddress, saw: Saw });
+/**
+ * A node tells what it saw of another one, unasked: the stream of its rooms broke. That it answers is told only to
+ * whoever asks: unasked, it would keep a dead node alive for as long as one region says so.
+ */
+export const Evidence = z.object({
+  nodeId: NodeId,
+  about: NodeAddress,
+  saw: Saw.exclude(["answers"]),
+});
 export type Evidence = z.infer<typeof Evidence>;
