@@ -34,6 +34,8 @@ import { PromisedSeats } from "./promised-seats.ts";
 
 const FENCE_AGAIN_MS = 250;
 const UNHEARD_POLL_MS = 250;
+/** By then a node that lives is heard also when its way here goes through another region. */
+const UNHEARD_MIN_MS = 5_000;
 /** Silent for longer and neither gone nor isolated: nobody is there who could tell, and players wait in vain. */
 const UNDECIDED_MAX_MS = 30_000;
 /** By then a core that starts has heard all nodes that live, and found those that have rooms and don't. */
@@ -117,7 +119,9 @@ export class Failovers implements Part, ByHand {
     if (registry.fenced.isLost(nodeId)) return;
     this.#track(nodeId, async () => {
       const { signal } = this.#stopping;
-      while (!this.#anyoneLives() && !signal.aborted) await sleep(clock, UNHEARD_POLL_MS, signal);
+      const notBeforeMs = this.#startedMs + UNHEARD_MIN_MS;
+      const mayStillCome = () => clock.monotonicMs() < notBeforeMs || !this.#anyoneLives();
+      while (mayStillCome() && !signal.aborted) await sleep(clock, UNHEARD_POLL_MS, signal);
       if (!signal.aborted && !registry.node(nodeId)) await this.#failOver(nodeId, "unheard");
     });
   }
