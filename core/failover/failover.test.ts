@@ -124,12 +124,12 @@ test("a fenced node gets nothing more, also from the next core", async () => {
   await assert.rejects(ghost.claim("room-z"), (error) => isFailure(error, "fenced"));
 });
 
-test("a copy whose holder refuses goes to nobody; the region's next life takes new players", async () => {
+test("a copy that everybody refuses for good goes to nobody; the region's next life takes new players", async () => {
   const beijing = await beijingWith(["room-c"], ["room-c"]);
   const ada = await playerIn(beijing, "room-c");
   const [epoch] = await lifeOfBeijing();
   shanghai.takeOver = async ({ rooms }) => {
-    const failed = rooms.map(({ roomId }) => ({ roomId, why: "no seats" }));
+    const failed = rooms.map(({ roomId }) => ({ roomId, why: "its game is not here" }));
     return { taken: [], failed };
   };
   await beijing.stop();

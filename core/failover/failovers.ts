@@ -165,10 +165,11 @@ export class Failovers implements Part, ByHand {
       nodeIds.map((nodeId) => findCopies(nodeId, { ...this.#deps, ...nodes })),
     );
     const { placements } = assign({
-      roomIds: rooms.map(({ roomId }) => roomId),
+      rooms,
       copies: found.flatMap(({ copies }) => copies),
       seats: seatsLeft(nodes, (id) => this.#promised.at(id)),
-      failed: () => false,
+      cannotRun: () => false,
+      badCopy: () => false,
       together,
     });
     const targets = new Map<NodeId, number>();

@@ -88,6 +88,13 @@ export const TakeOverRequest = z.object({
 });
 export type TakeOverRequest = z.infer<typeof TakeOverRequest>;
 
+/** Why a room can't be gone on with or passed on, where others do something else about it than try elsewhere. */
+export const NO_COPY = "no copy of that epoch";
+/** Begins what is said of a copy that can't be decoded. */
+export const BAD_COPY = "bad copy";
+/** There may be some in a moment. */
+export const NO_SEATS = "no seats";
+
 const FailedRoom = z.object({ roomId: RoomId, why: reason });
 export type FailedRoom = z.infer<typeof FailedRoom>;
 
