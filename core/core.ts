@@ -345,7 +345,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics: new JoinMetrics(common),
   });
-  const evacuations = new Evacuations({ database, registry, calls, ...common });
+  const { promised } = failovers;
+  const evacuations = new Evacuations({ database, registry, calls, promised, ...common });
   const audit = new AuditLog({ database, ...common });
   const operators = new Operators({
     database,

@@ -111,28 +111,33 @@ function evacuate(seed: number, count: number): { state: Evacuation; perSecond: 
       const second = Math.floor(nowMs / 1_000);
       perSecond[second] = (perSecond[second] ?? 0) + roomIds.length;
       later(() => {
-        const here = roomIds.filter((roomId) => open.has(roomId));
+        const all = roomIds.filter((roomId) => open.has(roomId));
+        const full = all.filter(() => random() < trouble);
+        const held = full.map((roomId) => ({ roomId, nodeId, why: "no seats" }));
+        const here = all.filter((roomId) => !full.includes(roomId));
         const stays = here.filter(() => random() < trouble);
         const moved = here
           .filter((roomId) => !stays.includes(roomId))
           .map((roomId) => give(roomId, nodeId));
         // It was done, and the answer is lost.
         if (random() < trouble) return { type: "unsure", nodeId, roomIds };
-        const ended = roomIds.filter((roomId) => !here.includes(roomId));
+        const ended = roomIds.filter((roomId) => !all.includes(roomId));
         const stayed = [...stays, ...ended].map((roomId) => ({ roomId, nodeId, why: "no copy" }));
-        return { type: "left", moved, stayed, gone: [] };
+        return { type: "left", moved, stayed, held, gone: [] };
       });
     } else if (effect.type === "settle") {
       const { nodeId, roomIds } = effect;
       later(() => {
         if (random() < trouble) return { type: "unsure", nodeId, roomIds };
+        const missing = roomIds.filter((id) => released.has(id) && random() < trouble);
         const moved = roomIds
-          .filter((roomId) => released.has(roomId))
+          .filter((roomId) => released.has(roomId) && !missing.includes(roomId))
           .map((roomId) => ({ copy: { roomId, ofNode: nodeId, roomEpoch }, to: standby() }));
         const here = roomIds.filter((roomId) => open.has(roomId));
         const gone = roomIds.filter((roomId) => !open.has(roomId) && !released.has(roomId));
         const stayed = here.map((roomId) => ({ roomId, nodeId, why: "no answer" }));
-        return { type: "left", moved, stayed, gone };
+        const unsure = missing.length > 0 ? { unsure: { nodeId, roomIds: missing } } : {};
+        return { type: "left", moved, stayed, gone, ...unsure };
       });
     } else if (effect.type === "takeOver") {
       later(() => {

@@ -18,6 +18,8 @@ const MOVES_UNDER_WAY_MAX = 4;
 const BATCH_MAX = 25;
 const TRIES_MAX = 3;
 const RETRY_MS = 1_000;
+/** A room whose standby has no seats for it is asked for again after that, as often as it takes. */
+const HELD_MS = 3_000;
 const ERRORS_KEPT = 10;
 /** A turn of the timer that comes late makes up for no more than this. */
 const CREDIT_MS_MAX = 1_000;
@@ -81,8 +83,12 @@ export type EvacuationEvent =
       readonly type: "left";
       readonly moved: readonly Pick<Arriving, "copy" | "to">[];
       readonly stayed: readonly (RoomAt & { readonly why: string })[];
+      /** Not asked for: their standby has no seats for their players. */
+      readonly held?: readonly (RoomAt & { readonly why: string })[];
       /** Ended, or with another owner by now. */
       readonly gone: readonly RoomId[];
+      /** Where the copies of these are is not known yet, for somebody has not answered. */
+      readonly unsure?: { readonly nodeId: NodeId; readonly roomIds: readonly RoomId[] };
     }
   /** The owner's answer was lost, or where its rooms are can't be told now. */
   | { readonly type: "unsure"; readonly nodeId: NodeId; readonly roomIds: readonly RoomId[] }
@@ -186,7 +192,7 @@ function listed(state: Evacuation, rooms: readonly RoomAt[]): Evacuation {
 
 function left(
   state: Evacuation,
-  { moved, stayed, gone }: Extract<EvacuationEvent, { type: "left" }>,
+  { moved, stayed, held = [], gone, unsure }: Extract<EvacuationEvent, { type: "left" }>,
   nowMs: number,
   effects: EvacuationEffect[],
 ): Evacuation {
@@ -199,6 +205,12 @@ function left(
     else waiting.push({ roomId, nodeId, tries, notBeforeMs: nowMs + RETRY_MS });
     moving.delete(roomId);
   }
+  for (const { roomId, nodeId } of held) {
+    const tries = moving.get(roomId) ?? 0;
+    waiting.push({ roomId, nodeId, tries, notBeforeMs: nowMs + HELD_MS });
+    moving.delete(roomId);
+  }
+  if (unsure) effects.push({ type: "settle", ...unsure });
   for (const roomId of gone) moving.delete(roomId);
   for (const { copy } of moved) moving.delete(copy.roomId);
   const arriving = takeOver(
@@ -210,11 +222,11 @@ function left(
     moving,
     waiting,
     failed,
-    movesUnderWay: state.movesUnderWay - 1,
+    movesUnderWay: state.movesUnderWay - (unsure ? 0 : 1),
     arriving: state.arriving + arriving,
     arrivingRooms: state.arrivingRooms + moved.length,
     gone: state.gone + gone.length,
-    errors: [...state.errors, ...stayed].slice(-ERRORS_KEPT),
+    errors: [...state.errors, ...stayed, ...held].slice(-ERRORS_KEPT),
   };
 }
 

@@ -61,7 +61,7 @@ export interface FailoversDeps {
 export class Failovers implements Part, ByHand {
   readonly name = "failovers";
   readonly #deps: FailoversDeps;
-  readonly #promised: PromisedSeats;
+  readonly promised: PromisedSeats;
   readonly #stopping = new AbortController();
   readonly #movers = new Set<Mover>();
   readonly #underWay = new Map<NodeId, Promise<void>>();
@@ -71,7 +71,7 @@ export class Failovers implements Part, ByHand {
   constructor(deps: FailoversDeps) {
     this.#deps = deps;
     this.#startedMs = deps.clock.monotonicMs();
-    this.#promised = new PromisedSeats(deps.clock);
+    this.promised = new PromisedSeats(deps.clock);
   }
 
   /** Goes on with what an earlier core began. */
@@ -167,7 +167,7 @@ export class Failovers implements Part, ByHand {
     const { placements } = assign({
       rooms,
       copies: found.flatMap(({ copies }) => copies),
-      seats: seatsLeft(nodes, (id) => this.#promised.at(id)),
+      seats: seatsLeft(nodes, (id) => this.promised.at(id)),
       cannotRun: () => false,
       badCopy: () => false,
       together,
@@ -255,7 +255,7 @@ export class Failovers implements Part, ByHand {
       node: (nodeId) => registry.node(nodeId)?.node,
       heardAll: () => this.#heardAll(),
       calls,
-      promised: this.#promised,
+      promised: this.promised,
       async giveUp(roomIds) {
         const given = await giveUpRooms(database, roomIds);
         onGivenUp(given);
