@@ -15,6 +15,7 @@ import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
+import type { RoomToAssign } from "./assign-step.ts";
 import { seatsLeft } from "./copies.ts";
 import { findCopies } from "./evacuation-copies.ts";
 import {
@@ -27,6 +28,7 @@ import {
   newEvacuation,
 } from "./evacuation-step.ts";
 import { selectOpenRooms, selectStandings } from "./evacuation-store.ts";
+import { type Moved, PATIENCE_MS } from "./mover.ts";
 import type { PromisedSeats } from "./promised-seats.ts";
 
 /** Of one look; the rest is found by the next. */
@@ -47,10 +49,21 @@ export interface EvacuationRunDeps {
   readonly registry: Pick<Registry, "regions" | "node">;
   readonly calls: Pick<NodeCalls, "moveRooms" | "takeOver" | "copies">;
   readonly promised: PromisedSeats;
+  /** `Failovers.goOn` */
+  readonly goOn: GoOn;
   readonly clock: Clock;
   readonly log: Logger;
   readonly rooms: Counter<"outcome">;
 }
+
+/** Of what a released room has, the owner's and its standby's call may have taken some. */
+const GO_ON_MS = PATIENCE_MS - 4_000;
+
+export type GoOn = (
+  nodeId: NodeId,
+  rooms: readonly RoomToAssign[],
+  patienceMs: number,
+) => Promise<Pick<Moved, "players">>;
 
 const PHASES = { pause: "paused", resume: "running", stop: "stopped" } as const;
 
@@ -141,6 +154,8 @@ export class EvacuationRun {
         return this.#settle(effect.nodeId, effect.roomIds);
       case "takeOver":
         return this.#takeOver(effect.to, effect.rooms);
+      case "goOn":
+        return this.#goOn(effect.rooms);
       case "lost":
         this.#tellLost(effect);
         return Promise.resolve();
@@ -280,6 +295,34 @@ export class EvacuationRun {
     }
   }
 
+  /** The database says who has them in the end, also of claims that came before others were asked. */
+  async #goOn(rooms: readonly Arriving[]): Promise<void> {
+    const { database, goOn } = this.#deps;
+    const owners = [...new Set(rooms.map(({ copy }) => copy.ofNode))];
+    const moved = await Promise.all(
+      owners.map((owner) => {
+        const own = rooms.filter(({ copy }) => copy.ofNode === owner);
+        const copies = own.map(({ copy }) => copy);
+        return goOn(owner, copies, GO_ON_MS);
+      }),
+    );
+    const roomIds = rooms.map(({ copy }) => copy.roomId);
+    const found = await selectStandings(database, roomIds, this.#releasedAfter()).catch(
+      (error: unknown) => {
+        if (!isFailure(error)) throw error;
+        return [];
+      },
+    );
+    const there = new Set(found.filter(({ open }) => open).map(({ room_id }) => room_id));
+    const failed = rooms.filter(({ copy }) => !there.has(copy.roomId));
+    this.#dispatch({
+      type: "arrived",
+      taken: rooms.length - failed.length,
+      players: moved.reduce((sum, { players }) => sum + players, 0),
+      failed: failed.map((room) => ({ ...room, why: "nobody could go on with it" })),
+    });
+  }
+
   /** @throws {MeridianError} `unavailable` */
   #node(nodeId: NodeId): NodeRecord {
     const node = this.#deps.registry.node(nodeId)?.node;
@@ -289,7 +332,7 @@ export class EvacuationRun {
 
   #tellLost({ roomId, to, why }: Extract<EvacuationEffect, { type: "lost" }>): void {
     const about = { roomId, to, why, runbook: "evacuate" };
-    this.#deps.log.error(about, "a room that was evacuated could not go on at its standby");
+    this.#deps.log.error(about, "a room that was evacuated could not go on anywhere");
   }
 
   #count(before: Evacuation, after: Evacuation): void {

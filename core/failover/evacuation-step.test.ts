@@ -45,7 +45,7 @@ test("rooms move at the pace, in turn; a pause lets what moves arrive and nothin
   const copy = { roomId: RoomId.parse("room-0"), ofNode: owners[0] as NodeId, roomEpoch };
   step({ type: "left", moved: [{ copy, to: standbys[0] as NodeId }], stayed: [], gone: [] }, 170);
   assert.deepEqual(effects, [
-    { type: "takeOver", to: standbys[0], rooms: [{ copy, to: standbys[0], tries: 0 }] },
+    { type: "takeOver", to: standbys[0], rooms: [{ copy, to: standbys[0], elsewhere: false }] },
   ]);
   step({ type: "tick" }, 900);
   assert.deepEqual(effects, []);
@@ -57,7 +57,7 @@ test("rooms move at the pace, in turn; a pause lets what moves arrive and nothin
   assert.equal(isOver(state), false, "two rooms are on their way");
 });
 
-test("what can't be taken over is tried three times, then lost, and said so", () => {
+test("what its standby can't take over goes to others, and is lost when they can't either", () => {
   let state = newEvacuation(1_000, 0);
   let effects: EvacuationEffect[] = [];
   const step = (event: EvacuationEvent, atMs: number) => {
@@ -67,14 +67,12 @@ test("what can't be taken over is tried three times, then lost, and said so", ()
   step({ type: "listed", rooms: roomsOf(1) }, 100);
   const to = standbys[0] as NodeId;
   const copy = { roomId: RoomId.parse("room-0"), ofNode: owners[0] as NodeId, roomEpoch };
+  const room = { copy, to, elsewhere: false };
   step({ type: "left", moved: [{ copy, to }], stayed: [], gone: [] }, 110);
-  for (const tries of [0, 1, 2]) {
-    const [asked] = effects;
-    assert.equal(asked?.type === "takeOver" && asked.rooms[0]?.tries, tries);
-    const failed = [{ copy, to, tries, why: "no memory" }];
-    step({ type: "arrived", taken: 0, players: 0, failed }, 200 + tries * 2_000);
-    if (tries < 2) step({ type: "tick" }, 1_500 + tries * 2_000);
-  }
+  step({ type: "arrived", taken: 0, players: 0, failed: [{ ...room, why: "no memory" }] }, 200);
+  assert.deepEqual(effects, [{ type: "goOn", rooms: [{ copy, to, elsewhere: true }] }]);
+  const failed = [{ copy, to, elsewhere: true, why: "no memory" }];
+  step({ type: "arrived", taken: 0, players: 0, failed }, 9_000);
   assert.deepEqual(effects[0], { type: "lost", roomId: "room-0", to, why: "no memory" });
   assert.deepEqual([state.lost, state.moved, state.failed.size], [1, 0, 0]);
 });
@@ -139,7 +137,7 @@ function evacuate(seed: number, count: number): { state: Evacuation; perSecond: 
         const unsure = missing.length > 0 ? { unsure: { nodeId, roomIds: missing } } : {};
         return { type: "left", moved, stayed, gone, ...unsure };
       });
-    } else if (effect.type === "takeOver") {
+    } else if (effect.type === "takeOver" || effect.type === "goOn") {
       later(() => {
         const failed = effect.rooms.filter(() => random() < trouble);
         const taken = effect.rooms.filter((room) => !failed.includes(room));

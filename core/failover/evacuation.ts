@@ -28,7 +28,7 @@ import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 import { findCopies } from "./evacuation-copies.ts";
-import { EvacuationRun, type EvacuationStart } from "./evacuation-run.ts";
+import { EvacuationRun, type EvacuationStart, type GoOn } from "./evacuation-run.ts";
 import { selectOpenRooms } from "./evacuation-store.ts";
 import type { PromisedSeats } from "./promised-seats.ts";
 
@@ -44,6 +44,8 @@ export interface EvacuationsDeps {
   readonly calls: Pick<NodeCalls, "moveRooms" | "takeOver" | "copies" | "drain">;
   /** Also those of failovers. */
   readonly promised: PromisedSeats;
+  /** `Failovers.goOn` */
+  readonly goOn: GoOn;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;

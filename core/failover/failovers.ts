@@ -17,7 +17,7 @@ import { LogPace } from "../http/log-pace.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
-import { assign } from "./assign-step.ts";
+import { assign, type RoomToAssign } from "./assign-step.ts";
 import type { ByHand } from "./by-hand.ts";
 import { findCopies, type Nodes, seatsLeft, together } from "./copies.ts";
 import type { FailoverMetrics } from "./failover-metrics.ts";
@@ -29,7 +29,7 @@ import {
   selectOnTheirWay,
   selectOpenRooms,
 } from "./fence-store.ts";
-import { Mover, type MoverDeps } from "./mover.ts";
+import { type Moved, Mover, type MoverDeps, PATIENCE_MS } from "./mover.ts";
 import { PromisedSeats } from "./promised-seats.ts";
 
 const FENCE_AGAIN_MS = 250;
@@ -124,6 +124,14 @@ export class Failovers implements Part, ByHand {
       while (mayStillCome() && !signal.aborted) await sleep(clock, UNHEARD_POLL_MS, signal);
       if (!signal.aborted && !registry.node(nodeId)) await this.#failOver(nodeId, "unheard");
     });
+  }
+
+  /**
+   * Has rooms go on that a node gave up, and with which the standby that it gave them to could not go on.
+   * @param patienceMs after which they are given up
+   */
+  goOn(nodeId: NodeId, rooms: readonly RoomToAssign[], patienceMs: number): Promise<Moved> {
+    return this.#runMover(nodeId, rooms, patienceMs);
   }
 
   /** Told of every claim. */
@@ -234,21 +242,29 @@ export class Failovers implements Part, ByHand {
       log.info({ nodeId, ...about, rooms: 0 }, "a node was fenced, and had no rooms");
       return;
     }
-    const mover = new Mover(nodeId, rooms, this.#moverDeps());
+    const moved = await this.#runMover(nodeId, rooms, PATIENCE_MS);
+    metrics.moved(moved);
+    log.warn(
+      { nodeId, ...about, ...moved, runbook: "core-failover" },
+      "a node is lost, and its rooms were moved",
+    );
+  }
+
+  async #runMover(
+    nodeId: NodeId,
+    rooms: readonly RoomToAssign[],
+    patienceMs: number,
+  ): Promise<Moved> {
+    const mover = new Mover(nodeId, rooms, { ...this.#moverDeps(), patienceMs });
     this.#movers.add(mover);
     try {
-      const moved = await mover.run();
-      metrics.moved(moved);
-      log.warn(
-        { nodeId, ...about, ...moved, runbook: "core-failover" },
-        "a node is lost, and its rooms were moved",
-      );
+      return await mover.run();
     } finally {
       this.#movers.delete(mover);
     }
   }
 
-  #moverDeps(): MoverDeps {
+  #moverDeps(): Omit<MoverDeps, "patienceMs"> {
     const { registry, database, calls, onFailed, onGivenUp, clock } = this.#deps;
     return {
       ...this.#nodes(),

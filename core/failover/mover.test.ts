@@ -8,15 +8,13 @@ import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import { BAD_COPY, NO_SEATS, RoomCopy } from "../../shared/protocol/failover.ts";
 import { heard, run } from "../regions/registry.testkit.ts";
 import type { NodeHealth } from "./detector-step.ts";
-import { type Moved, Mover } from "./mover.ts";
+import { type Moved, Mover, PATIENCE_MS } from "./mover.ts";
 import { PromisedSeats } from "./promised-seats.ts";
 
 const DEAD = NodeId.parse("beijing-1");
 const roomId = RoomId.parse("room-a");
 const roomEpoch: [number, number] = [1, 1];
 const replication = { protectedRooms: 0, unprotectedRooms: 0, copies: 0, lagMs: 0 };
-/** Players hear by then that a room is gone. */
-const PATIENCE_MS = 12_000;
 
 interface Told {
   /** Who has a copy, and its tick. */
@@ -80,6 +78,7 @@ async function move({ copies, health = {}, mute = [], lostMs = {}, runs }: Told)
       },
     },
     promised: new PromisedSeats(clock),
+    patienceMs: PATIENCE_MS,
     giveUp: async (roomIds) => roomIds,
     onFailed: () => {},
     clock,

@@ -27,7 +27,7 @@ import { findCopies, type Nodes, seatsLeft, together } from "./copies.ts";
 import type { PromisedSeats } from "./promised-seats.ts";
 
 /** Before players hear that their room is gone by time alone. */
-const PATIENCE_MS = RELEASED_ROOM_MS - 3_000;
+export const PATIENCE_MS = RELEASED_ROOM_MS - 3_000;
 const PAUSE_MS = 250;
 /** A node that has said that it goes on with a room claims it by then. */
 const CLAIM_MS = 3_000;
@@ -46,6 +46,8 @@ export interface MoverDeps extends Nodes {
   /** Ends rooms for whoever asks. @returns those that nobody had claimed */
   readonly giveUp: (roomIds: readonly RoomId[]) => Promise<readonly RoomId[]>;
   readonly onFailed: (nodeId: NodeId) => void;
+  /** After that what is left is given up; `PATIENCE_MS` from the rooms' release. */
+  readonly patienceMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -107,8 +109,8 @@ export class Mover {
   }
 
   async run(): Promise<Moved> {
-    const { clock, signal } = this.#deps;
-    const endsAtMs = this.#startMs + PATIENCE_MS;
+    const { clock, signal, patienceMs } = this.#deps;
+    const endsAtMs = this.#startMs + patienceMs;
     let rounds = 0;
     while (this.#open.size > 0 && clock.monotonicMs() < endsAtMs && !signal.aborted) {
       const waiting = this.#unassigned();
