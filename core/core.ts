@@ -39,6 +39,7 @@ import { Arrivals } from "./failover/arrivals.ts";
 import type { ByHand } from "./failover/by-hand.ts";
 import { thresholdsOf } from "./failover/detector-settings.ts";
 import { Evacuations } from "./failover/evacuation.ts";
+import type { GoOn } from "./failover/evacuation-run.ts";
 import { FailoverMetrics } from "./failover/failover-metrics.ts";
 import { Failovers } from "./failover/failovers.ts";
 import { addEvidenceRoute } from "./failover/routes.ts";
@@ -345,7 +346,16 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics: new JoinMetrics(common),
   });
-  const evacuations = new Evacuations({ database, registry, calls, ...common });
+  const { promised } = failovers;
+  const goOn: GoOn = (nodeId, rooms, patienceMs) => failovers.goOn(nodeId, rooms, patienceMs);
+  const evacuations = new Evacuations({
+    database,
+    registry,
+    calls,
+    promised,
+    goOn,
+    ...common,
+  });
   const audit = new AuditLog({ database, ...common });
   const operators = new Operators({
     database,

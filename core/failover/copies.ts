@@ -9,7 +9,7 @@ import type { HeldCopy } from "./assign-step.ts";
 
 export interface FoundCopies {
   readonly copies: readonly HeldCopy[];
-  /** Whether everybody who may have some has answered. */
+  /** Whether everybody who may have some has answered: also those who are cut off, or not heard and not yet lost. */
   readonly complete: boolean;
 }
 
@@ -19,9 +19,9 @@ export interface Nodes {
   readonly isLost: (nodeId: NodeId) => boolean;
 }
 
-/** Whether the core can ask it for copies; nodes of before have none. */
-function isHolder({ health, heartbeat }: NodeRecord): boolean {
-  return heartbeat.replication !== undefined && health !== "isolated";
+/** Nodes of before have no copies. */
+function isHolder({ heartbeat }: NodeRecord): boolean {
+  return heartbeat.replication !== undefined;
 }
 
 /** @param deps `onFailed` is told of a node that could not be asked */
@@ -33,9 +33,10 @@ export async function findCopies(
   },
 ): Promise<FoundCopies> {
   const { regions, isLost, calls, onFailed } = deps;
-  const asked = regions()
-    .flatMap(liveNodes)
+  const holders = regions()
+    .flatMap(({ nodes }) => [...nodes.values()])
     .filter((node) => isHolder(node) && !isLost(node.nodeId) && node.nodeId !== ofNode);
+  const asked = holders.filter(({ alive }) => alive);
   const answers = await Promise.all(
     asked.map(async (node) => {
       try {
@@ -49,7 +50,8 @@ export async function findCopies(
       }
     }),
   );
-  const complete = answers.every((answer) => answer !== undefined);
+  const all = asked.length === holders.length;
+  const complete = all && answers.every((answer) => answer !== undefined);
   return { copies: answers.flatMap((answer) => answer ?? []), complete };
 }
 

@@ -1,5 +1,5 @@
 /** Where the rooms of nodes that are to be left have their copies. */
-import { compareEpochs } from "../../shared/epoch.ts";
+import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
 import type { NodeId, RoomId } from "../../shared/ids.ts";
 import type { RoomCopy } from "../../shared/protocol/failover.ts";
@@ -17,19 +17,39 @@ export interface FoundCopies {
   readonly silent: readonly NodeId[];
 }
 
-/** @param holders who may have some */
+/** As the database has it. */
+export interface RoomLife {
+  readonly room_id: RoomId;
+  readonly epoch_term: number;
+  readonly epoch_n: number;
+}
+
+/**
+ * @param rooms copies of other rooms, and of another life of these, don't count
+ * @param holders who may have some
+ */
 export async function findCopies(
   ofNodes: readonly NodeId[],
+  rooms: readonly RoomLife[],
   holders: readonly NodeRecord[],
   calls: Pick<NodeCalls, "copies">,
 ): Promise<FoundCopies> {
   const copies = new Map<RoomId, CopyAt>();
   const silent: NodeId[] = [];
+  const epochs = new Map<RoomId, Epoch>(
+    rooms.map(({ room_id, epoch_term, epoch_n }) => [room_id, [epoch_term, epoch_n]]),
+  );
+  const counts = ({ roomId, roomEpoch }: RoomCopy) => {
+    const epoch = epochs.get(roomId);
+    return epoch !== undefined && compareEpochs(roomEpoch, epoch) === 0;
+  };
   if (ofNodes.length === 0) return { copies, silent };
   const ask = async (node: NodeRecord) => {
     try {
       const answer = await calls.copies(node, { ofNodes: [...ofNodes] });
-      for (const copy of answer.copies) keepFresher(copies, { ...copy, at: node.nodeId });
+      for (const copy of answer.copies.filter(counts)) {
+        keepFresher(copies, { ...copy, at: node.nodeId });
+      }
     } catch (error) {
       if (!isFailure(error)) throw error;
       silent.push(node.nodeId);
@@ -46,5 +66,5 @@ function keepFresher(copies: Map<RoomId, CopyAt>, copy: CopyAt): void {
 }
 
 function isFresher(a: RoomCopy, b: RoomCopy): boolean {
-  return (compareEpochs(a.roomEpoch, b.roomEpoch) || a.tick - b.tick) >= 0;
+  return a.tick >= b.tick;
 }

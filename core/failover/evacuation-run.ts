@@ -4,6 +4,7 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId, RoomId } from "../../shared/ids.ts";
 import type { Counter } from "../../shared/metrics.ts";
+import { RELEASED_ROOM_MS } from "../../shared/protocol/link.ts";
 import type {
   EvacuationOrder,
   EvacuationStatus,
@@ -14,6 +15,8 @@ import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
+import type { RoomToAssign } from "./assign-step.ts";
+import { seatsLeft } from "./copies.ts";
 import { findCopies } from "./evacuation-copies.ts";
 import {
   type Arriving,
@@ -25,6 +28,8 @@ import {
   newEvacuation,
 } from "./evacuation-step.ts";
 import { selectOpenRooms, selectStandings } from "./evacuation-store.ts";
+import { type Moved, PATIENCE_MS } from "./mover.ts";
+import type { PromisedSeats } from "./promised-seats.ts";
 
 /** Of one look; the rest is found by the next. */
 const LISTED_MAX = 10_000;
@@ -43,10 +48,22 @@ export interface EvacuationRunDeps {
   readonly database: Sql;
   readonly registry: Pick<Registry, "regions" | "node">;
   readonly calls: Pick<NodeCalls, "moveRooms" | "takeOver" | "copies">;
+  readonly promised: PromisedSeats;
+  /** `Failovers.goOn` */
+  readonly goOn: GoOn;
   readonly clock: Clock;
   readonly log: Logger;
   readonly rooms: Counter<"outcome">;
 }
+
+/** Of what a released room has, the owner's and its standby's call may have taken some. */
+const GO_ON_MS = PATIENCE_MS - 4_000;
+
+export type GoOn = (
+  nodeId: NodeId,
+  rooms: readonly RoomToAssign[],
+  patienceMs: number,
+) => Promise<Pick<Moved, "players">>;
 
 const PHASES = { pause: "paused", resume: "running", stop: "stopped" } as const;
 
@@ -137,6 +154,8 @@ export class EvacuationRun {
         return this.#settle(effect.nodeId, effect.roomIds);
       case "takeOver":
         return this.#takeOver(effect.to, effect.rooms);
+      case "goOn":
+        return this.#goOn(effect.rooms);
       case "lost":
         this.#tellLost(effect);
         return Promise.resolve();
@@ -158,11 +177,13 @@ export class EvacuationRun {
 
   async #move(nodeId: NodeId, roomIds: readonly RoomId[]): Promise<void> {
     try {
-      const answer = await this.#deps.calls.moveRooms(this.#node(nodeId), {
-        roomIds: [...roomIds],
-      });
+      const { going, held, unknown } = await this.#seated(nodeId, roomIds);
+      const answer =
+        going.length > 0
+          ? await this.#deps.calls.moveRooms(this.#node(nodeId), { roomIds: going })
+          : { moved: [], stayed: [] };
       const named = new Set([...answer.moved, ...answer.stayed].map(({ roomId }) => roomId));
-      const unnamed = roomIds.filter((roomId) => !named.has(roomId));
+      const unnamed = going.filter((roomId) => !named.has(roomId));
       this.#dispatch({
         type: "left",
         moved: answer.moved.map(({ roomId, roomEpoch, to }) => {
@@ -171,7 +192,9 @@ export class EvacuationRun {
         stayed: [
           ...answer.stayed.map((room) => ({ ...room, nodeId })),
           ...unnamed.map((roomId) => ({ roomId, nodeId, why: "its owner does not name it" })),
+          ...unknown.map((roomId) => ({ roomId, nodeId, why: "its standby did not answer" })),
         ],
+        held: held.map((roomId) => ({ roomId, nodeId, why: "its standby has no seats for it" })),
         gone: [],
       });
     } catch (error) {
@@ -180,15 +203,53 @@ export class EvacuationRun {
     }
   }
 
+  /**
+   * Which rooms have seats where their copies are, which are promised to them. Of a room without a copy, when all
+   * have answered, its owner says so.
+   */
+  async #seated(nodeId: NodeId, roomIds: readonly RoomId[]) {
+    const { database, registry, calls, promised } = this.#deps;
+    const rooms = await selectStandings(database, roomIds, this.#releasedAfter());
+    const { copies, silent } = await findCopies([nodeId], rooms, this.#holders(nodeId), calls);
+    const nodes = { regions: () => registry.regions(), isLost: () => false };
+    const left = new Map(seatsLeft(nodes, (id) => promised.at(id)));
+    const going: RoomId[] = [];
+    const held: RoomId[] = [];
+    const unknown: RoomId[] = [];
+    for (const roomId of roomIds) {
+      const copy = copies.get(roomId);
+      const seats = copy && (left.get(copy.at) ?? 0);
+      if (!copy || seats === undefined) (silent.length > 0 ? unknown : going).push(roomId);
+      else if (seats < copy.players) held.push(roomId);
+      else {
+        left.set(copy.at, seats - copy.players);
+        promised.add(copy.at, copy.players);
+        going.push(roomId);
+      }
+    }
+    return { going, held, unknown };
+  }
+
+  #holders(ofNode: NodeId): NodeRecord[] {
+    const nodes = this.#deps.registry.regions().flatMap(liveNodes);
+    return nodes.filter(
+      ({ nodeId, heartbeat }) => nodeId !== ofNode && heartbeat.replication !== undefined,
+    );
+  }
+
+  #releasedAfter(): Date {
+    return new Date(this.#deps.clock.nowMs() - RELEASED_ROOM_MS);
+  }
+
   /** Where the rooms are whose owner did not answer: with it still, given up, with another by now, or ended. */
   async #settle(nodeId: NodeId, roomIds: readonly RoomId[]): Promise<void> {
-    const { database, registry, calls, clock } = this.#deps;
+    const { database, calls, clock } = this.#deps;
     await sleep(clock, PAUSE_MS);
     try {
-      const standings = await selectStandings(database, roomIds);
+      const standings = await selectStandings(database, roomIds, this.#releasedAfter());
       const released = standings.filter((room) => !room.open && room.released);
-      const holders = released.length === 0 ? [] : registry.regions().flatMap(liveNodes);
-      const { copies } = await findCopies([nodeId], holders, calls);
+      const holders = released.length === 0 ? [] : this.#holders(nodeId);
+      const { copies, silent } = await findCopies([nodeId], released, holders, calls);
       const moved = released.flatMap(({ room_id }) => {
         const copy = copies.get(room_id);
         if (!copy) return [];
@@ -200,8 +261,13 @@ export class EvacuationRun {
       const why = "its owner did not answer";
       const stayed = here.map(({ room_id }) => ({ roomId: room_id, nodeId, why }));
       const there = new Set(stayed.map(({ roomId }) => roomId));
-      const gone = roomIds.filter((roomId) => !onTheWay.has(roomId) && !there.has(roomId));
-      this.#dispatch({ type: "left", moved, stayed, gone });
+      // Whoever has not answered may have their copies.
+      const missing = silent.length === 0 ? [] : released.map(({ room_id }) => room_id);
+      const unsure = missing.filter((roomId) => !onTheWay.has(roomId));
+      const known = new Set([...onTheWay, ...there, ...unsure]);
+      const gone = roomIds.filter((roomId) => !known.has(roomId));
+      const left = { type: "left", moved, stayed, gone } as const;
+      this.#dispatch(unsure.length > 0 ? { ...left, unsure: { nodeId, roomIds: unsure } } : left);
     } catch (error) {
       if (!isFailure(error)) throw error;
       this.#dispatch({ type: "unsure", nodeId, roomIds });
@@ -229,6 +295,34 @@ export class EvacuationRun {
     }
   }
 
+  /** The database says who has them in the end, also of claims that came before others were asked. */
+  async #goOn(rooms: readonly Arriving[]): Promise<void> {
+    const { database, goOn } = this.#deps;
+    const owners = [...new Set(rooms.map(({ copy }) => copy.ofNode))];
+    const moved = await Promise.all(
+      owners.map((owner) => {
+        const own = rooms.filter(({ copy }) => copy.ofNode === owner);
+        const copies = own.map(({ copy }) => copy);
+        return goOn(owner, copies, GO_ON_MS);
+      }),
+    );
+    const roomIds = rooms.map(({ copy }) => copy.roomId);
+    const found = await selectStandings(database, roomIds, this.#releasedAfter()).catch(
+      (error: unknown) => {
+        if (!isFailure(error)) throw error;
+        return [];
+      },
+    );
+    const there = new Set(found.filter(({ open }) => open).map(({ room_id }) => room_id));
+    const failed = rooms.filter(({ copy }) => !there.has(copy.roomId));
+    this.#dispatch({
+      type: "arrived",
+      taken: rooms.length - failed.length,
+      players: moved.reduce((sum, { players }) => sum + players, 0),
+      failed: failed.map((room) => ({ ...room, why: "nobody could go on with it" })),
+    });
+  }
+
   /** @throws {MeridianError} `unavailable` */
   #node(nodeId: NodeId): NodeRecord {
     const node = this.#deps.registry.node(nodeId)?.node;
@@ -238,7 +332,7 @@ export class EvacuationRun {
 
   #tellLost({ roomId, to, why }: Extract<EvacuationEffect, { type: "lost" }>): void {
     const about = { roomId, to, why, runbook: "evacuate" };
-    this.#deps.log.error(about, "a room that was evacuated could not go on at its standby");
+    this.#deps.log.error(about, "a room that was evacuated could not go on anywhere");
   }
 
   #count(before: Evacuation, after: Evacuation): void {

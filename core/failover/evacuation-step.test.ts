@@ -45,7 +45,7 @@ test("rooms move at the pace, in turn; a pause lets what moves arrive and nothin
   const copy = { roomId: RoomId.parse("room-0"), ofNode: owners[0] as NodeId, roomEpoch };
   step({ type: "left", moved: [{ copy, to: standbys[0] as NodeId }], stayed: [], gone: [] }, 170);
   assert.deepEqual(effects, [
-    { type: "takeOver", to: standbys[0], rooms: [{ copy, to: standbys[0], tries: 0 }] },
+    { type: "takeOver", to: standbys[0], rooms: [{ copy, to: standbys[0], elsewhere: false }] },
   ]);
   step({ type: "tick" }, 900);
   assert.deepEqual(effects, []);
@@ -57,7 +57,7 @@ test("rooms move at the pace, in turn; a pause lets what moves arrive and nothin
   assert.equal(isOver(state), false, "two rooms are on their way");
 });
 
-test("what can't be taken over is tried three times, then lost, and said so", () => {
+test("what its standby can't take over goes to others, and is lost when they can't either", () => {
   let state = newEvacuation(1_000, 0);
   let effects: EvacuationEffect[] = [];
   const step = (event: EvacuationEvent, atMs: number) => {
@@ -67,14 +67,12 @@ test("what can't be taken over is tried three times, then lost, and said so", ()
   step({ type: "listed", rooms: roomsOf(1) }, 100);
   const to = standbys[0] as NodeId;
   const copy = { roomId: RoomId.parse("room-0"), ofNode: owners[0] as NodeId, roomEpoch };
+  const room = { copy, to, elsewhere: false };
   step({ type: "left", moved: [{ copy, to }], stayed: [], gone: [] }, 110);
-  for (const tries of [0, 1, 2]) {
-    const [asked] = effects;
-    assert.equal(asked?.type === "takeOver" && asked.rooms[0]?.tries, tries);
-    const failed = [{ copy, to, tries, why: "no memory" }];
-    step({ type: "arrived", taken: 0, players: 0, failed }, 200 + tries * 2_000);
-    if (tries < 2) step({ type: "tick" }, 1_500 + tries * 2_000);
-  }
+  step({ type: "arrived", taken: 0, players: 0, failed: [{ ...room, why: "no memory" }] }, 200);
+  assert.deepEqual(effects, [{ type: "goOn", rooms: [{ copy, to, elsewhere: true }] }]);
+  const failed = [{ copy, to, elsewhere: true, why: "no memory" }];
+  step({ type: "arrived", taken: 0, players: 0, failed }, 9_000);
   assert.deepEqual(effects[0], { type: "lost", roomId: "room-0", to, why: "no memory" });
   assert.deepEqual([state.lost, state.moved, state.failed.size], [1, 0, 0]);
 });
@@ -111,30 +109,35 @@ function evacuate(seed: number, count: number): { state: Evacuation; perSecond: 
       const second = Math.floor(nowMs / 1_000);
       perSecond[second] = (perSecond[second] ?? 0) + roomIds.length;
       later(() => {
-        const here = roomIds.filter((roomId) => open.has(roomId));
+        const all = roomIds.filter((roomId) => open.has(roomId));
+        const full = all.filter(() => random() < trouble);
+        const held = full.map((roomId) => ({ roomId, nodeId, why: "no seats" }));
+        const here = all.filter((roomId) => !full.includes(roomId));
         const stays = here.filter(() => random() < trouble);
         const moved = here
           .filter((roomId) => !stays.includes(roomId))
           .map((roomId) => give(roomId, nodeId));
         // It was done, and the answer is lost.
         if (random() < trouble) return { type: "unsure", nodeId, roomIds };
-        const ended = roomIds.filter((roomId) => !here.includes(roomId));
+        const ended = roomIds.filter((roomId) => !all.includes(roomId));
         const stayed = [...stays, ...ended].map((roomId) => ({ roomId, nodeId, why: "no copy" }));
-        return { type: "left", moved, stayed, gone: [] };
+        return { type: "left", moved, stayed, held, gone: [] };
       });
     } else if (effect.type === "settle") {
       const { nodeId, roomIds } = effect;
       later(() => {
         if (random() < trouble) return { type: "unsure", nodeId, roomIds };
+        const missing = roomIds.filter((id) => released.has(id) && random() < trouble);
         const moved = roomIds
-          .filter((roomId) => released.has(roomId))
+          .filter((roomId) => released.has(roomId) && !missing.includes(roomId))
           .map((roomId) => ({ copy: { roomId, ofNode: nodeId, roomEpoch }, to: standby() }));
         const here = roomIds.filter((roomId) => open.has(roomId));
         const gone = roomIds.filter((roomId) => !open.has(roomId) && !released.has(roomId));
         const stayed = here.map((roomId) => ({ roomId, nodeId, why: "no answer" }));
-        return { type: "left", moved, stayed, gone };
+        const unsure = missing.length > 0 ? { unsure: { nodeId, roomIds: missing } } : {};
+        return { type: "left", moved, stayed, gone, ...unsure };
       });
-    } else if (effect.type === "takeOver") {
+    } else if (effect.type === "takeOver" || effect.type === "goOn") {
       later(() => {
         const failed = effect.rooms.filter(() => random() < trouble);
         const taken = effect.rooms.filter((room) => !failed.includes(room));

@@ -5,6 +5,8 @@
  * go on with it), and has moved. Players are away from `moves` to the end of `arrives`, so what moves arrives at
  * once, also of an evacuation that was paused or stopped meanwhile: only rooms that wait go on waiting then.
  *
+ * What its standby can't go on with is given to whoever can (`goOn`): that ends with the room elsewhere, or lost.
+ *
  * An owner's answer that is lost says nothing: such rooms are looked up (`settle`), and go on from where they are.
  * When nothing is left the region is listed anew, because rooms may have been made at the last moment; it has
  * ended when there is none but those that can't be moved.
@@ -18,6 +20,8 @@ const MOVES_UNDER_WAY_MAX = 4;
 const BATCH_MAX = 25;
 const TRIES_MAX = 3;
 const RETRY_MS = 1_000;
+/** A room whose standby has no seats for it is asked for again after that, as often as it takes. */
+const HELD_MS = 3_000;
 const ERRORS_KEPT = 10;
 /** A turn of the timer that comes late makes up for no more than this. */
 const CREDIT_MS_MAX = 1_000;
@@ -35,7 +39,8 @@ interface Waiting {
 export interface Arriving {
   readonly copy: CopyName;
   readonly to: NodeId;
-  readonly tries: number;
+  /** Whether its standby could not, and others were asked. */
+  readonly elsewhere: boolean;
 }
 
 export interface Evacuation {
@@ -47,11 +52,10 @@ export interface Evacuation {
   /** Tries before this one, by room, of calls to owners that have not answered. */
   readonly moving: ReadonlyMap<RoomId, number>;
   readonly movesUnderWay: number;
-  /** Calls to standbys that have not answered, and those that wait to be made again. */
+  /** Calls to standbys, or to all, that have not ended. */
   readonly arriving: number;
-  /** Rooms of those calls, and of the ones to come. */
+  /** Rooms of those calls. */
   readonly arrivingRooms: number;
-  readonly again: readonly (Arriving & { readonly notBeforeMs: number })[];
   /** Whether the list of rooms was asked for and has not come. */
   readonly listing: boolean;
   readonly moved: number;
@@ -60,7 +64,7 @@ export interface Evacuation {
   readonly gone: number;
   /** Why they run on at their owner. */
   readonly failed: ReadonlyMap<RoomId, string>;
-  /** Rooms that left their owner and with which their standby could not go on. */
+  /** Rooms that left their owner and with which nobody could go on. */
   readonly lost: number;
   /** The last ones. */
   readonly errors: readonly { readonly roomId: RoomId; readonly why: string }[];
@@ -81,8 +85,12 @@ export type EvacuationEvent =
       readonly type: "left";
       readonly moved: readonly Pick<Arriving, "copy" | "to">[];
       readonly stayed: readonly (RoomAt & { readonly why: string })[];
+      /** Not asked for: their standby has no seats for their players. */
+      readonly held?: readonly (RoomAt & { readonly why: string })[];
       /** Ended, or with another owner by now. */
       readonly gone: readonly RoomId[];
+      /** Where the copies of these are is not known yet, for somebody has not answered. */
+      readonly unsure?: { readonly nodeId: NodeId; readonly roomIds: readonly RoomId[] };
     }
   /** The owner's answer was lost, or where its rooms are can't be told now. */
   | { readonly type: "unsure"; readonly nodeId: NodeId; readonly roomIds: readonly RoomId[] }
@@ -99,6 +107,8 @@ export type EvacuationEffect =
   /** After a second: what has come of rooms whose owner's answer was lost. */
   | { readonly type: "settle"; readonly nodeId: NodeId; readonly roomIds: readonly RoomId[] }
   | { readonly type: "takeOver"; readonly to: NodeId; readonly rooms: readonly Arriving[] }
+  /** With whom else these rooms can be. */
+  | { readonly type: "goOn"; readonly rooms: readonly Arriving[] }
   | { readonly type: "lost"; readonly roomId: RoomId; readonly to: NodeId; readonly why: string };
 
 export function newEvacuation(roomsPerS: number, nowMs: number): Evacuation {
@@ -112,7 +122,6 @@ export function newEvacuation(roomsPerS: number, nowMs: number): Evacuation {
     movesUnderWay: 0,
     arriving: 0,
     arrivingRooms: 0,
-    again: [],
     listing: false,
     moved: 0,
     players: 0,
@@ -124,9 +133,9 @@ export function newEvacuation(roomsPerS: number, nowMs: number): Evacuation {
 }
 
 /** Whether nothing of it is under way any more. */
-export function isOver({ phase, movesUnderWay, arriving, again }: Evacuation): boolean {
+export function isOver({ phase, movesUnderWay, arriving }: Evacuation): boolean {
   if (phase === "done") return true;
-  return phase === "stopped" && movesUnderWay === 0 && arriving === 0 && again.length === 0;
+  return phase === "stopped" && movesUnderWay === 0 && arriving === 0;
 }
 
 export function evacuationStep(
@@ -136,8 +145,7 @@ export function evacuationStep(
 ): [Evacuation, EvacuationEffect[]] {
   const effects: EvacuationEffect[] = [];
   const noted = note(before, event, nowMs, effects);
-  const retried = takeOverAgain(noted, nowMs, effects);
-  return [retried.phase === "running" ? advance(retried, nowMs, effects) : retried, effects];
+  return [noted.phase === "running" ? advance(noted, nowMs, effects) : noted, effects];
 }
 
 function note(
@@ -163,7 +171,7 @@ function note(
     case "left":
       return left(state, event, nowMs, effects);
     case "arrived":
-      return arrived({ ...state, arriving: state.arriving - 1 }, event, nowMs, effects);
+      return arrived({ ...state, arriving: state.arriving - 1 }, event, effects);
   }
 }
 
@@ -186,7 +194,7 @@ function listed(state: Evacuation, rooms: readonly RoomAt[]): Evacuation {
 
 function left(
   state: Evacuation,
-  { moved, stayed, gone }: Extract<EvacuationEvent, { type: "left" }>,
+  { moved, stayed, held = [], gone, unsure }: Extract<EvacuationEvent, { type: "left" }>,
   nowMs: number,
   effects: EvacuationEffect[],
 ): Evacuation {
@@ -199,10 +207,16 @@ function left(
     else waiting.push({ roomId, nodeId, tries, notBeforeMs: nowMs + RETRY_MS });
     moving.delete(roomId);
   }
+  for (const { roomId, nodeId } of held) {
+    const tries = moving.get(roomId) ?? 0;
+    waiting.push({ roomId, nodeId, tries, notBeforeMs: nowMs + HELD_MS });
+    moving.delete(roomId);
+  }
+  if (unsure) effects.push({ type: "settle", ...unsure });
   for (const roomId of gone) moving.delete(roomId);
   for (const { copy } of moved) moving.delete(copy.roomId);
   const arriving = takeOver(
-    moved.map((one) => ({ ...one, tries: 0 })),
+    moved.map((one) => ({ ...one, elsewhere: false })),
     effects,
   );
   return {
@@ -210,37 +224,36 @@ function left(
     moving,
     waiting,
     failed,
-    movesUnderWay: state.movesUnderWay - 1,
+    movesUnderWay: state.movesUnderWay - (unsure ? 0 : 1),
     arriving: state.arriving + arriving,
     arrivingRooms: state.arrivingRooms + moved.length,
     gone: state.gone + gone.length,
-    errors: [...state.errors, ...stayed].slice(-ERRORS_KEPT),
+    errors: [...state.errors, ...stayed, ...held].slice(-ERRORS_KEPT),
   };
 }
 
 function arrived(
   state: Evacuation,
   { taken, players, failed }: Extract<EvacuationEvent, { type: "arrived" }>,
-  nowMs: number,
   effects: EvacuationEffect[],
 ): Evacuation {
-  const again = [...state.again];
+  const again: Arriving[] = [];
   let { lost } = state;
   const errors = [...state.errors];
   for (const { why, ...room } of failed) {
     const { roomId } = room.copy;
     errors.push({ roomId, why });
-    const tries = room.tries + 1;
-    if (tries < TRIES_MAX) {
-      again.push({ ...room, tries, notBeforeMs: nowMs + RETRY_MS });
+    if (!room.elsewhere) {
+      again.push({ ...room, elsewhere: true });
       continue;
     }
     lost += 1;
     effects.push({ type: "lost", roomId, to: room.to, why });
   }
+  if (again.length > 0) effects.push({ type: "goOn", rooms: again });
   return {
     ...state,
-    again,
+    arriving: state.arriving + (again.length > 0 ? 1 : 0),
     arrivingRooms: state.arrivingRooms - taken - (lost - state.lost),
     lost,
     moved: state.moved + taken,
@@ -249,18 +262,11 @@ function arrived(
   };
 }
 
-function takeOverAgain(state: Evacuation, nowMs: number, effects: EvacuationEffect[]): Evacuation {
-  const due = state.again.filter(({ notBeforeMs }) => notBeforeMs <= nowMs);
-  if (due.length === 0) return state;
-  const again = state.again.filter(({ notBeforeMs }) => notBeforeMs > nowMs);
-  return { ...state, again, arriving: state.arriving + takeOver(due, effects) };
-}
-
 /** @returns how many calls that takes */
 function takeOver(rooms: readonly Arriving[], effects: EvacuationEffect[]): number {
   const byTarget = new Map<NodeId, Arriving[]>();
-  for (const { copy, to, tries } of rooms) {
-    byTarget.set(to, [...(byTarget.get(to) ?? []), { copy, to, tries }]);
+  for (const { copy, to, elsewhere } of rooms) {
+    byTarget.set(to, [...(byTarget.get(to) ?? []), { copy, to, elsewhere }]);
   }
   for (const [to, group] of byTarget) effects.push({ type: "takeOver", to, rooms: group });
   return byTarget.size;
@@ -289,8 +295,8 @@ function advance(before: Evacuation, nowMs: number, effects: EvacuationEffect[])
       movesUnderWay: state.movesUnderWay + 1,
     };
   }
-  const { waiting, movesUnderWay, arriving, again, listing } = state;
-  const idle = waiting.length + movesUnderWay + arriving + again.length === 0;
+  const { waiting, movesUnderWay, arriving, listing } = state;
+  const idle = waiting.length + movesUnderWay + arriving === 0;
   if (!idle || listing) return state;
   effects.push({ type: "list" });
   return { ...state, listing: true };

@@ -188,6 +188,41 @@ test("rooms whose owner's answer is lost are found where they are; one that no s
   await client.query("delete from rooms");
 });
 
+test("rooms with which their standby can't go on after all go on with another node", async () => {
+  const ids = await rooms("other", 2);
+  const sibling = await startTestRegion({ core, name: "shanghai", incarnation: 2 });
+  await sibling.beat({ replication });
+  shanghai.takeOver = async ({ rooms: wanted }) => ({
+    taken: [],
+    failed: wanted.map(({ roomId }) => ({ roomId, why: "no seats" })),
+  });
+  await begin({});
+  const done = await until("its end", async () => {
+    const now = await status();
+    return now.phase === "done" && now;
+  });
+  assert.deepEqual([done.moved, done.players, done.lost, done.failed], [1, 2, 0, 1]);
+  assert.deepEqual(await homes(ids), { "shanghai-2": 1, "beijing-1": 1 });
+  await sibling.stop();
+  await client.query("delete from rooms");
+});
+
+test("rooms whose standby has no seats for them stay where they are until it has some", async () => {
+  const ids = await rooms("full", 4);
+  await shanghai.beat({ replication, capacity: 1 });
+  await begin({});
+  const held = "its standby has no seats for it";
+  await until("they are held", async () => (await status()).errors.some(({ why }) => why === held));
+  assert.deepEqual([(await status()).moved, await homes(ids)], [0, { "beijing-1": 4 }]);
+  await shanghai.beat({ replication });
+  const done = await until("its end", async () => {
+    const now = await status();
+    return now.phase === "done" && now;
+  });
+  assert.deepEqual([done.moved, done.failed, done.lost], [3, 1, 0]);
+  await client.query("delete from rooms");
+});
+
 test("one node is emptied alone, and takes players again when that is stopped; then the region comes back", async () => {
   const planned = await api("POST", "/ops/regions/beijing/failback", { dryRun: true });
   assert.deepEqual([planned.was, planned.wanted, planned.dryRun], ["draining", "active", true]);

@@ -28,8 +28,9 @@ import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 import { findCopies } from "./evacuation-copies.ts";
-import { EvacuationRun, type EvacuationStart } from "./evacuation-run.ts";
+import { EvacuationRun, type EvacuationStart, type GoOn } from "./evacuation-run.ts";
 import { selectOpenRooms } from "./evacuation-store.ts";
+import type { PromisedSeats } from "./promised-seats.ts";
 
 const TICK_MS = 100;
 /** Nodes answer within it, or don't. */
@@ -41,6 +42,10 @@ export interface EvacuationsDeps {
   readonly database: Database;
   readonly registry: Pick<Registry, "region" | "regions" | "node" | "setWanted">;
   readonly calls: Pick<NodeCalls, "moveRooms" | "takeOver" | "copies" | "drain">;
+  /** Also those of failovers. */
+  readonly promised: PromisedSeats;
+  /** `Failovers.goOn` */
+  readonly goOn: GoOn;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -101,10 +106,8 @@ export class Evacuations implements Part {
       .regions()
       .flatMap(liveNodes)
       .filter((node) => !ofNodes.includes(node.nodeId) && node.heartbeat.replication !== undefined);
-    const [rooms, found] = await Promise.all([
-      selectOpenRooms(database, target, PLANNED_MAX),
-      findCopies(ofNodes, holders, calls),
-    ]);
+    const rooms = await selectOpenRooms(database, target, PLANNED_MAX);
+    const found = await findCopies(ofNodes, rooms, holders, calls);
     const copied = rooms.flatMap(({ room_id }) => found.copies.get(room_id) ?? []);
     const targets = new Map<NodeId, number>();
     for (const { at } of copied) targets.set(at, (targets.get(at) ?? 0) + 1);

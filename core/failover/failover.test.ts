@@ -124,12 +124,12 @@ test("a fenced node gets nothing more, also from the next core", async () => {
   await assert.rejects(ghost.claim("room-z"), (error) => isFailure(error, "fenced"));
 });
 
-test("a copy whose holder refuses goes to nobody; the region's next life takes new players", async () => {
+test("a copy that everybody refuses for good goes to nobody; the region's next life takes new players", async () => {
   const beijing = await beijingWith(["room-c"], ["room-c"]);
   const ada = await playerIn(beijing, "room-c");
   const [epoch] = await lifeOfBeijing();
   shanghai.takeOver = async ({ rooms }) => {
-    const failed = rooms.map(({ roomId }) => ({ roomId, why: "no seats" }));
+    const failed = rooms.map(({ roomId }) => ({ roomId, why: "its game is not here" }));
     return { taken: [], failed };
   };
   await beijing.stop();
@@ -164,16 +164,18 @@ test("by hand: a dry run tells what would be done, then nodes that live are ende
 test("evidence counts for its certificate's region, and of a node at the address that is known", async () => {
   const beijing = await beijingWith(["room-h"], ["room-h"]);
   const about = { nodeId: beijing.nodeId, linkAddress: beijing.firstHeartbeat().linkAddress };
-  const tell = (by: TestRegion, nodeId: string, address = about.linkAddress) =>
+  const tell = (by: TestRegion, nodeId: string, address = about.linkAddress, saw = "refused") =>
     by.client.call({
       address: core.linkAddress,
       peer: { role: "core" },
       path: "/link/evidence",
-      body: { nodeId, about: { ...about, linkAddress: address }, saw: "refused" },
+      body: { nodeId, about: { ...about, linkAddress: address }, saw },
       answer: Done,
       deadlineMs: 5_000,
     });
   await assert.rejects(tell(shanghai, beijing.nodeId), (error) => isFailure(error, "forbidden"));
+  const answers = tell(shanghai, shanghai.nodeId, about.linkAddress, "answers");
+  await assert.rejects(answers, (error) => isFailure(error, "bad_request"));
   const witnessed = () => metric('meridian_failover_looks_total{by="witness",saw="refused"');
   const before = await witnessed();
   await tell(shanghai, shanghai.nodeId, "127.0.0.1:1");

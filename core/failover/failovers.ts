@@ -17,7 +17,7 @@ import { LogPace } from "../http/log-pace.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
-import { assign } from "./assign-step.ts";
+import { assign, type RoomToAssign } from "./assign-step.ts";
 import type { ByHand } from "./by-hand.ts";
 import { findCopies, type Nodes, seatsLeft, together } from "./copies.ts";
 import type { FailoverMetrics } from "./failover-metrics.ts";
@@ -29,11 +29,13 @@ import {
   selectOnTheirWay,
   selectOpenRooms,
 } from "./fence-store.ts";
-import { Mover, type MoverDeps } from "./mover.ts";
+import { type Moved, Mover, type MoverDeps, PATIENCE_MS } from "./mover.ts";
 import { PromisedSeats } from "./promised-seats.ts";
 
 const FENCE_AGAIN_MS = 250;
 const UNHEARD_POLL_MS = 250;
+/** By then a node that lives is heard also when its way here goes through another region. */
+const UNHEARD_MIN_MS = 5_000;
 /** Silent for longer and neither gone nor isolated: nobody is there who could tell, and players wait in vain. */
 const UNDECIDED_MAX_MS = 30_000;
 /** By then a core that starts has heard all nodes that live, and found those that have rooms and don't. */
@@ -59,7 +61,7 @@ export interface FailoversDeps {
 export class Failovers implements Part, ByHand {
   readonly name = "failovers";
   readonly #deps: FailoversDeps;
-  readonly #promised: PromisedSeats;
+  readonly promised: PromisedSeats;
   readonly #stopping = new AbortController();
   readonly #movers = new Set<Mover>();
   readonly #underWay = new Map<NodeId, Promise<void>>();
@@ -69,7 +71,7 @@ export class Failovers implements Part, ByHand {
   constructor(deps: FailoversDeps) {
     this.#deps = deps;
     this.#startedMs = deps.clock.monotonicMs();
-    this.#promised = new PromisedSeats(deps.clock);
+    this.promised = new PromisedSeats(deps.clock);
   }
 
   /** Goes on with what an earlier core began. */
@@ -117,9 +119,19 @@ export class Failovers implements Part, ByHand {
     if (registry.fenced.isLost(nodeId)) return;
     this.#track(nodeId, async () => {
       const { signal } = this.#stopping;
-      while (!this.#anyoneLives() && !signal.aborted) await sleep(clock, UNHEARD_POLL_MS, signal);
+      const notBeforeMs = this.#startedMs + UNHEARD_MIN_MS;
+      const mayStillCome = () => clock.monotonicMs() < notBeforeMs || !this.#anyoneLives();
+      while (mayStillCome() && !signal.aborted) await sleep(clock, UNHEARD_POLL_MS, signal);
       if (!signal.aborted && !registry.node(nodeId)) await this.#failOver(nodeId, "unheard");
     });
+  }
+
+  /**
+   * Has rooms go on that a node gave up, and with which the standby that it gave them to could not go on.
+   * @param patienceMs after which they are given up
+   */
+  goOn(nodeId: NodeId, rooms: readonly RoomToAssign[], patienceMs: number): Promise<Moved> {
+    return this.#runMover(nodeId, rooms, patienceMs);
   }
 
   /** Told of every claim. */
@@ -161,10 +173,11 @@ export class Failovers implements Part, ByHand {
       nodeIds.map((nodeId) => findCopies(nodeId, { ...this.#deps, ...nodes })),
     );
     const { placements } = assign({
-      roomIds: rooms.map(({ roomId }) => roomId),
+      rooms,
       copies: found.flatMap(({ copies }) => copies),
-      seats: seatsLeft(nodes, (id) => this.#promised.at(id)),
-      failed: () => false,
+      seats: seatsLeft(nodes, (id) => this.promised.at(id)),
+      cannotRun: () => false,
+      badCopy: () => false,
       together,
     });
     const targets = new Map<NodeId, number>();
@@ -229,28 +242,36 @@ export class Failovers implements Part, ByHand {
       log.info({ nodeId, ...about, rooms: 0 }, "a node was fenced, and had no rooms");
       return;
     }
-    const mover = new Mover(nodeId, rooms, this.#moverDeps());
+    const moved = await this.#runMover(nodeId, rooms, PATIENCE_MS);
+    metrics.moved(moved);
+    log.warn(
+      { nodeId, ...about, ...moved, runbook: "core-failover" },
+      "a node is lost, and its rooms were moved",
+    );
+  }
+
+  async #runMover(
+    nodeId: NodeId,
+    rooms: readonly RoomToAssign[],
+    patienceMs: number,
+  ): Promise<Moved> {
+    const mover = new Mover(nodeId, rooms, { ...this.#moverDeps(), patienceMs });
     this.#movers.add(mover);
     try {
-      const moved = await mover.run();
-      metrics.moved(moved);
-      log.warn(
-        { nodeId, ...about, ...moved, runbook: "core-failover" },
-        "a node is lost, and its rooms were moved",
-      );
+      return await mover.run();
     } finally {
       this.#movers.delete(mover);
     }
   }
 
-  #moverDeps(): MoverDeps {
+  #moverDeps(): Omit<MoverDeps, "patienceMs"> {
     const { registry, database, calls, onFailed, onGivenUp, clock } = this.#deps;
     return {
       ...this.#nodes(),
       node: (nodeId) => registry.node(nodeId)?.node,
       heardAll: () => this.#heardAll(),
       calls,
-      promised: this.#promised,
+      promised: this.promised,
       async giveUp(roomIds) {
         const given = await giveUpRooms(database, roomIds);
         onGivenUp(given);

@@ -3,30 +3,39 @@
  * assigned to the freshest, and that node is told to go on. A room is done when its next owner has claimed it.
  *
  * What fails in a round is tried in the next: with the same node after a call that got no answer, for taking
- * over is idempotent; with another copy after a refusal, or when that node is lost as well. Two nodes that
- * restored the same room are no harm: the first claim is granted, and the other ends its own. A room of which
- * nobody has a copy, once everybody could be asked, is given up at once; whatever is left at the end too.
+ * over is idempotent; with another node after a refusal, to which the copy is passed on; with another copy only
+ * when this one turned out to be none. Two nodes that restored the same room are no harm: the first claim is
+ * granted, and the other ends its own. A room of which nobody has a copy, once everybody has answered, is given up
+ * at once, and so is one that everybody has refused for good; whatever is left at the end too.
  */
 import { type Clock, sleep } from "../../shared/clock.ts";
+import type { Epoch } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
 import type { NodeId, RoomId } from "../../shared/ids.ts";
-import { NodeAddress, ROOMS_PER_CALL_MAX } from "../../shared/protocol/failover.ts";
+import {
+  BAD_COPY,
+  NO_COPY,
+  NO_SEATS,
+  NodeAddress,
+  ROOMS_PER_CALL_MAX,
+} from "../../shared/protocol/failover.ts";
 import { RELEASED_ROOM_MS } from "../../shared/protocol/link.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
-import { assign, type HeldCopy, type Placement } from "./assign-step.ts";
+import { assign, type HeldCopy, type Placement, type RoomToAssign } from "./assign-step.ts";
 import { findCopies, type Nodes, seatsLeft, together } from "./copies.ts";
-import type { LostRoom } from "./fence-store.ts";
 import type { PromisedSeats } from "./promised-seats.ts";
 
 /** Before players hear that their room is gone by time alone. */
-const PATIENCE_MS = RELEASED_ROOM_MS - 3_000;
+export const PATIENCE_MS = RELEASED_ROOM_MS - 3_000;
 const PAUSE_MS = 250;
 /** A node that has said that it goes on with a room claims it by then. */
 const CLAIM_MS = 3_000;
-/** Rounds in which somebody did not answer, before rooms without a copy are given up all the same. */
-const INCOMPLETE_MAX = 3;
-const CALLS_FAILED_MAX = 2;
+/** A node that had no seats for a room, or did not get its copy in time, is asked again after that. */
+const REFUSED_MS = 1_000;
+/** Rounds in a row in which a node answers no call, before rooms go elsewhere for a while. */
+const SILENT_ROUNDS_MAX = 2;
+const AVOIDED_MS = 2_000;
 
 export interface MoverDeps extends Nodes {
   readonly node: (nodeId: NodeId) => NodeRecord | undefined;
@@ -37,6 +46,8 @@ export interface MoverDeps extends Nodes {
   /** Ends rooms for whoever asks. @returns those that nobody had claimed */
   readonly giveUp: (roomIds: readonly RoomId[]) => Promise<readonly RoomId[]>;
   readonly onFailed: (nodeId: NodeId) => void;
+  /** After that what is left is given up; `PATIENCE_MS` from the rooms' release. */
+  readonly patienceMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -64,23 +75,28 @@ export class Mover {
   readonly #deps: MoverDeps;
   readonly #nodeId: NodeId;
   readonly #rooms: number;
-  readonly #open: Set<RoomId>;
+  /** With the epoch under which the lost node ran them. */
+  readonly #open: Map<RoomId, Epoch>;
   readonly #told = new Map<RoomId, Told>();
-  readonly #failed = new Set<string>();
-  readonly #callsFailed = new Map<NodeId, number>();
+  /** Until when which node is not asked to run which room, monotonic ms. */
+  readonly #refused = new Map<string, number>();
+  readonly #badCopies = new Set<string>();
+  readonly #silentRounds = new Map<NodeId, number>();
+  readonly #avoided = new Map<NodeId, number>();
+  /** Of the round that is under way. */
+  readonly #calls = new Map<NodeId, { answered: boolean }>();
   readonly #startMs: number;
   #players = 0;
   #unprotected = 0;
-  #incomplete = 0;
   #foundMs = 0;
   #toldMs = 0;
   #wake = new AbortController();
 
-  constructor(nodeId: NodeId, rooms: readonly LostRoom[], deps: MoverDeps) {
+  constructor(nodeId: NodeId, rooms: readonly RoomToAssign[], deps: MoverDeps) {
     this.#nodeId = nodeId;
     this.#deps = deps;
     this.#rooms = rooms.length;
-    this.#open = new Set(rooms.map(({ roomId }) => roomId));
+    this.#open = new Map(rooms.map(({ roomId, roomEpoch }) => [roomId, roomEpoch]));
     this.#startMs = deps.clock.monotonicMs();
   }
 
@@ -93,8 +109,8 @@ export class Mover {
   }
 
   async run(): Promise<Moved> {
-    const { clock, signal } = this.#deps;
-    const endsAtMs = this.#startMs + PATIENCE_MS;
+    const { clock, signal, patienceMs } = this.#deps;
+    const endsAtMs = this.#startMs + patienceMs;
     let rounds = 0;
     while (this.#open.size > 0 && clock.monotonicMs() < endsAtMs && !signal.aborted) {
       const waiting = this.#unassigned();
@@ -105,7 +121,7 @@ export class Mover {
       await this.#pause();
     }
     // A core that ends leaves what is open to the next one.
-    if (!signal.aborted) await this.#giveUp([...this.#open]);
+    if (!signal.aborted) await this.#giveUp([...this.#open.keys()]);
     return {
       rooms: this.#rooms,
       moved: this.#rooms - this.#unprotected - this.#open.size,
@@ -119,33 +135,36 @@ export class Mover {
   }
 
   /** Rooms with which nobody goes on, as far as is known. */
-  #unassigned(): RoomId[] {
+  #unassigned(): RoomToAssign[] {
     const nowMs = this.#deps.clock.monotonicMs();
-    return [...this.#open].filter((roomId) => {
+    const rooms = [...this.#open].map(([roomId, roomEpoch]) => ({ roomId, roomEpoch }));
+    return rooms.filter(({ roomId }) => {
       const told = this.#told.get(roomId);
       return !told || this.#deps.isLost(told.to) || nowMs - told.atMs >= CLAIM_MS;
     });
   }
 
-  async #round(roomIds: readonly RoomId[]): Promise<void> {
+  async #round(rooms: readonly RoomToAssign[]): Promise<void> {
     const { promised, heardAll } = this.#deps;
     const knewAll = heardAll();
     const { copies, complete } = await findCopies(this.#nodeId, this.#deps);
     this.#foundMs ||= this.#sinceMs();
-    const { placements, without } = assign({
-      roomIds: roomIds.filter((roomId) => this.#open.has(roomId)),
+    const { placements, without, crowded } = assign({
+      rooms: rooms.filter(({ roomId }) => this.#open.has(roomId)),
       copies,
       seats: seatsLeft(this.#deps, (nodeId) => promised.at(nodeId)),
-      failed: (roomId, nodeId) => this.#hasFailed(roomId, nodeId),
+      cannotRun: (roomId, nodeId) => this.#cannotRun(roomId, nodeId),
+      badCopy: (roomId, holder) => this.#badCopies.has(`${roomId} ${holder}`),
       together,
     });
     for (const { copy, to } of placements) promised.add(to, copy.players);
-    if (!complete) this.#incomplete += 1;
-    const sure = knewAll && (complete || this.#incomplete >= INCOMPLETE_MAX);
+    const hopeless = crowded.filter((roomId) => this.#isHopeless(roomId));
+    this.#calls.clear();
     await Promise.all([
-      sure ? this.#giveUp(without) : undefined,
+      knewAll && complete ? this.#giveUp([...without, ...hopeless]) : undefined,
       ...groupsOf(placements).map((group) => this.#place(group)),
     ]);
+    this.#noteSilence();
     this.#toldMs ||= this.#sinceMs();
   }
 
@@ -170,7 +189,10 @@ export class Mover {
     const answer = await this.#call(holder.nodeId, () => {
       return calls.passCopies(holder, { rooms, to: address });
     });
-    for (const { roomId } of answer?.failed ?? []) this.#fail(roomId, to);
+    for (const { roomId, why } of answer?.failed ?? []) {
+      if (isBadCopy(why)) this.#badCopies.add(`${roomId} ${holder.nodeId}`);
+      else this.#refuse(roomId, to, REFUSED_MS);
+    }
     const passed = new Set(answer?.passed);
     return copies.filter(({ roomId }) => passed.has(roomId));
   }
@@ -188,28 +210,57 @@ export class Mover {
     for (const { roomId } of copies) {
       if (!taken.has(roomId) && this.#open.has(roomId)) this.#told.delete(roomId);
     }
-    for (const { roomId } of answer?.failed ?? []) this.#fail(roomId, to);
+    for (const { roomId, why } of answer?.failed ?? []) {
+      if (isBadCopy(why)) this.#badCopies.add(`${roomId} ${to}`);
+      else this.#refuse(roomId, to, why === NO_SEATS ? REFUSED_MS : Number.POSITIVE_INFINITY);
+    }
   }
 
   /** Undefined after a failure, which the next round may mend. */
   async #call<T>(nodeId: NodeId, call: () => Promise<T>): Promise<T | undefined> {
+    const called = this.#calls.get(nodeId) ?? { answered: false };
+    this.#calls.set(nodeId, called);
     try {
-      return await call();
+      const answer = await call();
+      called.answered = true;
+      return answer;
     } catch (error) {
       if (!isFailure(error)) throw error;
-      this.#callsFailed.set(nodeId, (this.#callsFailed.get(nodeId) ?? 0) + 1);
       this.#deps.onFailed(nodeId);
       return undefined;
     }
   }
 
-  #fail(roomId: RoomId, nodeId: NodeId): void {
-    this.#failed.add(`${roomId} ${nodeId}`);
+  #refuse(roomId: RoomId, nodeId: NodeId, forMs: number): void {
+    this.#refused.set(`${roomId} ${nodeId}`, this.#deps.clock.monotonicMs() + forMs);
   }
 
-  #hasFailed(roomId: RoomId, nodeId: NodeId): boolean {
-    const calls = this.#callsFailed.get(nodeId) ?? 0;
-    return calls >= CALLS_FAILED_MAX || this.#failed.has(`${roomId} ${nodeId}`);
+  #cannotRun(roomId: RoomId, nodeId: NodeId): boolean {
+    const nowMs = this.#deps.clock.monotonicMs();
+    const untilMs = this.#refused.get(`${roomId} ${nodeId}`) ?? 0;
+    return untilMs > nowMs || (this.#avoided.get(nodeId) ?? 0) > nowMs;
+  }
+
+  /** Whether each node that may ever go on with rooms has refused this one for good. */
+  #isHopeless(roomId: RoomId): boolean {
+    const { regions, isLost } = this.#deps;
+    const others = regions()
+      .flatMap(({ nodes }) => [...nodes.values()])
+      .filter(({ nodeId, heartbeat }) => heartbeat.replication !== undefined && !isLost(nodeId))
+      .filter(({ nodeId }) => nodeId !== this.#nodeId);
+    return others.every(({ nodeId }) => {
+      return this.#refused.get(`${roomId} ${nodeId}`) === Number.POSITIVE_INFINITY;
+    });
+  }
+
+  /** One answer in a round shows that the node is there. */
+  #noteSilence(): void {
+    for (const [nodeId, { answered }] of this.#calls) {
+      const rounds = answered ? 0 : (this.#silentRounds.get(nodeId) ?? 0) + 1;
+      const isSilent = rounds >= SILENT_ROUNDS_MAX;
+      this.#silentRounds.set(nodeId, isSilent ? 0 : rounds);
+      if (isSilent) this.#avoided.set(nodeId, this.#deps.clock.monotonicMs() + AVOIDED_MS);
+    }
   }
 
   async #giveUp(roomIds: readonly RoomId[]): Promise<void> {
@@ -256,6 +307,10 @@ function groupsOf(placements: readonly Placement[]): Placement[][] {
       return all.slice(n * ROOMS_PER_CALL_MAX, (n + 1) * ROOMS_PER_CALL_MAX);
     });
   });
+}
+
+function isBadCopy(why: string): boolean {
+  return why === NO_COPY || why.startsWith(BAD_COPY);
 }
 
 function nameOf({ roomId, ofNode, roomEpoch }: HeldCopy) {

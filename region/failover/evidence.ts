@@ -108,7 +108,7 @@ export class EvidencePush {
     return worse || this.#options.clock.monotonicMs() - toldMs >= TELL_PERIOD_MS;
   }
 
-  async #tell(about: NodeAddress, saw: Saw, watched: Watched): Promise<void> {
+  async #tell(about: NodeAddress, saw: Evidence["saw"], watched: Watched): Promise<void> {
     const { nodeId, log, clock } = this.#options;
     const evidence: Evidence = { nodeId, about, saw };
     log.warn(

@@ -3,11 +3,12 @@
  * arrives there is one full frame.
  */
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import type {
-  CopyName,
-  NodeAddress,
-  PassCopiesAnswer,
-  PassCopiesRequest,
+import {
+  type CopyName,
+  NO_COPY,
+  type NodeAddress,
+  type PassCopiesAnswer,
+  type PassCopiesRequest,
 } from "../../shared/protocol/failover.ts";
 import type { Rooms } from "../node/colyseus.ts";
 import { isGameRoom } from "../rooms/define-game.ts";
@@ -15,6 +16,7 @@ import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Copy, CopyStore } from "./copy-store.ts";
 import type { OutboundStream } from "./outbound-stream.ts";
+import { whyNot } from "./why-not.ts";
 
 const PASSED_AT_A_TIME = 4;
 /** Until the other node says that it has the copy. */
@@ -49,7 +51,7 @@ export class PassCopies {
     await Promise.all(
       rooms.map(async (name) => {
         const { roomId } = name;
-        const why = await this.#slots(() => this.#pass(name, to)).catch(String);
+        const why = await this.#slots(() => this.#pass(name, to)).catch(whyNot);
         this.#outcomes.inc({ outcome: why === undefined ? "passed" : "failed" });
         if (why === undefined) answer.passed.push(roomId);
         else answer.failed.push({ roomId, why: why.slice(0, REASON_LENGTH_MAX) });
@@ -62,7 +64,7 @@ export class PassCopies {
   async #pass(name: CopyName, to: NodeAddress): Promise<string | undefined> {
     const { store, streamTo } = this.#options;
     const copy = store.find(name);
-    if (!copy) return "no copy of that epoch";
+    if (!copy) return NO_COPY;
     const snapshot = await this.#wholeOf(copy);
     const { roomId, game, roomEpoch, ofNode, players } = copy;
     const given = await streamTo(to).giveOnce(

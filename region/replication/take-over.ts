@@ -10,7 +10,12 @@ import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import type { GameName, RoomId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import type { CopyName, TakeOverAnswer } from "../../shared/protocol/failover.ts";
+import {
+  type CopyName,
+  NO_COPY,
+  NO_SEATS,
+  type TakeOverAnswer,
+} from "../../shared/protocol/failover.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 import type { Rooms } from "../node/colyseus.ts";
 import { isGameRoom } from "../rooms/define-game.ts";
@@ -18,6 +23,7 @@ import { GameRoom } from "../rooms/game-room.ts";
 import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Copy, CopyStore } from "./copy-store.ts";
+import { whyNot } from "./why-not.ts";
 
 const RESTORED_AT_A_TIME = 4;
 const REASON_LENGTH_MAX = 200;
@@ -88,10 +94,10 @@ export class TakeOver {
       return { roomId, players: here.players.size, tick: here.tick };
     }
     const copy = store.find(name);
-    if (!copy) return this.#failed(roomId, "no copy of that epoch");
+    if (!copy) return this.#failed(roomId, NO_COPY);
     try {
       const room = await this.#restore(copy);
-      if (!room) return this.#failed(roomId, "no seats");
+      if (!room) return this.#failed(roomId, NO_SEATS);
       this.#outcomes.inc({ outcome: "taken" });
       return { roomId, players: room.players.size, tick: room.tick };
     } catch (err) {
@@ -100,7 +106,7 @@ export class TakeOver {
         { err, roomId, game, ofNode, runbook: "region-take-over" },
         "a room can't be restored from its copy",
       );
-      return this.#failed(roomId, err instanceof Error ? err.message : String(err));
+      return this.#failed(roomId, whyNot(err));
     }
   }
 

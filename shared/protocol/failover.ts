@@ -88,6 +88,13 @@ export const TakeOverRequest = z.object({
 });
 export type TakeOverRequest = z.infer<typeof TakeOverRequest>;
 
+/** Why a room can't be gone on with or passed on, where others do something else about it than try elsewhere. */
+export const NO_COPY = "no copy of that epoch";
+/** Begins what is said of a copy that can't be decoded. */
+export const BAD_COPY = "bad copy";
+/** There may be some in a moment. */
+export const NO_SEATS = "no seats";
+
 const FailedRoom = z.object({ roomId: RoomId, why: reason });
 export type FailedRoom = z.infer<typeof FailedRoom>;
 
@@ -135,6 +142,13 @@ export type WitnessRequest = z.infer<typeof WitnessRequest>;
 export const WitnessAnswer = z.object({ saw: Saw });
 export type WitnessAnswer = z.infer<typeof WitnessAnswer>;
 
-/** A node tells what it saw of another one, unasked: the stream of its rooms broke. */
-export const Evidence = z.object({ nodeId: NodeId, about: NodeAddress, saw: Saw });
+/**
+ * A node tells what it saw of another one, unasked: the stream of its rooms broke. That it answers is told only to
+ * whoever asks: unasked, it would keep a dead node alive for as long as one region says so.
+ */
+export const Evidence = z.object({
+  nodeId: NodeId,
+  about: NodeAddress,
+  saw: Saw.exclude(["answers"]),
+});
 export type Evidence = z.infer<typeof Evidence>;
