@@ -1,6 +1,9 @@
 /**
  * The copies of other nodes' rooms that this node keeps: by room and owner, each a log of frames.
  *
+ * The owner's own copy is worth more than any other. What is passed on by other nodes is kept apart from it, and by
+ * the region that passed it: none can replace, or hold up, what the owner or another region sends.
+ *
  * Both the number of copies and their bytes are bounded: past either a copy is refused and its owner looks for
  * another standby. A frame that does not follow the one before it leaves the copy as it was, and the owner is
  * asked for a full one.
@@ -9,7 +12,7 @@
  * room. Pure apart from its own maps: the time is an argument.
  */
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
-import type { GameName, NodeId, RoomId } from "../../shared/ids.ts";
+import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { CopyName, RoomCopy } from "../../shared/protocol/failover.ts";
 import { frameHeadOf } from "../rooms/room-frame.ts";
 import { FrameLog } from "./frame-log.ts";
@@ -24,13 +27,15 @@ const GROWN_BYTES_MIN = 1024 * 1024;
 export interface CopyKey {
   readonly roomId: RoomId;
   readonly ofNode: NodeId;
+  /** The region of the node that brought it; undefined when that is the owner. */
+  readonly passedBy: RegionId | undefined;
 }
+
+type RoomOfNode = Pick<CopyKey, "roomId" | "ofNode">;
 
 export interface CopyOrigin extends CopyKey {
   readonly game: GameName;
   readonly roomEpoch: Epoch;
-  /** Brought by a node that is not the owner. */
-  passed: boolean;
 }
 
 /** Stands for the stream that brings a copy: what an older one still has to say does not count. */
@@ -79,16 +84,16 @@ export class CopyStore {
    * @returns false when there is no place for it, or what is here is later or the owner's own
    */
   open(origin: CopyOrigin, feeder: Feeder): boolean {
+    if (origin.passedBy === undefined) this.#dropPassed(origin);
+    else if (this.#outdone(origin)) return false;
     const key = keyOf(origin);
     const before = this.#copies.get(key);
     if (before) {
       const order = compareEpochs(origin.roomEpoch, before.roomEpoch);
-      // What another node hands on is never worth more than what the owner itself sends.
-      if (order < 0 || (origin.passed && !before.passed && before.log.frames > 0)) return false;
+      if (order < 0) return false;
       if (order === 0) {
         // Until its first full frame is here, what there is of it is kept.
-        const { passed } = origin;
-        Object.assign(before, { passed, feeder, goesAtMs: undefined, wantsFull: true });
+        Object.assign(before, { feeder, goesAtMs: undefined, wantsFull: true });
         return true;
       }
       this.#drop(key);
@@ -165,11 +170,12 @@ export class CopyStore {
     }
   }
 
-  /** A whole copy of that very epoch. */
+  /** A whole copy of that very epoch: the owner's own before those that were passed on. */
   find({ roomId, ofNode, roomEpoch }: CopyName): Copy | undefined {
-    const copy = this.#copies.get(keyOf({ roomId, ofNode }));
-    const whole = copy && copy.log.frames > 0;
-    return whole && compareEpochs(copy.roomEpoch, roomEpoch) === 0 ? copy : undefined;
+    const fits = (copy: Copy | undefined) =>
+      copy && copy.log.frames > 0 && compareEpochs(copy.roomEpoch, roomEpoch) === 0;
+    const own = this.#ownOf({ roomId, ofNode });
+    return fits(own) ? own : this.#passedOf({ roomId, ofNode }).find(fits);
   }
 
   /** Whole ones that the owners themselves sent. */
@@ -183,9 +189,9 @@ export class CopyStore {
       tick,
       players,
       log,
-      passed,
+      passedBy,
     } of this.#copies.values()) {
-      if (passed || !nodes.has(ofNode) || log.frames === 0) continue;
+      if (passedBy !== undefined || !nodes.has(ofNode) || log.frames === 0) continue;
       found.push({ roomId, game, ofNode, roomEpoch, tick, players });
     }
     return found;
@@ -194,6 +200,28 @@ export class CopyStore {
   #fed(key: CopyKey, feeder: Feeder): Copy | undefined {
     const copy = this.#copies.get(keyOf(key));
     return copy?.feeder === feeder ? copy : undefined;
+  }
+
+  #ownOf({ roomId, ofNode }: RoomOfNode): Copy | undefined {
+    return this.#copies.get(keyOf({ roomId, ofNode, passedBy: undefined }));
+  }
+
+  #passedOf({ roomId, ofNode }: RoomOfNode): Copy[] {
+    return [...this.#copies.values()].filter(
+      (copy) => copy.passedBy !== undefined && copy.roomId === roomId && copy.ofNode === ofNode,
+    );
+  }
+
+  /** The owner speaks for itself: what others say of the room is worth nothing, whatever its epoch. */
+  #dropPassed(room: RoomOfNode): void {
+    for (const copy of this.#passedOf(room)) this.#drop(keyOf(copy));
+  }
+
+  /** What another node hands on is never worth more than what the owner itself sent. */
+  #outdone(passed: CopyOrigin): boolean {
+    const own = this.#ownOf(passed);
+    if (!own || own.log.frames === 0) return false;
+    return compareEpochs(passed.roomEpoch, own.roomEpoch) <= 0;
   }
 
   #wantFull(copy: Copy): Taken {
@@ -216,6 +244,6 @@ export class CopyStore {
   }
 }
 
-function keyOf({ roomId, ofNode }: CopyKey): string {
-  return `${ofNode} ${roomId}`;
+function keyOf({ roomId, ofNode, passedBy }: CopyKey): string {
+  return `${passedBy ?? ""} ${ofNode} ${roomId}`;
 }

@@ -128,13 +128,13 @@ export class InboundStream implements Feeder {
   }
 
   #open(message: Message): void {
-    const { store } = this.#options;
+    const { store, regionId } = this.#options;
     const { number, roomId, game, roomEpoch, ofNode: other } = jsonIn(message, OpenRoom);
     const from = this.#from?.nodeId;
     if (!from) return;
     const ofNode = other ?? from;
-    const origin = { roomId, game, roomEpoch, ofNode, passed: ofNode !== from };
-    if (store.open(origin, this)) this.#rooms.set(number, { roomId, ofNode });
+    const key = { roomId, ofNode, passedBy: ofNode === from ? undefined : regionId };
+    if (store.open({ ...key, game, roomEpoch }, this)) this.#rooms.set(number, key);
     else this.#answer("refused", number);
   }
 

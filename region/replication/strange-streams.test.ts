@@ -4,7 +4,6 @@ import { request } from "node:https";
 import type { Duplex } from "node:stream";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import fc from "fast-check";
-import { RoomId } from "../../shared/ids.ts";
 import { REPLICAS_PATH, REPLICAS_PROTOCOL } from "../../shared/protocol/failover.ts";
 import { TestCore } from "../link/test-core.ts";
 import { until } from "../transport/test-tickets.ts";
@@ -135,12 +134,12 @@ test("frames of a room that nobody opened are overlooked, marks are answered, go
 
 test("the copy of a former owner does not replace that of a later one", () => {
   const { store } = standby;
-  const origin = { ...room, ofNode: hello.nodeId, passed: false };
+  const origin = { ...room, ofNode: hello.nodeId, passedBy: undefined };
   const [first, second] = [{}, {}];
   assert.ok(store.open({ ...origin, roomEpoch: [1, 2] }, first));
   assert.equal(store.open({ ...origin, roomEpoch: [1, 1] }, second), false);
   assert.ok(store.open({ ...origin, roomEpoch: [2, 0] }, second));
-  store.ended({ roomId: RoomId.parse("room-1"), ofNode: hello.nodeId }, first);
+  store.ended(origin, first);
   assert.equal(store.count, 1, "what an older stream has to say does not count");
 });
 
