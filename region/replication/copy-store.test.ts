@@ -28,12 +28,13 @@ function opened(key: CopyKey, roomEpoch: Epoch, tick?: number): boolean {
 }
 
 /** What a store looks at of one. */
-function fullFrame(tick: number): Uint8Array {
+function fullFrame(tick: number, bytes = 0): Uint8Array {
   const writer = new ByteWriter();
   writer.raw(Buffer.from([0x4d, 0x52, FRAME_VERSION, 0]));
   writer.raw(new Uint8Array(8));
   writer.varuint(0);
   writer.varuint(tick);
+  writer.raw(new Uint8Array(bytes));
   writer.u32(crc32(writer.view()));
   return writer.take();
 }
@@ -64,4 +65,38 @@ test("an owner opens its room whatever was passed of it, and what was is dropped
   assert.equal(store.count, 1);
   assert.equal(found([9, 9]), undefined);
   assert.equal(found([1, 1]), undefined, "nothing of it is the owner's");
+});
+
+/** A copy of another room, with a frame of so many bytes. */
+function brought(regionId: RegionId, name: string, bytes: number): string {
+  const key = { roomId: RoomId.parse(name), ofNode: NodeId.parse(`${regionId}-1`) };
+  const [own, feeder] = [{ ...key, passedBy: undefined }, {}];
+  if (!store.open({ ...own, game, roomEpoch: [1, 1] }, feeder)) return "refused";
+  return store.frame(own, feeder, fullFrame(1, bytes), 1);
+}
+
+test("one region's copies take half of the places at most", () => {
+  store = new CopyStore({ roomsMax: 4, bytesMax: 1024 * 1024 });
+  assert.equal(brought(third, "a", 100), "kept");
+  assert.equal(brought(third, "b", 100), "kept");
+  assert.equal(brought(third, "c", 100), "refused");
+  assert.equal(brought(honest, "d", 100), "kept");
+});
+
+test("one region's copies take half of the bytes at most, and lose first where all are taken", () => {
+  store = new CopyStore({ roomsMax: 20, bytesMax: 100_000 });
+  const [east, west] = [RegionId.parse("east"), RegionId.parse("west")];
+  assert.equal(brought(third, "a", 60_000), "refused");
+  assert.equal(brought(third, "b", 30_000), "kept");
+  assert.equal(brought(third, "c", 15_000), "kept");
+  assert.equal(brought(honest, "d", 20_000), "kept");
+  assert.equal(brought(east, "e", 20_000), "kept");
+  assert.equal(store.count, 4);
+  assert.equal(brought(west, "f", 20_000), "kept", "the heaviest region makes place");
+  assert.equal(store.count, 4);
+  assert.deepEqual(
+    store.of(new Set([NodeId.parse("third-1")])).map(({ roomId }) => roomId),
+    ["c"],
+  );
+  assert.ok(store.heldBytes <= 100_000);
 });

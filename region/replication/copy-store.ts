@@ -5,14 +5,21 @@
  * the region that passed it: none can replace, or hold up, what the owner or another region sends.
  *
  * Both the number of copies and their bytes are bounded: past either a copy is refused and its owner looks for
- * another standby. A frame that does not follow the one before it leaves the copy as it was, and the owner is
+ * another standby. One region has half of either at most, and where all bytes are taken the region with most of them
+ * loses copies first: none can take the others' protection away. A frame that does not follow the one before it leaves the copy as it was, and the owner is
  * asked for a full one.
  *
  * A copy outlives the stream that brought it for `COPY_KEPT_MS`, in which the core decides who goes on with the
  * room. Pure apart from its own maps: the time is an argument.
  */
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
-import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import {
+  type GameName,
+  type NodeId,
+  type RegionId,
+  type RoomId,
+  regionOfNode,
+} from "../../shared/ids.ts";
 import type { CopyName, RoomCopy } from "../../shared/protocol/failover.ts";
 import { frameHeadOf } from "../rooms/room-frame.ts";
 import { FrameLog } from "./frame-log.ts";
@@ -23,6 +30,9 @@ export const COPY_KEPT_MS = 30_000;
 const GROWN_FACTOR = 16;
 /** and at least so large, bytes. */
 const GROWN_BYTES_MIN = 1024 * 1024;
+
+/** Of each limit, for the nodes of one region. */
+const REGION_SHARE = 0.5;
 
 export interface CopyKey {
   readonly roomId: RoomId;
@@ -62,9 +72,17 @@ export interface CopyLimits {
   readonly bytesMax: number;
 }
 
+/** What one region's nodes have brought. */
+interface Share {
+  readonly copies: number;
+  readonly bytes: number;
+}
+const NO_SHARE: Share = { copies: 0, bytes: 0 };
+
 export class CopyStore {
   readonly #limits: CopyLimits;
   readonly #copies = new Map<string, Copy>();
+  readonly #shares = new Map<RegionId, Share>();
   #heldBytes = 0;
 
   constructor(limits: CopyLimits) {
@@ -77,6 +95,10 @@ export class CopyStore {
 
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  get roomsPerRegionMax(): number {
+    return Math.ceil(this.#limits.roomsMax * REGION_SHARE);
   }
 
   /**
@@ -98,10 +120,9 @@ export class CopyStore {
       }
       this.#drop(key);
     }
-    if (this.#copies.size >= this.#limits.roomsMax) return false;
     const log = new FrameLog();
-    if (this.#heldBytes + log.heldBytes > this.#limits.bytesMax) return false;
-    this.#heldBytes += log.heldBytes;
+    if (!this.#hasPlace(origin, log.heldBytes)) return false;
+    this.#account(origin, { copies: 1, bytes: log.heldBytes });
     this.#copies.set(key, {
       ...origin,
       feeder,
@@ -131,8 +152,8 @@ export class CopyStore {
     }
     const heldBefore = copy.log.heldBytes;
     copy.log.add(bytes);
-    this.#heldBytes += copy.log.heldBytes - heldBefore;
-    if (this.#heldBytes > this.#limits.bytesMax) {
+    const grownBytes = copy.log.heldBytes - heldBefore;
+    if (grownBytes > 0 && !this.#makePlace(copy, grownBytes)) {
       this.#drop(keyOf(key));
       return "refused";
     }
@@ -202,6 +223,52 @@ export class CopyStore {
     return copy?.feeder === feeder ? copy : undefined;
   }
 
+  #shareOf(key: CopyKey): Share {
+    return this.#shares.get(broughtBy(key)) ?? NO_SHARE;
+  }
+
+  #account(key: CopyKey, change: Share): void {
+    const { copies, bytes } = this.#shareOf(key);
+    const share = { copies: copies + change.copies, bytes: bytes + change.bytes };
+    if (share.copies > 0) this.#shares.set(broughtBy(key), share);
+    else this.#shares.delete(broughtBy(key));
+    this.#heldBytes += change.bytes;
+  }
+
+  #hasPlace(key: CopyKey, bytes: number): boolean {
+    const { roomsMax, bytesMax } = this.#limits;
+    const share = this.#shareOf(key);
+    if (this.#copies.size >= roomsMax || share.copies >= this.roomsPerRegionMax) return false;
+    if (share.bytes + bytes > bytesMax * REGION_SHARE) return false;
+    return this.#heldBytes + bytes <= bytesMax;
+  }
+
+  /** @returns false when this copy itself has to go: its region has too much, or more than any other */
+  #makePlace(copy: Copy, grownBytes: number): boolean {
+    const { bytesMax } = this.#limits;
+    this.#account(copy, { copies: 0, bytes: grownBytes });
+    if (this.#shareOf(copy).bytes > bytesMax * REGION_SHARE) return false;
+    while (this.#heldBytes > bytesMax) {
+      const largest = this.#largestOfHeaviest();
+      if (!largest || broughtBy(largest) === broughtBy(copy)) return false;
+      // Its owner hears of it with its next frame.
+      this.#drop(keyOf(largest));
+    }
+    return true;
+  }
+
+  #largestOfHeaviest(): Copy | undefined {
+    const [heaviest] = [...this.#shares].toSorted(([, a], [, b]) => b.bytes - a.bytes);
+    if (!heaviest) return undefined;
+    const [regionId] = heaviest;
+    let largest: Copy | undefined;
+    for (const copy of this.#copies.values()) {
+      if (broughtBy(copy) !== regionId) continue;
+      if (!largest || copy.log.heldBytes > largest.log.heldBytes) largest = copy;
+    }
+    return largest;
+  }
+
   #ownOf({ roomId, ofNode }: RoomOfNode): Copy | undefined {
     return this.#copies.get(keyOf({ roomId, ofNode, passedBy: undefined }));
   }
@@ -240,10 +307,14 @@ export class CopyStore {
     const copy = this.#copies.get(key);
     if (!copy) return;
     this.#copies.delete(key);
-    this.#heldBytes -= copy.log.heldBytes;
+    this.#account(copy, { copies: -1, bytes: -copy.log.heldBytes });
   }
 }
 
 function keyOf({ roomId, ofNode, passedBy }: CopyKey): string {
   return `${passedBy ?? ""} ${ofNode} ${roomId}`;
+}
+
+function broughtBy({ passedBy, ofNode }: CopyKey): RegionId {
+  return passedBy ?? regionOfNode(ofNode);
 }

@@ -28,13 +28,18 @@ export class TestStandby {
   readonly sockets: Upgrade["socket"][] = [];
   readonly #server: HttpServer;
 
-  constructor(nodeId: string, credentials: LinkCredentials, limits: Partial<CopyLimits> = {}) {
+  constructor(
+    nodeId: string,
+    credentials: LinkCredentials,
+    limits: Partial<CopyLimits> & { readonly streamsMax?: number } = {},
+  ) {
     this.nodeId = NodeId.parse(nodeId);
     this.store = new CopyStore({ ...LIMITS, ...limits });
     const log = createLog("region", "silent");
     this.standby = new Standby({
       enabled: true,
       store: this.store,
+      ...(limits.streamsMax === undefined ? {} : { streamsMax: limits.streamsMax }),
       onOwnerGone: (about) => this.gone.push(about),
       clock: systemClock,
       log,
