@@ -13,15 +13,10 @@
  * room. Pure apart from its own maps: the time is an argument.
  */
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
-import {
-  type GameName,
-  type NodeId,
-  type RegionId,
-  type RoomId,
-  regionOfNode,
-} from "../../shared/ids.ts";
+import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { CopyName, RoomCopy } from "../../shared/protocol/failover.ts";
 import { frameHeadOf } from "../rooms/room-frame.ts";
+import { broughtBy, type CopyLimits, CopyShares } from "./copy-shares.ts";
 import { FrameLog } from "./frame-log.ts";
 
 /** A copy whose owner sends no more is kept so long, ms. */
@@ -30,9 +25,6 @@ export const COPY_KEPT_MS = 30_000;
 const GROWN_FACTOR = 16;
 /** and at least so large, bytes. */
 const GROWN_BYTES_MIN = 1024 * 1024;
-
-/** Of each limit, for the nodes of one region. */
-const REGION_SHARE = 0.5;
 
 export interface CopyKey {
   readonly roomId: RoomId;
@@ -67,26 +59,12 @@ export interface Copy extends CopyOrigin {
 /** What the owner is to be told of a frame. */
 export type Taken = "kept" | "again" | "refused";
 
-export interface CopyLimits {
-  readonly roomsMax: number;
-  readonly bytesMax: number;
-}
-
-/** What one region's nodes have brought. */
-interface Share {
-  readonly copies: number;
-  readonly bytes: number;
-}
-const NO_SHARE: Share = { copies: 0, bytes: 0 };
-
 export class CopyStore {
-  readonly #limits: CopyLimits;
   readonly #copies = new Map<string, Copy>();
-  readonly #shares = new Map<RegionId, Share>();
-  #heldBytes = 0;
+  readonly #shares: CopyShares;
 
   constructor(limits: CopyLimits) {
-    this.#limits = limits;
+    this.#shares = new CopyShares(limits);
   }
 
   get count(): number {
@@ -94,11 +72,11 @@ export class CopyStore {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#shares.heldBytes;
   }
 
   get roomsPerRegionMax(): number {
-    return Math.ceil(this.#limits.roomsMax * REGION_SHARE);
+    return this.#shares.copiesPerRegionMax;
   }
 
   /**
@@ -121,8 +99,8 @@ export class CopyStore {
       this.#drop(key);
     }
     const log = new FrameLog();
-    if (!this.#hasPlace(origin, log.heldBytes)) return false;
-    this.#account(origin, { copies: 1, bytes: log.heldBytes });
+    if (!this.#shares.hasPlace(origin, log.heldBytes)) return false;
+    this.#shares.account(origin, { copies: 1, bytes: log.heldBytes });
     this.#copies.set(key, {
       ...origin,
       feeder,
@@ -223,32 +201,11 @@ export class CopyStore {
     return copy?.feeder === feeder ? copy : undefined;
   }
 
-  #shareOf(key: CopyKey): Share {
-    return this.#shares.get(broughtBy(key)) ?? NO_SHARE;
-  }
-
-  #account(key: CopyKey, change: Share): void {
-    const { copies, bytes } = this.#shareOf(key);
-    const share = { copies: copies + change.copies, bytes: bytes + change.bytes };
-    if (share.copies > 0) this.#shares.set(broughtBy(key), share);
-    else this.#shares.delete(broughtBy(key));
-    this.#heldBytes += change.bytes;
-  }
-
-  #hasPlace(key: CopyKey, bytes: number): boolean {
-    const { roomsMax, bytesMax } = this.#limits;
-    const share = this.#shareOf(key);
-    if (this.#copies.size >= roomsMax || share.copies >= this.roomsPerRegionMax) return false;
-    if (share.bytes + bytes > bytesMax * REGION_SHARE) return false;
-    return this.#heldBytes + bytes <= bytesMax;
-  }
-
   /** @returns false when this copy itself has to go: its region has too much, or more than any other */
   #makePlace(copy: Copy, grownBytes: number): boolean {
-    const { bytesMax } = this.#limits;
-    this.#account(copy, { copies: 0, bytes: grownBytes });
-    if (this.#shareOf(copy).bytes > bytesMax * REGION_SHARE) return false;
-    while (this.#heldBytes > bytesMax) {
+    this.#shares.account(copy, { copies: 0, bytes: grownBytes });
+    if (this.#shares.isOver(copy)) return false;
+    while (this.#shares.over) {
       const largest = this.#largestOfHeaviest();
       if (!largest || broughtBy(largest) === broughtBy(copy)) return false;
       // Its owner hears of it with its next frame.
@@ -258,12 +215,10 @@ export class CopyStore {
   }
 
   #largestOfHeaviest(): Copy | undefined {
-    const [heaviest] = [...this.#shares].toSorted(([, a], [, b]) => b.bytes - a.bytes);
-    if (!heaviest) return undefined;
-    const [regionId] = heaviest;
+    const { heaviest } = this.#shares;
     let largest: Copy | undefined;
     for (const copy of this.#copies.values()) {
-      if (broughtBy(copy) !== regionId) continue;
+      if (broughtBy(copy) !== heaviest) continue;
       if (!largest || copy.log.heldBytes > largest.log.heldBytes) largest = copy;
     }
     return largest;
@@ -307,14 +262,10 @@ export class CopyStore {
     const copy = this.#copies.get(key);
     if (!copy) return;
     this.#copies.delete(key);
-    this.#account(copy, { copies: -1, bytes: -copy.log.heldBytes });
+    this.#shares.account(copy, { copies: -1, bytes: -copy.log.heldBytes });
   }
 }
 
 function keyOf({ roomId, ofNode, passedBy }: CopyKey): string {
   return `${passedBy ?? ""} ${ofNode} ${roomId}`;
-}
-
-function broughtBy({ passedBy, ofNode }: CopyKey): RegionId {
-  return passedBy ?? regionOfNode(ofNode);
 }

@@ -13,7 +13,8 @@ import {
   REPLICAS_PROTOCOL,
 } from "../../shared/protocol/failover.ts";
 import { serveUpgrades, type Upgrade } from "../link/upgrades.ts";
-import { type CopyLimits, CopyStore } from "./copy-store.ts";
+import type { CopyLimits } from "./copy-shares.ts";
+import { CopyStore } from "./copy-store.ts";
 import { Standby } from "./standby.ts";
 
 const LIMITS: CopyLimits = { roomsMax: 100, bytesMax: 64 * 1024 * 1024 };
