@@ -117,12 +117,13 @@ export const regionSettings = {
     schema: as.wholeNumber,
     default: "2000",
     description:
-      "Most copies of other nodes' rooms. Past it: refused, and their owners look elsewhere.",
+      "Most copies of other nodes' rooms, one region's at most half of it. Past it: refused, and their owners look " +
+      "elsewhere.",
   },
   COPIES_BYTES_MAX: {
     schema: as.wholeNumber,
     default: "268435456",
-    description: "The same in bytes.",
+    description: "The same in bytes. Past it the region with most of them loses copies first.",
   },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
@@ -160,7 +161,7 @@ export const regionSettings = {
   OUTBOX_BYTES_MAX: {
     schema: as.wholeNumber,
     default: "67108864",
-    description: "The same in bytes.",
+    description: "The same in bytes. Past it the region with most of them loses copies first.",
   },
   OVERLOAD_LOOP_DELAY_MS: {
     schema: as.wholeNumber,

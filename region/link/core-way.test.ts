@@ -33,10 +33,13 @@ let heartbeats: Heartbeats;
 let value: ValueLink;
 let metrics: ReturnType<typeof createMetrics>;
 let peers: RelayPeer[] = [];
+/** That were begun: each asks for the peers once. */
+let searches = 0;
 
 beforeEach(async () => {
   clock = new FakeClock();
   peers = [];
+  searches = 0;
   core.heartbeats.length = 0;
   core.valueOps.length = 0;
   proxy = await startDelayProxy({
@@ -52,7 +55,10 @@ beforeEach(async () => {
   way = new CoreWay({
     ...common,
     identity: core.regionIdentity,
-    peers: () => peers,
+    peers: () => {
+      searches += 1;
+      return peers;
+    },
     relayAfterMs: 1_000,
     onChanged: () => void heartbeats.announce(),
   });
@@ -184,6 +190,18 @@ test("without a neighbour calls fail as they did, and the next answer mends it",
   await proxy.cut();
   await passing("the lease's end", () => !heartbeats.leaseHeld);
   assert.equal(way.relayed, false);
+  await proxy.heal();
+  await beats(false);
+});
+
+test("a late answer during a search does not make it the last one", async () => {
+  proxy.halfOpen();
+  await passing("a search", () => searches === 1);
+  way.heard();
+  // The search waits for the straight way still.
+  clock.advance(1_000);
+  assert.equal(searches, 1);
+  await passing("the next search", () => searches === 2);
   await proxy.heal();
   await beats(false);
 });

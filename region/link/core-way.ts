@@ -122,7 +122,11 @@ export class CoreWay implements Part, Ways {
     this.#cancelSearch();
     if (this.#stopped.signal.aborted) return;
     this.#cancelSearch = this.#options.clock.after(delayMs, () => {
-      if (this.#search) return;
+      // The core was heard during a search that goes on still: another one may be needed after it.
+      if (this.#search) {
+        this.#searchAfter(this.#retryMs());
+        return;
+      }
       const before = this.#heardTimes;
       this.#search = this.#seek().finally(() => {
         this.#search = undefined;

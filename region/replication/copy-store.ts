@@ -1,17 +1,22 @@
 /**
  * The copies of other nodes' rooms that this node keeps: by room and owner, each a log of frames.
  *
+ * The owner's own copy is worth more than any other. What is passed on by other nodes is kept apart from it, and by
+ * the region that passed it: none can replace, or hold up, what the owner or another region sends.
+ *
  * Both the number of copies and their bytes are bounded: past either a copy is refused and its owner looks for
- * another standby. A frame that does not follow the one before it leaves the copy as it was, and the owner is
+ * another standby. One region has half of either at most, and where all bytes are taken the region with most of them
+ * loses copies first: none can take the others' protection away. A frame that does not follow the one before it leaves the copy as it was, and the owner is
  * asked for a full one.
  *
  * A copy outlives the stream that brought it for `COPY_KEPT_MS`, in which the core decides who goes on with the
  * room. Pure apart from its own maps: the time is an argument.
  */
 import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
-import type { GameName, NodeId, RoomId } from "../../shared/ids.ts";
+import type { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { CopyName, RoomCopy } from "../../shared/protocol/failover.ts";
 import { frameHeadOf } from "../rooms/room-frame.ts";
+import { broughtBy, type CopyLimits, CopyShares } from "./copy-shares.ts";
 import { FrameLog } from "./frame-log.ts";
 
 /** A copy whose owner sends no more is kept so long, ms. */
@@ -24,13 +29,15 @@ const GROWN_BYTES_MIN = 1024 * 1024;
 export interface CopyKey {
   readonly roomId: RoomId;
   readonly ofNode: NodeId;
+  /** The region of the node that brought it; undefined when that is the owner. */
+  readonly passedBy: RegionId | undefined;
 }
+
+type RoomOfNode = Pick<CopyKey, "roomId" | "ofNode">;
 
 export interface CopyOrigin extends CopyKey {
   readonly game: GameName;
   readonly roomEpoch: Epoch;
-  /** Brought by a node that is not the owner. */
-  passed: boolean;
 }
 
 /** Stands for the stream that brings a copy: what an older one still has to say does not count. */
@@ -52,18 +59,12 @@ export interface Copy extends CopyOrigin {
 /** What the owner is to be told of a frame. */
 export type Taken = "kept" | "again" | "refused";
 
-export interface CopyLimits {
-  readonly roomsMax: number;
-  readonly bytesMax: number;
-}
-
 export class CopyStore {
-  readonly #limits: CopyLimits;
   readonly #copies = new Map<string, Copy>();
-  #heldBytes = 0;
+  readonly #shares: CopyShares;
 
   constructor(limits: CopyLimits) {
-    this.#limits = limits;
+    this.#shares = new CopyShares(limits);
   }
 
   get count(): number {
@@ -71,7 +72,11 @@ export class CopyStore {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#shares.heldBytes;
+  }
+
+  get roomsPerRegionMax(): number {
+    return this.#shares.copiesPerRegionMax;
   }
 
   /**
@@ -79,24 +84,23 @@ export class CopyStore {
    * @returns false when there is no place for it, or what is here is later or the owner's own
    */
   open(origin: CopyOrigin, feeder: Feeder): boolean {
+    if (origin.passedBy === undefined) this.#dropPassed(origin);
+    else if (this.#outdone(origin)) return false;
     const key = keyOf(origin);
     const before = this.#copies.get(key);
     if (before) {
       const order = compareEpochs(origin.roomEpoch, before.roomEpoch);
-      // What another node hands on is never worth more than what the owner itself sends.
-      if (order < 0 || (origin.passed && !before.passed && before.log.frames > 0)) return false;
+      if (order < 0) return false;
       if (order === 0) {
         // Until its first full frame is here, what there is of it is kept.
-        const { passed } = origin;
-        Object.assign(before, { passed, feeder, goesAtMs: undefined, wantsFull: true });
+        Object.assign(before, { feeder, goesAtMs: undefined, wantsFull: true });
         return true;
       }
       this.#drop(key);
     }
-    if (this.#copies.size >= this.#limits.roomsMax) return false;
     const log = new FrameLog();
-    if (this.#heldBytes + log.heldBytes > this.#limits.bytesMax) return false;
-    this.#heldBytes += log.heldBytes;
+    if (!this.#shares.hasPlace(origin, log.heldBytes)) return false;
+    this.#shares.account(origin, { copies: 1, bytes: log.heldBytes });
     this.#copies.set(key, {
       ...origin,
       feeder,
@@ -126,8 +130,8 @@ export class CopyStore {
     }
     const heldBefore = copy.log.heldBytes;
     copy.log.add(bytes);
-    this.#heldBytes += copy.log.heldBytes - heldBefore;
-    if (this.#heldBytes > this.#limits.bytesMax) {
+    const grownBytes = copy.log.heldBytes - heldBefore;
+    if (grownBytes > 0 && !this.#makePlace(copy, grownBytes)) {
       this.#drop(keyOf(key));
       return "refused";
     }
@@ -165,11 +169,12 @@ export class CopyStore {
     }
   }
 
-  /** A whole copy of that very epoch. */
+  /** A whole copy of that very epoch: the owner's own before those that were passed on. */
   find({ roomId, ofNode, roomEpoch }: CopyName): Copy | undefined {
-    const copy = this.#copies.get(keyOf({ roomId, ofNode }));
-    const whole = copy && copy.log.frames > 0;
-    return whole && compareEpochs(copy.roomEpoch, roomEpoch) === 0 ? copy : undefined;
+    const fits = (copy: Copy | undefined) =>
+      copy && copy.log.frames > 0 && compareEpochs(copy.roomEpoch, roomEpoch) === 0;
+    const own = this.#ownOf({ roomId, ofNode });
+    return fits(own) ? own : this.#passedOf({ roomId, ofNode }).find(fits);
   }
 
   /** Whole ones that the owners themselves sent. */
@@ -183,9 +188,9 @@ export class CopyStore {
       tick,
       players,
       log,
-      passed,
+      passedBy,
     } of this.#copies.values()) {
-      if (passed || !nodes.has(ofNode) || log.frames === 0) continue;
+      if (passedBy !== undefined || !nodes.has(ofNode) || log.frames === 0) continue;
       found.push({ roomId, game, ofNode, roomEpoch, tick, players });
     }
     return found;
@@ -194,6 +199,51 @@ export class CopyStore {
   #fed(key: CopyKey, feeder: Feeder): Copy | undefined {
     const copy = this.#copies.get(keyOf(key));
     return copy?.feeder === feeder ? copy : undefined;
+  }
+
+  /** @returns false when this copy itself has to go: its region has too much, or more than any other */
+  #makePlace(copy: Copy, grownBytes: number): boolean {
+    this.#shares.account(copy, { copies: 0, bytes: grownBytes });
+    if (this.#shares.isOver(copy)) return false;
+    while (this.#shares.over) {
+      const largest = this.#largestOfHeaviest();
+      if (!largest || broughtBy(largest) === broughtBy(copy)) return false;
+      // Its owner hears of it with its next frame.
+      this.#drop(keyOf(largest));
+    }
+    return true;
+  }
+
+  #largestOfHeaviest(): Copy | undefined {
+    const { heaviest } = this.#shares;
+    let largest: Copy | undefined;
+    for (const copy of this.#copies.values()) {
+      if (broughtBy(copy) !== heaviest) continue;
+      if (!largest || copy.log.heldBytes > largest.log.heldBytes) largest = copy;
+    }
+    return largest;
+  }
+
+  #ownOf({ roomId, ofNode }: RoomOfNode): Copy | undefined {
+    return this.#copies.get(keyOf({ roomId, ofNode, passedBy: undefined }));
+  }
+
+  #passedOf({ roomId, ofNode }: RoomOfNode): Copy[] {
+    return [...this.#copies.values()].filter(
+      (copy) => copy.passedBy !== undefined && copy.roomId === roomId && copy.ofNode === ofNode,
+    );
+  }
+
+  /** The owner speaks for itself: what others say of the room is worth nothing, whatever its epoch. */
+  #dropPassed(room: RoomOfNode): void {
+    for (const copy of this.#passedOf(room)) this.#drop(keyOf(copy));
+  }
+
+  /** What another node hands on is never worth more than what the owner itself sent. */
+  #outdone(passed: CopyOrigin): boolean {
+    const own = this.#ownOf(passed);
+    if (!own || own.log.frames === 0) return false;
+    return compareEpochs(passed.roomEpoch, own.roomEpoch) <= 0;
   }
 
   #wantFull(copy: Copy): Taken {
@@ -212,10 +262,10 @@ export class CopyStore {
     const copy = this.#copies.get(key);
     if (!copy) return;
     this.#copies.delete(key);
-    this.#heldBytes -= copy.log.heldBytes;
+    this.#shares.account(copy, { copies: -1, bytes: -copy.log.heldBytes });
   }
 }
 
-function keyOf({ roomId, ofNode }: CopyKey): string {
-  return `${ofNode} ${roomId}`;
+function keyOf({ roomId, ofNode, passedBy }: CopyKey): string {
+  return `${passedBy ?? ""} ${ofNode} ${roomId}`;
 }

@@ -15,8 +15,10 @@ import type { CopyKey, CopyStore, Feeder } from "./copy-store.ts";
 import {
   bareMessage,
   frameIn,
+  HELLO_BYTES_MAX,
   Hello,
   jsonIn,
+  MESSAGE_BYTES_MAX,
   type Message,
   MessageReader,
   numberIn,
@@ -27,6 +29,8 @@ import {
 
 /** A sender marks its stream several times a second: silent for so long it is taken to be gone. */
 const SILENT_MS = 3_000;
+/** From the upgrade to its hello: no longer than its sender waits for the welcome. */
+export const HELLO_DEADLINE_MS = 1_000;
 /** Bytes of answers that may wait: they are a few a second. */
 const ANSWERS_BYTES_MAX = 1024 * 1024;
 
@@ -49,13 +53,14 @@ export interface StreamEnd {
 
 export class InboundStream implements Feeder {
   readonly #options: InboundStreamOptions;
-  readonly #reader = new MessageReader();
+  readonly #reader = new MessageReader(HELLO_BYTES_MAX);
   readonly #rooms = new Map<number, CopyKey>();
   #from: NodeAddress | undefined;
   #goodbye = false;
   #closed = false;
   #heardMs: number;
   readonly #cancel: Cancel;
+  readonly #cancelHello: Cancel;
 
   constructor(options: InboundStreamOptions) {
     const { socket, clock } = options;
@@ -66,6 +71,7 @@ export class InboundStream implements Feeder {
     socket.on("close", () => this.#close({ why: this.#goodbye ? "goodbye" : "broken" }));
     socket.on("end", () => socket.end());
     this.#cancel = clock.every(SILENT_MS / 2, () => this.#watch());
+    this.#cancelHello = clock.after(HELLO_DEADLINE_MS, () => this.#expectHello());
   }
 
   close(): void {
@@ -78,6 +84,13 @@ export class InboundStream implements Feeder {
     if (this.#options.clock.monotonicMs() - heardMs < SILENT_MS) return;
     setImmediate(() => {
       if (this.#heardMs === heardMs) this.#close({ why: "silent" });
+    });
+  }
+
+  /** As `#watch`: the hello may wait in its socket. */
+  #expectHello(): void {
+    setImmediate(() => {
+      if (!this.#from) this.#close({ why: "silent" });
     });
   }
 
@@ -124,18 +137,30 @@ export class InboundStream implements Feeder {
       throw new MeridianError("forbidden", { message: `${own} is not the region of ${nodeId}.` });
     }
     this.#from = { nodeId, linkAddress };
+    this.#cancelHello();
+    this.#reader.allow(MESSAGE_BYTES_MAX);
     this.#options.socket.write(bareMessage("welcome"));
   }
 
   #open(message: Message): void {
-    const { store } = this.#options;
+    const { store, regionId } = this.#options;
     const { number, roomId, game, roomEpoch, ofNode: other } = jsonIn(message, OpenRoom);
     const from = this.#from?.nodeId;
     if (!from) return;
+    if (this.#rooms.has(number)) throw wrong(`number ${number} is open already`);
     const ofNode = other ?? from;
-    const origin = { roomId, game, roomEpoch, ofNode, passed: ofNode !== from };
-    if (store.open(origin, this)) this.#rooms.set(number, { roomId, ofNode });
+    const key = { roomId, ofNode, passedBy: ofNode === from ? undefined : regionId };
+    this.#supersede(key);
+    const place = this.#rooms.size < store.roomsPerRegionMax;
+    if (place && store.open({ ...key, game, roomEpoch }, this)) this.#rooms.set(number, key);
     else this.#answer("refused", number);
+  }
+
+  /** An owner that comes back to this standby opens the room anew: what its former number says no longer counts. */
+  #supersede({ roomId, ofNode }: CopyKey): void {
+    for (const [number, key] of this.#rooms) {
+      if (key.roomId === roomId && key.ofNode === ofNode) this.#rooms.delete(number);
+    }
   }
 
   #frame(message: Message): void {
@@ -164,6 +189,7 @@ export class InboundStream implements Feeder {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancel();
+    this.#cancelHello();
     const { socket, store, clock, onClosed } = this.#options;
     socket.destroy();
     const nowMs = clock.monotonicMs();

@@ -89,9 +89,9 @@ test("a room whose standby does not take the last frame goes on here, with its p
   await back.leave();
 });
 
-test("a release that fails at first is tried again; one that fails for good leaves the room alone", async () => {
+test("a release that fails at first is tried again; one that the core refuses leaves the room alone", async () => {
   const { player, roomId, room } = await played();
-  failures = [1, 2, 3].map(() => new MeridianError("unavailable"));
+  failures = [1, 2, 3].map(() => new MeridianError("forbidden"));
   const { stayed } = await moveRooms().move([roomId]);
   assert.match(stayed[0]?.why ?? "", /did not release/);
   assert.equal(node.rooms.find(roomId), room);
@@ -101,5 +101,31 @@ test("a release that fails at first is tried again; one that fails for good leav
   failures = [new MeridianError("timeout")];
   await moveRooms().move([roomId]);
   assert.equal(given.length, 1);
+  await until(() => !player.connection.isOpen, "the player's dismissal");
+});
+
+test("a room of which nobody can tell whether it is released goes on here under a new claim", async () => {
+  const { player, roomId, room } = await played();
+  failures = [1, 2, 3].map(() => new MeridianError("timeout"));
+  const { moved, stayed } = await moveRooms().move([roomId]);
+  assert.deepEqual(moved, []);
+  assert.match(stayed[0]?.why ?? "", /whether it is released/);
+  assert.equal(given.length, 0);
+  assert.ok(room.handedOver, "it does not run on without an owner");
+  const restored = node.rooms.find(roomId);
+  assert.ok(restored instanceof Field && restored !== room);
+  assert.equal(restored.state.score, 7);
+  await until(() => restored.tick > room.tick, "its next tick");
+  await until(() => !player.connection.isOpen, "the player's dismissal");
+});
+
+test("a room that can't be captured after its release ends: nobody owns it", async () => {
+  const { player, roomId, room } = await played();
+  room.handOver = () => {
+    throw new Error("wanted by the test");
+  };
+  const { stayed } = await moveRooms().move([roomId]);
+  assert.match(stayed[0]?.why ?? "", /^lost: /);
+  assert.equal(node.rooms.find(roomId), undefined);
   await until(() => !player.connection.isOpen, "the player's dismissal");
 });

@@ -5,15 +5,18 @@
  *
  * Up to the release nothing has changed, and a room without a whole copy just stays. After it nobody but the holder
  * of the last frame can go on with the room: the standby when it has it, else this node itself, which restores the
- * room from that frame and claims it anew.
+ * room from that frame and claims it anew. So it does when nobody can tell whether the core released the room: only
+ * a new claim settles whose it is. A released room that can't be captured ends.
  */
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
-import type { GameName, RoomId } from "../../shared/ids.ts";
+import { type ErrorKind, isFailure } from "../../shared/errors.ts";
+import type { RoomId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { MoveRoomsAnswer } from "../../shared/protocol/failover.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
-import type { Rooms } from "../node/colyseus.ts";
+import type { HandedOver, Rooms } from "../node/colyseus.ts";
+import type { HandedRoom } from "../node/hand-over-file.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Replication } from "./replication.ts";
@@ -28,6 +31,8 @@ const ACKED_WITHIN_MS = 2_000;
 /** Rooms that stand still at a time: each takes a frame of its whole state. */
 const MOVED_AT_A_TIME = 16;
 const REASON_LENGTH_MAX = 200;
+/** Failures of a call that may have had its effect. */
+const UNKNOWN: ReadonlySet<ErrorKind> = new Set(["timeout", "unavailable", "internal"]);
 
 export interface MoveRoomsOptions {
   readonly rooms: Rooms;
@@ -98,15 +103,16 @@ export class MoveRooms {
       }),
     );
     if (ready.length === 0) return [];
+    let released: boolean;
     try {
-      await this.#release(ready);
+      released = await this.#release(ready);
     } catch (error) {
       const why = `the core did not release it: ${String(error)}`.slice(0, REASON_LENGTH_MAX);
       return ready.map((roomId) => ({ roomId, why }));
     }
-    const outcomes = await Promise.all(
-      ready.map((roomId) => this.#slots(() => this.#give(roomId))),
-    );
+    const outcomes = released
+      ? await Promise.all(ready.map((roomId) => this.#slots(() => this.#give(roomId))))
+      : await this.#claimAnew(ready);
     const { flushStates, log } = this.#options;
     // The next owner waits for the players' documents, the core does not.
     flushStates().catch((err: unknown) => {
@@ -115,17 +121,69 @@ export class MoveRooms {
     return outcomes;
   }
 
-  /** Tried again, because rooms whose release was only not answered are not this node's any more. */
-  async #release(roomIds: readonly RoomId[]): Promise<void> {
+  /**
+   * Tried again, because rooms whose release was only not answered are not this node's any more.
+   * @returns false when nobody can tell whether they are released
+   * @throws what the core refused it for: they are not
+   */
+  async #release(roomIds: readonly RoomId[]): Promise<boolean> {
+    let unknown = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#options.release(roomIds);
-        return;
+        return true;
       } catch (error) {
-        if (attempt === RELEASE_ATTEMPTS) throw error;
+        unknown ||= !isFailure(error) || UNKNOWN.has(error.kind);
+        if (attempt === RELEASE_ATTEMPTS) {
+          if (unknown) return false;
+          throw error;
+        }
         await sleep(this.#options.clock, RELEASE_RETRY_MS);
       }
     }
+  }
+
+  /** Rooms that may be released: stopped first, because they must not run on without an owner. */
+  async #claimAnew(roomIds: readonly RoomId[]): Promise<Stayed[]> {
+    const { rooms, log } = this.#options;
+    const stopped: { roomId: RoomId; handed: HandedOver }[] = [];
+    const outcomes: Stayed[] = [];
+    await Promise.all(
+      roomIds.map(async (roomId) => {
+        const handed = rooms.handOverOne(roomId);
+        if (!handed) {
+          outcomes.push(await this.#uncaptured(roomId));
+          return;
+        }
+        stopped.push({ roomId, handed });
+        await rooms.end(handed.room);
+      }),
+    );
+    // A claim is granted for released rooms only. Whether this is so in the end, the claim finds out.
+    await this.#release(stopped.map(({ roomId }) => roomId)).catch((err: unknown) => {
+      log.warn(
+        { err, runbook: "region-take-over" },
+        "rooms that are claimed anew are not released",
+      );
+    });
+    const why = "nobody could tell whether it is released: it was claimed anew";
+    const restored = stopped.map(({ roomId, handed: { game, snapshot } }) =>
+      this.#slots(() => this.#restore({ roomId, game, snapshot }, why)),
+    );
+    return [...outcomes, ...(await Promise.all(restored))];
+  }
+
+  /** It is gone already, or runs on without an owner: it has to end. */
+  async #uncaptured(roomId: RoomId): Promise<Stayed> {
+    const { rooms, log } = this.#options;
+    const room = rooms.find(roomId);
+    if (!room) return { roomId, why: "it ended meanwhile" };
+    log.error(
+      { roomId, game: room.roomName, runbook: "region-take-over" },
+      "a room that was released can't be captured: it is ended",
+    );
+    await rooms.end(room);
+    return { roomId, why: "lost: it could not be captured after its release" };
   }
 
   /** Why it can't move; waits for its copy to be whole. */
@@ -145,7 +203,7 @@ export class MoveRooms {
   async #give(roomId: RoomId): Promise<Moved | Stayed> {
     const { rooms, replication, log } = this.#options;
     const handed = rooms.handOverOne(roomId);
-    if (!handed) return { roomId, why: "it ended meanwhile" };
+    if (!handed) return this.#uncaptured(roomId);
     const { room, game, snapshot, roomEpoch, tick } = handed;
     const to = await replication.give(roomId, snapshot, ACKED_WITHIN_MS);
     // Its players are sent off in any case: whoever goes on with it, it is another room object.
@@ -158,16 +216,18 @@ export class MoveRooms {
       { roomId, game, runbook: "region-take-over" },
       "the standby did not take a room that was to move: it goes on here",
     );
-    return this.#restore(roomId, game, snapshot);
+    const why = "its standby did not take the last frame in time";
+    return this.#restore({ roomId, game, snapshot }, why);
   }
 
-  async #restore(roomId: RoomId, game: GameName, snapshot: Uint8Array): Promise<Stayed> {
+  async #restore(captured: HandedRoom, why: string): Promise<Stayed> {
+    const { roomId, game } = captured;
     const { rooms, matchmaker, log } = this.#options;
     this.#outcomes.inc({ outcome: "restored" });
     try {
-      const room = await rooms.restore({ roomId, game, snapshot });
+      const room = await rooms.restore(captured);
       await matchmaker.expect(room, roomId);
-      return { roomId, why: "its standby did not take the last frame in time" };
+      return { roomId, why };
     } catch (err) {
       log.error(
         { err, roomId, game, runbook: "region-take-over" },

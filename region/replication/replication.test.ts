@@ -208,7 +208,7 @@ test("copies take no more bytes than they may", async () => {
   room.state.text = "x".repeat(2 * bytesMax);
   await until(() => standby.store.count === 0, "the refusal");
   assert.equal(standby.store.heldBytes, 0);
-  assert.ok(replication.report.unprotectedRooms === 1);
+  await until(() => replication.report.unprotectedRooms === 1, "the owner's word of it");
 });
 
 test("a standby that reads too slowly costs frames, no memory, and has a whole copy again", async () => {

@@ -5,6 +5,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
+import type { RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { type NodeAddress, REPLICAS_PROTOCOL } from "../../shared/protocol/failover.ts";
@@ -14,11 +15,15 @@ import { InboundStream, type StreamEnd } from "./inbound-stream.ts";
 
 /** Each node has one to this one, two for a moment. */
 const STREAMS_MAX = 256;
+/** Of all streams, for one region: it must not shut the others out. */
+const REGION_SHARE = 0.5;
 
 export interface StandbyOptions {
   /** Off: no streams are taken. */
   readonly enabled: boolean;
   readonly store: CopyStore;
+  /** Of all regions together. */
+  readonly streamsMax?: number;
   /** That node's stream broke, and it did not say that it would. */
   readonly onOwnerGone: (about: NodeAddress) => void;
   readonly clock: Clock;
@@ -30,7 +35,8 @@ export class Standby implements Part, UpgradeRoute {
   readonly name = "copies of other nodes' rooms";
   readonly protocol = REPLICAS_PROTOCOL;
   readonly #options: StandbyOptions;
-  readonly #streams = new Set<InboundStream>();
+  /** By the region that sends them. */
+  readonly #streams = new Map<InboundStream, RegionId>();
   readonly #ends: Counter<"why">;
 
   constructor(options: StandbyOptions) {
@@ -44,7 +50,7 @@ export class Standby implements Part, UpgradeRoute {
   }
 
   stop(): void {
-    for (const stream of this.#streams) stream.close();
+    for (const stream of [...this.#streams.keys()]) stream.close();
   }
 
   /** As an arrow, so that it can be given to the link's server as it is. */
@@ -54,7 +60,7 @@ export class Standby implements Part, UpgradeRoute {
       refuseUpgrade(socket, new MeridianError("not_found"));
       return;
     }
-    if (this.#streams.size >= STREAMS_MAX) {
+    if (this.#full(regionId)) {
       this.#ends.inc({ why: "too_many" });
       refuseUpgrade(socket, new MeridianError("too_many_requests"));
       return;
@@ -72,9 +78,15 @@ export class Standby implements Part, UpgradeRoute {
       },
       clock,
     });
-    this.#streams.add(stream);
+    this.#streams.set(stream, regionId);
     if (head.length > 0) socket.unshift(head);
   };
+
+  #full(regionId: RegionId): boolean {
+    const { streamsMax = STREAMS_MAX } = this.#options;
+    const ofRegion = [...this.#streams.values()].filter((other) => other === regionId).length;
+    return this.#streams.size >= streamsMax || ofRegion >= streamsMax * REGION_SHARE;
+  }
 
   #ended({ from, why, error }: StreamEnd): void {
     const { log, onOwnerGone } = this.#options;

@@ -1,13 +1,15 @@
 /** What a standby does with streams that are not what they should be: it closes them, and keeps nothing. */
 import assert from "node:assert/strict";
 import { request } from "node:https";
-import type { Duplex } from "node:stream";
+import { type Duplex, PassThrough } from "node:stream";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import fc from "fast-check";
-import { RoomId } from "../../shared/ids.ts";
+import { FakeClock } from "../../shared/fake-clock.ts";
+import { RegionId } from "../../shared/ids.ts";
 import { REPLICAS_PATH, REPLICAS_PROTOCOL } from "../../shared/protocol/failover.ts";
 import { TestCore } from "../link/test-core.ts";
 import { until } from "../transport/test-tickets.ts";
+import { HELLO_DEADLINE_MS, InboundStream } from "./inbound-stream.ts";
 import { TestStandby } from "./test-standby.ts";
 import {
   bareMessage,
@@ -58,6 +60,7 @@ async function stream(): Promise<{ socket: Duplex; heard: string[] }> {
   const socket = await new Promise<Duplex>((resolve, reject) => {
     asking.once("upgrade", (_answer, upgraded) => resolve(upgraded));
     asking.once("error", reject);
+    asking.once("response", ({ statusCode }) => reject(new Error(`refused with ${statusCode}`)));
     asking.end();
   });
   socket.on("error", () => undefined);
@@ -103,6 +106,65 @@ test("a message that is too long is refused by its head", async () => {
   await refusedFor("wrong", [jsonMessage("hello", hello), head]);
 });
 
+test("before the hello nothing longer than a hello is read", async () => {
+  const head = Buffer.alloc(5);
+  head.writeUInt32LE(2_000);
+  await refusedFor("wrong", [head]);
+});
+
+test("who sends no whole hello in time is not waited for, however busy it is", async () => {
+  const clock = new FakeClock();
+  const socket = new PassThrough();
+  const ends: string[] = [];
+  new InboundStream({
+    regionId: RegionId.parse("testing"),
+    socket,
+    store: standby.store,
+    onClosed: ({ why }) => ends.push(why),
+    clock,
+  });
+  for (const byte of jsonMessage("hello", hello).subarray(0, 2)) {
+    socket.write(Buffer.from([byte]));
+    await new Promise(setImmediate);
+    clock.advance(HELLO_DEADLINE_MS / 2);
+  }
+  await until(() => ends.length > 0, "the end");
+  assert.deepEqual(ends, ["silent"]);
+});
+
+test("a number that is open already ends the stream", async () => {
+  const other = { ...room, roomId: "room-2" } as OpenRoom;
+  const { socket } = await stream();
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.write(jsonMessage("hello", hello));
+  for (const opened of [room, other]) socket.write(jsonMessage("open", opened));
+  await closed;
+  assert.equal(await ended("wrong"), 1);
+  assert.equal(standby.store.count, 1);
+});
+
+test("a room that is opened anew goes by its last number alone", async () => {
+  const { socket, heard } = await stream();
+  socket.write(jsonMessage("hello", hello));
+  for (const number of [0, 1, 2]) socket.write(jsonMessage("open", { ...room, number }));
+  for (const number of [0, 1]) socket.write(numberMessage("ended", number));
+  socket.write(numberMessage("mark", 7));
+  await until(() => heard.includes("ack"), "the answer");
+  assert.equal(standby.store.count, 1);
+  socket.write(numberMessage("ended", 2));
+  await until(() => standby.store.count === 0, "its end");
+  socket.destroy();
+});
+
+test("one region's streams take half of the places at most", async () => {
+  await standby.stop();
+  standby = new TestStandby("other-1", await core.credentialsOf("other"), { streamsMax: 4 });
+  await standby.start();
+  const streams = [await stream(), await stream()];
+  await assert.rejects(stream());
+  for (const { socket } of streams) socket.destroy();
+});
+
 test("a frame that is none ends the stream, and leaves the copy as it was", async () => {
   const bytes = Buffer.alloc(40);
   const { socket, heard } = await stream();
@@ -135,12 +197,12 @@ test("frames of a room that nobody opened are overlooked, marks are answered, go
 
 test("the copy of a former owner does not replace that of a later one", () => {
   const { store } = standby;
-  const origin = { ...room, ofNode: hello.nodeId, passed: false };
+  const origin = { ...room, ofNode: hello.nodeId, passedBy: undefined };
   const [first, second] = [{}, {}];
   assert.ok(store.open({ ...origin, roomEpoch: [1, 2] }, first));
   assert.equal(store.open({ ...origin, roomEpoch: [1, 1] }, second), false);
   assert.ok(store.open({ ...origin, roomEpoch: [2, 0] }, second));
-  store.ended({ roomId: RoomId.parse("room-1"), ofNode: hello.nodeId }, first);
+  store.ended(origin, first);
   assert.equal(store.count, 1, "what an older stream has to say does not count");
 });
 

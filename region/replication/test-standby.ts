@@ -13,7 +13,8 @@ import {
   REPLICAS_PROTOCOL,
 } from "../../shared/protocol/failover.ts";
 import { serveUpgrades, type Upgrade } from "../link/upgrades.ts";
-import { type CopyLimits, CopyStore } from "./copy-store.ts";
+import type { CopyLimits } from "./copy-shares.ts";
+import { CopyStore } from "./copy-store.ts";
 import { Standby } from "./standby.ts";
 
 const LIMITS: CopyLimits = { roomsMax: 100, bytesMax: 64 * 1024 * 1024 };
@@ -28,13 +29,18 @@ export class TestStandby {
   readonly sockets: Upgrade["socket"][] = [];
   readonly #server: HttpServer;
 
-  constructor(nodeId: string, credentials: LinkCredentials, limits: Partial<CopyLimits> = {}) {
+  constructor(
+    nodeId: string,
+    credentials: LinkCredentials,
+    limits: Partial<CopyLimits> & { readonly streamsMax?: number } = {},
+  ) {
     this.nodeId = NodeId.parse(nodeId);
     this.store = new CopyStore({ ...LIMITS, ...limits });
     const log = createLog("region", "silent");
     this.standby = new Standby({
       enabled: true,
       store: this.store,
+      ...(limits.streamsMax === undefined ? {} : { streamsMax: limits.streamsMax }),
       onOwnerGone: (about) => this.gone.push(about),
       clock: systemClock,
       log,

@@ -24,9 +24,11 @@ export const STREAM_PROTOCOL = 1;
 const HEAD_BYTES = 5;
 const LENGTH_BYTES = 4;
 /** A room's frame with its head. */
-const MESSAGE_BYTES_MAX = FRAME_BYTES_MAX + 64;
+export const MESSAGE_BYTES_MAX = FRAME_BYTES_MAX + 64;
 /** `hello` and `open`. */
 const JSON_BYTES_MAX = 1024;
+/** All that is read of a stream before its sender has said who it is. */
+export const HELLO_BYTES_MAX = JSON_BYTES_MAX + 1;
 export const PLAYERS_MAX = 0xffff;
 
 const TYPES = [
@@ -134,13 +136,18 @@ export function wrong(message: string, cause?: unknown): MeridianError {
 
 /** Cuts a stream of bytes into messages. Holds at most one that has not wholly arrived. */
 export class MessageReader {
-  readonly #longest: number;
+  #longest: number;
   #parts: Buffer[] = [];
   #held = 0;
   #needed = HEAD_BYTES;
 
   /** @param longest of one message, bytes */
   constructor(longest = MESSAGE_BYTES_MAX) {
+    this.#longest = longest;
+  }
+
+  /** From the next message on. */
+  allow(longest: number): void {
     this.#longest = longest;
   }
 
