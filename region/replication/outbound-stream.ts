@@ -8,18 +8,12 @@
  * A mark goes along several times a second, and its answer tells how far the standby has everything: from that come
  * `whole`, the lag, and the word that a standby which answers nothing is gone.
  */
-import { request } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Cancel, Clock } from "../../shared/clock.ts";
-import { failureFromBody, MeridianError } from "../../shared/errors.ts";
-import { regionOfNode } from "../../shared/ids.ts";
+import { MeridianError } from "../../shared/errors.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
-import { mustName, peerName } from "../../shared/link/peer.ts";
-import {
-  type NodeAddress,
-  REPLICAS_PATH,
-  REPLICAS_PROTOCOL,
-} from "../../shared/protocol/failover.ts";
+import type { NodeAddress } from "../../shared/protocol/failover.ts";
+import { requestStream } from "./stream-connect.ts";
 import {
   bareMessage,
   frameHead,
@@ -237,44 +231,36 @@ export class OutboundStream {
 
   #connect(): void {
     const { to, identity, clock } = this.#options;
-    const asking = request(`https://${to.linkAddress}${REPLICAS_PATH}`, {
-      ...identity.current,
-      checkServerIdentity: mustName(
-        peerName({ role: "region", regionId: regionOfNode(to.nodeId) }),
-        to.linkAddress,
-      ),
-      agent: false,
-      headers: { connection: "Upgrade", upgrade: REPLICAS_PROTOCOL },
-    });
     const late = clock.after(CONNECT_DEADLINE_MS, () => {
       this.#break(new MeridianError("timeout", { message: "the standby gives no welcome" }));
     });
+    const cancelRequest = requestStream({
+      to,
+      identity,
+      onOpen: (socket, head) => this.#opened({ socket, head, late }),
+      onFailed: (error) => this.#break(error),
+    });
     this.#abandon = () => {
       late();
-      asking.destroy();
+      cancelRequest();
     };
-    asking.once("upgrade", (_answer, socket, head) => {
-      socket.on("data", (chunk: Buffer) => this.#read(chunk, socket, late));
-      socket.on("error", (error) => this.#break(error));
-      socket.on("close", () => this.#break(new MeridianError("unavailable")));
-      if (this.#closed) {
-        socket.destroy();
-        return;
-      }
-      // Only once the standby has welcomed it anything else is sent.
-      socket.write(jsonMessage("hello", this.#options.hello));
-      this.#abandon = () => {
-        late();
-        socket.destroy();
-      };
-      if (head.length > 0) this.#read(head, socket, late);
-    });
-    asking.once("response", (answer) => {
-      this.#break(failureFromBody(answer.statusCode ?? 500, undefined));
-      answer.resume();
-    });
-    asking.on("error", (error) => this.#break(error));
-    asking.end();
+  }
+
+  #opened({ socket, head, late }: { socket: Duplex; head: Buffer; late: Cancel }): void {
+    socket.on("data", (chunk: Buffer) => this.#read(chunk, socket, late));
+    socket.on("error", (error) => this.#break(error));
+    socket.on("close", () => this.#break(new MeridianError("unavailable")));
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    // Only once the standby has welcomed it anything else is sent.
+    socket.write(jsonMessage("hello", this.#options.hello));
+    this.#abandon = () => {
+      late();
+      socket.destroy();
+    };
+    if (head.length > 0) this.#read(head, socket, late);
   }
 
   #read(chunk: Buffer, socket: Duplex, late: Cancel): void {
