@@ -114,6 +114,19 @@ test("seats to go through seats a second, and those of the headroom are filled f
   isNear(paced.eta(NORMAL, 1_000)?.ms, 200_000, 0.1);
 });
 
+test("whose turn was foreseen and did not come is not told for ever that it is now", () => {
+  const region = new Region({ seats: 12_000, waiting: 1_000, ending: () => 1 / 600 });
+  region.pass(120_000);
+  isNear(region.eta(NORMAL, 20)?.ms, 1_000, 0.1);
+  // Nobody leaves meanwhile.
+  region.nowMs += 2_000;
+  const overdue = region.eta(NORMAL, 20);
+  isNear(overdue?.ms, 1_000, 0.1);
+  assert.ok(overdue && overdue.lowMs <= overdue.ms && overdue.ms <= overdue.highMs);
+  region.nowMs += 999;
+  assert.equal(region.eta(NORMAL, 2)?.lowMs, 0, "nothing is before now");
+});
+
 test("who gives up makes the line shorter", () => {
   const region = new Region({
     ...{ seats: 12_000, waiting: 20_000, ending: () => 1 / 600, leaving: 0.001 },

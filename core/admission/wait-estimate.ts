@@ -21,6 +21,8 @@ import { Skips } from "./skips.ts";
 
 const SPEND_MS = 5_000;
 const FORECAST_MS = 5_000;
+/** For a place that had its turn by then, and waits still. */
+const FORECAST_OVERDUE_MS = 1_000;
 /** Of a normal distribution: four of five are within. */
 const SIGMAS = 1.28;
 /** Standard deviation of what comes, as a share of what was told, with as much as one likes counted. */
@@ -143,16 +145,23 @@ export class WaitEstimate {
     const paced = bounded((seats / this.#options.perSecondMax) * 1_000, 0);
     const rest = Math.max(0, seats - free);
     if (rest === 0) return paced;
-    const foreseen = this.#foresee(free - extra, nowMs);
-    if (!foreseen) return null;
     // It is foreseen for the last class; fewer get past those of the others, and some have seats of their own.
     const own = Math.max(0, seats - extra);
     const position = (own * this.#ownShare) / (1 - this.#overtakes.of(classIndex));
-    const dueMs = foreseen.forecast.ms(position + foreseen.given) - (nowMs - foreseen.atMs);
-    if (dueMs === Number.POSITIVE_INFINITY) return null;
+    const foresee = (forMs: number) => {
+      const foreseen = this.#foresee(free - extra, nowMs, forMs);
+      if (!foreseen) return undefined;
+      return foreseen.forecast.ms(position + foreseen.given) - (nowMs - foreseen.atMs);
+    };
+    let dueMs = foresee(FORECAST_MS);
+    if (dueMs !== undefined && dueMs < 0) dueMs = foresee(FORECAST_OVERDUE_MS);
+    if (dueMs === undefined || dueMs === Number.POSITIVE_INFINITY) return null;
     const { samples } = this.#outflow.perEnd();
     const counted = 1 / Math.max(1, samples) + 1 / rest;
-    return later(paced, bounded(dueMs, SIGMAS * Math.sqrt(counted + MODEL_SIGMA ** 2)));
+    return later(
+      paced,
+      bounded(Math.max(0, dueMs), SIGMAS * Math.sqrt(counted + MODEL_SIGMA ** 2)),
+    );
   }
 
   get #lastClass(): number {
@@ -178,13 +187,14 @@ export class WaitEstimate {
   /**
    * Anew when the last one is old, or seats that there were are gone, or the reverse.
    * @param free for the last class
+   * @param forMs for so long the last one serves
    */
-  #foresee(free: number, nowMs: number): Foreseen | undefined {
+  #foresee(free: number, nowMs: number, forMs: number): Foreseen | undefined {
     const { habits, perSecondMax } = this.#options;
     const now = this.#now;
     const hadSeats = free > 0;
     const last = this.#foreseen;
-    const isFresh = last?.hadSeats === hadSeats && nowMs - last.atMs < FORECAST_MS;
+    const isFresh = last?.hadSeats === hadSeats && nowMs - last.atMs < forMs;
     if (!now || isFresh) return last;
     const { blocked, line } = now;
     const forecast = new Forecast({

@@ -97,6 +97,19 @@ async function called(place: QueuePlace): Promise<QueuePlace> {
   return now;
 }
 
+test("a region that is hardly further away is taken without a question, another one is offered", async () => {
+  await beijing.beat({ connected: 40 });
+  assert.equal((await seated(await newGuest(), NEAR)).regionId, "beijing");
+  const guest = await newGuest();
+  const place = await queued(guest);
+  const [offer] = place.offers;
+  assert.deepEqual([offer?.regionId, offer?.addedMs, offer?.eta.ms], ["beijing", 80, 5]);
+  // The answer to an offer needs no poll's time.
+  const accepted = await poll({ ...place, pollAfterMs: 0 }, { accept: "beijing" });
+  assert.deepEqual([accepted.state, accepted.regionId], ["called", "beijing"]);
+  assert.equal((await seated(guest, { queueToken: accepted.token })).regionId, "beijing");
+});
+
 test("half of the seats of two regions are for everyone; nobody new gets one of the others", async () => {
   const guest = await newGuest();
   const place = await queued(guest);
@@ -154,19 +167,6 @@ test("players of a region that is lost get the seats that are kept for them", as
   assert.ok("queue" in (await join(await newGuest())), "whoever is new waits");
   assert.equal((await seated(guest)).regionId, "shanghai");
   beijing = await startTestRegion({ core, name: "beijing", incarnation: 2 });
-});
-
-test("a region that is hardly further away is taken without a question, another one is offered", async () => {
-  await beijing.beat({ connected: 40 });
-  assert.equal((await seated(await newGuest(), NEAR)).regionId, "beijing");
-  const guest = await newGuest();
-  const place = await queued(guest);
-  const [offer] = place.offers;
-  assert.deepEqual([offer?.regionId, offer?.addedMs, offer?.eta.ms], ["beijing", 80, 5]);
-  // The answer to an offer needs no poll's time.
-  const accepted = await poll({ ...place, pollAfterMs: 0 }, { accept: "beijing" });
-  assert.deepEqual([accepted.state, accepted.regionId], ["called", "beijing"]);
-  assert.equal((await seated(guest, { queueToken: accepted.token })).regionId, "beijing");
 });
 
 test("a client that can't be asked is sent wherever there is a seat", async () => {

@@ -57,12 +57,14 @@ test("a world that says that it ends is waited for, and takes its lock along", a
 });
 
 test("a holder that is about to end is waited for", async () => {
-  const dying = spawn(process.execPath, ["--eval", "setTimeout(() => {}, 700)"]);
+  const dying = spawn(process.execPath, ["--eval", "setInterval(() => {}, 1000)"]);
   const { pid } = dying;
   assert.ok(pid !== undefined);
   const holder = { name: "world", pid, birth: birthOf(pid) };
   writeFileSync(join(dir, "world.json"), JSON.stringify({ holder, children: [] }));
-  const lock = await lockWorld(dir);
+  const next = lockWorld(dir);
+  dying.kill("SIGKILL");
+  const lock = await next;
   assert.equal(isAlive(pid), false);
   lock.release();
 });
