@@ -5,6 +5,7 @@ import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
 import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
 import { CLASSES_DEFAULT, parseClasses } from "./admission/classes.ts";
+import { detectorSettings } from "./failover/detector-settings.ts";
 import { loadGeoOverrides, parseGeoOverrides } from "./gslb/geo-overrides.ts";
 import { PublicOrigin } from "./http/cors.ts";
 import { loadCatalogue } from "./purchases/catalogue.ts";
@@ -151,6 +152,7 @@ export const coreSettings = {
     default: "7302",
   },
   ...linkSettings,
+  ...detectorSettings,
   TOPOLOGY_FILE: {
     schema: as.text,
     description: "JSON file that names the regions (docs/topology.md); followed without a restart.",
@@ -469,6 +471,13 @@ export const coreSettings = {
     schema: limit,
     description: "Receipts that are looked at at a time; the next gets `unavailable`.",
     default: "64",
+  },
+  FAILOVER_ARRIVALS_PER_SECOND: {
+    schema: rate,
+    description:
+      "Players of rooms that were failed over who are let in at one node in a second: all of them ask at " +
+      "the same moment.",
+    default: "500",
   },
   RECONCILE_PERIOD_MS: {
     schema: as.wholeNumber,

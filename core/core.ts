@@ -11,6 +11,7 @@ import {
   type HttpServer,
   type HttpServerOptions,
 } from "../shared/http-server.ts";
+import type { NodeId } from "../shared/ids.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { LinkCredentials } from "../shared/link/credentials.ts";
 import type { LinkIdentity } from "../shared/link/identity.ts";
@@ -34,6 +35,16 @@ import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
+import { Arrivals } from "./failover/arrivals.ts";
+import type { ByHand } from "./failover/by-hand.ts";
+import { thresholdsOf } from "./failover/detector-settings.ts";
+import { Evacuations } from "./failover/evacuation.ts";
+import type { GoOn } from "./failover/evacuation-run.ts";
+import { FailoverMetrics } from "./failover/failover-metrics.ts";
+import { Failovers } from "./failover/failovers.ts";
+import { addEvidenceRoute } from "./failover/routes.ts";
+import { StandbyLists } from "./failover/standbys.ts";
+import { Watch } from "./failover/watch.ts";
 import { Candidates } from "./gslb/candidates.ts";
 import { GeoLocator } from "./gslb/geo-locator.ts";
 import { addPlayRoutes } from "./gslb/play-routes.ts";
@@ -62,9 +73,15 @@ import { addJoinRoutes } from "./join/routes.ts";
 import { SeatFinder } from "./join/seat-finder.ts";
 import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
+import { AuditLog } from "./ops/audit-log.ts";
+import { addAuditRoutes } from "./ops/audit-routes.ts";
+import { addEvacuationRoutes } from "./ops/evacuation-routes.ts";
+import { addFailbackRoutes } from "./ops/failback-routes.ts";
+import { addFailoverRoutes } from "./ops/failover-routes.ts";
 import { addFenceRoutes } from "./ops/fence-routes.ts";
 import { addHealthRoutes } from "./ops/health.ts";
 import { Operators } from "./ops/operators.ts";
+import { addPlaceRoutes } from "./ops/place-routes.ts";
 import { addPlayerOpsRoutes } from "./ops/player-routes.ts";
 import { addQueueOpsRoutes } from "./ops/queue-routes.ts";
 import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
@@ -121,6 +138,7 @@ export interface Core {
   readonly publicServing: Serving;
   readonly linkServing: Serving;
   readonly privateServing: Serving;
+  readonly failovers: ByHand;
 }
 
 export function createCore(config: CoreConfig, deps: CoreDeps): Core {
@@ -152,14 +170,18 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   const gate = new GuestGate(guestLimits(config), common);
 
   const clients = {
-    reserves: new LinkClient(identity, clock, config.RESERVES_PER_NODE_MAX),
+    reserves: new LinkClient(identity, clock, { callsMax: config.RESERVES_PER_NODE_MAX }),
     others: new LinkClient(identity, clock),
   };
   const outbound = new Outbound(metrics);
   outbound.watch("nodes, for seats", () => clients.reserves.openBreakers);
   outbound.watch("nodes, for the rest", () => clients.others.openBreakers);
   const calls = new NodeCalls(clients);
-  const endedRooms = new EndedRooms({ database, ...common });
+  const endedRooms = new EndedRooms({
+    database,
+    ...common,
+    onUnheard: (nodeId) => failovers.unheard(nodeId),
+  });
   const registry = new Registry({
     topology,
     database,
@@ -168,6 +190,12 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     onGone(address) {
       // Nobody waits for idle connections to close.
       for (const client of Object.values(clients)) void client.forget(address);
+    },
+    onDoubtfulHeard: () => watch.look(),
+    onReplaced: (nodeId) => failovers.down(nodeId, "replaced"),
+    onClaimed(roomId) {
+      failovers.claimed(roomId);
+      directory.roomChanged(roomId);
     },
   });
   const evictions = new Evictions({
@@ -238,7 +266,45 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     clock,
     metrics,
   });
-  const directory = new RoomDirectory(database, clock);
+  const directory = new RoomDirectory(database, clock, (nodeId) => failovers.isUndecided(nodeId));
+  const arrivals = new Arrivals({
+    perSecond: config.FAILOVER_ARRIVALS_PER_SECOND,
+    random: Math.random,
+    clock,
+    metrics,
+  });
+  const failoverMetrics = new FailoverMetrics(metrics, {
+    regions: () => registry.regions(),
+    underWay: () => failovers.underWay,
+  });
+  const watch = new Watch({
+    registry,
+    calls,
+    identity,
+    onDown: (nodeId, because) => failovers.down(nodeId, because),
+    onHealth: (nodeId) => directory.nodeChanged(nodeId),
+    thresholds: thresholdsOf(config),
+    clock,
+    log,
+    metrics: failoverMetrics,
+  });
+  const failovers = new Failovers({
+    registry,
+    database,
+    calls,
+    onFenced(nodeId) {
+      watch.fenced(nodeId);
+      directory.nodeChanged(nodeId);
+    },
+    onGivenUp(roomIds) {
+      for (const roomId of roomIds) directory.roomChanged(roomId);
+    },
+    onMoved: (roomId) => arrivals.roomMoved(roomId),
+    onFailed: (nodeId) => watch.callFailed(nodeId),
+    clock,
+    log,
+    metrics: failoverMetrics,
+  });
   const openings = new Openings({ database, vault, random, clock });
   const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
@@ -248,7 +314,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     ...common,
   });
   const reserveDeadlineMs = config.RESERVE_DEADLINE_MS;
-  const seats = new Seats({ calls, registry, reserveDeadlineMs, ...common });
+  const onSilent = (nodeId: NodeId) => watch.callFailed(nodeId);
+  const seats = new Seats({ calls, registry, reserveDeadlineMs, onSilent, ...common });
   const reconnections = new ReconnectionTokens(master);
   const finder = new SeatFinder({ registry, directory, regions });
   const taking = { seats, directory, tokens, reconnections };
@@ -274,11 +341,25 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       { perSecond: config.JOINS_PER_PLAYER_PER_SECOND, burst: config.JOINS_PER_PLAYER_BURST },
       common,
     ),
+    arrivals,
+    onUnreachable: (playerId, nodeId) => watch.reported(playerId, nodeId),
     clock,
     metrics: new JoinMetrics(common),
   });
+  const { promised } = failovers;
+  const goOn: GoOn = (nodeId, rooms, patienceMs) => failovers.goOn(nodeId, rooms, patienceMs);
+  const evacuations = new Evacuations({
+    database,
+    registry,
+    calls,
+    promised,
+    goOn,
+    ...common,
+  });
+  const audit = new AuditLog({ database, ...common });
   const operators = new Operators({
     database,
+    audit,
     random,
     bootstrapToken: config.OPERATOR_TOKEN,
     ...common,
@@ -340,7 +421,12 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         clock,
         build,
       });
+      addAuditRoutes(server, operators);
       addFenceRoutes(server, { operators, registry, calls });
+      addEvacuationRoutes(server, { operators, evacuations });
+      addFailoverRoutes(server, { operators, failovers });
+      addFailbackRoutes(server, { operators, registry, evacuations, calls });
+      addPlaceRoutes(server, { operators, database });
       const classes = config.ADMISSION_CLASSES;
       addPlayerOpsRoutes(server, { operators, classes, database, ...people });
       addQueueOpsRoutes(server, { operators, registry, admission, openings, classes });
@@ -360,7 +446,11 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     prepare(server) {
       const { feed } = seen;
       const peers = new PeerList({ regions: () => registry.regions(), clock });
-      addLinkRoutes(server, { registry, peers, keyring, value, valueAgain, feed, clock });
+      const standbys = new StandbyLists({ regions: () => registry.regions(), clock });
+      addEvidenceRoute(server, { registry, watch, clock });
+      const drains = (nodeId: NodeId) => evacuations.drains(nodeId);
+      const lists = { peers, standbys, feed };
+      addLinkRoutes(server, { registry, ...lists, drains, keyring, value, valueAgain, clock });
       addSyncRoutes(server, { registry, states });
       addProfileLinkRoutes(server, profiles);
       addDnsRoutes(server, viewPolls);
@@ -369,6 +459,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   return {
     topologyFile,
+    failovers,
     publicServing,
     linkServing,
     privateServing,
@@ -378,6 +469,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       locator,
       database,
       keyring,
+      audit,
       operators,
       endedRooms,
       registry,
@@ -388,6 +480,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       new IdentityFiles({ identity, read: readIdentity, ...common }),
       { name: "link client of reserves", stop: () => clients.reserves.stop() },
       { name: "link client", stop: () => clients.others.stop() },
+      watch,
+      failovers,
+      evacuations,
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,

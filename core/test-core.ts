@@ -9,9 +9,11 @@ import { readConfig } from "../shared/config.ts";
 import { startAll, stopAll } from "../shared/lifecycle.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
+import { GRACE_MS } from "../shared/protocol/link.ts";
 import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createMigratedDatabase } from "./db/test-database.ts";
+import type { ByHand } from "./failover/by-hand.ts";
 import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
@@ -26,6 +28,7 @@ export interface TestCore {
   readonly databaseUrl: string;
   readonly authority: Authority;
   readonly identity: LinkIdentity;
+  readonly failovers: ByHand;
   /** Names of what it starts, in that order. */
   readonly parts: readonly string[];
   /** Every route of its servers. */
@@ -86,6 +89,9 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     GEO_OVERRIDES: "127.0.0.0/8=30.27,120.16,Hangzhou",
     LOG_LEVEL: "silent",
     ADMISSION_HEADROOM: "0",
+    // Test regions send heartbeats when they are asked to: none is in doubt before it is down, nor after it.
+    DETECTOR_LOOK_AFTER_MS: String(GRACE_MS),
+    DETECTOR_CALM_MS: "0",
     OPERATOR_TOKEN,
     TOPOLOGY_FILE: topologyFile,
     ...env,
@@ -119,6 +125,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     databaseUrl: created.url,
     authority,
     identity,
+    failovers: core.failovers,
     parts: core.parts.map(({ name }) => name),
     routes,
     topologyFile: config.TOPOLOGY_FILE,

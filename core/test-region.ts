@@ -2,12 +2,28 @@
  * For tests: what a region is to the core, and no more. A real mTLS link server with the shared schemas
  * that grants seats as it is told to, and heartbeats when it is asked to.
  */
-import { createHttpServer } from "../shared/http-server.ts";
+import { systemClock } from "../shared/clock.ts";
+import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
 import { nodeIdOf, RegionId, RoomId, SessionId } from "../shared/ids.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
 import { LinkClient } from "../shared/link/link-client.ts";
+import { look } from "../shared/link/look.ts";
 import { createLog } from "../shared/log.ts";
 import {
+  CopiesAnswer,
+  CopiesRequest,
+  MoveRoomsAnswer,
+  MoveRoomsRequest,
+  PassCopiesAnswer,
+  PassCopiesRequest,
+  type RoomCopy,
+  TakeOverAnswer,
+  TakeOverRequest,
+  WitnessAnswer,
+  WitnessRequest,
+} from "../shared/protocol/failover.ts";
+import {
+  ClaimAnswer,
   type Done,
   DrainRequest,
   EvictRequest,
@@ -31,6 +47,17 @@ export interface TestRegion {
   readonly evicted: EvictRequest[];
   readonly drained: string[];
   readonly fenced: FenceRequest[];
+  /** Copies of other nodes' rooms that it says it has. */
+  readonly copies: RoomCopy[];
+  readonly tookOver: TakeOverRequest[];
+  readonly passed: PassCopiesRequest[];
+  /** What `take-over` does; by default it claims the rooms. */
+  takeOver: (request: TakeOverRequest) => Promise<TakeOverAnswer>;
+  passCopies: (request: PassCopiesRequest) => Promise<PassCopiesAnswer>;
+  /** What `move-rooms` does; by default it has none. */
+  moveRooms: (request: MoveRoomsRequest) => Promise<MoveRoomsAnswer>;
+  /** Claims a room as its node. */
+  claim(roomId: string): Promise<ClaimAnswer>;
   /** What `reserve` does; by default it grants a seat in room `room-<region>`. */
   grant: (request: ReserveRequest) => Promise<ReserveAnswer>;
   granted(request: ReserveRequest): ReserveAnswer;
@@ -67,6 +94,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     mutualTls: identity,
   });
   const client = new LinkClient(identity);
+  let claims = 0;
   let sequence = 0;
   let seats = 0;
   let beats: Partial<Heartbeat> = {};
@@ -81,6 +109,26 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     evicted: [],
     drained: [],
     fenced: [],
+    copies: [],
+    tookOver: [],
+    passed: [],
+    async takeOver({ rooms }) {
+      for (const { roomId } of rooms) await region.claim(roomId);
+      return { taken: rooms.map(({ roomId }) => ({ roomId, players: 1, tick: 1 })), failed: [] };
+    },
+    passCopies: async ({ rooms }) => ({ passed: rooms.map(({ roomId }) => roomId), failed: [] }),
+    moveRooms: async () => ({ moved: [], stayed: [] }),
+    claim(roomId) {
+      claims += 1;
+      return client.call({
+        address: core.linkAddress,
+        peer: { role: "core" },
+        path: "/link/claim",
+        body: { claimId: `claim-${nodeId}-${claims}`, roomId, game: "arena", nodeId },
+        answer: ClaimAnswer,
+        deadlineMs: 5_000,
+      });
+    },
     firstHeartbeat,
     grant: async (request) => region.granted(request),
     granted(request) {
@@ -144,6 +192,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     region.fenced.push(request.body);
     return { ok: true };
   });
+  addFailoverRoutes(server, region);
   await server.listen({ host: "127.0.0.1", port: 0 });
   const address = server.server.address();
   const port = typeof address === "object" && address ? address.port : 0;
@@ -171,4 +220,44 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     });
   }
   return region;
+}
+
+/** What the core asks of nodes when one of them is lost. */
+function addFailoverRoutes(server: HttpServer, region: TestRegion): void {
+  server.post(
+    "/link/copies",
+    { schema: { body: CopiesRequest, response: { 200: CopiesAnswer } } },
+    async ({ body }) => ({
+      copies: region.copies.filter((copy) => body.ofNodes.includes(copy.ofNode)),
+    }),
+  );
+  server.post(
+    "/link/take-over",
+    { schema: { body: TakeOverRequest, response: { 200: TakeOverAnswer } } },
+    async ({ body }) => {
+      region.tookOver.push(body);
+      return await region.takeOver(body);
+    },
+  );
+  server.post(
+    "/link/move-rooms",
+    { schema: { body: MoveRoomsRequest, response: { 200: MoveRoomsAnswer } } },
+    ({ body }) => region.moveRooms(body),
+  );
+  server.post(
+    "/link/pass-copies",
+    { schema: { body: PassCopiesRequest, response: { 200: PassCopiesAnswer } } },
+    async ({ body }) => {
+      region.passed.push(body);
+      return await region.passCopies(body);
+    },
+  );
+  server.post(
+    "/link/witness",
+    { schema: { body: WitnessRequest, response: { 200: WitnessAnswer } } },
+    async ({ body: { about } }) => {
+      const { identity } = region;
+      return { saw: await look({ address: about.linkAddress, identity, clock: systemClock }) };
+    },
+  );
 }

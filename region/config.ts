@@ -85,6 +85,46 @@ export const regionSettings = {
     default: "2000",
     description: "How often the way to one of the other regions is measured, ms; 0: never.",
   },
+  RELAY_AFTER_MS: {
+    schema: as.wholeNumber,
+    default: "1000",
+    description:
+      "After so long without an answer to a heartbeat the node looks for a way to the core through another " +
+      "region, ms; 0: never.",
+  },
+  RELAY_TUNNELS_MAX: {
+    schema: as.wholeNumber,
+    default: "128",
+    description:
+      "Connections to the core that this node carries for nodes of other regions whose own way is cut; one " +
+      "region gets half of them at most. 0: none.",
+  },
+  REPLICATION: {
+    schema: z.enum(["on", "off"]),
+    default: "on",
+    description:
+      "`on`: rooms of this node are copied to a standby while they run, and it keeps copies of other nodes' rooms. " +
+      "`off`: neither; its rooms end with it.",
+  },
+  REPLICATION_BACKLOG_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "8388608",
+    description:
+      "What may wait to be sent to one standby, bytes. Past it frames are dropped, and their rooms begin again " +
+      "with a full one.",
+  },
+  COPIES_MAX: {
+    schema: as.wholeNumber,
+    default: "2000",
+    description:
+      "Most copies of other nodes' rooms, one region's at most half of it. Past it: refused, and their owners look " +
+      "elsewhere.",
+  },
+  COPIES_BYTES_MAX: {
+    schema: as.wholeNumber,
+    default: "268435456",
+    description: "The same in bytes. Past it the region with most of them loses copies first.",
+  },
   MESSAGES_PER_SECOND_MAX: {
     schema: as.wholeNumber,
     default: "60",
@@ -121,7 +161,7 @@ export const regionSettings = {
   OUTBOX_BYTES_MAX: {
     schema: as.wholeNumber,
     default: "67108864",
-    description: "The same in bytes.",
+    description: "The same in bytes. Past it the region with most of them loses copies first.",
   },
   OVERLOAD_LOOP_DELAY_MS: {
     schema: as.wholeNumber,

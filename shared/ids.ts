@@ -53,6 +53,11 @@ export function nodeIdOf(regionId: RegionId, incarnation: number): NodeId {
   return NodeId.parse(`${regionId}-${incarnation}`);
 }
 
+/** Of which region a node is, by its id. */
+export function regionOfNode(nodeId: NodeId): RegionId {
+  return RegionId.parse(nodeId.slice(0, nodeId.lastIndexOf("-")));
+}
+
 /**
  * A UUID version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then random bits, so
  * ids sort by the time they were made.

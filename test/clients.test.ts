@@ -15,6 +15,8 @@ const RUN_MS = 30_000;
 const SHOWN: Readonly<Record<string, RegExp>> = {
   meridian: /playing \w+\n(?:.*\n)*players: 1\n(?:.*\n)*left/,
   party: /together: true/,
+  moved: /playing in \w+/,
+  "colyseus-moved": /players: 1\n(?:.*\n)*same seat: true true/,
   // Nobody has to wait in this world.
   queue: /^playing$/m,
   colyseus: /dropped\n(?:.*\n)*back\n(?:.*\n)*same seat: \S+/,

@@ -13,6 +13,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import type { AccountData, Proof } from "../../shared/protocol/account-data.ts";
 import type { Database, Tx } from "../db/database.ts";
+import { type Recording, unrecorded } from "../db/recording.ts";
 import type { Evictions } from "../join/evictions.ts";
 import type { Profiles } from "../profiles/profiles.ts";
 import { selectPurchasesOf } from "../purchases/purchase-store.ts";
@@ -108,13 +109,14 @@ export class AccountsData {
   }
 
   /** @throws {MeridianError} `unauthorized` when the account is gone */
-  async delete(playerId: PlayerId): Promise<void> {
+  async delete(playerId: PlayerId, record: Recording = unrecorded): Promise<void> {
     const { database, evictions, profiles, logIns } = this.#deps;
     await database.transaction(async (tx) => {
       if (!(await lockPlayerToDelete(tx, playerId))) throw goneAccount();
       await this.#keepBan(tx, playerId);
       await evictions.order(tx, playerId, "account_deleted");
       await deletePlayer(tx, playerId);
+      await record(tx);
     });
     profiles.forget(playerId);
     evictions.carryOutSoon();

@@ -8,6 +8,7 @@ import { type Ban, MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { Database, Tx } from "../db/database.ts";
+import { type Recording, unrecorded } from "../db/recording.ts";
 import { openSession } from "../join/eviction-store.ts";
 import type { Evictions } from "../join/evictions.ts";
 import { lockPlayer } from "./account-store.ts";
@@ -42,7 +43,7 @@ export class Bans {
    * Bans, or changes the ban there is.
    * @throws {MeridianError} `not_found`; `bad_request` when the end has passed
    */
-  async ban(playerId: PlayerId, ban: Ban): Promise<SessionEnd> {
+  async ban(playerId: PlayerId, ban: Ban, record: Recording = unrecorded): Promise<SessionEnd> {
     const { database, logIns, evictions, clock } = this.#deps;
     const now = new Date(clock.nowMs());
     const endsAt = ban.endsAt === null ? null : new Date(ban.endsAt);
@@ -53,7 +54,9 @@ export class Bans {
       if (!(await lockPlayer(tx, playerId))) throw noPlayer();
       await updateBan(tx, playerId, { at: now, endsAt, reason: ban.reason });
       await logIns.endAll(tx, playerId);
-      return await evictions.order(tx, playerId, "banned", endsAt ?? "infinity");
+      const ordered = await evictions.order(tx, playerId, "banned", endsAt ?? "infinity");
+      await record(tx);
+      return ordered;
     });
     this.#bans.inc({ what: "banned" });
     if (sessionId === undefined) return "none";
@@ -61,11 +64,12 @@ export class Bans {
   }
 
   /** @throws {MeridianError} `not_found` */
-  async unban(playerId: PlayerId): Promise<void> {
+  async unban(playerId: PlayerId, record: Recording = unrecorded): Promise<void> {
     await this.#deps.database.transaction(async (tx) => {
       if (!(await lockPlayer(tx, playerId))) throw noPlayer();
       await updateBan(tx, playerId, { at: null, endsAt: null, reason: null });
       await openSession(tx, playerId);
+      await record(tx);
     });
     this.#bans.inc({ what: "unbanned" });
   }

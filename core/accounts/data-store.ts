@@ -71,8 +71,9 @@ export function selectActions(
   sql: Sql,
   playerId: PlayerId,
 ): Promise<{ at: Date; action: string }[]> {
-  return sql.rows("select at, action from audit_log where subject = $1 order by id desc limit $2", [
-    playerId,
-    ROWS_MAX,
-  ]);
+  return sql.rows(
+    `select at, action from audit_log
+     where subject = $1 and outcome in ('begun', 'done') order by id desc limit $2`,
+    [playerId, ROWS_MAX],
+  );
 }

@@ -2,7 +2,7 @@
  * Deletes rows that nothing needs any more: expired refresh tokens and password
  * resets, changes of players that every core has read, what outlived a ban, rooms that ended long ago,
  * players that were made for one session of a stock client, outboxes that were closed, refused changes that
- * were resolved, openings of long ago.
+ * were resolved, openings and fences of long ago.
  *
  * A round deletes in small batches until one is not full, and rests between them, so that players'
  * statements come first. A round is bounded too; one that reaches its bound says so, for rows are then
@@ -18,6 +18,8 @@ import type { Database, Sql } from "./database.ts";
 const PERIOD_MS = 600_000;
 const DAY_MS = 86_400_000;
 const ROOMS_KEPT_MS = 7 * DAY_MS;
+/** No node is cut off for longer and then comes back with what it had. */
+const FENCES_KEPT_MS = 30 * DAY_MS;
 const EPHEMERAL_KEPT_MS = 7 * DAY_MS;
 /** Long after the last batch of a closed outbox can arrive: without its row it would count as new. */
 const PRODUCERS_KEPT_MS = 30 * DAY_MS;
@@ -49,6 +51,7 @@ const CHORES: readonly Chore[] = [
   { what: "refresh_tokens", keptMs: 0, deleteBatch: deleteExpiredTokens },
   { what: "password_resets", keptMs: 0, deleteBatch: deleteExpiredResets },
   { what: "barred_identities", keptMs: 0, deleteBatch: deleteEndedBars },
+  { what: "fenced_nodes", keptMs: FENCES_KEPT_MS, deleteBatch: deletePastFences },
   { what: "rooms", keptMs: ROOMS_KEPT_MS, deleteBatch: deleteEndedRooms },
   { what: "player_changes", keptMs: CHANGES_KEPT_MS, deleteBatch: deleteReadChanges },
   { what: "ephemeral_players", keptMs: EPHEMERAL_KEPT_MS, deleteBatch: deleteEphemeral },
@@ -160,6 +163,14 @@ function deleteEndedRooms(sql: Sql, before: Date, rowsMax: number): Promise<numb
   return sql.run(
     `delete from rooms where room_id in
        (select room_id from rooms where ended_at < $1 limit $2)`,
+    [before, rowsMax],
+  );
+}
+
+function deletePastFences(sql: Sql, before: Date, rowsMax: number): Promise<number> {
+  return sql.run(
+    `delete from fenced_nodes where node_id in
+       (select node_id from fenced_nodes where fenced_at < $1 limit $2)`,
     [before, rowsMax],
   );
 }

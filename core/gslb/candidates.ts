@@ -150,9 +150,12 @@ function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
   if (state === "fenced") return "fenced: an operator ended what ran there";
   if (state === "unknown") return "no heartbeat yet";
   if (compareEpochs(region.epoch, EPOCH_NONE) === 0) return "its registration is under way";
+  if (state === "isolated") return "isolated: its own way to the core is cut";
   if (state === "down") return "down: its heartbeats stopped";
   if (state === "draining") return "draining: it takes no new players";
-  const healthy = liveNodes(region).filter(isHealthy);
+  const trusted = liveNodes(region).filter(({ health }) => health === "healthy");
+  if (trusted.length === 0) return "suspected: its nodes are looked at";
+  const healthy = trusted.filter(isHealthy);
   if (healthy.length === 0) return "not healthy: its Redis does not answer";
   const running = healthy.filter((node) => runsGame(node, wish.game));
   if (running.length === 0) return `it does not run ${wish.game}`;

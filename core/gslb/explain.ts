@@ -12,6 +12,7 @@ export interface Asked {
   /** Where the player is taken to be; of a party, where whoever asks is. */
   readonly place: Pick<Place, "label" | "source">;
   readonly only?: RegionId | undefined;
+  readonly avoid?: readonly RegionId[] | undefined;
   /** How many players are ranked for; one by default. */
   readonly members?: number | undefined;
 }
@@ -76,7 +77,8 @@ function bonusReasons({ homeMs, friendsMs }: Ranked): string[] {
   return reasons;
 }
 
-function obstacleReason({ candidate }: Ranked, { only }: Asked): string {
+function obstacleReason({ candidate }: Ranked, { only, avoid }: Asked): string {
+  if (avoid?.includes(candidate.regionId)) return "the player can't reach it";
   if (only !== undefined && candidate.regionId !== only) return `the player insists on ${only}`;
   return candidate.obstacle ?? "further than a member of the party has to bear";
 }

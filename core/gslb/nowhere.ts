@@ -12,6 +12,7 @@ import {
 } from "../regions/region-view.ts";
 import type { RegionRecord } from "../regions/registry-step.ts";
 import { isGameKnown } from "./candidates.ts";
+import { isWanted } from "./ranking.ts";
 
 /** Games that a refusal names. */
 const GAMES_SHOWN_MAX = 16;
@@ -21,15 +22,16 @@ const NO_REGION_RETRY_AFTER_MS = 2_000;
 export interface NowhereWish extends Wish {
   /** The only region that the player wants. */
   readonly only?: RegionId | undefined;
+  readonly avoid?: readonly RegionId[] | undefined;
 }
 
 /** @param regions all of them; none is eligible */
 export function whyNowhere(regions: readonly RegionRecord[], wish: NowhereWish): MeridianError {
-  const { game, only } = wish;
+  const { game } = wish;
   const live = regions.some((region) => liveNodes(region).length > 0);
   if (game !== undefined && live && !isGameKnown(regions, game)) return unknownGame(regions, game);
   const open = regions
-    .filter((region) => only === undefined || region.spec.id === only)
+    .filter((region) => isWanted(region.spec.id, wish))
     .filter((region) => wantedOf(region) === "active")
     .flatMap(liveNodes)
     .filter((node) => isHealthy(node) && runsGame(node, game));

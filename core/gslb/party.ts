@@ -12,7 +12,7 @@
 import type { RegionId } from "../../shared/ids.ts";
 import type { Candidate } from "./candidates.ts";
 import { arcKm, type Coordinates, onSphere } from "./great-circle.ts";
-import { compareRanked, type Measured, type Ranked, wayTo } from "./ranking.ts";
+import { compareRanked, isWanted, type Measured, type Ranked, wayTo } from "./ranking.ts";
 
 /** What every member has to bear at once, ms. */
 export const CAP_MS = 80;
@@ -32,6 +32,7 @@ export interface PartyRequest {
   /** Since the party first asked. */
   readonly waitedMs: number;
   readonly only?: RegionId | undefined;
+  readonly avoid?: readonly RegionId[] | undefined;
 }
 
 /** What a member has to bear after the party waited so long, ms. */
@@ -44,8 +45,7 @@ export function capAfterMs(waitedMs: number): number {
  * what nobody feels is not rounded off, since a party is together wherever it goes.
  */
 export function rankParty(candidates: readonly Candidate[], request: PartyRequest): Ranked[] {
-  const { members, waitedMs, only } = request;
-  const isWanted = ({ regionId }: Candidate) => only === undefined || regionId === only;
+  const { members, waitedMs } = request;
   const ways = members.map((member) => waysOf(member, candidates));
   const caps = ways.map((ofMember) => {
     const best = Math.min(
@@ -63,7 +63,8 @@ export function rankParty(candidates: readonly Candidate[], request: PartyReques
       const within = here.every(({ roundTripMs }, member) => roundTripMs <= (caps[member] ?? 0));
       return {
         candidate,
-        eligible: candidate.obstacle === undefined && isWanted(candidate) && within,
+        eligible:
+          candidate.obstacle === undefined && isWanted(candidate.regionId, request) && within,
         ...worst,
         latencyMs: worst.roundTripMs,
         loadMs: candidate.loadMs,

@@ -42,6 +42,8 @@ export interface RankingRequest extends Measured {
   readonly place: Coordinates;
   /** The only region that the player wants. */
   readonly only?: RegionId | undefined;
+  /** Regions that the player can't reach. */
+  readonly avoid?: readonly RegionId[] | undefined;
   /** Where the player was last. */
   readonly home?: RegionId | undefined;
   /** Where friends of the player are. */
@@ -71,7 +73,7 @@ export interface Ranked {
 /** All candidates, the best first; those that can't take the player come last. */
 export function rank(candidates: readonly Candidate[], request: RankingRequest): Ranked[] {
   const from = onSphere(request.place);
-  const { only, home, friendsIn } = request;
+  const { home, friendsIn } = request;
   const ranked: Ranked[] = [];
   for (const candidate of candidates) {
     const { regionId, loadMs } = candidate;
@@ -82,7 +84,7 @@ export function rank(candidates: readonly Candidate[], request: RankingRequest):
     const friendsMs = friendsIn?.has(regionId) ? FRIENDS_MS : 0;
     insert(ranked, {
       candidate,
-      eligible: candidate.obstacle === undefined && (only === undefined || only === regionId),
+      eligible: candidate.obstacle === undefined && isWanted(regionId, request),
       km,
       roundTripMs,
       basis,
@@ -94,6 +96,14 @@ export function rank(candidates: readonly Candidate[], request: RankingRequest):
     });
   }
   return ranked;
+}
+
+/** Whether the player would go there. */
+export function isWanted(
+  regionId: RegionId,
+  { only, avoid }: Pick<RankingRequest, "only" | "avoid">,
+): boolean {
+  return (only === undefined || only === regionId) && !avoid?.includes(regionId);
 }
 
 /** The round trip between a client and a region, and how it is known. */

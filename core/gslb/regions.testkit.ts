@@ -80,6 +80,7 @@ export function regionOf(shape: Shape): RegionRecord {
     heartbeat,
     receivedMs: 0,
     alive: shape.alive,
+    health: "healthy",
     seatsSince: 0,
     lastGrant: 0,
   };
@@ -110,6 +111,7 @@ export const shapes = fc.uniqueArray(
     wanted: fc.constantFrom("active", "draining", "fenced"),
     epoch: fc.constant<Epoch>([1, 1]),
     alive: fc.boolean(),
+    health: fc.constant("healthy" as const),
     redis: fc.constantFrom("up", "down"),
     state: fc.constantFrom("active", "draining"),
     overload: fc.constantFrom(...OverloadLevel.options),

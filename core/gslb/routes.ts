@@ -101,8 +101,9 @@ function infoOf(region: RegionRecord): RegionInfo {
     name,
     latitude,
     longitude,
-    // To players a fenced region is as good as down: nobody plays there, nor measures the way.
-    state: state === "fenced" ? "down" : state,
+    // To players a fenced region is as good as down: nobody plays there, nor measures the way. Nor do new ones
+    // go to one that the core does not reach.
+    state: state === "fenced" || state === "isolated" ? "down" : state,
     publicAddress: (state !== "fenced" && live[0]?.heartbeat.publicAddress) || null,
     players: live.reduce((sum, node) => sum + node.heartbeat.connected, 0),
     capacity: live.length > 0 ? reported : capacity,

@@ -87,7 +87,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
   t.diagnostic(`seed ${seed}`);
   const chance = new Chance(seed);
   await beijing.heartbeat();
-  await shanghai.heartbeat();
+  await shanghai.beat();
   const { answer, accessToken, secret } = await honestJoin();
   const authorization = `Bearer ${accessToken}`;
   const refreshToken = "x".repeat(43);
@@ -111,7 +111,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
   ];
   for (const call of calls) {
     for (let count = 0; count < BODIES; count += AT_ONCE) {
-      await shanghai.heartbeat();
+      await shanghai.beat();
       const texts = Array.from({ length: AT_ONCE }, () => {
         return call.body === undefined ? undefined : mutatedJson(call.body, chance);
       });
@@ -121,7 +121,7 @@ test(`${BODIES} mutated calls of each public route`, { timeout: TIMEOUT_MS }, as
       }
     }
   }
-  await shanghai.heartbeat();
+  await shanghai.beat();
   await honestJoin();
 });
 
@@ -132,7 +132,7 @@ test(`${BODIES} mutated calls of Colyseus' routes`, { timeout: TIMEOUT_MS }, asy
   const methods = ["joinOrCreate", "create", "join", "joinById", "reconnect", "__proto__", "%00"];
   const names = ["arena", "no-such-room", "%2e%2e", "%ff", "constructor", "x".repeat(300)];
   for (let count = 0; count < BODIES; count += AT_ONCE) {
-    await shanghai.heartbeat();
+    await shanghai.beat();
     const asked = Array.from({ length: AT_ONCE }, () => {
       const path = `/matchmake/${chance.of(methods)}/${chance.of(names)}`;
       return send(
@@ -181,6 +181,6 @@ test(`${BODIES} mutated bodies of a region`, { timeout: TIMEOUT_MS }, async (t) 
       }
     }
   }
-  await shanghai.heartbeat();
+  await shanghai.beat();
   await honestJoin();
 });

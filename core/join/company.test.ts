@@ -74,6 +74,21 @@ test("a player comes back to the last region after a small change, and leaves it
   assert.equal(await regionOf(await newGuest(), ways(40, 30)), "shanghai", "others have no home");
 });
 
+test("a region that the player can't reach is none for them, also for a party, and is told so", async () => {
+  const [ada, bob] = [await newGuest(), await newGuest()];
+  await beat();
+  const avoid = ["beijing"];
+  const far = await joined(ada, { ...ways(5, 60), avoid });
+  assert.equal(far.regionId, "shanghai");
+  const reasons = far.ranking.find(({ regionId }) => regionId === "beijing")?.reasons;
+  assert.equal(reasons?.[0], "the player can't reach it");
+  assert.equal(await regionOf(bob, { ...ways(5, 60), party: [ada.playerId], avoid }), "shanghai");
+  const nowhere = await join(ada, { region: "beijing", avoid });
+  assert.equal(nowhere.body.error.kind, "no_region");
+  const tooMany = Array.from({ length: 9 }, (_, at) => `region-${at}`);
+  assert.equal((await join(ada, { avoid: tooMany })).status, 400);
+});
+
 test("friends' region and node are preferred, for as long as they are there", async () => {
   const [friend, ada, eve] = [await newGuest(), await newGuest(), await newGuest()];
   const roomAt = (full: TestRegion) => new Map([[full, { connected: 90 }]]);

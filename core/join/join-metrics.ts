@@ -17,6 +17,7 @@ const OURS = new Set([
 export class JoinMetrics {
   readonly #joins: Counter<"what" | "outcome">;
   readonly #duration: Histogram<"what">;
+  readonly #unreachable: Counter;
   readonly #pace = new LogPace();
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -37,6 +38,16 @@ export class JoinMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers: [metrics],
     });
+    this.#unreachable = new Counter({
+      name: "meridian_unreachable_reports_total",
+      help: "Players who came back and said that they can't reach the node of their room.",
+      registers: [metrics],
+    });
+  }
+
+  /** A player can't reach the node of their room. */
+  unreachable(): void {
+    this.#unreachable.inc();
   }
 
   observe(what: string, outcome: string, durationMs: number): void {

@@ -282,6 +282,22 @@ test("a dropped player comes back to the same session with the reconnection toke
   assert.equal((await post("/v1/reconnect", body)).body.error.kind, "reconnect_expired");
 });
 
+test("a player's word that a node can't be reached counts for the node of their room only", async () => {
+  const { reconnectionToken, roomId } = claimsOf(await joined());
+  const reports = async () => {
+    const metrics = await (await fetch(`${core.privateUrl}/metrics`)).text();
+    return Number(/^meridian_unreachable_reports_total (\d+)$/m.exec(metrics)?.[1]);
+  };
+  const before = await reports();
+  const say = (unreachable: string) =>
+    post("/v1/reconnect", { roomId, reconnectionToken, protocol: 1, unreachable });
+  assert.equal((await say(beijing.nodeId)).status, 200);
+  assert.equal((await say("nowhere-1")).status, 200);
+  assert.equal(await reports(), before);
+  assert.equal((await say(shanghai.nodeId)).status, 200);
+  assert.equal(await reports(), before + 1);
+});
+
 test("a newer session of the player ends the older one's claims; a failed join does not", async () => {
   const { accessToken } = await newGuest();
   const first = await joined({}, accessToken);

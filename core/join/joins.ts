@@ -1,19 +1,22 @@
 /** Joining, renewing a ticket, reconnecting: what `/v1/*` and Colyseus' `/matchmake/*` have in common. */
 import type { z } from "zod";
-import type { Clock } from "../../shared/clock.ts";
+import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
-import type { PlayerId } from "../../shared/ids.ts";
+import type { NodeId, PlayerId, RoomId } from "../../shared/ids.ts";
 import type {
   JoinAnswer,
   JoinOutcome,
   ReconnectRequest,
   RenewRequest,
 } from "../../shared/protocol/join.ts";
+import type { ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
 import type { PlayerAuth, TicketClaims } from "../../shared/protocol/ticket.ts";
 import { PROTOCOL_VERSION, speaks } from "../../shared/protocol/version.ts";
 import type { Admission } from "../admission/admission.ts";
+import type { Arrivals } from "../failover/arrivals.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import type { Registry } from "../regions/registry.ts";
+import type { NodeRecord } from "../regions/registry-step.ts";
 import type { ReconnectionClaim, ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import type { SignedTokens } from "../tickets/signed-tokens.ts";
 import type { Caller } from "./caller.ts";
@@ -21,7 +24,7 @@ import type { EntryDesk } from "./entry-desk.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { PlayerJoins } from "./player-joins.ts";
 import type { RegionFinder } from "./region-finder.ts";
-import type { RoomDirectory } from "./room-directory.ts";
+import { type RoomDirectory, SETTLE_MAX_MS } from "./room-directory.ts";
 import { type Join, requireAlive, type SeatFinder } from "./seat-finder.ts";
 import { REGIONS_TRIED_MAX } from "./seat-search.ts";
 import type { Seating } from "./seating.ts";
@@ -29,6 +32,8 @@ import type { Seats } from "./seats.ts";
 
 /** A ticket may be shown for renewal this long after its expiry: its seat is still held. */
 const RENEW_TOLERANCE_MS = 3_000;
+/** A node that did not answer is asked again after so long, unless it is in doubt by then. */
+const ASK_AGAIN_MS = 200;
 
 type Renewal = z.output<typeof RenewRequest>;
 
@@ -46,6 +51,9 @@ export interface JoinsDeps {
   /** Of renewals and reconnections, which bring no access token. */
   readonly returnGate: CallGate;
   readonly players: PlayerJoins;
+  readonly arrivals: Pick<Arrivals, "paces" | "turn">;
+  /** A player says that they can't reach the node that their room is at. */
+  readonly onUnreachable: (playerId: PlayerId, nodeId: NodeId) => void;
   readonly clock: Clock;
   readonly metrics: JoinMetrics;
 }
@@ -78,18 +86,59 @@ export class Joins {
    * @throws {MeridianError} `ticket_*`, …
    */
   renew(renewal: Renewal, caller: Caller): Promise<JoinAnswer> {
-    const { returnGate } = this.#deps;
-    return this.#measured("renew", () => returnGate.run(() => this.#renew(renewal, caller)));
+    const { returnGate, tokens } = this.#deps;
+    return this.#measured("renew", async () => {
+      const claims = await tokens.verifyTicket(renewal.ticket, RENEW_TOLERANCE_MS);
+      const renew = () => returnGate.run(() => this.#renew(claims, renewal, caller));
+      return await this.#patiently(claims.roomId, () => renew());
+    });
   }
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
   async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
-    const { returnGate, directory } = this.#deps;
+    const { returnGate } = this.#deps;
     const claim = this.#claimOf(request);
-    // Outside of the gate: all players of a room that moves wait here at once.
-    await directory.settled(request.roomId);
-    const reconnect = () => this.#reconnect(request, claim, address);
-    return this.#measured("reconnect", () => returnGate.run(reconnect));
+    // Before the waiting: it is part of what that waits for.
+    if (request.unreachable) await this.#hearUnreachable(claim, request.unreachable);
+    return await this.#measured("reconnect", () =>
+      this.#patiently(claim.roomId, async (endsAtMs) => {
+        await this.#turn(claim, endsAtMs);
+        return await returnGate.run(() => this.#reconnect(request, claim, address));
+      }),
+    );
+  }
+
+  /**
+   * Waits while the room is on its way or its node in doubt: outside of the gate, because all players of a region
+   * may wait here at once. A node that then does not answer is one more reason to doubt it, and is asked again
+   * when that is decided; so is whoever has the room next, when its node is lost meanwhile.
+   */
+  async #patiently(
+    roomId: RoomId,
+    attempt: (endsAtMs: number) => Promise<JoinAnswer>,
+  ): Promise<JoinAnswer> {
+    const { clock, directory } = this.#deps;
+    const endsAtMs = clock.monotonicMs() + SETTLE_MAX_MS;
+    for (;;) {
+      await directory.settled(roomId);
+      try {
+        return await attempt(endsAtMs);
+      } catch (error) {
+        if (clock.monotonicMs() + ASK_AGAIN_MS >= endsAtMs) throw error;
+        // The room may have lost its node in the middle of the attempt.
+        const lost = isFailure(error, "room_not_found") && !(await directory.isSettled(roomId));
+        if (!lost && !(error instanceof NodeSilent)) throw error;
+      }
+      await sleep(clock, ASK_AGAIN_MS);
+    }
+  }
+
+  /** Players of a room that was failed over come one after the other. */
+  async #turn({ playerId, roomId }: ReconnectionClaim, endsAtMs: number): Promise<void> {
+    const { arrivals, directory } = this.#deps;
+    if (!arrivals.paces(roomId)) return;
+    const place = await directory.find(roomId);
+    if (place) await arrivals.turn(playerId, place.nodeId, endsAtMs);
   }
 
   async #join(join: Join, { known, make }: Joiner, caller: Caller): Promise<JoinOutcome> {
@@ -101,8 +150,7 @@ export class Joins {
     return await players.run(playerId, () => desk.admit(join, { playerId, caller, comesBack }));
   }
 
-  async #renew(renewal: Renewal, caller: Caller): Promise<JoinAnswer> {
-    const claims = await this.#deps.tokens.verifyTicket(renewal.ticket, RENEW_TOLERANCE_MS);
+  async #renew(claims: TicketClaims, renewal: Renewal, caller: Caller): Promise<JoinAnswer> {
     await this.#deps.seating.requireCurrent(claims.sub, claims.sessionEpoch);
     const { roomId, sessionId, reconnectionToken } = claims;
     const request = {
@@ -113,7 +161,7 @@ export class Joins {
     } as const;
     try {
       const node = requireAlive(this.#deps.registry.node(claims.aud));
-      const seat = await this.#deps.seats.ask(node, request);
+      const seat = await this.#ask(node, request);
       const ranking = this.#deps.regions.rank(caller.address);
       return await this.#deps.seating.answer(
         { node, seat },
@@ -162,17 +210,25 @@ export class Joins {
     throw new MeridianError("unauthorized", { message: "The reconnection token is not valid." });
   }
 
+  /** Nobody's word counts about a node that they were not sent to. */
+  async #hearUnreachable({ playerId, roomId }: ReconnectionClaim, nodeId: NodeId): Promise<void> {
+    const place = await this.#deps.directory.find(roomId);
+    if (place?.nodeId !== nodeId) return;
+    this.#deps.metrics.unreachable();
+    this.#deps.onUnreachable(playerId, nodeId);
+  }
+
   async #reconnect(
     { reconnectionToken }: ReconnectRequest,
     claim: ReconnectionClaim,
     address: string,
   ): Promise<JoinAnswer> {
-    const { registry, directory, seats } = this.#deps;
+    const { registry, directory } = this.#deps;
     const { playerId, roomId, sessionId, sessionEpoch } = claim;
     const session = await this.#deps.seating.requireCurrent(playerId, sessionEpoch);
     const nodeId = (await directory.find(roomId))?.nodeId ?? session.nodeId;
     const node = requireAlive(nodeId ? registry.node(nodeId) : undefined);
-    const seat = await seats.ask(node, {
+    const seat = await this.#ask(node, {
       kind: "reconnect",
       playerId,
       roomId,
@@ -182,6 +238,17 @@ export class Joins {
     const player = { playerId, name: session.player.name, sessionEpoch };
     const ranking = this.#deps.regions.rank(address);
     return await this.#deps.seating.answer({ node, seat }, { player, reconnectionToken, ranking });
+  }
+
+  /** @throws {NodeSilent} when the node did not answer; {MeridianError} its refusal */
+  async #ask(node: NodeRecord, request: ReserveRequest): Promise<ReserveAnswer> {
+    try {
+      return await this.#deps.seats.ask(node, request);
+    } catch (error) {
+      if (isFailure(error, "unavailable") || isFailure(error, "timeout"))
+        throw new NodeSilent(error);
+      throw error;
+    }
   }
 
   async #measured<T extends JoinOutcome>(what: string, work: () => Promise<T>): Promise<T> {
@@ -197,6 +264,13 @@ export class Joins {
       metrics.observe(what, outcome, clock.monotonicMs() - startMs);
       throw error;
     }
+  }
+}
+
+/** A node did not answer, or not in time. */
+class NodeSilent extends MeridianError {
+  constructor(cause: MeridianError) {
+    super(cause.kind, { message: cause.message, cause });
   }
 }
 

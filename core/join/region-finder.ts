@@ -11,7 +11,7 @@ import { type Asked, explain } from "../gslb/explain.ts";
 import type { GeoLocator } from "../gslb/geo-locator.ts";
 import { rankParty } from "../gslb/party.ts";
 import type { PlayerWays } from "../gslb/player-ways.ts";
-import { freshOnly, type Ranked, rank } from "../gslb/ranking.ts";
+import { freshOnly, isWanted, type Ranked, rank } from "../gslb/ranking.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { PartyWaits } from "./party-waits.ts";
 import type { Join } from "./seat-finder.ts";
@@ -114,12 +114,12 @@ export class RegionFinder {
     const { candidates } = this.#deps;
     const place = this.#deps.locator.locate(address);
     const measured = join ? freshOnly(join, join.roundTripsAgeMs ?? 0) : {};
-    const only = join?.region;
+    const wanted = { only: join?.region, avoid: join?.avoid };
     const { roundTripsMs, unanswered } = measured;
-    const request = { place, roundTripsMs, unanswered, only, ...company };
+    const request = { place, roundTripsMs, unanswered, ...wanted, ...company };
     const wish = wishOf(join);
     return {
-      ranking: inWords(rank(candidates.for(wish), request), { place, only }),
+      ranking: inWords(rank(candidates.for(wish), request), { place, ...wanted }),
       choices: choicesOf(rank(candidates.waitable(wish), request)),
     };
   }
@@ -136,15 +136,16 @@ export class RegionFinder {
     const members = playerIds.flatMap((member) => ways.of(member, playerId) ?? []);
     const waitedMs = waits.ask(playerIds);
     const wish = wishOf(join);
-    const asParty = { members, waitedMs, only: join.region };
+    const { region: only, avoid } = join;
+    const asParty = { members, waitedMs, only, avoid };
     const waitable = candidates.waitable(wish);
     const choices = choicesOf(rankParty(waitable, asParty));
     // Where no region takes anybody, or not the one that they want, waiting brings them no nearer.
-    const wanted = waitable.filter(({ regionId }) => regionId === (join.region ?? regionId));
+    const wanted = waitable.filter(({ regionId }) => isWanted(regionId, asParty));
     if (choices.length === 0 && wanted.some(({ obstacle }) => obstacle === undefined)) {
       throw new MeridianError("party_apart", { retryAfterMs: PARTY_RETRY_AFTER_MS });
     }
-    const asked = { place, only: join.region, members: members.length };
+    const asked = { place, only, avoid, members: members.length };
     const ranking = inWords(rankParty(candidates.for(wish), asParty), asked);
     return { ranking, choices, near: new Set() };
   }

@@ -61,7 +61,7 @@ export class SeatFinder {
     const { ranking, choices, near } = await find(finder);
     const wish: NodeWish = { game, mode, protocol, build, near };
     if (choices.length === 0) {
-      throw whyNowhere(registry.regions(), { ...wish, only: join.region });
+      throw whyNowhere(registry.regions(), { ...wish, only: join.region, avoid: join.avoid });
     }
     const nodeIn = (regionId: RegionId) => {
       const region = registry.region(regionId);
@@ -87,6 +87,9 @@ export class SeatFinder {
 
 /** A room is where its node is: when that is gone, or its region is fenced, so is the room. */
 export function requireAlive(found: ReturnType<Registry["node"]>): NodeRecord {
+  if (found && !found.node.alive && found.node.health === "isolated") {
+    throw new MeridianError("unavailable", { message: "The core does not reach that region." });
+  }
   if (!found?.node.alive || found.region.wanted === "fenced") {
     throw new MeridianError("room_not_found");
   }

@@ -6,7 +6,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
-import type { SessionId } from "../../shared/ids.ts";
+import type { NodeId, SessionId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
 import type { ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
@@ -24,6 +24,8 @@ export interface SeatsDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly reserveDeadlineMs: number;
+  /** Told of a node that did not answer in time, or could not be called. */
+  readonly onSilent: (nodeId: NodeId) => void;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -93,6 +95,7 @@ export class Seats {
       const outcome = isFailure(error) ? error.kind : "internal";
       this.#reserves.inc({ region, outcome });
       this.#noteFailure(node, outcome, error);
+      if (outcome === "unavailable" || outcome === "timeout") this.#deps.onSilent(node.nodeId);
       throw error;
     }
   }

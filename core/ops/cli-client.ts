@@ -14,12 +14,14 @@ export interface OpsCall<T> {
   readonly path: string;
   readonly body?: unknown;
   readonly answer: z.ZodType<T>;
+  /** Of one that takes its time. */
+  readonly deadlineMs?: number;
 }
 
 /** @throws an error whose message is one clear line */
 export async function callOps<T>(options: OpsClientOptions, call: OpsCall<T>): Promise<T> {
   const { url, token } = options;
-  const { method = "GET", path, body, answer } = call;
+  const { method = "GET", path, body, answer, deadlineMs = DEADLINE_MS } = call;
   const response = await send(url, path, {
     method,
     headers: {
@@ -27,7 +29,7 @@ export async function callOps<T>(options: OpsClientOptions, call: OpsCall<T>): P
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(DEADLINE_MS),
+    signal: AbortSignal.timeout(deadlineMs),
   });
   const content: unknown = await response.json().catch(() => undefined);
   if (!response.ok) throw failureFromBody(response.status, content);
@@ -41,7 +43,7 @@ async function send(url: string, path: string, init: RequestInit): Promise<Respo
     return await fetch(new URL(path, url), init);
   } catch (cause) {
     const late = cause instanceof Error && cause.name === "TimeoutError";
-    const why = late ? `did not answer within ${DEADLINE_MS / 1_000} s` : "can't be reached";
+    const why = late ? "did not answer in time" : "can't be reached";
     throw new Error(`the core at ${url} ${why}: is it running? (MERIDIAN_OPS_URL)`, { cause });
   }
 }

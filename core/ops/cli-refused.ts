@@ -12,7 +12,7 @@ const SHOWN_CHARACTERS = 60;
 /** @returns what to print */
 export async function listRefused(
   call: Calling,
-  options: { readonly player: string | undefined; readonly json: boolean },
+  options: { readonly player?: string | undefined; readonly json: boolean },
 ): Promise<string> {
   const { player, json } = options;
   const query = player === undefined ? "" : `?player=${encodeURIComponent(player)}`;

@@ -7,8 +7,25 @@ import type { FenceAnswer, OperatorTokens, WantedAnswer } from "./schemas.ts";
 export const USAGE = `Usage: npm run ops -- COMMAND
 
   status [--json] [--watch]       regions, nodes and players; --watch refreshes every second
-  drain REGION                    no new players there; what runs may end by itself
-  undrain REGION                  take new players again
+  regions [--json]                a line a region: state, nodes, players, rooms, neighbours
+  rooms [--region R] [--node N] [--after ROOM] [--json]
+                                  open rooms: game, node, epoch, players, since when
+  players PLAYER [--json]         where a player is: room, node, session
+  players --room R | --node N | --region R [--json]
+                                  who has a seat there
+  drain REGION [--dry-run]        no new players there; what runs may end by itself
+  undrain REGION [--dry-run]      take new players again
+  evacuate REGION [--node N] [--pace ROOMS] [--dry-run] [--yes] [--json]
+                                  drain it and move its live rooms to their standbys, so many a second (20)
+  evacuate [REGION] --status [--watch] [--json]
+                                  how far that is
+  evacuate REGION --pause | --resume | --stop [--json]
+                                  rooms that wait stay where they are; those on the way arrive
+  failover REGION [--node N] [--dry-run] [--yes] [--json]
+                                  give it up for lost: fence it, and go on with its rooms elsewhere
+  failback REGION [--dry-run] [--json]
+                                  take new players again after a failover, fence or evacuation; rooms stay
+                                  where they went
   fence REGION [--yes] [--json]   end all rooms there at once and send the players to the neighbours
   unfence REGION [--json]         its nodes may take new rooms
   token create --name N --role R  a new operator's token, shown once (viewer, operator, admin)
@@ -30,6 +47,10 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   refused drop ID                 give one up
   reconcile                       look whether all money and items are what operations say; ends with 1
                                   and a list when they are not
+  audit [--json]                  the last 50 rows of the audit log
+  audit --verify [--expect HASH] [--json]
+                                  check its whole chain of hashes, and that a head of before is in it; ends
+                                  with 1 and the first broken row when it is not as it was written
   keys rotate                     a new signing key; the present one retires by itself
 
 Environment:
@@ -37,6 +58,20 @@ Environment:
   MERIDIAN_OPERATOR_TOKEN         your token; or MERIDIAN_OPERATOR_TOKEN_FILE, a file that holds it
                                   (.meridian/local/operator-token of this checkout)
 `;
+
+/** The part of the usage about one command; all of it when there is none. */
+export function usageOf(command: string | undefined): string {
+  const lines = USAGE.split("\n");
+  const own: string[] = [];
+  let within = false;
+  for (const line of lines) {
+    if (/^ {2}\S/.test(line)) within = line.trimStart().split(" ")[0] === command;
+    else if (!line.startsWith("    ")) within = false;
+    if (within) own.push(line);
+  }
+  if (own.length === 0) return USAGE.trimEnd();
+  return [lines[0], "", ...own].join("\n");
+}
 
 const HEADER = [
   "REGION",
@@ -52,6 +87,7 @@ const HEADER = [
   "OVERLOAD",
   "REDIS",
   "OUTBOX",
+  "UNCOPIED",
   "HEARD",
   "BUILD",
 ];
@@ -72,9 +108,13 @@ function topologyText({ inForceSinceMs, refused }: TopologyStatus): string {
 
 /** @param asked what was asked for */
 export function wantedText(
-  { regionId, wanted, nodes }: WantedAnswer,
+  { regionId, dryRun, wanted, nodes }: WantedAnswer,
   asked: WantedAnswer["wanted"],
 ): string {
+  if (dryRun) {
+    const takes = wanted === "draining" ? "would take no new players" : "would take new players";
+    return `dry run: ${regionId} ${takes}; ${counted(nodes.length, "node")} would be told.`;
+  }
   const lines = nodes.map(
     ({ nodeId, told }) =>
       `  ${nodeId}: ${told ? "told" : "not reached; its next heartbeat tells it"}`,
@@ -92,7 +132,7 @@ export function fenceQuestion({ regionId, nodes }: z.infer<typeof RegionStatus>)
   const rooms = live.reduce((sum, node) => sum + node.rooms, 0);
   return (
     `${counted(players, "player")} and ${counted(rooms, "room")} of ${regionId} are ended here; ` +
-    "players are sent to the neighbours. What their rooms have not paid out is lost. Go on?"
+    "players are sent to the neighbours. What their rooms have not paid out is lost."
   );
 }
 
@@ -171,6 +211,7 @@ function regionRows(region: z.infer<typeof RegionStatus>): string[][] {
     node.outbox.items === 0
       ? "-"
       : `${node.outbox.items}, ${(node.outbox.ageMs / 1_000).toFixed(1)} s`,
+    node.replication ? String(node.replication.unprotectedRooms) : "-",
     `${(node.heartbeatAgeMs / 1_000).toFixed(1)} s ago`,
     node.build,
   ]);

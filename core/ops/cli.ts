@@ -1,10 +1,23 @@
 /** `npm run ops -- COMMAND`: what operators do, over the core's private port. */
-import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { Done } from "../../shared/protocol/link.ts";
 import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
 import { readOpsAccess } from "./access.ts";
+import { showAudit } from "./cli-audit.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
+import { terminalAsk } from "./cli-confirm.ts";
+import {
+  evacuate,
+  failback,
+  failover,
+  orderEvacuation,
+  ROOMS_PER_S,
+  showEvacuations,
+  showPlayers,
+  showRegions,
+  showRooms,
+} from "./cli-failover.ts";
+import { messageOf, type Options, readArgs, UsageError } from "./cli-options.ts";
 import { banPlayer, deletePlayer, showPlayer, unbanPlayer } from "./cli-players.ts";
 import {
   cancelOpening,
@@ -16,27 +29,15 @@ import {
 } from "./cli-queue.ts";
 import { reconcile } from "./cli-reconcile.ts";
 import { listRefused, resolveRefused } from "./cli-refused.ts";
-import { fenceRegion, terminalConfirm, unfenceRegion } from "./cli-regions.ts";
-import { statusText, tokensText, USAGE, wantedText } from "./cli-text.ts";
+import { fenceRegion, unfenceRegion } from "./cli-regions.ts";
+import { statusText, tokensText, usageOf, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
 const WATCH_PERIOD_MS = 1_000;
 const CLEAR_SCREEN = "\u001b[2J\u001b[H";
 
-/** The command line has a wrong form; shown with a hint at `--help`. */
-class UsageError extends Error {}
-
-interface Options {
-  readonly json: boolean;
-  readonly watch: boolean;
-  readonly yes: boolean;
-  readonly name: string | undefined;
-  readonly role: string | undefined;
-  readonly reason: string | undefined;
-  readonly until: string | undefined;
-  readonly player: string | undefined;
-  readonly at: string | undefined;
-}
+const ONE_WORD = new Set(["status", "queue", "reconcile", "audit", "regions", "rooms"]);
+const ORDERS = ["pause", "resume", "stop"] as const;
 
 try {
   await main(process.argv.slice(2));
@@ -50,7 +51,7 @@ try {
 async function main(args: string[]): Promise<void> {
   const { words, options, help } = readArgs(args);
   if (help || words.length === 0) {
-    say(USAGE.trimEnd());
+    say(usageOf(words[0]));
     return;
   }
   const [command, second, third, fourth] = words;
@@ -58,14 +59,21 @@ async function main(args: string[]): Promise<void> {
   const cancels = command === "opening" && second === "cancel";
   const three =
     (command === "token" && second === "revoke") || command === "player" || resolves || cancels;
-  const one = command === "status" || command === "queue" || command === "reconcile";
+  const one = ONE_WORD.has(command ?? "");
   const four = (command === "player" && second === "class") || second === "verify";
   const expected = one ? 1 : four ? 4 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await shown(options, () => status(options));
   else if (command === "queue") await shown(options, () => showQueue(call, options));
-  else if (command === "drain") await want(second, "draining");
-  else if (command === "undrain") await want(second, "active");
+  else if (command === "drain") await want(second, "draining", options);
+  else if (command === "undrain") await want(second, "active", options);
+  else if (command === "regions") say(await showRegions(call, options));
+  else if (command === "rooms") say(await showRooms(call, options, options));
+  else if (command === "players") say(await players(second, options));
+  else if (command === "evacuate") await evacuation(second, options);
+  else if (command === "failover") say(await failOver(second, options));
+  else if (command === "failback")
+    say(await failback(call, { ...switches(options), regionId: namedRegion(second) }));
   else if (command === "fence") say(await fence(second, options));
   else if (command === "unfence") say(await unfenceRegion(call, namedRegion(second), options));
   else if (command === "token" && second === "create") await createToken(options);
@@ -88,34 +96,14 @@ async function main(args: string[]): Promise<void> {
     say(await resolve(second, third));
   else if (command === "keys" && second === "rotate") await rotateKeys();
   else if (command === "reconcile") await showDifferences();
+  else if (command === "audit") await audit(options);
   else throw new UsageError(`there is no command "${words.join(" ")}"`);
 }
 
-function readArgs(args: string[]): { words: string[]; options: Options; help: boolean } {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        json: { type: "boolean", default: false },
-        watch: { type: "boolean", default: false },
-        yes: { type: "boolean", short: "y", default: false },
-        name: { type: "string" },
-        role: { type: "string" },
-        reason: { type: "string" },
-        until: { type: "string" },
-        player: { type: "string" },
-        at: { type: "string" },
-      },
-    });
-    const { help, ...options } = values;
-    const { json, watch, yes, name, role, reason, until, player, at } = options;
-    const given = { json, watch, yes, name, role, reason, until, player, at };
-    return { words: positionals, options: given, help };
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+async function audit({ verify, expect, json }: Options): Promise<void> {
+  const { text, sound } = await showAudit(call, { verify, expect, json });
+  say(text);
+  if (!sound) process.exitCode = 1;
 }
 
 async function status({ json, watch }: Options): Promise<string> {
@@ -137,14 +125,58 @@ async function shown({ json, watch }: Options, show: () => Promise<string>): Pro
   }
 }
 
-async function want(region: string | undefined, state: "active" | "draining"): Promise<void> {
+async function want(
+  region: string | undefined,
+  state: "active" | "draining",
+  { json, "dry-run": dryRun }: Options,
+): Promise<void> {
   const path = `/ops/regions/${encodeURIComponent(namedRegion(region))}/wanted`;
-  const answer = await call({ method: "POST", path, body: { state }, answer: WantedAnswer });
-  say(wantedText(answer, state));
+  const answer = await call({
+    method: "POST",
+    path,
+    body: { state, dryRun },
+    answer: WantedAnswer,
+  });
+  say(json ? JSON.stringify(answer, undefined, 2) : wantedText(answer, state));
+}
+
+function switches({ json, yes, "dry-run": dryRun }: Options) {
+  return { json, yes, dryRun, ask: terminalAsk() };
+}
+
+async function evacuation(region: string | undefined, options: Options): Promise<void> {
+  const { json, status, node } = options;
+  if (status) {
+    await shown(options, () => showEvacuations(call, { regionId: region, json }));
+    return;
+  }
+  const regionId = namedRegion(region);
+  const order = ORDERS.find((one) => options[one]);
+  if (order) {
+    say(await orderEvacuation(call, order, { regionId, json }));
+    return;
+  }
+  const roomsPerS = Number(options.pace ?? ROOMS_PER_S);
+  if (!(roomsPerS > 0)) throw new UsageError("--pace is a number of rooms a second, above 0");
+  say(await evacuate(call, { ...switches(options), regionId, nodeId: node, roomsPerS }));
+}
+
+function failOver(region: string | undefined, options: Options): Promise<string> {
+  const regionId = namedRegion(region);
+  return failover(call, { ...switches(options), regionId, nodeId: options.node });
+}
+
+function players(player: string | undefined, options: Options): Promise<string> {
+  const { region, node, room } = options;
+  const where = { player: player ?? options.player, region, node, room };
+  if (Object.values(where).filter((one) => one !== undefined).length !== 1) {
+    throw new UsageError("players needs a player's id, or one of --room, --node, --region");
+  }
+  return showPlayers(call, where, options);
 }
 
 function fence(region: string | undefined, { yes, json }: Options): Promise<string> {
-  return fenceRegion(call, namedRegion(region), { yes, json, confirm: terminalConfirm() });
+  return fenceRegion(call, namedRegion(region), { yes, json, ask: terminalAsk() });
 }
 
 function namedRegion(region: string | undefined): string {
@@ -213,10 +245,6 @@ async function showDifferences(): Promise<void> {
 
 function call<T>(request: OpsCall<T>): Promise<T> {
   return callOps(readOpsAccess(process.env), request);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function say(text: string): void {

@@ -11,6 +11,7 @@ import type { NodeCalls } from "../regions/node-calls.ts";
 import { liveNodes } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
+import type { AuditedAction } from "./audit-log.ts";
 import type { Operators } from "./operators.ts";
 import { noRegion } from "./routes.ts";
 import { FenceAnswer, UnfenceAnswer } from "./schemas.ts";
@@ -27,15 +28,15 @@ const refusals = failures("unauthorized", "forbidden", "not_found", "conflict");
 export function addFenceRoutes(server: HttpServer, deps: FenceRouteDeps): void {
   const { operators, registry } = deps;
 
-  /** Authorises and records; what could not be recorded is not done. */
-  async function audited(request: FastifyRequest, action: string, regionId: RegionId) {
-    const operator = operators.authorise(
-      bearerOf(request.headers.authorization),
-      action,
-      "operator",
-    );
+  async function audited(
+    request: FastifyRequest,
+    action: string,
+    regionId: RegionId,
+  ): Promise<AuditedAction> {
+    const token = bearerOf(request.headers.authorization);
+    const operator = await operators.authorise(token, action, "operator", regionId);
     if (!registry.region(regionId)) throw noRegion(regionId, deps);
-    await operators.audit(operator, action, regionId);
+    return { operator, action, subject: regionId };
   }
 
   server.post(
@@ -43,8 +44,10 @@ export function addFenceRoutes(server: HttpServer, deps: FenceRouteDeps): void {
     { schema: { params: Params, response: { 200: FenceAnswer, ...refusals } } },
     async (request) => {
       const { regionId } = request.params;
-      await audited(request, "fence", regionId);
-      const { life, changed, rooms } = await registry.fence(regionId);
+      const action = await audited(request, "fence", regionId);
+      const { life, changed, rooms } = await operators.audit.once(action, (record) =>
+        registry.fence(regionId, record),
+      );
       const region = registry.region(regionId);
       const live = region ? liveNodes(region) : [];
       const nodes = await Promise.all(live.map((node) => tell(node, life.epoch, deps)));
@@ -56,8 +59,10 @@ export function addFenceRoutes(server: HttpServer, deps: FenceRouteDeps): void {
     { schema: { params: Params, response: { 200: UnfenceAnswer, ...refusals } } },
     async (request) => {
       const { regionId } = request.params;
-      await audited(request, "unfence", regionId);
-      const { epoch, wanted } = await registry.unfence(regionId);
+      const action = await audited(request, "unfence", regionId);
+      const { epoch, wanted } = await operators.audit.once(action, (record) =>
+        registry.unfence(regionId, record),
+      );
       return { regionId, regionEpoch: epoch, wanted };
     },
   );

@@ -1,4 +1,4 @@
-/** Rows of operator tokens and of the audit log: one function a statement. */
+/** Rows of operator tokens: one function a statement. */
 import type { OperatorRole } from "../../shared/protocol/ops.ts";
 import type { Sql } from "../db/database.ts";
 
@@ -46,22 +46,4 @@ export async function revokeOperator(sql: Sql, id: string, revokedAt: Date): Pro
     [id, revokedAt],
   );
   return touched === 1;
-}
-
-export async function insertAudit(
-  sql: Sql,
-  entry: {
-    readonly at: Date;
-    readonly operatorId: string;
-    readonly operatorName: string;
-    readonly action: string;
-    readonly subject: string;
-    readonly details: Readonly<Record<string, unknown>>;
-  },
-): Promise<void> {
-  await sql.run(
-    `insert into audit_log (at, operator_id, operator_name, action, subject, details)
-     values ($1, $2, $3, $4, $5, $6)`,
-    [entry.at, entry.operatorId, entry.operatorName, entry.action, entry.subject, entry.details],
-  );
 }

@@ -17,9 +17,10 @@ import type { Accounts } from "../accounts/accounts.ts";
 import { type Bans, noPlayer } from "../accounts/bans.ts";
 import { BUILT_IN, type ClassSpec } from "../admission/classes.ts";
 import { setAdmissionClass } from "../admission/player-standing.ts";
-import type { Sql } from "../db/database.ts";
+import type { Connections } from "../db/database.ts";
 import { bearerOf } from "../http/bearer.ts";
 import { failures } from "../http/failures.ts";
+import type { AuditedAction } from "./audit-log.ts";
 import type { Operators } from "./operators.ts";
 
 export interface PlayerOpsRouteDeps {
@@ -27,7 +28,7 @@ export interface PlayerOpsRouteDeps {
   readonly accounts: Accounts;
   readonly bans: Bans;
   readonly data: AccountsData;
-  readonly database: Sql;
+  readonly database: Connections;
   readonly classes: readonly ClassSpec[];
 }
 
@@ -39,15 +40,15 @@ export function addPlayerOpsRoutes(server: HttpServer, deps: PlayerOpsRouteDeps)
   // The others are given by what the core knows of the player at that moment.
   const given = classes.map(({ name }) => name).filter((name) => !BUILT_IN.includes(name));
 
-  /** Authorises and records; what could not be recorded is not done. */
   async function audited(
     request: FastifyRequest,
     what: { action: string; role: "operator" | "admin"; playerId: PlayerId; details?: object },
-  ): Promise<void> {
+  ): Promise<AuditedAction> {
     const { action, role, playerId, details = {} } = what;
-    const operator = operators.authorise(bearerOf(request.headers.authorization), action, role);
+    const token = bearerOf(request.headers.authorization);
+    const operator = await operators.authorise(token, action, role, playerId);
     if (!(await accounts.exists(playerId))) throw noPlayer();
-    await operators.audit(operator, action, playerId, { ...details });
+    return { operator, action, subject: playerId, details: { ...details } };
   }
 
   server.post(
@@ -56,8 +57,12 @@ export function addPlayerOpsRoutes(server: HttpServer, deps: PlayerOpsRouteDeps)
     async (request) => {
       const { playerId } = request.params;
       const ban = request.body;
-      await audited(request, { action: "ban", role: "operator", playerId, details: ban });
-      return { session: await bans.ban(playerId, ban) };
+      const what = { action: "ban", role: "operator", playerId, details: ban } as const;
+      const action = await audited(request, what);
+      const session = await operators.audit.once(action, (record) =>
+        bans.ban(playerId, ban, record),
+      );
+      return { session };
     },
   );
   server.delete(
@@ -65,8 +70,8 @@ export function addPlayerOpsRoutes(server: HttpServer, deps: PlayerOpsRouteDeps)
     { schema: { params: Params, response: { 200: Done, ...refusals } } },
     async (request) => {
       const { playerId } = request.params;
-      await audited(request, { action: "unban", role: "operator", playerId });
-      await bans.unban(playerId);
+      const action = await audited(request, { action: "unban", role: "operator", playerId });
+      await operators.audit.once(action, (record) => bans.unban(playerId, record));
       return { ok: true as const };
     },
   );
@@ -83,12 +88,18 @@ export function addPlayerOpsRoutes(server: HttpServer, deps: PlayerOpsRouteDeps)
       const { playerId } = request.params;
       const { class: name } = request.body;
       const details = { class: name };
-      await audited(request, { action: "class player", role: "operator", playerId, details });
+      const what = { action: "class player", role: "operator", playerId, details } as const;
+      const action = await audited(request, what);
       if (name !== null && !given.includes(name)) {
         const message = `There is no class "${name}" to be given; there are ${given.join(", ") || "none"}.`;
         throw new MeridianError("bad_request", { message });
       }
-      await setAdmissionClass(database, playerId, name);
+      await operators.audit.once(action, (record) =>
+        database.transaction(async (tx) => {
+          await setAdmissionClass(tx, playerId, name);
+          await record(tx);
+        }),
+      );
       return { class: name };
     },
   );
@@ -97,8 +108,10 @@ export function addPlayerOpsRoutes(server: HttpServer, deps: PlayerOpsRouteDeps)
     { schema: { params: Params, response: { 200: AccountData, ...refusals } } },
     async (request) => {
       const { playerId } = request.params;
-      await audited(request, { action: "export player", role: "admin", playerId });
-      return await data.export(playerId);
+      const action = await audited(request, { action: "export player", role: "admin", playerId });
+      const exported = await data.export(playerId);
+      await operators.audit.note(action);
+      return exported;
     },
   );
   server.delete(
@@ -106,8 +119,8 @@ export function addPlayerOpsRoutes(server: HttpServer, deps: PlayerOpsRouteDeps)
     { schema: { params: Params, response: { 200: Done, ...refusals } } },
     async (request) => {
       const { playerId } = request.params;
-      await audited(request, { action: "delete player", role: "admin", playerId });
-      await data.delete(playerId);
+      const action = await audited(request, { action: "delete player", role: "admin", playerId });
+      await operators.audit.once(action, (record) => data.delete(playerId, record));
       return { ok: true as const };
     },
   );

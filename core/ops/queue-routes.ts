@@ -12,7 +12,8 @@ import { OPENING_RULE, type Openings } from "../admission/openings.ts";
 import { bearerOf } from "../http/bearer.ts";
 import { failures } from "../http/failures.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { Operator, Operators } from "./operators.ts";
+import type { Operator } from "./operator.ts";
+import type { Operators } from "./operators.ts";
 import { queueStatus } from "./queue-status.ts";
 import { noRegion } from "./routes.ts";
 
@@ -40,7 +41,7 @@ export function addQueueOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): 
     "/ops/queue",
     { schema: { response: { 200: QueueStatusAnswer, ...refusals } } },
     async (request) => {
-      operators.authorise(bearerOf(request.headers.authorization), "queue", "viewer");
+      await operators.authorise(bearerOf(request.headers.authorization), "queue", "viewer");
       const { nowMs, rooms } = admission;
       const regions = [...rooms.queues.values()].map((queue) => queueStatus(queue, classes, nowMs));
       return { coreTimeMs: nowMs, players: rooms.players, regions };
@@ -52,9 +53,13 @@ export function addQueueOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): 
 function addOpeningOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): void {
   const { operators, registry, admission, openings } = deps;
 
-  function authorised(request: FastifyRequest, action: string, regionId: RegionId): Operator {
+  async function authorised(
+    request: FastifyRequest,
+    action: string,
+    regionId: RegionId,
+  ): Promise<Operator> {
     const token = bearerOf(request.headers.authorization);
-    const operator = operators.authorise(token, action, "operator");
+    const operator = await operators.authorise(token, action, "operator", regionId);
     if (!registry.region(regionId)) throw noRegion(regionId, deps);
     return operator;
   }
@@ -70,7 +75,7 @@ function addOpeningOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): void 
     "/ops/openings",
     { schema: { response: { 200: OpeningsAnswer, ...refusals } } },
     async (request) => {
-      operators.authorise(bearerOf(request.headers.authorization), "list openings", "viewer");
+      await operators.authorise(bearerOf(request.headers.authorization), "list openings", "viewer");
       return { rule: OPENING_RULE, openings: openings.list(admission.nowMs) };
     },
   );
@@ -86,9 +91,14 @@ function addOpeningOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): void 
     async (request) => {
       const { regionId } = request.params;
       const { opensAt } = request.body;
-      const operator = authorised(request, "schedule opening", regionId);
-      await operators.audit(operator, "schedule opening", regionId, { opensAt });
-      return told(await openings.schedule(regionId, Date.parse(opensAt), admission));
+      const action = "schedule opening";
+      const operator = await authorised(request, action, regionId);
+      const audited = { operator, action, subject: regionId, details: { opensAt } };
+      return told(
+        await operators.audit.around(audited, () =>
+          openings.schedule(regionId, Date.parse(opensAt), admission),
+        ),
+      );
     },
   );
   server.delete(
@@ -96,9 +106,13 @@ function addOpeningOpsRoutes(server: HttpServer, deps: QueueOpsRouteDeps): void 
     { schema: { params: Params, response: { 200: OpeningInfo, ...changeRefusals } } },
     async (request) => {
       const { regionId } = request.params;
-      const operator = authorised(request, "cancel opening", regionId);
-      await operators.audit(operator, "cancel opening", regionId);
-      return told(await openings.cancel(regionId, admission));
+      const action = "cancel opening";
+      const operator = await authorised(request, action, regionId);
+      return told(
+        await operators.audit.around({ operator, action, subject: regionId }, () =>
+          openings.cancel(regionId, admission),
+        ),
+      );
     },
   );
 }

@@ -16,14 +16,17 @@ const response = { 200: ReconcileStatus, ...failures("unauthorized", "forbidden"
 export function addReconcileRoutes(server: HttpServer, deps: ReconcileRouteDeps): void {
   const { operators, reconciler } = deps;
   server.post("/ops/reconcile", { schema: { response } }, async (request) => {
-    operators.authorise(bearerOf(request.headers.authorization), "reconcile", "operator");
+    const action = "reconcile";
+    const token = bearerOf(request.headers.authorization);
+    const operator = await operators.authorise(token, action, "operator");
+    await operators.audit.note({ operator, action, subject: "all money and items" });
     const { runs } = reconciler.status;
     // It may take minutes: whoever asks looks at the status until there was a run more. It never rejects.
     void reconciler.run({ whole: true });
     return { ...reconciler.status, runs };
   });
   server.get("/ops/reconcile", { schema: { response } }, async (request) => {
-    operators.authorise(bearerOf(request.headers.authorization), "reconcile", "operator");
+    await operators.authorise(bearerOf(request.headers.authorization), "reconcile", "operator");
     return reconciler.status;
   });
 }

@@ -8,7 +8,7 @@ import { RefusedAnswer } from "../../shared/protocol/ops.ts";
 import { bearerOf } from "../http/bearer.ts";
 import { failures } from "../http/failures.ts";
 import type { RefusedChanges } from "../sync/refused-changes.ts";
-import type { Operator, Operators } from "./operators.ts";
+import type { Operators } from "./operators.ts";
 
 export interface RefusedRouteDeps {
   readonly operators: Operators;
@@ -22,14 +22,14 @@ const refusals = failures("unauthorized", "forbidden", "not_found");
 
 export function addRefusedRoutes(server: HttpServer, deps: RefusedRouteDeps): void {
   const { operators, refused } = deps;
-  const authorise = (request: FastifyRequest, action: string): Operator =>
-    operators.authorise(bearerOf(request.headers.authorization), action, "operator");
+  const authorise = (request: FastifyRequest, action: string, subject?: string) =>
+    operators.authorise(bearerOf(request.headers.authorization), action, "operator", subject);
 
   server.get(
     "/ops/refused",
     { schema: { querystring: Query, response: { 200: RefusedAnswer, ...refusals } } },
     async (request) => {
-      authorise(request, "list refused changes");
+      await authorise(request, "list refused changes");
       const rows = await refused.list(request.query.player, LISTED_MAX);
       const changes = rows.map(({ id, producer_id, reason, item, refused_at }) => ({
         id,
@@ -49,12 +49,13 @@ export function addRefusedRoutes(server: HttpServer, deps: RefusedRouteDeps): vo
       },
       async (request) => {
         const action = `${verb} refused change`;
-        const operator = authorise(request, action);
         const { id } = request.params;
+        const operator = await authorise(request, action, `refused change ${id}`);
         // The player's own data names what was done with it.
-        const playerId = await refused.playerOf(id);
-        await operators.audit(operator, action, playerId, { id });
-        await refused[verb](id, operator.name);
+        const subject = await refused.playerOf(id);
+        await operators.audit.once({ operator, action, subject, details: { id } }, (record) =>
+          refused[verb](id, operator.name, record),
+        );
         return { ok: true as const };
       },
     );

@@ -24,7 +24,7 @@ export function addRouteOpsRoutes(server: HttpServer, deps: RouteOpsDeps): void 
     "/ops/route",
     { schema: { querystring: RouteOpsQuery, response: { 200: ExplainedRoute, ...refusals } } },
     async (request) => {
-      operators.authorise(bearerOf(request.headers.authorization), "route", "viewer");
+      await operators.authorise(bearerOf(request.headers.authorization), "route", "viewer");
       const { ip, game, region, roundTrips } = request.query;
       const measured = Object.keys(roundTrips ?? {}).map((id) => RegionId.parse(id));
       for (const id of region === undefined ? measured : [region, ...measured]) {

@@ -2,10 +2,10 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Clock } from "../../shared/clock.ts";
-import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { MeridianError } from "../../shared/errors.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { RegionId } from "../../shared/ids.ts";
-import { Done, DrainRequest } from "../../shared/protocol/link.ts";
+import { Done } from "../../shared/protocol/link.ts";
 import {
   type OperatorRole,
   OperatorTokenAnswer,
@@ -17,14 +17,14 @@ import type { Database } from "../db/database.ts";
 import { bearerOf } from "../http/bearer.ts";
 import { failures } from "../http/failures.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
-import { liveNodes, wantedOf } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
-import type { NodeRecord } from "../regions/registry-step.ts";
 import type { TopologyFile } from "../regions/topology-file.ts";
 import type { Keyring } from "../tickets/keyring.ts";
-import type { Operator, Operators } from "./operators.ts";
-import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
+import type { Operator } from "./operator.ts";
+import type { Operators } from "./operators.ts";
+import { OperatorTokens, RotateAnswer, WantedAnswer, WantedRequest } from "./schemas.ts";
 import { playersOnline, regionStatus } from "./status.ts";
+import { effectOf, tellWanted, untold } from "./wanted.ts";
 
 export interface OpsRouteDeps {
   readonly operators: Operators;
@@ -40,14 +40,22 @@ export interface OpsRouteDeps {
 
 const refusals = failures("unauthorized", "forbidden", "not_found");
 
+type Authorise = (
+  request: FastifyRequest,
+  action: string,
+  role: OperatorRole,
+  subject?: string,
+) => Promise<Operator>;
+
 export function addOpsRoutes(server: HttpServer, deps: OpsRouteDeps): void {
-  const authorise = (request: FastifyRequest, action: string, role: OperatorRole): Operator =>
-    deps.operators.authorise(bearerOf(request.headers.authorization), action, role);
+  const { audit } = deps.operators;
+  const authorise: Authorise = (request, action, role, subject) =>
+    deps.operators.authorise(bearerOf(request.headers.authorization), action, role, subject);
   server.get(
     "/ops/status",
     { schema: { response: { 200: StatusAnswer, ...refusals } } },
     async (request) => {
-      authorise(request, "status", "viewer");
+      await authorise(request, "status", "viewer");
       return await statusOf(deps);
     },
   );
@@ -56,30 +64,40 @@ export function addOpsRoutes(server: HttpServer, deps: OpsRouteDeps): void {
     {
       schema: {
         params: z.object({ regionId: RegionId }),
-        body: DrainRequest,
-        response: { 200: WantedAnswer, ...refusals },
+        body: WantedRequest,
+        response: { 200: WantedAnswer, ...refusals, ...failures("conflict") },
       },
     },
     async (request) => {
       const { regionId } = request.params;
       const wanted = request.body.state;
-      const operator = authorise(request, wanted === "draining" ? "drain" : "undrain", "operator");
-      if (!deps.registry.region(regionId)) throw noRegion(regionId, deps);
-      await deps.operators.audit(operator, "wanted", regionId, { wanted });
-      const region = await deps.registry.setWanted(regionId, wanted);
-      const effective: DrainRequest["state"] =
-        wantedOf(region) === "active" ? "active" : "draining";
-      const nodes = liveNodes(region).map((node) => tell(node, effective, deps));
-      return { regionId, wanted: effective, nodes: await Promise.all(nodes) };
+      const { dryRun } = request.body;
+      const action = wanted === "draining" ? "drain" : "undrain";
+      const operator = await authorise(request, action, "operator", regionId);
+      const now = deps.registry.region(regionId);
+      if (!now) throw noRegion(regionId, deps);
+      const audited = { operator, action, subject: regionId, dryRun };
+      if (dryRun) {
+        await audit.note(audited);
+        return { regionId, dryRun, wanted: effectOf({ ...now, wanted }), nodes: untold(now) };
+      }
+      const region = await audit.once(audited, (record) =>
+        deps.registry.setWanted(regionId, wanted, record),
+      );
+      const nodes = await tellWanted(region, deps);
+      return { regionId, dryRun, wanted: effectOf(region), nodes };
     },
   );
   server.post(
     "/ops/keys/rotate",
     { schema: { response: { 200: RotateAnswer, ...refusals } } },
     async (request) => {
-      const operator = authorise(request, "rotate keys", "admin");
-      await deps.operators.audit(operator, "rotate", "signing keys");
-      return { kid: await deps.keyring.rotate() };
+      const action = "rotate keys";
+      const operator = await authorise(request, action, "admin");
+      const kid = await audit.once({ operator, action, subject: "signing keys" }, (record) =>
+        deps.keyring.rotate(record),
+      );
+      return { kid };
     },
   );
   addTokenRoutes(server, deps, authorise);
@@ -88,13 +106,13 @@ export function addOpsRoutes(server: HttpServer, deps: OpsRouteDeps): void {
 function addTokenRoutes(
   server: HttpServer,
   { operators }: OpsRouteDeps,
-  authorise: (request: FastifyRequest, action: string, role: OperatorRole) => Operator,
+  authorise: Authorise,
 ): void {
   server.get(
     "/ops/tokens",
     { schema: { response: { 200: OperatorTokens, ...refusals } } },
     async (request) => {
-      authorise(request, "list tokens", "admin");
+      await authorise(request, "list tokens", "admin");
       const rows = await operators.list();
       const tokens = rows.map(({ id, name, role, created_at, revoked_at }) => ({
         id,
@@ -112,19 +130,26 @@ function addTokenRoutes(
       schema: { body: OperatorTokenRequest, response: { 200: OperatorTokenAnswer, ...refusals } },
     },
     async (request) => {
-      const operator = authorise(request, "create token", "admin");
+      const action = "create token";
       const { name, role } = request.body;
-      await operators.audit(operator, "create token", name, { role });
-      return { name, role, ...(await operators.create(name, role)) };
+      const operator = await authorise(request, action, "admin", name);
+      const audited = { operator, action, subject: name, details: { role } };
+      const made = await operators.audit.once(audited, (record) =>
+        operators.create(name, role, record),
+      );
+      return { name, role, ...made };
     },
   );
   server.delete(
     "/ops/tokens/:id",
     { schema: { params: z.object({ id: z.uuid() }), response: { 200: Done, ...refusals } } },
     async (request) => {
-      const operator = authorise(request, "revoke token", "admin");
-      await operators.audit(operator, "revoke token", request.params.id);
-      await operators.revoke(request.params.id);
+      const action = "revoke token";
+      const { id } = request.params;
+      const operator = await authorise(request, action, "admin", id);
+      await operators.audit.once({ operator, action, subject: id }, (record) =>
+        operators.revoke(id, record),
+      );
       return { ok: true as const };
     },
   );
@@ -147,17 +172,6 @@ async function statusOf(deps: OpsRouteDeps): Promise<z.infer<typeof StatusAnswer
       return regionStatus(region, { regions, waiting, nowMs: clock.monotonicMs() });
     }),
   };
-}
-
-/** Tells a node at once; one that can't be reached learns it from its next heartbeat's answer. */
-async function tell(node: NodeRecord, wanted: DrainRequest["state"], { calls }: OpsRouteDeps) {
-  try {
-    await calls.drain(node, { state: wanted });
-    return { nodeId: node.nodeId, told: true };
-  } catch (error) {
-    if (!isFailure(error)) throw error;
-    return { nodeId: node.nodeId, told: false };
-  }
 }
 
 export function noRegion(

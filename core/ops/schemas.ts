@@ -2,11 +2,19 @@
 import { z } from "zod";
 import { Epoch } from "../../shared/epoch.ts";
 import { NodeId, RegionId } from "../../shared/ids.ts";
+import { DrainRequest } from "../../shared/protocol/link.ts";
 import { OperatorRole } from "../../shared/protocol/ops.ts";
+
+/** `POST /ops/regions/:regionId/wanted`. */
+export const WantedRequest = DrainRequest.extend({
+  /** Only says what would be done. */
+  dryRun: z.boolean().default(false),
+});
 
 /** `POST /ops/regions/:regionId/wanted` answers with what each live node said. */
 export const WantedAnswer = z.object({
   regionId: RegionId,
+  dryRun: z.boolean(),
   /** `draining` too when the topology drains the region, whatever was asked for. */
   wanted: z.enum(["active", "draining"]),
   nodes: z.array(

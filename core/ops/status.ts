@@ -38,6 +38,13 @@ export function playersOnline(regions: readonly RegionRecord[]): number {
     .reduce((sum, node) => sum + node.heartbeat.connected, 0);
 }
 
+function stateOf({ alive, health }: NodeRecord, open: boolean) {
+  if (health === "isolated") return health;
+  if (!alive) return "down";
+  if (health === "suspect") return health;
+  return open ? "active" : "draining";
+}
+
 function nodeStatus(
   node: NodeRecord,
   region: RegionRecord,
@@ -48,7 +55,7 @@ function nodeStatus(
   return {
     nodeId: node.nodeId,
     nodeAddress: heartbeat.nodeAddress,
-    state: node.alive ? (open ? "active" : "draining") : "down",
+    state: stateOf(node, open),
     heartbeatAgeMs: Math.round(nowMs - node.receivedMs),
     connected: heartbeat.connected,
     reserved: heartbeat.reserved,
@@ -58,6 +65,7 @@ function nodeStatus(
     overload: overloadOf(node),
     redis: heartbeat.redis,
     outbox: heartbeat.outbox ?? { items: 0, bytes: 0, ageMs: 0 },
+    replication: heartbeat.replication ?? null,
     build: heartbeat.build,
   };
 }

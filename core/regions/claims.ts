@@ -4,8 +4,10 @@
  */
 import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/ids.ts";
 import type { ClaimAnswer, ClaimRequest } from "../../shared/protocol/link.ts";
 import type { Tx } from "../db/database.ts";
+import { isFenced } from "../failover/fence-store.ts";
 import { roomOpsAfter } from "../value/room-ops.ts";
 import { mayClaim } from "./fence-step.ts";
 import * as store from "./region-store.ts";
@@ -51,11 +53,20 @@ async function grantClaim(
 }
 
 /** Holds the region's row until the claim is committed: a fence waits for that, and then sees the room. */
-async function requireLife(tx: Tx, { regionId, regionEpoch }: store.RegionClaim): Promise<void> {
+async function requireLife(tx: Tx, claim: store.RegionClaim): Promise<void> {
+  const { regionId, regionEpoch, nodeId } = claim;
   const life = await store.shareRegion(tx, regionId);
   if (!life) throw new MeridianError("unavailable", { message: "The region is not registered." });
-  if (mayClaim(regionEpoch, life)) return;
-  throw new MeridianError("fenced", { message: "The region was fenced." });
+  if (!mayClaim(regionEpoch, life)) {
+    throw new MeridianError("fenced", { message: "The region was fenced." });
+  }
+  await requireUnfenced(tx, nodeId);
+}
+
+/** With the region's row held, so that no fence comes after. @throws {MeridianError} `fenced` */
+export async function requireUnfenced(tx: Tx, nodeId: NodeId): Promise<void> {
+  if (!(await isFenced(tx, nodeId))) return;
+  throw new MeridianError("fenced", { message: "The node was fenced." });
 }
 
 /** The answer to a claim that was granted before. Pure. */

@@ -11,9 +11,10 @@ import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { Database } from "../db/database.ts";
+import { selectUnheard } from "../failover/fence-store.ts";
 import { LogPace } from "../http/log-pace.ts";
 import { clearSessions, type LeftSession } from "../join/session-store.ts";
-import { endOrphans, endRooms } from "./region-store.ts";
+import { endRooms } from "./region-store.ts";
 
 const PENDING_MAX = 50_000;
 const BATCH_MAX = 1_000;
@@ -34,13 +35,14 @@ export interface EndedRoomsDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Told of a node with open rooms that is not there any more, perhaps several times. */
+  readonly onUnheard: (nodeId: NodeId) => void;
 }
 
 export class EndedRooms implements Part {
   readonly name = "ended rooms";
   readonly #deps: EndedRoomsDeps;
   readonly #dropped: Counter;
-  readonly #orphans: Counter<"region">;
   readonly #pace = new LogPace();
   #pending: Ended[] = [];
   #flushing: Promise<void> | undefined;
@@ -51,12 +53,6 @@ export class EndedRooms implements Part {
     this.#dropped = new Counter({
       name: "meridian_ended_rooms_dropped_total",
       help: "Ends of rooms that were never written because too many waited for the database.",
-      registers: [deps.metrics],
-    });
-    this.#orphans = new Counter({
-      name: "meridian_orphan_rooms_ended_total",
-      help: "Rooms ended because their node is gone and can't tell of it.",
-      labelNames: ["region"],
       registers: [deps.metrics],
     });
   }
@@ -87,8 +83,8 @@ export class EndedRooms implements Part {
   }
 
   /**
-   * Ends the region's rooms that are elsewhere than at these nodes. However late that is written, it
-   * is as of now: what a node claims that is heard only after this is left alone.
+   * Looks for rooms of the region that are elsewhere than at these nodes, which then are gone. However late that
+   * is done, it is as of now: what a node claims that is heard only after this is left alone.
    */
   addOrphans(regionId: RegionId, knownNodeIds: readonly NodeId[]): void {
     const claimedBefore = new Date(this.#deps.clock.nowMs());
@@ -115,7 +111,7 @@ export class EndedRooms implements Part {
   }
 
   async #write(batch: readonly Ended[]): Promise<boolean> {
-    const { database, clock, log } = this.#deps;
+    const { database, clock, log, onUnheard } = this.#deps;
     const endedAt = new Date(clock.nowMs());
     const rooms = batch.filter((ended) => ended.what === "room");
     const left = batch.filter((ended) => ended.what === "session");
@@ -124,10 +120,7 @@ export class EndedRooms implements Part {
       if (rooms.length > 0) await endRooms(database, rooms, endedAt);
       if (left.length > 0) await clearSessions(database, left, endedAt);
       for (const each of orphans) {
-        const count = await endOrphans(database, each, endedAt);
-        if (count === 0) continue;
-        this.#orphans.inc({ region: each.regionId }, count);
-        log.info({ regionId: each.regionId, count }, "rooms of nodes that are gone were ended");
+        for (const nodeId of await selectUnheard(database, each)) onUnheard(nodeId);
       }
       return true;
     } catch (err) {

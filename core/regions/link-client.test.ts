@@ -50,7 +50,7 @@ function ask(from = client, deadlineMs = 5_000, late?: LateAnswer<{ ok: boolean 
 }
 
 function newClient(callsMax?: number): LinkClient {
-  const made = new LinkClient(identity, systemClock, callsMax);
+  const made = new LinkClient(identity, systemClock, callsMax === undefined ? {} : { callsMax });
   clients.push(made);
   return made;
 }

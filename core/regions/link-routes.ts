@@ -10,7 +10,7 @@ import type { FastifyRequest } from "fastify";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
-import type { RegionId } from "../../shared/ids.ts";
+import type { NodeId, RegionId } from "../../shared/ids.ts";
 import { peerOf } from "../../shared/link/peer.ts";
 import {
   ClaimAnswer,
@@ -32,6 +32,7 @@ import {
   ValueRequest,
 } from "../../shared/protocol/value.ts";
 import { DNS_VIEW_PATH } from "../dns/view.ts";
+import type { StandbyLists } from "../failover/standbys.ts";
 import { failures } from "../http/failures.ts";
 import type { ProfileFeed } from "../profiles/profile-feed.ts";
 import type { Keyring } from "../tickets/keyring.ts";
@@ -48,12 +49,15 @@ export interface LinkRouteDeps {
   readonly value: ValueOps;
   readonly feed: Pick<ProfileFeed, "news">;
   readonly peers: PeerList;
+  readonly standbys: StandbyLists;
+  /** Whether an operator has this very node emptied. */
+  readonly drains: (nodeId: NodeId) => boolean;
   readonly valueAgain: ValueAgain;
   readonly clock: Clock;
 }
 
 export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
-  const { registry, keyring, feed, peers, clock } = deps;
+  const { registry, keyring, feed, peers, standbys, drains, clock } = deps;
   // Before the body is read: a peer that may not call here costs nothing more.
   server.addHook("onRequest", async (request) => {
     // Name servers have one path, which asks for their certificate.
@@ -72,14 +76,21 @@ export function addLinkRoutes(server: HttpServer, deps: LinkRouteDeps): void {
       const heartbeat = request.body;
       const region = await registry.heartbeat(regionOf(request), heartbeat);
       const news = peers.news(heartbeat.peersVersion);
+      const copiers = standbys.news(heartbeat.nodeId, heartbeat.standbysVersion);
+      const wanted = wantedOf(region);
+      const drained = wanted === "active" && drains(heartbeat.nodeId);
       const answer: HeartbeatAnswer = {
         coreTimeMs: clock.nowMs(),
         leaseMs: LEASE_MS,
         regionEpoch: region.epoch,
         coreTerm: registry.coreTerm,
-        wanted: answerTo(heartbeat.regionEpoch, { ...region, wanted: wantedOf(region) }),
+        wanted: answerTo(heartbeat.regionEpoch, {
+          ...region,
+          wanted: drained ? "draining" : wanted,
+        }),
         feed: feed.news(heartbeat.feed),
         ...(news && { peers: news }),
+        ...(copiers && { standbys: copiers }),
       };
       const known = sameIds(heartbeat.keyIds, keyring.keyIds());
       return known ? answer : { ...answer, jwks: keyring.jwks() };

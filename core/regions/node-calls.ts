@@ -1,9 +1,21 @@
 /**
- * The core's calls to nodes: reserve, release, evict, wanted, drain, fence. Reserves have a client of their own, so that a
- * node which hangs in them still hears the others.
+ * The core's calls to nodes: reserve, release, evict, wanted, drain, fence, and those of a failover. Reserves have
+ * a client of their own, so that a node which hangs in them still hears the others.
  */
 import { RegionId } from "../../shared/ids.ts";
 import type { LateAnswer, LinkClient } from "../../shared/link/link-client.ts";
+import {
+  CopiesAnswer,
+  type CopiesRequest,
+  MoveRoomsAnswer,
+  type MoveRoomsRequest,
+  PassCopiesAnswer,
+  type PassCopiesRequest,
+  TakeOverAnswer,
+  type TakeOverRequest,
+  WitnessAnswer,
+  type WitnessRequest,
+} from "../../shared/protocol/failover.ts";
 import {
   Done,
   type DrainRequest,
@@ -22,6 +34,15 @@ const DRAIN_DEADLINE_MS = 2_000;
 /** It is said again with each load that waits. */
 const WANTED_DEADLINE_MS = 1_000;
 const FENCE_DEADLINE_MS = 2_000;
+/** It is looked up in memory; a node that is gone as well must not hold the others up. */
+const COPIES_DEADLINE_MS = 800;
+/** A copy of 100 kB each, 500 of them, to the next region. */
+const PASS_COPIES_DEADLINE_MS = 4_000;
+/** 500 rooms are restored in about a second. */
+const MOVE_ROOMS_DEADLINE_MS = 10_000;
+const TAKE_OVER_DEADLINE_MS = 4_000;
+/** Longer than a witness looks. */
+const WITNESS_DEADLINE_MS = 1_200;
 
 export interface Clients {
   readonly reserves: LinkClient;
@@ -74,6 +95,35 @@ export class NodeCalls {
     const deadlineMs = FENCE_DEADLINE_MS;
     const path = "/link/fence";
     await this.#clients.others.call({ ...target(node), path, body, answer: Done, deadlineMs });
+  }
+
+  copies(node: NodeRecord, body: CopiesRequest): Promise<CopiesAnswer> {
+    const call = { path: "/link/copies", answer: CopiesAnswer, deadlineMs: COPIES_DEADLINE_MS };
+    return this.#clients.others.call({ ...target(node), ...call, body });
+  }
+
+  passCopies(node: NodeRecord, body: PassCopiesRequest): Promise<PassCopiesAnswer> {
+    const path = "/link/pass-copies";
+    const call = { path, answer: PassCopiesAnswer, deadlineMs: PASS_COPIES_DEADLINE_MS };
+    return this.#clients.others.call({ ...target(node), ...call, body });
+  }
+
+  moveRooms(node: NodeRecord, body: MoveRoomsRequest): Promise<MoveRoomsAnswer> {
+    const path = "/link/move-rooms";
+    const call = { path, answer: MoveRoomsAnswer, deadlineMs: MOVE_ROOMS_DEADLINE_MS };
+    return this.#clients.others.call({ ...target(node), ...call, body });
+  }
+
+  takeOver(node: NodeRecord, body: TakeOverRequest): Promise<TakeOverAnswer> {
+    const path = "/link/take-over";
+    const call = { path, answer: TakeOverAnswer, deadlineMs: TAKE_OVER_DEADLINE_MS };
+    return this.#clients.others.call({ ...target(node), ...call, body });
+  }
+
+  witness(node: NodeRecord, body: WitnessRequest): Promise<WitnessAnswer> {
+    const path = "/link/witness";
+    const call = { path, answer: WitnessAnswer, deadlineMs: WITNESS_DEADLINE_MS };
+    return this.#clients.others.call({ ...target(node), ...call, body });
   }
 }
 

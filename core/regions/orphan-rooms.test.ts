@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 import pg from "pg";
 import { nodeIdOf, RegionId } from "../../shared/ids.ts";
 import { ClaimAnswer } from "../../shared/protocol/link.ts";
+import { until } from "../../test/until.ts";
 import { createTestDatabase } from "../db/test-database.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion, type TestRegion } from "../test-region.ts";
@@ -51,27 +52,38 @@ test("a node that died around a restart of the core leaves no open rooms, its si
   const before = await startTestCore(env);
   const dying = await startTestRegion({ core: before, name: "beijing" });
   const sibling = await startTestRegion({ core: before, name: "beijing", incarnation: 2 });
-  for (const region of [dying, sibling]) {
+  const relayed = await startTestRegion({ core: before, name: "shanghai" });
+  for (const region of [dying, sibling, relayed]) {
     await region.heartbeat();
     await claim(region, before, `room-of-${region.nodeId}`);
   }
   await before.stop();
   await dying.stop();
   await sibling.stop();
-  assert.deepEqual(await openRooms(), ["room-of-beijing-1", "room-of-beijing-2"]);
+  await relayed.stop();
+  const all = ["room-of-beijing-1", "room-of-beijing-2", "room-of-shanghai-1"];
+  assert.deepEqual(await openRooms(), all);
 
   const restarted = await startTestCore(env);
   const same = await startTestRegion({ core: restarted, name: "beijing", incarnation: 2 });
-  await same.heartbeat();
-  await untilOpen(["room-of-beijing-2"]);
+  await same.beat();
+  // One that finds its way only when it is missed already keeps its room.
+  await until("both are missed", async () => {
+    const text = await (await fetch(`${restarted.privateUrl}/metrics`)).text();
+    return /^meridian_failovers_under_way\S* 2$/m.test(text);
+  });
+  const found = await startTestRegion({ core: restarted, name: "shanghai" });
+  await found.beat();
+  await untilOpen(["room-of-beijing-2", "room-of-shanghai-1"]);
 
   // The next node comes after the grace, when the one before was never heard of again.
   const next = await startTestRegion({ core: restarted, name: "beijing", incarnation: 3 });
   await next.heartbeat();
   await claim(next, restarted, "room-of-beijing-3");
   await next.heartbeat({ nodeId: nodeIdOf(RegionId.parse("beijing"), 4) });
-  await untilOpen(["room-of-beijing-2"]);
+  await untilOpen(["room-of-beijing-2", "room-of-shanghai-1"]);
   await same.stop();
+  await found.stop();
   await next.stop();
   await restarted.stop();
 });

@@ -289,20 +289,3 @@ export function endRooms(
     [ended.map((room) => room.roomId), ended.map((room) => room.nodeId), endedAt],
   );
 }
-
-/** Open rooms of a region that were claimed by then and are at none of these nodes. */
-export function endOrphans(
-  sql: Sql,
-  orphans: {
-    readonly regionId: RegionId;
-    readonly knownNodeIds: readonly NodeId[];
-    readonly claimedBefore: Date;
-  },
-  endedAt: Date,
-): Promise<number> {
-  return sql.run(
-    `update rooms set ended_at = $4
-     where region_id = $1 and node_id <> all($2::text[]) and claimed_at < $3 and ended_at is null`,
-    [orphans.regionId, orphans.knownNodeIds, orphans.claimedBefore, endedAt],
-  );
-}

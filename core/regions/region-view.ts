@@ -10,20 +10,24 @@ const BUSY_UTILISATION = 0.8;
 /** Differences in room below an eighth don't count. */
 const ROOM_STEPS = 8;
 
-export type RegionState = "active" | "draining" | "fenced" | "down" | "unknown";
+export type RegionState = "active" | "draining" | "fenced" | "isolated" | "down" | "unknown";
 
 /** What is wanted of the region: drained when the topology or an operator says so; a fence wins. */
 export function wantedOf({ wanted, spec }: RegionRecord): Wanted {
   return wanted === "active" ? spec.state : wanted;
 }
 
-/** `fenced` whatever its nodes do; `unknown` until a first heartbeat since this core started. */
+/**
+ * `fenced` whatever its nodes do; `unknown` until a first heartbeat since this core started; `isolated` when
+ * those of its nodes that live are all cut off from the core.
+ */
 export function regionStateOf(region: RegionRecord): RegionState {
   if (region.wanted === "fenced") return "fenced";
   const nodes = [...region.nodes.values()];
   if (nodes.length === 0) return "unknown";
-  const live = liveNodes(region);
-  if (live.length === 0) return "down";
+  const isolated = nodes.filter(({ health }) => health === "isolated");
+  const live = liveNodes(region).filter(({ health }) => health !== "isolated");
+  if (live.length === 0) return isolated.length > 0 ? "isolated" : "down";
   const open = live.some((node) => node.heartbeat.state === "active");
   return wantedOf(region) === "active" && open ? "active" : "draining";
 }
@@ -38,8 +42,8 @@ export function takesPlayers(node: NodeRecord): boolean {
 }
 
 /** Whether it takes players, but for what it has to do. */
-export function isHealthy(node: NodeRecord): boolean {
-  return node.alive && node.heartbeat.state === "active" && node.heartbeat.redis === "up";
+export function isHealthy({ alive, health, heartbeat }: NodeRecord): boolean {
+  return alive && health === "healthy" && heartbeat.state === "active" && heartbeat.redis === "up";
 }
 
 /** Nodes of before have no overload gate. */

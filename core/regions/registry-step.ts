@@ -3,7 +3,8 @@
  * Pure: `(state, event, now) → [state, effects]`.
  *
  * A node is registered by its first heartbeat, is down when none came for `GRACE_MS`, and is up again
- * with the next. A newer incarnation at the same address replaces the older one at once, which from
+ * with the next. What else is known of it is told by the detector as its health: one that it took for down is
+ * fenced, and only shown from then on; an isolated one is not forgotten. A newer incarnation at the same address replaces the older one at once, which from
  * then on gets `stale_incarnation`. Siblings of one region have addresses of their own.
  *
  * A room whose node is not known has nobody who could tell of its end. So whenever the nodes of a region
@@ -15,6 +16,7 @@ import type { ErrorKind } from "../../shared/errors.ts";
 import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import { GRACE_MS, type Heartbeat } from "../../shared/protocol/link.ts";
 import { speaks } from "../../shared/protocol/version.ts";
+import type { NodeHealth } from "../failover/detector-step.ts";
 import type { Wanted } from "./fence-step.ts";
 import type { RegionSpec } from "./topology.ts";
 import { freshRegion, onTopology, type TopologyEvent } from "./topology-step.ts";
@@ -31,6 +33,8 @@ export interface NodeRecord {
   /** Monotonic time of the last heartbeat. */
   readonly receivedMs: number;
   readonly alive: boolean;
+  /** What the detector makes of it. */
+  readonly health: NodeHealth;
   /** Seats that the core was granted there and that the last heartbeat does not count. */
   readonly seatsSince: number;
   /** The number of the last seat that the core was granted there; 0 of a node that does not number them. */
@@ -57,6 +61,12 @@ export type RegistryEvent =
       readonly nodeId: NodeId;
       /** Its number there, if the node numbers them. */
       readonly grant?: number | undefined;
+    }
+  | {
+      readonly type: "health";
+      readonly regionId: RegionId;
+      readonly nodeId: NodeId;
+      readonly health: NodeHealth;
     }
   | { readonly type: "wanted"; readonly regionId: RegionId; readonly wanted: Wanted }
   | { readonly type: "epoch"; readonly regionId: RegionId; readonly epoch: Epoch }
@@ -106,6 +116,7 @@ export function registryStep(
   if (event.type === "epoch") return onEpoch(state, region, event.epoch);
   const node = region.nodes.get(event.nodeId);
   if (!node) return [state, []];
+  if (event.type === "health") return onHealth(state, region, node, event.health);
   return [withNode(state, region, withSeat(node, event.grant)), []];
 }
 
@@ -150,6 +161,7 @@ function onHeartbeat(
     heartbeat,
     receivedMs: nowMs,
     alive: true,
+    health: known?.health ?? "healthy",
     ...seatsUncounted(heartbeat, known?.lastGrant ?? 0),
   };
   nodes.set(node.nodeId, node);
@@ -166,6 +178,18 @@ function onHeartbeat(
     effects.push({ type: "sessionsLeft", left: heartbeat.leftSessions });
   }
   return [withRegion(state, { ...region, nodes }), effects];
+}
+
+/** A node that is down is heard no more, whenever its last heartbeat was. */
+function onHealth(
+  state: RegistryState,
+  region: RegionRecord,
+  node: NodeRecord,
+  health: NodeHealth,
+): RegistryStep {
+  const alive = node.alive && health !== "down";
+  const effects: RegistryEffect[] = node.alive && !alive ? [{ type: "nodeDown", node }] : [];
+  return [withNode(state, region, { ...node, health, alive }), effects];
 }
 
 /** A heartbeat that was sent after the seat was granted has counted it, whichever came first. */
@@ -208,7 +232,7 @@ function onRegionTick(
     if (node.alive && silentMs >= GRACE_MS) {
       nodes.set(node.nodeId, { ...node, alive: false });
       effects.push({ type: "nodeDown", node });
-    } else if (!node.alive && silentMs >= FORGET_MS) {
+    } else if (!node.alive && node.health !== "isolated" && silentMs >= FORGET_MS) {
       nodes.delete(node.nodeId);
       effects.push({ type: "nodeForgotten", node });
     }

@@ -6,8 +6,8 @@
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { compareEpochs, EPOCH_NONE, type Epoch } from "../../shared/epoch.ts";
-import { MeridianError } from "../../shared/errors.ts";
-import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import {
@@ -19,7 +19,12 @@ import {
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
 import type { Database } from "../db/database.ts";
-import { answerClaim } from "./claims.ts";
+import { type Recording, unrecorded } from "../db/recording.ts";
+import type { NodeHealth } from "../failover/detector-step.ts";
+import { type FencedNode, fenceNode } from "../failover/fence-node.ts";
+import type { Because } from "../failover/fence-store.ts";
+import { FencedNodes } from "../failover/fenced-nodes.ts";
+import { answerClaim, requireUnfenced } from "./claims.ts";
 import type { EndedRooms } from "./ended-rooms.ts";
 import { type Fenced, fenceRegion, unfenceRegion } from "./fence.ts";
 import type { RegionLife, Wanted } from "./fence-step.ts";
@@ -49,10 +54,17 @@ export interface RegistryDeps {
   readonly metrics: Metrics;
   /** Told of a link address where nobody is any more. */
   readonly onGone: (linkAddress: string) => void;
+  /** A node was heard of which it is in doubt that it lives. */
+  readonly onDoubtfulHeard: () => void;
+  /** Told of a node that has a later life at its address. */
+  readonly onReplaced: (nodeId: NodeId) => void;
+  /** Told of a room that has an owner from now on. */
+  readonly onClaimed: (roomId: RoomId) => void;
 }
 
 export class Registry implements Part {
   readonly name = "registry";
+  readonly fenced = new FencedNodes();
   readonly #deps: RegistryDeps;
   readonly #metrics: RegistryMetrics;
   readonly #granting = new Map<RegionId, Promise<Epoch>>();
@@ -74,6 +86,7 @@ export class Registry implements Part {
     const specs = this.regions().map(({ spec }) => spec);
     this.#state = initialRegistry(specs, clock.monotonicMs());
     this.#coreTerm = await store.selectCoreTerm(database);
+    await this.fenced.load(database);
     for (const row of await store.selectRegions(database)) {
       const regionId = row.region_id;
       this.#dispatch({ type: "wanted", regionId, wanted: row.wanted });
@@ -121,10 +134,13 @@ export class Registry implements Part {
    * @throws {MeridianError} when it is refused
    */
   async heartbeat(from: RegionId, heartbeat: Heartbeat): Promise<RegionRecord> {
+    if (partsOf(heartbeat.nodeId).region === from) this.fenced.requireHeartbeat(heartbeat.nodeId);
     const effects = this.#dispatch({ type: "heartbeat", from, heartbeat });
     const refusal = effects.find((effect) => effect.type === "refuse");
     this.#metrics.heartbeat(refusal ? refusal.kind : "accepted");
     if (refusal) throw new MeridianError(refusal.kind, { message: refusal.message });
+    const { health } = this.#require(from).nodes.get(heartbeat.nodeId) ?? {};
+    if (health !== "healthy") this.#deps.onDoubtfulHeard();
     if (compareEpochs(this.#require(from).epoch, EPOCH_NONE) === 0) await this.#grantEpoch(from);
     return this.#require(from);
   }
@@ -137,10 +153,12 @@ export class Registry implements Part {
    */
   async claim(from: RegionId, claim: ClaimRequest): Promise<ClaimAnswer> {
     this.requireCurrent(from, claim.nodeId);
-    const { database, clock } = this.#deps;
+    const { database, clock, onClaimed } = this.#deps;
     const now = new Date(clock.nowMs());
     const ours = { ...claim, regionId: from };
-    return await database.transaction((tx) => answerClaim(tx, ours, this.#coreTerm, now));
+    const answer = await database.transaction((tx) => answerClaim(tx, ours, this.#coreTerm, now));
+    onClaimed(claim.roomId);
+    return answer;
   }
 
   /**
@@ -152,8 +170,12 @@ export class Registry implements Part {
     this.requireCurrent(from, nodeId);
     const { database, clock } = this.#deps;
     const at = new Date(clock.nowMs());
-    await store.reaffirmRooms(database, { regionId: from, nodeId }, rooms, at);
-    return await store.selectHeld(database, nodeId, rooms);
+    return await database.transaction(async (tx) => {
+      await store.shareRegion(tx, from);
+      await requireUnfenced(tx, nodeId);
+      await store.reaffirmRooms(tx, { regionId: from, nodeId }, rooms, at);
+      return await store.selectHeld(tx, nodeId, rooms);
+    });
   }
 
   /**
@@ -174,23 +196,32 @@ export class Registry implements Part {
    * Keeps what an operator wants of a region, over restarts too; it shows in the ranking at once.
    * @throws {MeridianError} `unknown_region`; `conflict` while the region is fenced
    */
-  setWanted(regionId: RegionId, wanted: Exclude<Wanted, "fenced">): Promise<RegionRecord> {
+  setWanted(
+    regionId: RegionId,
+    wanted: Exclude<Wanted, "fenced">,
+    record: Recording = unrecorded,
+  ): Promise<RegionRecord> {
     return this.#change(regionId, async () => {
-      if (!(await store.setWanted(this.#deps.database, regionId, wanted))) throw isFenced(regionId);
+      await this.#deps.database.transaction(async (tx) => {
+        if (!(await store.setWanted(tx, regionId, wanted))) throw isFenced(regionId);
+        await record(tx);
+      });
       this.#dispatch({ type: "wanted", regionId, wanted });
       return this.#require(regionId);
     });
   }
 
   /** Ends the region's life and its rooms. @throws {MeridianError} `unknown_region` */
-  fence(regionId: RegionId): Promise<Fenced> {
+  fence(regionId: RegionId, record: Recording = unrecorded): Promise<Fenced> {
     const { database, clock, log } = this.#deps;
     return this.#change(regionId, async () => {
       const at = new Date(clock.nowMs());
       const coreTerm = this.#coreTerm;
-      const outcome = await database.transaction((tx) =>
-        fenceRegion(tx, regionId, { coreTerm, at }),
-      );
+      const outcome = await database.transaction(async (tx) => {
+        const fenced = await fenceRegion(tx, regionId, { coreTerm, at });
+        await record(tx);
+        return fenced;
+      });
       const { life, changed, rooms } = outcome;
       this.#applyLife(regionId, life);
       if (!changed) return outcome;
@@ -201,11 +232,54 @@ export class Registry implements Part {
     });
   }
 
+  /**
+   * Ends a node's life: its rooms are free for their next owners, and nothing that it asks for counts. Until that
+   * is committed it hears nothing; a failure of the world leaves it so, to be tried again.
+   */
+  fenceNode(nodeId: NodeId, because: Because): Promise<FencedNode> {
+    const { database, clock } = this.#deps;
+    const regionId = RegionId.parse(partsOf(nodeId).region);
+    this.fenced.begin(nodeId, because);
+    return this.#inTurn(async () => {
+      const last = this.#isLast(nodeId, regionId);
+      const fence = { nodeId, regionId, because, last, coreTerm: this.#coreTerm };
+      try {
+        const at = new Date(clock.nowMs());
+        const outcome = await database.transaction((tx) => fenceNode(tx, { ...fence, at }));
+        this.fenced.done(nodeId);
+        this.#dispatch({ type: "epoch", regionId, epoch: outcome.regionEpoch });
+        this.setHealth(nodeId, "down");
+        return outcome;
+      } catch (error) {
+        if (!isFailure(error)) this.fenced.abandon(nodeId);
+        throw error;
+      }
+    });
+  }
+
+  /** What the detector makes of a node. */
+  setHealth(nodeId: NodeId, health: NodeHealth): void {
+    const region = this.node(nodeId)?.region;
+    if (region) this.#dispatch({ type: "health", regionId: region.spec.id, nodeId, health });
+  }
+
+  /** Whether no other node of the region can be left: of a region that was just begun nobody knows. */
+  #isLast(nodeId: NodeId, regionId: RegionId): boolean {
+    const region = this.#state.get(regionId);
+    if (!region || region.unheardUntilMs !== undefined) return false;
+    const others = [...region.nodes.keys()].filter((id) => id !== nodeId);
+    return others.every((id) => this.fenced.has(id));
+  }
+
   /** Lets a fenced region take new rooms. @throws {MeridianError} `unknown_region` */
-  unfence(regionId: RegionId): Promise<RegionLife> {
+  unfence(regionId: RegionId, record: Recording = unrecorded): Promise<RegionLife> {
     const { database, log } = this.#deps;
     return this.#change(regionId, async () => {
-      const life = await database.transaction((tx) => unfenceRegion(tx, regionId));
+      const life = await database.transaction(async (tx) => {
+        const unfenced = await unfenceRegion(tx, regionId);
+        await record(tx);
+        return unfenced;
+      });
       this.#applyLife(regionId, life);
       this.#metrics.fence(regionId, "unfenced");
       log.info({ regionId, epoch: life.epoch }, "a region is fenced no longer");
@@ -261,7 +335,7 @@ export class Registry implements Part {
   }
 
   #carryOut(effect: RegistryEffect): void {
-    const { log, endedRooms, onGone } = this.#deps;
+    const { log, endedRooms, onGone, onReplaced } = this.#deps;
     if (effect.type === "refuse") return;
     if (effect.type === "roomsEnded") {
       endedRooms.add(effect.nodeId, effect.roomIds);
@@ -285,6 +359,7 @@ export class Registry implements Part {
       log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
+      onReplaced(node.nodeId);
     } else {
       log.info(about, "a node that is down is forgotten");
       onGone(node.heartbeat.linkAddress);
@@ -321,13 +396,14 @@ export class Registry implements Part {
 
   /**
    * What a node asks for counts only when heartbeats have made it known; an older life never is.
-   * @throws {MeridianError} `forbidden`; `unavailable` from a node that is not known yet
+   * @throws {MeridianError} `forbidden`; `fenced`; `unavailable` from a node that is not known yet
    */
   requireCurrent(from: RegionId, nodeId: NodeId): void {
     const region = this.#require(from);
     if (partsOf(nodeId).region !== from) {
       throw new MeridianError("forbidden", { message: `This certificate is of "${from}".` });
     }
+    this.fenced.requireCall(nodeId);
     if (!region.nodes.has(nodeId)) {
       // Perhaps this core has just started: the next heartbeat settles who is who.
       throw new MeridianError("unavailable", {

@@ -10,6 +10,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { Database, Tx } from "../db/database.ts";
+import { type Recording, unrecorded } from "../db/recording.ts";
 import { LogPace } from "../http/log-pace.ts";
 import { documentAfter } from "./applier-step.ts";
 import { lockOwner } from "./owner-store.ts";
@@ -89,7 +90,7 @@ export class RefusedChanges {
    * Makes the change on the document as it is now.
    * @throws {MeridianError} `not_found`; `conflict` while a node holds the player, or when it can't be made
    */
-  apply(id: number, by: string): Promise<void> {
+  apply(id: number, by: string, record: Recording = unrecorded): Promise<void> {
     return this.#deps.database.transaction(async (tx) => {
       const { item, reason } = await required(tx, id);
       if (reason === "unstorable") throw refusal("Its values could not be kept: drop it.");
@@ -105,15 +106,17 @@ export class RefusedChanges {
       if (typeof written === "string") throw refusal(`The change can't be made: ${written}.`);
       if (!(await writeDocuments(tx, [written], at))) throw refusal("Others write it: try again.");
       await store.resolveRefused(tx, id, { by, resolution: "applied", at });
+      await record(tx);
     });
   }
 
   /** @throws {MeridianError} `not_found` */
-  drop(id: number, by: string): Promise<void> {
+  drop(id: number, by: string, record: Recording = unrecorded): Promise<void> {
     return this.#deps.database.transaction(async (tx) => {
       await required(tx, id);
       const at = new Date(this.#deps.clock.nowMs());
       await store.resolveRefused(tx, id, { by, resolution: "dropped", at });
+      await record(tx);
     });
   }
 

@@ -10,6 +10,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Jwk, type Jwks, TOKEN_ALG } from "../../shared/protocol/ticket.ts";
 import type { Database, Tx } from "../db/database.ts";
+import { type Recording, unrecorded } from "../db/recording.ts";
 import { acceptedKeys, signingKey } from "./key-schedule.ts";
 import { deleteKeys, insertKey, type KeyRow, lockKeys, selectKeys } from "./key-store.ts";
 import type { RandomBytes, Vault } from "./master-key.ts";
@@ -76,8 +77,8 @@ export class Keyring implements Part {
    * @returns the new key's id
    * @throws {MeridianError} `too_many_requests` while too many are still accepted
    */
-  async rotate(): Promise<string> {
-    return await this.#deps.database.transaction(async (tx) => {
+  async rotate(record: Recording = unrecorded): Promise<string> {
+    const made = await this.#deps.database.transaction(async (tx) => {
       await lockKeys(tx);
       const known = await this.#load(tx);
       const accepted = acceptedKeys(known, this.#deps.clock.nowMs());
@@ -92,9 +93,12 @@ export class Keyring implements Part {
         retired.map((key) => key.kid),
       );
       const kid = await this.#make(tx);
-      this.#keys = await this.#load(tx);
-      return kid;
+      const keys = await this.#load(tx);
+      await record(tx);
+      return { kid, keys };
     });
+    this.#keys = made.keys;
+    return made.kid;
   }
 
   #accepted(): Key[] {

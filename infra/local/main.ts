@@ -38,6 +38,7 @@ async function main(options: LocalOptions): Promise<void> {
     world = await startLocalWorld({
       ...options,
       dir: DIR,
+      killButton: true,
       ...(DATABASE_URL ? { databaseUrl: DATABASE_URL } : {}),
       ...(REDIS_URL ? { redisUrl: REDIS_URL } : {}),
       report: (line) => console.log(line),

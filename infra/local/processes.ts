@@ -29,6 +29,8 @@ export interface ProcessHandle {
   readonly pid: number | undefined;
   /** Sends a signal, as anyone could. @throws while it is down */
   kill(signal: NodeJS.Signals): void;
+  /** Kills it at once; it stays away until `restart`. */
+  knockOut(): void;
   /** Starts it anew, now; resolves when it is ready. */
   restart(): Promise<void>;
   /** Starts its next life, which goes on with its rooms; resolves when that is ready. */

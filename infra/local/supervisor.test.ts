@@ -5,6 +5,9 @@ import { FakeClock } from "../../shared/fake-clock.ts";
 import type { ServerProcess } from "../process/server-process.ts";
 import { Supervisor } from "./supervisor.ts";
 
+/** Above all numbers that Linux and macOS give to processes. */
+const NO_PID = 2 ** 30;
+
 /** A supervised part made of promises: what is tested is when it is started and stopped. */
 function supervise(restartDelayMs = 5_000) {
   const clock = new FakeClock();
@@ -28,7 +31,7 @@ function supervise(restartDelayMs = 5_000) {
         run.stopped = true;
         run.end("stopped");
       };
-      return { pid: 1_000_000 + runs.length, ended, stop };
+      return { pid: NO_PID + runs.length, ended, stop };
     },
   });
   const fail = (message: string | undefined) => {
@@ -54,7 +57,7 @@ test("a part that ends by itself is said so, and starts again after the delay", 
   clock.advance(1);
   await settle();
   assert.equal(runs.length, 2);
-  assert.equal(supervisor.pid, 1_000_002);
+  assert.equal(supervisor.pid, NO_PID + 2);
   assert.equal(lines[1], "✓ region beijing runs again 0.0 s");
 });
 
@@ -74,6 +77,35 @@ test("ends that follow each other wait longer, up to a minute; a healthy while r
   assert.deepEqual(waits, [5, 10, 20, 40, 60, 60]);
   clock.advance(30_000);
   assert.equal(await endAndRestart(), 5);
+});
+
+test("a part that is knocked out stays away until it is started again", async () => {
+  const { clock, lines, runs, supervisor } = supervise();
+  await supervisor.start();
+  supervisor.knockOut();
+  runs[0]?.end("SIGKILL");
+  await settle();
+  assert.match(
+    lines.at(-1) ?? "",
+    /ended \(SIGKILL\); .*; it stays away until it is started again/,
+  );
+  clock.advance(3_600_000);
+  await settle();
+  assert.equal(runs.length, 1);
+  await supervisor.restart();
+  assert.equal(runs.length, 2);
+  runs[1]?.end("exit 1");
+  await settle();
+  clock.advance(60_000);
+  await settle();
+  assert.equal(runs.length, 3, "from then on it is started again by itself");
+
+  runs[2]?.end("exit 1");
+  await settle();
+  supervisor.knockOut();
+  clock.advance(3_600_000);
+  await settle();
+  assert.equal(runs.length, 3, "a start that was due does not happen");
 });
 
 test("a part that is meant to stay away stays away for as long as was asked", async () => {
@@ -132,11 +164,11 @@ test("restart starts at once, whether the part runs or waits", async () => {
   await supervisor.start();
   await supervisor.restart();
   assert.equal(runs[0]?.stopped, true);
-  assert.equal(supervisor.pid, 1_000_002);
+  assert.equal(supervisor.pid, NO_PID + 2);
   runs[1]?.end("SIGKILL");
   await settle();
   await supervisor.restart();
-  assert.equal(supervisor.pid, 1_000_003);
+  assert.equal(supervisor.pid, NO_PID + 3);
   assert.equal(clock.pending, 0, "the restart that waited is called off");
   assert.equal(lines.length, 1);
 });
@@ -153,7 +185,7 @@ test("a successor starts beside the running part, which ends without being misse
   await supervisor.succeed();
   runs[0]?.end("exit 0");
   await settle();
-  assert.equal(supervisor.pid, 1_000_002);
+  assert.equal(supervisor.pid, NO_PID + 2);
   assert.deepEqual([lines, clock.pending], [[], 0]);
   runs[1]?.end("SIGKILL");
   await settle();
@@ -165,7 +197,7 @@ test("a successor that does not start leaves the running part as it is", async (
   await supervisor.start();
   fail("a syntax error");
   await assert.rejects(supervisor.succeed(), /a syntax error/);
-  assert.equal(supervisor.pid, 1_000_001);
+  assert.equal(supervisor.pid, NO_PID + 1);
   assert.deepEqual(lines, []);
   fail(undefined);
   runs[0]?.end("SIGKILL");

@@ -4,6 +4,7 @@
  * and is never shorter than asked for: a test that wants a part to stay away asks for longer.
  */
 import type { Cancel, Clock } from "../../shared/clock.ts";
+import { signalProcess } from "../process/pid.ts";
 import type { ServerProcess } from "../process/server-process.ts";
 
 export interface SupervisorOptions {
@@ -35,6 +36,8 @@ export class Supervisor {
   #cancelRestart: Cancel | undefined;
   #startedMs = 0;
   #endsInARow = 0;
+  /** Killed to stay away. */
+  #isOut = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -60,8 +63,17 @@ export class Supervisor {
     process.kill(pid, signal);
   }
 
+  /** Kills the part at once; it stays away until `restart`. */
+  knockOut(): void {
+    this.#isOut = true;
+    this.#cancelRestart?.();
+    const { pid } = this;
+    if (pid !== undefined) signalProcess(pid, "SIGKILL");
+  }
+
   /** Starts the part anew, now; resolves when it is ready. */
   async restart(): Promise<void> {
+    this.#isOut = false;
     this.#cancelRestart?.();
     await this.#starting;
     const before = this.#running;
@@ -117,7 +129,7 @@ export class Supervisor {
     const { clock, start } = this.#options;
     const { signal } = this.#abort;
     const running = await start(signal, predecessor);
-    if (signal.aborted) {
+    if (signal.aborted || this.#isOut) {
       await running.stop();
       return;
     }
@@ -138,6 +150,10 @@ export class Supervisor {
 
   #scheduleRestart(what: string): void {
     const { name, consequence, restartDelayMs, clock, report } = this.#options;
+    if (this.#isOut) {
+      report(`✗ ${name} ${what}; ${consequence}; it stays away until it is started again`);
+      return;
+    }
     const mostMs = Math.max(restartDelayMs, RESTART_DELAY_MAX_MS);
     const delayMs = Math.min(restartDelayMs * 2 ** (this.#endsInARow - 1), mostMs);
     report(`✗ ${name} ${what}; ${consequence}; restarting in ${(delayMs / 1000).toFixed(0)} s`);

@@ -19,6 +19,7 @@ import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-
 import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
 import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
+import { type RegionControl, startRegionControl } from "./region-control.ts";
 import { keepSecret, writeSecret } from "./secrets.ts";
 import { pageOrigins, publicAddress, type WorldPlan, worldFiles } from "./settings.ts";
 import { type Report, reported } from "./status.ts";
@@ -58,6 +59,8 @@ export interface WorldOptions {
   readonly redisUrl?: string;
   /** Whether the core serves web pages, which are built at the start; it does by default. */
   readonly pages?: boolean;
+  /** Lets the page kill a region and start it again; not by default. */
+  readonly killButton?: boolean;
   /** Brings saved code of games into the running world; not by default. */
   readonly watch?: boolean;
   /** How long a part that ended stays down, ms; 5,000 by default. */
@@ -159,8 +162,13 @@ async function start(
   const database = await openDatabase(dir, options.databaseUrl, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
-  const build = () =>
-    buildPages({ gamesDir: GAMES, others: OTHER_PAGES, outDir: files.web, live: watch });
+  let control: RegionControl | undefined;
+  const build = async () => {
+    const outDir = files.web;
+    const built = await buildPages({ gamesDir: GAMES, others: OTHER_PAGES, outDir, live: watch });
+    control?.tell(outDir);
+    return built;
+  };
   mkdirSync(files.web, { recursive: true });
   const pages =
     options.pages === false
@@ -202,7 +210,16 @@ async function start(
   parts.check();
 
   let nodesAdded = 0;
+  const nodes = new Map(regions.map(({ id, part }) => [id, [part.handle]]));
   const [url = ""] = pageOrigins(plan);
+  if (options.killButton) {
+    const partsOf = (id: RegionId) => {
+      const ofRegion = nodes.get(id);
+      return ofRegion && { redis: redis.processes.get(id), nodes: ofRegion };
+    };
+    control = await startRegionControl({ origins: pageOrigins(plan), partsOf, parts });
+    control.tell(files.web);
+  }
   if (watch) watchGames(GAMES, { url, regions, buildPages: build, parts });
   return {
     core: Object.assign(core.handle, {
@@ -233,6 +250,7 @@ async function start(
       const link = fileOf(linkFiles, peers.get(id));
       const node = await siblingProcess(id, nodesAdded + 1, { plan, link, parts, note });
       await parts.start(node);
+      nodes.get(id)?.push(node.handle);
       return node.handle;
     },
     stop: () => parts.stop(),

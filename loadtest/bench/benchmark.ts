@@ -1,7 +1,7 @@
 /** What a benchmark is, and the measuring that all of them share. */
 
 export interface BenchmarkOptions {
-  /** Whether to end within 50 s. */
+  /** Whether to end within 60 s. */
   readonly quick: boolean;
   /** Shows progress and results to a person. */
   readonly say: (line: string) => void;

@@ -6,12 +6,16 @@
  */
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { evacuateBenchmark } from "./evacuate/evacuate.ts";
+import { failoverBenchmark } from "./failover/failover.ts";
+import { herdBenchmark } from "./herd/herd.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { overloadBenchmark } from "./overload/overload.ts";
 import { queueBenchmark } from "./queue/queue.ts";
+import { replicationBenchmark } from "./replication/replication.ts";
 import { roomsBenchmark } from "./rooms/benchmark.ts";
 import { routeBenchmark } from "./route/route.ts";
 import { stuffingBenchmark } from "./stuffing.ts";
@@ -29,16 +33,20 @@ const benchmarks: readonly Benchmark[] = [
   routeBenchmark,
   overloadBenchmark,
   queueBenchmark,
+  failoverBenchmark,
+  evacuateBenchmark,
+  herdBenchmark,
+  replicationBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 
-  --quick   a shorter run, within 50 s ("queue" and "overload" take some minutes)
+  --quick   a shorter run, within 60 s ("queue" and "overload" take some minutes)
   --json    end with one line of JSON that holds every figure
   --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 
 Benchmarks:
-${benchmarks.map(({ name, description }) => `  ${name.padEnd(10)}${description}`).join("\n")}`;
+${benchmarks.map(({ name, description }) => `  ${name.padEnd(12)}${description}`).join("\n")}`;
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({

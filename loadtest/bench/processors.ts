@@ -14,9 +14,9 @@ export function allowedProcessors(): number[] {
   });
 }
 
-/** All threads of this process run there from now on, and what it starts from now on. */
-export function moveTo(processor: number): void {
-  execFileSync("taskset", ["-a", "-c", "-p", String(processor), String(process.pid)], {
+/** All threads of a process, this one by default, run there from now on, and what it starts from now on. */
+export function moveTo(processor: number, pid = process.pid): void {
+  execFileSync("taskset", ["-a", "-c", "-p", String(processor), String(pid)], {
     stdio: "ignore",
   });
 }

@@ -85,7 +85,8 @@ export class Tally {
   #changed(connection: Connection, before: Connection["phase"]): void {
     const { phase } = connection;
     // Each further attempt to come back is told as well.
-    if (phase === "reconnecting" && before !== "reconnecting") this.disconnects += 1;
+    const away = before === "reconnecting" || before === "moving";
+    if (phase === "reconnecting" && !away) this.disconnects += 1;
     if (phase === "lost") {
       this.roomsLost += 1;
       this.#fail(connection.error.kind);
@@ -115,6 +116,7 @@ export function standingOf(connection: Connection): Standing | undefined {
     case "offered":
       return "queued";
     case "suspect":
+    case "moving":
       return "reconnecting";
     case "left":
       return connection.reason === "asked" ? undefined : "failed";

@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import type { Epoch } from "../../shared/epoch.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { FakeClock } from "../../shared/fake-clock.ts";
-import { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
+import { RegionId, RoomId } from "../../shared/ids.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
@@ -12,26 +12,7 @@ import { LEASE_MS, type Peers } from "../../shared/protocol/link.ts";
 import { KeySet } from "../transport/key-set.ts";
 import { until } from "../transport/test-tickets.ts";
 import { Heartbeats, type PeerFollower, type Report } from "./heartbeat.ts";
-import { noPeers, TEST_REGION, TestCore } from "./test-core.ts";
-
-const REPORT: Report = {
-  regionId: TEST_REGION,
-  nodeId: NodeId.parse("testing-1"),
-  protocol: 1,
-  build: "test",
-  publicAddress: "127.0.0.1:1",
-  linkAddress: "127.0.0.1:2",
-  nodeAddress: "127.0.0.1:1",
-  games: [],
-  state: "active",
-  capacity: 1,
-  connected: 0,
-  reserved: 0,
-  rooms: 0,
-  openSeats: {},
-  load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0, rssBytes: 1 },
-  redis: "up",
-};
+import { noPeers, straightWay, TEST_REPORT, TestCore } from "./test-core.ts";
 
 let core: TestCore;
 let client: LinkClient;
@@ -53,11 +34,12 @@ beforeEach(() => {
     client,
     coreAddress: core.address,
     keys: new KeySet(),
-    report: () => ({ ...REPORT, state }),
+    report: () => ({ ...TEST_REPORT, state }),
     feed: { place: undefined, hear() {} },
     get peers() {
       return follower;
     },
+    way: straightWay,
     onWanted() {},
     onFenced: (epoch) => fenced.push(epoch),
     onCoreTerm: (term) => terms.push(term),

@@ -11,9 +11,10 @@
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import type { Epoch } from "../../shared/epoch.ts";
-import { isFailure } from "../../shared/errors.ts";
+import { type ErrorKind, isFailure } from "../../shared/errors.ts";
 import type { LinkClient } from "../../shared/link/link-client.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import type { ReplicationReport, Standbys } from "../../shared/protocol/failover.ts";
 import {
   HEARTBEAT_PERIOD_MS,
   type Heartbeat,
@@ -33,6 +34,8 @@ import { LIFE_UNKNOWN, lifeAfter } from "./region-life.ts";
 const DEADLINE_MS = 1_000;
 const ENDED_ROOMS_MAX = 1_000;
 const LEFT_SESSIONS_MAX = 1_000;
+/** Failures that may not be the core's word. */
+const UNHEARD: ReadonlySet<ErrorKind> = new Set(["timeout", "unavailable", "internal"]);
 
 /** What the node puts into a heartbeat; the rest is known here. */
 export type Report = Omit<
@@ -45,6 +48,9 @@ export type Report = Omit<
   | "feed"
   | "peersVersion"
   | "probes"
+  | "relayed"
+  | "standbysVersion"
+  | "replication"
 >;
 
 /** Follows the core's feed, which the answers carry. */
@@ -62,6 +68,21 @@ export interface PeerFollower {
   hear(peers: Peers): void;
 }
 
+/** Knows which way calls to the core go. */
+export interface WayFollower {
+  readonly relayed: boolean;
+  /** The core has answered, whatever it says. */
+  heard(): void;
+}
+
+/** Copies rooms to standbys, which the answers name. */
+export interface StandbyFollower {
+  /** Of the standbys that it knows, empty before any; undefined: it copies nothing. */
+  readonly version: string | undefined;
+  readonly report: ReplicationReport;
+  hear(standbys: Standbys): void;
+}
+
 export interface HeartbeatsOptions {
   readonly client: LinkClient;
   readonly coreAddress: string;
@@ -69,6 +90,9 @@ export interface HeartbeatsOptions {
   readonly report: () => Report;
   readonly feed: FeedFollower;
   readonly peers: PeerFollower;
+  readonly way: WayFollower;
+  /** Of a node that copies its rooms. */
+  readonly standbys?: StandbyFollower;
   readonly onWanted: (wanted: Heartbeat["state"]) => void;
   /** The region's life in which this node served is over: what runs here ends. Once for each life. */
   readonly onFenced: (regionEpoch: Epoch) => void;
@@ -187,8 +211,9 @@ export class Heartbeats {
   }
 
   async #exchange(): Promise<void> {
-    const { client, coreAddress, keys, report, feed, peers, clock } = this.#options;
+    const { client, coreAddress, keys, report, feed, peers, way, standbys, clock } = this.#options;
     const { version, roundTripsMs } = peers;
+    const { version: standbysVersion, report: replication } = standbys ?? {};
     const ended = this.endedRooms.list();
     const left = this.leftSessions.list();
     const sequence = this.#sequence++;
@@ -201,6 +226,8 @@ export class Heartbeats {
       leftSessions: left,
       ...(feed.place && { feed: feed.place }),
       ...(version !== undefined && { peersVersion: version, probes: roundTripsMs }),
+      ...(way.relayed && { relayed: true }),
+      ...(standbysVersion !== undefined && { standbysVersion, replication }),
     };
     const sentAtMs = clock.monotonicMs();
     try {
@@ -224,7 +251,8 @@ export class Heartbeats {
     answer: HeartbeatAnswer,
     { sequence, sentAtMs }: { readonly sequence: number; readonly sentAtMs: number },
   ): void {
-    const { keys, feed, peers, clock, onCoreTerm } = this.#options;
+    const { keys, feed, peers, way, standbys, clock, onCoreTerm } = this.#options;
+    way.heard();
     const { leaseMs, coreTimeMs, coreTerm, jwks } = answer;
     if (coreTerm !== undefined) onCoreTerm(coreTerm);
     const receivedAtMs = clock.monotonicMs();
@@ -232,6 +260,7 @@ export class Heartbeats {
     if (jwks) keys.replace(jwks);
     if (answer.feed) feed.hear(answer.feed, sentAtMs);
     if (answer.peers) peers.hear(answer.peers);
+    if (answer.standbys) standbys?.hear(answer.standbys);
     this.#outcomes.inc({ outcome: "answered" });
     if (sequence < this.#heededFrom) return;
     this.#learn(answer);
@@ -254,8 +283,9 @@ export class Heartbeats {
   }
 
   #failed(error: unknown): void {
-    const { log, onSuperseded } = this.#options;
+    const { log, way, onSuperseded } = this.#options;
     const kind = isFailure(error) ? error.kind : "internal";
+    if (!UNHEARD.has(kind)) way.heard();
     this.#outcomes.inc({ outcome: kind });
     if (isFailure(error, "stale_incarnation")) {
       this.#superseded = true;

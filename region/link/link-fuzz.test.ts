@@ -31,6 +31,8 @@ before(async () => {
     onWanted() {},
     wanted() {},
     onFenced() {},
+    witness: { look: async () => "silent" },
+    upgrades: new Map(),
     log: createLog("region", "silent"),
   });
   await server.listen({ host: "127.0.0.1", port: 0 });
@@ -65,6 +67,7 @@ const bodies: readonly (readonly [path: string, body: unknown])[] = [
   ],
   ["/link/release", held],
   ["/link/drain", { state: "active" }],
+  ["/link/witness", { about: { nodeId: "east-1", linkAddress: "127.0.0.1:1" } }],
 ];
 
 test(`${BODIES} mutated bodies of each kind get typed answers`, {

@@ -1,6 +1,7 @@
 /**
- * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`. Another
- * region may measure the way here (`probe`) and no more. Whoever else gets nothing, not even the shape of an answer.
+ * What the core may ask of this node, over mTLS: `reserve`, `release`, `evict`, `drain`, `wanted`, `fence`, `witness`, and
+ * what `replication-routes.ts` has. Another region may measure the way here (`probe`), open the streams of `upgrades`,
+ * and no more. Whoever else gets nothing, not even the shape of an answer.
  */
 import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
@@ -8,6 +9,7 @@ import { ErrorBody, MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { peerOf } from "../../shared/link/peer.ts";
+import { WitnessAnswer, WitnessRequest } from "../../shared/protocol/failover.ts";
 import {
   Done,
   DrainRequest,
@@ -19,7 +21,10 @@ import {
   ReserveRequest,
 } from "../../shared/protocol/link.ts";
 import { WantedPlayer } from "../../shared/protocol/player-state.ts";
+import type { Witness } from "../failover/witness.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
+import { addReplicationRoutes, type ReplicationRoutes } from "../replication/replication-routes.ts";
+import { serveUpgrades, type UpgradeRoute } from "./upgrades.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -31,11 +36,16 @@ export interface LinkServerOptions {
   /** A newer session waits for a player whom this node owns, as far as the core knows. */
   readonly wanted: (player: WantedPlayer) => void;
   readonly onFenced: (regionEpoch: FenceRequest["regionEpoch"]) => void;
+  readonly witness: Pick<Witness, "look">;
+  /** Of a node that keeps copies. */
+  readonly replication?: ReplicationRoutes;
+  /** Streams that other regions may open, by path. */
+  readonly upgrades: ReadonlyMap<string, UpgradeRoute>;
   readonly log: Logger;
 }
 
 export function createLinkServer(options: LinkServerOptions): HttpServer {
-  const { identity, matchmaker, onWanted, wanted, onFenced, log } = options;
+  const { identity, matchmaker, onWanted, wanted, onFenced, witness, upgrades, log } = options;
   const server = createHttpServer({
     log,
     bodyBytesMax: BODY_BYTES_MAX,
@@ -97,5 +107,12 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
       return { ok: true as const };
     },
   );
+  server.post(
+    "/link/witness",
+    { schema: { body: WitnessRequest, response: { 200: WitnessAnswer, ...failures } } },
+    async (request) => ({ saw: await witness.look(request.body.about) }),
+  );
+  if (options.replication) addReplicationRoutes(server, options.replication);
+  serveUpgrades(server, upgrades);
   return server;
 }

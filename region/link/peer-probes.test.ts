@@ -37,6 +37,8 @@ async function serve(name: string, port = 0): Promise<{ server: HttpServer; addr
     onWanted() {},
     wanted() {},
     onFenced() {},
+    witness: { look: async () => "silent" },
+    upgrades: new Map(),
     log,
   });
   await server.listen({ host: "127.0.0.1", port });

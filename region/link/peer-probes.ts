@@ -18,6 +18,7 @@ import type { PeerFollower } from "./heartbeat.ts";
 import {
   FAILURES_MAX,
   followPeers,
+  nearestFirst,
   nextPeer,
   type ProbedPeer,
   type ProbeState,
@@ -90,6 +91,11 @@ export class PeerProbes implements Part, PeerFollower {
 
   get roundTripsMs(): PeerRoundTrips {
     return roundTripsMs(this.#state);
+  }
+
+  /** All peers, the nearest first and those that did not answer last. */
+  get nearestFirst(): readonly ProbedPeer[] {
+    return nearestFirst(this.#state);
   }
 
   hear({ version, regions }: Peers): void {

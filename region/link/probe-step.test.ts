@@ -4,6 +4,7 @@ import { RegionId } from "../../shared/ids.ts";
 import {
   FAILURES_MAX,
   followPeers,
+  nearestFirst,
   nextPeer,
   type ProbeState,
   peerAnswered,
@@ -86,4 +87,16 @@ test("who moves keeps what was measured and is due at once; who is gone is forgo
   assert.deepEqual([...gone.keys()], ["dubai"]);
   assert.equal(peerAnswered(gone, peer, 1, 0), gone, "its late answer too");
   assert.equal(peerFailed(gone, peer, 0), gone);
+});
+
+test("the nearest come first, those nobody measured behind them, and those that failed last", () => {
+  let state = followPeers(NONE, all, SELF);
+  state = peerAnswered(state, id("tokyo"), 120, 0);
+  state = peerAnswered(state, id("dubai"), 30, 0);
+  state = peerFailed(state, id("sydney"), 0);
+  const order = () => nearestFirst(state).map(({ regionId }) => regionId);
+  assert.deepEqual(order(), ["dubai", "tokyo", "london", "sydney"]);
+  state = peerFailed(state, id("dubai"), 1_000);
+  state = peerFailed(state, id("dubai"), 2_000);
+  assert.deepEqual(order(), ["tokyo", "london", "sydney", "dubai"]);
 });

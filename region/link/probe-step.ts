@@ -86,6 +86,15 @@ export function peerFailed(state: ProbeState, regionId: RegionId, nowMs: number)
   });
 }
 
+/** All, the nearest first and those that did not answer last. */
+export function nearestFirst(state: ProbeState): ProbedPeer[] {
+  const trips = roundTripsMs(state);
+  const distance = ({ regionId }: ProbedPeer) => trips[regionId] ?? Number.MAX_SAFE_INTEGER;
+  return [...state.values()].toSorted(
+    (a, b) => a.failures - b.failures || distance(a) - distance(b),
+  );
+}
+
 /** To those that answer; tenths of a millisecond say enough. */
 export function roundTripsMs(state: ProbeState): PeerRoundTrips {
   const trips: PeerRoundTrips = {};

@@ -6,13 +6,14 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { z } from "zod";
 import { type Authority, createAuthority } from "../../infra/private-link/authority.ts";
 import type { Epoch } from "../../shared/epoch.ts";
-import type { MeridianError } from "../../shared/errors.ts";
+import { type ErrorKind, MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
-import { RegionId } from "../../shared/ids.ts";
+import { NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import { createLog } from "../../shared/log.ts";
+import { Evidence, type Standbys } from "../../shared/protocol/failover.ts";
 import {
   ClaimRequest,
   Done,
@@ -25,6 +26,7 @@ import {
   type Peers,
   ReaffirmRoomsRequest,
   type ReleaseRequest,
+  ReleaseRoomsRequest,
   ReserveAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
@@ -38,11 +40,32 @@ import {
   ValueRequest,
 } from "../../shared/protocol/value.ts";
 import { TEST_KEY_ID } from "../transport/test-tickets.ts";
-import type { PeerFollower } from "./heartbeat.ts";
+import type { PeerFollower, Report, WayFollower } from "./heartbeat.ts";
 
 /** Of a node that measures nothing. */
 export const noPeers: PeerFollower = { version: undefined, roundTripsMs: {}, hear() {} };
+/** Of a node whose calls always go straight to the core. */
+export const straightWay: WayFollower = { relayed: false, heard() {} };
 export const TEST_REGION = RegionId.parse("testing");
+/** What a node that does nothing says of itself. */
+export const TEST_REPORT: Report = {
+  regionId: TEST_REGION,
+  nodeId: NodeId.parse("testing-1"),
+  protocol: 1,
+  build: "test",
+  publicAddress: "127.0.0.1:1",
+  linkAddress: "127.0.0.1:2",
+  nodeAddress: "127.0.0.1:1",
+  games: [],
+  state: "active",
+  capacity: 1,
+  connected: 0,
+  reserved: 0,
+  rooms: 0,
+  openSeats: {},
+  load: { eventLoopDelayP99Ms: 0, eventLoopUtilisation: 0, rssBytes: 1 },
+  redis: "up",
+};
 const silent = createLog("core", "silent");
 
 export class TestCore {
@@ -63,9 +86,14 @@ export class TestCore {
   /** What nodes sent once more, and the rooms that they said are theirs. */
   readonly valueAgain: ValueAgainRequest[] = [];
   readonly reaffirmed: ReaffirmRoomsRequest[] = [];
+  /** Rooms that nodes gave up. */
+  readonly released: RoomId[] = [];
   /** Of operations sent again, by id; the others are known. */
   readonly againOutcomes = new Map<string, ValueAgainAnswer["outcomes"][number]>();
   readonly againFailures: MeridianError[] = [];
+  /** What nodes told of others, unasked; answered with these failures first, one each. */
+  readonly evidence: Evidence[] = [];
+  readonly evidenceFailures: ErrorKind[] = [];
   coreTerm = 1;
   /** Profiles that it has, and the ids of each call for some. */
   readonly profiles = new Map<string, Profile>();
@@ -77,6 +105,8 @@ export class TestCore {
   feed: FeedNews | undefined;
   /** Told to whoever names another version of them. */
   peers: Peers | undefined;
+  /** By node; told to whoever names another version of them. */
+  readonly standbys = new Map<string, Standbys>();
   /** When set, heartbeats are answered only once it resolves. */
   heartbeatsHeld: Promise<void> | undefined;
   /** When set, claims are answered only once it resolves. */
@@ -145,6 +175,20 @@ export class TestCore {
       async (request) => {
         this.reaffirmed.push(request.body);
         return { held: request.body.rooms.map(({ roomId }) => roomId) };
+      },
+    );
+    this.#server.post("/link/evidence", { schema: { body: Evidence } }, async (request) => {
+      const failure = this.evidenceFailures.shift();
+      if (failure) throw new MeridianError(failure);
+      this.evidence.push(request.body);
+      return { ok: true };
+    });
+    this.#server.post(
+      "/link/release-rooms",
+      { schema: { body: ReleaseRoomsRequest } },
+      async (request) => {
+        this.released.push(...request.body.roomIds);
+        return { released: request.body.roomIds.length };
       },
     );
     this.#server.post("/link/value", { schema: { body: ValueRequest } }, async (request) => {
@@ -219,6 +263,7 @@ export class TestCore {
 
   #answer(heartbeat: Heartbeat): HeartbeatAnswer {
     const known = heartbeat.keyIds.includes(TEST_KEY_ID);
+    const standbys = this.standbys.get(heartbeat.nodeId);
     return {
       coreTimeMs: Date.now() + this.aheadMs,
       leaseMs: LEASE_MS,
@@ -227,6 +272,7 @@ export class TestCore {
       ...(!known && { jwks: this.#jwks }),
       wanted: this.wanted,
       ...(this.feed && { feed: this.feed }),
+      ...(standbys && standbys.version !== heartbeat.standbysVersion && { standbys }),
       ...(this.peers && this.peers.version !== heartbeat.peersVersion && { peers: this.peers }),
     };
   }

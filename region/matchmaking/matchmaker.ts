@@ -20,6 +20,7 @@ import {
   reholdSeat,
 } from "../node/room-internals.ts";
 import { GameRoom } from "../rooms/game-room.ts";
+import type { SessionRecord } from "../rooms/player.ts";
 import type { EvictedSessions } from "./evicted-sessions.ts";
 import { holdExpected } from "./expected-seats.ts";
 import type { SeatLedger } from "./seat-ledger.ts";
@@ -36,6 +37,9 @@ const LET_GO_POLL_MS = 10;
 
 /** Half of what a level of the overload gate lasts at least; others leave meanwhile. */
 const OVERLOADED_RETRY_AFTER_MS = 5_000;
+
+/** A room that is to be restored has its seats for so long before. */
+const RESTORE_HOLD_MS = 10_000;
 
 type SeatRequest = Extract<ReserveRequest, { kind: "seat" }>;
 type RenewRequest = Extract<ReserveRequest, { kind: "renew" }>;
@@ -84,6 +88,31 @@ export class Matchmaker {
     const { rooms, ledger } = this.#options;
     const room = rooms.find(roomId);
     if (room && (await reholdSeat(room, sessionId, 0))) ledger.givenBack(sessionId);
+  }
+
+  /**
+   * Takes seats for all who were in a room that is about to be restored, or for none. Those who newly come are
+   * refused at a node that drains; they have nowhere else to go.
+   * @returns false when there are not enough
+   */
+  takeSeats(sessions: readonly SessionRecord[], roomId: RoomId): boolean {
+    const { ledger, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const [taken, { sessionId, auth }] of sessions.entries()) {
+      const { playerId, sessionEpoch } = auth;
+      if (!ledger.reserve({ sessionId, playerId, sessionEpoch }, nowMs)) {
+        this.giveSeats(sessions.slice(0, taken));
+        return false;
+      }
+      // `expect` places them anew, once the room is there.
+      ledger.place(sessionId, roomId, nowMs + RESTORE_HOLD_MS);
+    }
+    return true;
+  }
+
+  /** The room could not be restored after all. */
+  giveSeats(sessions: readonly SessionRecord[]): void {
+    for (const { sessionId } of sessions) this.#options.ledger.left(sessionId);
   }
 
   /** Holds the seats of those who were in a restored room at its former owner. */

@@ -14,6 +14,7 @@ import { CloseCode, type MatchMakerDriver, matchMaker, type Presence, Room } fro
 import { setLogger } from "@colyseus/core/Logger";
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
+import type { Epoch } from "../../shared/epoch.ts";
 import { describeKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
@@ -56,7 +57,7 @@ export interface RoomEvents {
   /** The session is out of the room for good. */
   left(room: Room, sessionId: SessionId): void;
   /** The room is gone: its `onDispose` has settled. */
-  ended(roomId: RoomId): void;
+  ended(roomId: RoomId, room: Room): void;
   failed: ReportFailure;
   /** A message had a wrong form; game code never saw it. */
   invalidMessage(room: Room, reason: string): void;
@@ -77,6 +78,18 @@ export interface RoomsOptions {
   readonly events: RoomEvents;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** A room that does not run here any more, and all that it takes to go on with it. */
+export interface HandedOver {
+  readonly room: GameRoom;
+  readonly game: GameName;
+  /** A full frame. */
+  readonly snapshot: Uint8Array;
+  /** Under which it ran here. */
+  readonly roomEpoch: Epoch;
+  /** The last one that ran here. */
+  readonly tick: number;
 }
 
 interface SharedCreation {
@@ -146,6 +159,10 @@ export class Rooms {
 
   hasGame(game: GameName): boolean {
     return this.#options.games.has(game);
+  }
+
+  classOf(game: GameName): RoomClass | undefined {
+    return this.#options.games.get(game);
   }
 
   /**
@@ -245,17 +262,25 @@ export class Rooms {
   handOver(): HandedRoom[] {
     const handed: HandedRoom[] = [];
     for (const roomId of this.movable) {
-      const room = this.#alive.get(roomId);
-      if (!(room instanceof GameRoom)) continue;
-      try {
-        const snapshot = room.handOver();
-        handed.push({ roomId, game: GameName.parse(room.roomName), snapshot });
-        this.#alive.delete(roomId);
-      } catch (error) {
-        this.#options.events.failed(room, error, "handOver");
-      }
+      const one = this.handOverOne(roomId);
+      if (one) handed.push({ roomId, game: one.game, snapshot: one.snapshot });
     }
     return handed;
+  }
+
+  /** As `handOver`; undefined when that room is none that can move, or could not be captured. */
+  handOverOne(roomId: RoomId): HandedOver | undefined {
+    const room = this.#alive.get(roomId);
+    if (!(room instanceof GameRoom) || !room.epoch || this.#leaving.has(room)) return undefined;
+    const { epoch: roomEpoch, tick } = room;
+    try {
+      const snapshot = room.handOver();
+      this.#alive.delete(roomId);
+      return { room, game: GameName.parse(room.roomName), snapshot, roomEpoch, tick };
+    } catch (error) {
+      this.#options.events.failed(room, error, "handOver");
+      return undefined;
+    }
   }
 
   /** No new players in any room. Rooms that override `onBeforeShutdown` are told. */
@@ -348,8 +373,8 @@ export class Rooms {
     this.#seats.set(game, room.maxClients);
     guardRoom(room, events.failed);
     onceGone(room, () => {
-      this.#alive.delete(roomId);
-      events.ended(roomId);
+      if (this.#alive.get(roomId) === room) this.#alive.delete(roomId);
+      events.ended(roomId, room);
     });
     events.created(room, roomId, game);
     if (this.#ending) this.#attempt(room, "end", () => this.end(room));

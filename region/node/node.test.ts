@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { LocalDriver, LocalPresence, matchMaker, Room } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
+import { startDelayProxy } from "../../infra/local/wan/delay-proxy.ts";
 import { createAuthority } from "../../infra/private-link/authority.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { readConfig } from "../../shared/config.ts";
@@ -16,6 +17,7 @@ import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { Done, type ReserveAnswer } from "../../shared/protocol/link.ts";
 import { regionSettings } from "../config.ts";
+import { Neighbour } from "../link/neighbour.testkit.ts";
 import { TEST_REGION, TestCore } from "../link/test-core.ts";
 import { noStreams } from "../outbox/no-streams.ts";
 import {
@@ -377,4 +379,32 @@ test("a node that the core knows a newer life of grants nothing and is told once
   await node.stop();
   running = undefined;
   assert.equal(node.superseded, 1);
+});
+
+test("while its own way to the core is cut a node goes on through a neighbour, and back", async () => {
+  const neighbour = await Neighbour.start({ core, name: "elsewhere" });
+  core.peers = { version: "v1", regions: [neighbour.peer] };
+  const [targetHost = "", targetPort] = core.address.split(":");
+  const proxy = await startDelayProxy({
+    listenHost: targetHost,
+    listenPort: 0,
+    targetHost,
+    targetPort: Number(targetPort),
+    oneWayMs: 0,
+  });
+  const node = await start({ CORE_LINK_ADDRESS: `${targetHost}:${proxy.port}` });
+  const heartbeat = () => core.heartbeats.at(-1);
+  await until(() => heartbeat()?.peersVersion === "v1", "the peers");
+  const claims = core.claims.length;
+  await proxy.cut();
+  await until(() => heartbeat()?.relayed === true, "relayed heartbeats");
+  assert.deepEqual(await readiness(node), [200, []]);
+  await node.join(await core.reserve(node.link, { ...seat, game: gated }));
+  await until(() => core.claims.length > claims, "a claim");
+  await proxy.heal();
+  await until(() => !heartbeat()?.relayed, "straight heartbeats");
+  await node.stop();
+  running = undefined;
+  core.peers = undefined;
+  await Promise.all([proxy.stop(), neighbour.stop()]);
 });

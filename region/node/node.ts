@@ -8,21 +8,27 @@ import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import type { Epoch } from "../../shared/epoch.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
-import { GameName, type NodeId, RegionId } from "../../shared/ids.ts";
+import { GameName, type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { IdentityFiles } from "../../shared/link/identity-files.ts";
 import { LinkClient } from "../../shared/link/link-client.ts";
 import type { Metrics } from "../../shared/metrics.ts";
+import { RELAY_PATH, REPLICAS_PATH } from "../../shared/protocol/failover.ts";
 import type { Heartbeat } from "../../shared/protocol/link.ts";
 import { PROTOCOL_VERSION } from "../../shared/protocol/version.ts";
 import type { RegionConfig } from "../config.ts";
+import { EvidencePush } from "../failover/evidence.ts";
+import { Witness } from "../failover/witness.ts";
 import { Claims } from "../link/claims.ts";
+import { CoreWay } from "../link/core-way.ts";
 import { Heartbeats, type Report } from "../link/heartbeat.ts";
 import { createLinkServer } from "../link/link-server.ts";
 import { PeerProbes } from "../link/peer-probes.ts";
+import { Relay } from "../link/relay.ts";
 import { releaseRooms } from "../link/release-rooms.ts";
+import type { UpgradeRoute } from "../link/upgrades.ts";
 import { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import { type Granting, Matchmaker } from "../matchmaking/matchmaker.ts";
 import { type Seat, SeatLedger } from "../matchmaking/seat-ledger.ts";
@@ -33,6 +39,7 @@ import { sampleOf } from "../overload/signals.ts";
 import { NOTHING_TO_DO, type Sample } from "../overload/thresholds.ts";
 import { ProfileLink } from "../profiles/profile-link.ts";
 import type { RegionRedis } from "../redis/region-redis.ts";
+import { CopyParts } from "../replication/copy-parts.ts";
 import { Border } from "../transport/border.ts";
 import { ConsumedTickets } from "../transport/consumed-tickets.ts";
 import { KeySet } from "../transport/key-set.ts";
@@ -85,6 +92,8 @@ export class RegionNode {
   readonly #profileClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #peerProbes: PeerProbes;
+  readonly #way: CoreWay;
+  readonly #evidence: EvidencePush;
   readonly #stateClient: LinkClient;
   readonly #playerStates: StateParts;
   readonly #value: ValueLink;
@@ -93,6 +102,7 @@ export class RegionNode {
   readonly #link: HttpServer;
   readonly #privatePort: HttpServer;
   readonly #handOver: HandOver;
+  readonly #copies: CopyParts;
   readonly #overload: OverloadGate;
   #stopping = false;
   #wanted: Heartbeat["state"] = "active";
@@ -104,11 +114,26 @@ export class RegionNode {
     this.#games = [...games.keys()].map((name) => GameName.parse(name));
     this.#ledger = new SeatLedger(config.REGION_CAPACITY);
     this.#load = new LoadMeter(metrics);
-    this.#client = new LinkClient(identity, clock);
+    this.#way = new CoreWay({
+      coreAddress: config.CORE_LINK_ADDRESS,
+      identity,
+      peers: () => this.#peerProbes.nearestFirst,
+      relayAfterMs: config.RELAY_AFTER_MS,
+      onChanged: () => {
+        // A failure is counted and logged inside.
+        void this.#heartbeats.announce();
+      },
+      clock,
+      random: options.random,
+      log,
+      metrics,
+    });
+    const ways = { ways: this.#way };
+    this.#client = new LinkClient(identity, clock, ways);
     // Connections and a breaker of their own: whatever becomes of claims, the lease must not run out.
-    this.#heartbeatClient = new LinkClient(identity, clock);
+    this.#heartbeatClient = new LinkClient(identity, clock, ways);
     // Of its own too: batches are large.
-    this.#stateClient = new LinkClient(identity, clock);
+    this.#stateClient = new LinkClient(identity, clock, ways);
     this.#playerStates = new StateParts({
       config,
       nodeId,
@@ -119,7 +144,7 @@ export class RegionNode {
       log,
       metrics,
     });
-    this.#profileClient = new LinkClient(identity, clock);
+    this.#profileClient = new LinkClient(identity, clock, ways);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
@@ -133,6 +158,16 @@ export class RegionNode {
       metrics,
     });
 
+    this.#copies = new CopyParts({
+      config,
+      nodeId,
+      linkAddress: () => this.addresses().link,
+      identity,
+      onOwnerGone: (about) => this.#evidence.ownerGone(about),
+      clock,
+      log,
+      metrics,
+    });
     this.#heartbeats = new Heartbeats({
       ...core,
       client: this.#heartbeatClient,
@@ -140,13 +175,19 @@ export class RegionNode {
       report: () => this.#report(),
       feed: profiles,
       peers: this.#peerProbes,
+      way: this.#way,
+      standbys: this.#copies.replication,
       onWanted,
       onFenced: (regionEpoch) => this.#fenced(regionEpoch),
       onCoreTerm: (term) => {
         this.#value.termSeen(term);
         this.#playerStates.outbox.noteCoreTerm(term);
       },
-      onSuperseded: options.onSuperseded,
+      onSuperseded: (error) => {
+        // It may have been fenced: whoever goes on with its rooms needs the copies, which their end would drop.
+        this.#copies.replication.cut();
+        options.onSuperseded(error);
+      },
       clock,
       log,
       metrics,
@@ -183,6 +224,8 @@ export class RegionNode {
         ledger: this.#ledger,
         evicted: this.#evicted,
         heartbeats: this.#heartbeats,
+        replication: this.#copies.replication,
+        store: this.#copies.store,
         clock,
         log,
         metrics,
@@ -213,12 +256,38 @@ export class RegionNode {
       log,
       metrics,
     });
+    const witness = new Witness({ identity, clock, metrics });
+    this.#evidence = new EvidencePush({
+      ...core,
+      nodeId,
+      witness,
+      clock,
+      random: options.random,
+      log,
+      metrics,
+    });
+    const relay = new Relay({
+      coreAddress: config.CORE_LINK_ADDRESS,
+      tunnelsMax: config.RELAY_TUNNELS_MAX,
+      relayed: () => this.#way.relayed,
+      clock,
+      log,
+      metrics,
+    });
+    const release = (roomIds: readonly RoomId[]) => releaseRooms({ ...core, nodeId }, roomIds);
+    const flushStates = () => this.#playerStates.flush();
     this.#link = createLinkServer({
       identity,
       matchmaker,
       onWanted,
       wanted: (player) => this.#playerStates.players.wanted(player),
       onFenced: (regionEpoch) => this.#heartbeats.fence(regionEpoch),
+      witness,
+      replication: this.#copies.routes({ rooms: this.#rooms, matchmaker, release, flushStates }),
+      upgrades: new Map<string, UpgradeRoute>([
+        [RELAY_PATH, relay],
+        [REPLICAS_PATH, this.#copies.standby],
+      ]),
       log,
     });
     this.#handOver = new HandOver({
@@ -226,9 +295,9 @@ export class RegionNode {
       nodeId,
       rooms: this.#rooms,
       matchmaker,
-      release: (roomIds) => releaseRooms({ ...core, nodeId }, roomIds),
+      release,
       dismissPlayers: () => this.#transport.dismissAll(),
-      flushStates: () => this.#playerStates.flush(),
+      flushStates,
       clock,
       log,
     });
@@ -294,6 +363,7 @@ export class RegionNode {
       {
         name: "link clients",
         stop: async () => {
+          this.#evidence.stop();
           this.#value.stop();
           const clients = [
             this.#client,
@@ -305,7 +375,9 @@ export class RegionNode {
         },
       },
       this.#peerProbes,
+      ...this.#copies.parts(),
       { name: "rooms of the former life", start: () => this.#handOver.take() },
+      this.#way,
       {
         name: "heartbeats",
         start: () => {
@@ -375,6 +447,7 @@ export class RegionNode {
       { regionEpoch, rooms, runbook: "core-region-fenced" },
       "this region was fenced: its rooms end, its players go elsewhere",
     );
+    this.#copies.replication.cut();
     this.#rooms.endPresent();
     this.#playerStates.players.fenced();
   }

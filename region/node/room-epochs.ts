@@ -22,6 +22,8 @@ export interface EpochGated {
 export interface RoomEpochsOptions {
   readonly claims: Pick<Claims, "claim">;
   readonly endRoom: (room: Room) => Promise<void>;
+  /** The room runs under an epoch now. */
+  readonly onGranted?: (room: Room, roomId: RoomId, game: GameName) => void;
   readonly log: Logger;
 }
 
@@ -35,7 +37,7 @@ export class RoomEpochs {
 
   /** Claims the room; answers when it has its epoch or is ending for the lack of one. */
   async created(room: Room, roomId: RoomId, game: GameName): Promise<void> {
-    const { claims, endRoom, log } = this.#options;
+    const { claims, endRoom, onGranted, log } = this.#options;
     const ended = new AbortController();
     this.#waiting.set(roomId, ended);
     try {
@@ -43,7 +45,9 @@ export class RoomEpochs {
       const { roomEpoch, roomOps } = await claims.claim({ roomId, game, opSeq }, ended.signal);
       if (ended.signal.aborted || !isEpochGated(room)) return;
       await room.loadPlayers?.();
-      if (!ended.signal.aborted) room.grantEpoch(roomEpoch, roomOps);
+      if (ended.signal.aborted) return;
+      room.grantEpoch(roomEpoch, roomOps);
+      onGranted?.(room, roomId, game);
     } catch (err) {
       if (ended.signal.aborted) return;
       log.error(

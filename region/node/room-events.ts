@@ -6,6 +6,8 @@ import type { Claims } from "../link/claims.ts";
 import type { Heartbeats } from "../link/heartbeat.ts";
 import type { EvictedSessions } from "../matchmaking/evicted-sessions.ts";
 import type { SeatLedger } from "../matchmaking/seat-ledger.ts";
+import type { CopyStore } from "../replication/copy-store.ts";
+import type { Replication } from "../replication/replication.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import type { RoomEvents, Rooms } from "./colyseus.ts";
 import { NodeMetrics } from "./node-metrics.ts";
@@ -19,14 +21,26 @@ export interface RoomEventsDeps {
   readonly ledger: SeatLedger;
   readonly evicted: Pick<EvictedSessions, "kindOf">;
   readonly heartbeats: Pick<Heartbeats, "endedRooms" | "leftSessions">;
+  readonly replication: Pick<Replication, "started" | "ended">;
+  readonly store: Pick<CopyStore, "forgetRoom">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
 
 export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
-  const { claims, rooms, ledger, evicted, heartbeats, clock, log, metrics } = deps;
-  const epochs = new RoomEpochs({ claims, endRoom: (room) => rooms().end(room), log });
+  const { claims, rooms, ledger, evicted, heartbeats, replication, store } = deps;
+  const { clock, log, metrics } = deps;
+  const epochs = new RoomEpochs({
+    claims,
+    endRoom: (room) => rooms().end(room),
+    onGranted(room, roomId, game) {
+      // Copies of its former owners are worth nothing from now on.
+      store.forgetRoom(roomId);
+      if (room instanceof GameRoom) replication.started(room, roomId, game);
+    },
+    log,
+  });
   const { roomFailures, invalidMessages } = new NodeMetrics(metrics, {
     seats: () => ledger.counts(clock.monotonicMs()),
     rooms: () => rooms().count,
@@ -46,10 +60,12 @@ export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
       const dropped = seat?.state === "dropped" && evicted.kindOf(sessionId) === undefined;
       if (seat && over) heartbeats.leftSessions.add(sessionId, seat.playerId, dropped);
     },
-    ended: (roomId) => {
+    ended: (roomId, room) => {
       epochs.ended(roomId);
       ledger.roomEnded(roomId, clock.monotonicMs());
-      heartbeats.endedRooms.add(roomId);
+      replication.ended(roomId, room);
+      // One that moved goes on elsewhere.
+      if (!(room instanceof GameRoom && room.handedOver)) heartbeats.endedRooms.add(roomId);
     },
     failed(room, err, method) {
       roomFailures.inc({ method });

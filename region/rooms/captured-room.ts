@@ -54,6 +54,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   readonly #gate = new EpochGate();
   #serializer: CapturingSerializer | undefined;
   #recorder: RoomRecorder | undefined;
+  #recorded: { readonly key: string; readonly text: string } | undefined;
   #restored = false;
   #simulation: Simulation | undefined;
   #loop: FixedStep | undefined;
@@ -179,6 +180,8 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
 
   /** Who is in the room, for its record. */
   protected abstract sessions(): SessionRecord[];
+  /** Rises whenever `sessions` may answer something else; undefined while only a look can tell. */
+  protected abstract get sessionChanges(): number | undefined;
   /** Whether the client kept a decoder from before, here or at a former owner. */
   protected abstract isReturning(client: Client): boolean;
   /** What the core committed for this room before it was here. */
@@ -281,11 +284,26 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     return { ...readListing(this), sessions: this.sessions(), timers };
   }
 
+  /**
+   * The record as JSON, made anew only when it may be another: with 50 players it would cost a patch more than
+   * everything else about its frame.
+   */
+  #recordText(): string {
+    const { sessionChanges } = this;
+    if (sessionChanges === undefined) return JSON.stringify(this.#record());
+    const listing = JSON.stringify(readListing(this));
+    const key = `${sessionChanges} ${this.#running.timers.changes} ${listing}`;
+    if (this.#recorded?.key !== key) {
+      this.#recorded = { key, text: JSON.stringify(this.#record()) };
+    }
+    return this.#recorded.text;
+  }
+
   #recordFrame(encoder: Encoder): void {
     const recorder = this.#recorder;
     if (!recorder || !this.#epoch) return;
     this.attempt("replicate", () => {
-      recorder.write(encoder, this.#running.progress, JSON.stringify(this.#record()));
+      recorder.write(encoder, this.#running.progress, this.#recordText());
     });
   }
 }

@@ -248,10 +248,18 @@ export abstract class GameRoom<S extends Schema = Schema>
    * whoever was expected back for it is not any more
    */
   async giveUp(sessionId: SessionId): Promise<void> {
-    const player = this.#roster.find(sessionId);
-    if (player && this.expects(sessionId)) await this.#exit(player, "removed");
     const client = this.clients.get(sessionId);
     if (client) this.#givenUp.add(client);
+    if (!this.expects(sessionId)) return;
+    const giveUp = async () => {
+      // Before that the player has no documents, and the game's code does not run.
+      await this.granted;
+      const player = this.#roster.find(sessionId);
+      if (player && this.expects(sessionId)) await this.#exit(player, "removed");
+    };
+    if (this.epoch) await giveUp();
+    // Nobody waits for the core here. Of a room that ends without an epoch all are gone.
+    else giveUp().catch(() => undefined);
   }
 
   /** @internal whether that player of the former owner may still come */
@@ -281,6 +289,10 @@ export abstract class GameRoom<S extends Schema = Schema>
 
   protected override sessions(): SessionRecord[] {
     return this.#roster.records;
+  }
+
+  protected override get sessionChanges(): number | undefined {
+    return this.#roster.changes;
   }
 
   protected override isReturning(client: Client): boolean {

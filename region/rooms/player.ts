@@ -46,6 +46,7 @@ export class Player {
   #userData: unknown;
   #state: PlayerState | undefined;
   #gaveUp = false;
+  #changes = 0;
 
   constructor(record: SessionRecord, value: RoomValue, client?: Client) {
     this.sessionId = record.sessionId;
@@ -107,6 +108,7 @@ export class Player {
 
   /** @internal the connection is there, for the first time or again */
   attach(client: Client, auth: RoomAuth): void {
+    this.#changes += 1;
     client.userData ??= this.#userData;
     this.#client = client;
     this.#auth = auth;
@@ -114,14 +116,22 @@ export class Player {
 
   /** @internal */
   detach(): void {
+    this.#changes += 1;
     this.#userData = this.#client?.userData;
     this.#client = undefined;
+  }
+
+  /** @internal rises whenever `record` may be another; undefined while only a look at it can tell */
+  get changes(): number | undefined {
+    const userData = this.#client ? this.#client.userData : this.#userData;
+    return userData === undefined ? this.#changes : undefined;
   }
 
   /** @internal */
   record(): SessionRecord {
     const userData = this.#client ? this.#client.userData : this.#userData;
     const record = { sessionId: this.sessionId, auth: this.#auth, options: this.options };
+    if (userData === undefined) return record;
     const json = z.json().safeParse(userData);
     return json.success ? { ...record, userData: json.data } : record;
   }

@@ -32,6 +32,7 @@ export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
 const MAGIC = 0x524d;
 const KINDS = ["full", "delta"] as const;
+const KIND_AT = 3;
 const HASH_BYTES = 8;
 const CHECKSUM_BYTES = 4;
 
@@ -85,11 +86,35 @@ function checked(bytes: Uint8Array): ByteReader {
   const body = bytes.subarray(0, bodyLength);
   const checksum = new ByteReader(bytes.subarray(bodyLength)).u32();
   if (crc32(body) !== checksum) throw corrupt("the checksum is wrong");
-  const reader = new ByteReader(body);
+  return begun(new ByteReader(body));
+}
+
+/** After the checks of magic and version. */
+function begun(reader: ByteReader): ByteReader {
   if ((reader.u8() | (reader.u8() << 8)) !== MAGIC) throw corrupt("not a frame");
   const version = reader.u8();
   if (version !== FRAME_VERSION) {
     throw new RoomStateError("schema_mismatch", `frame version ${version}, not ${FRAME_VERSION}`);
   }
   return reader;
+}
+
+/** What shows without decoding a frame: enough to keep it. */
+export interface FrameHead {
+  readonly kind: "full" | "delta";
+  readonly seq: number;
+  readonly tick: number;
+}
+
+/** @throws {RoomStateError} `snapshot_corrupt`, `schema_mismatch` for another version, or `limit_exceeded` */
+export function frameHeadOf(bytes: Uint8Array): FrameHead {
+  if (bytes.length > FRAME_BYTES_MAX) {
+    throw new RoomStateError("limit_exceeded", `a frame of ${bytes.length} bytes`);
+  }
+  // A full frame replaces all that was before it, so a damaged one must show at once.
+  const reader = bytes[KIND_AT] === 0 ? checked(bytes) : begun(new ByteReader(bytes));
+  const kind = KINDS[reader.u8()];
+  if (!kind) throw corrupt("unknown kind of frame");
+  reader.raw(HASH_BYTES);
+  return { kind, seq: reader.varuint(), tick: reader.varuint() };
 }

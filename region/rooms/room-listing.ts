@@ -18,11 +18,12 @@ type Listing = Pick<RoomRecord, "metadata" | "locked" | "private" | "clientsMax"
 export function readListing(room: Room): Listing {
   const { _lockedExplicitly, _listing } = room as unknown as ListingInternals;
   const { metadata, maxClients } = room;
-  const json = z.json().safeParse(metadata);
+  // Asked at each patch; what is not there would cost the schema a whole tree of errors.
+  const json = metadata === undefined ? undefined : z.json().safeParse(metadata);
   return {
     locked: _lockedExplicitly,
     private: _listing.private === true,
-    ...(json.success && { metadata: json.data }),
+    ...(json?.success && { metadata: json.data }),
     ...(Number.isFinite(maxClients) && { clientsMax: maxClients }),
   };
 }

@@ -5,9 +5,10 @@
  * After a gap, a restart of the owner or a damaged frame the copy stays as it was and says so by its
  * error; the owner is then asked for a full frame.
  */
+import type { SessionRecord } from "./player.ts";
 import { RoomStateError } from "./room-error.ts";
 import { decodeFrame, encodeFrame, type RoomFrame } from "./room-frame.ts";
-import type { RoomProgress } from "./room-side.ts";
+import { parseRecord, type RoomProgress } from "./room-side.ts";
 import { applyChange, emptyImage, type StateImage, wholeImage } from "./snapshot-image.ts";
 
 export class RoomReplica {
@@ -22,6 +23,14 @@ export class RoomReplica {
   /** Where the room stood at the last frame; undefined before the first full one. */
   get progress(): RoomProgress | undefined {
     return this.#last?.progress;
+  }
+
+  /**
+   * Who is in it, as of the last frame.
+   * @throws {RoomStateError} `snapshot_corrupt`
+   */
+  get sessions(): readonly SessionRecord[] {
+    return this.#last ? parseRecord(this.#last.record).sessions : [];
   }
 
   /** The last frame's number; undefined before the first full one. */

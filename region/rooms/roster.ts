@@ -8,6 +8,7 @@ import type { Player, SessionRecord } from "./player.ts";
 export class Roster {
   readonly #players = new Map<SessionId, Player>();
   readonly #giveUpAtTick = new Map<SessionId, number>();
+  #changes = 0;
 
   get players(): ReadonlyMap<SessionId, Player> {
     return this.#players;
@@ -15,6 +16,16 @@ export class Roster {
 
   get records(): SessionRecord[] {
     return Array.from(this.#players.values(), (player) => player.record());
+  }
+
+  /** Rises whenever `records` may be others; undefined while only a look at them can tell. */
+  get changes(): number | undefined {
+    let sum = this.#changes;
+    for (const { changes } of this.#players.values()) {
+      if (changes === undefined) return undefined;
+      sum += changes;
+    }
+    return sum;
   }
 
   /** Whether players of the former owner are still to come. */
@@ -28,9 +39,12 @@ export class Roster {
 
   add(player: Player): void {
     this.#players.set(player.sessionId, player);
+    this.#changes += 1;
   }
 
   remove(player: Player): void {
+    // Its own count is in the sum no more, which is to rise all the same.
+    this.#changes += 1 + (player.changes ?? 0);
     this.#players.delete(player.sessionId);
     this.#giveUpAtTick.delete(player.sessionId);
   }

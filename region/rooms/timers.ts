@@ -42,10 +42,16 @@ export class Timers {
   #nextId: number;
   /** By due time, then by id. */
   readonly #timers: Timer[];
+  #changes = 0;
 
   constructor(state: TimersState = { nextId: 1, timers: [] }) {
     this.#nextId = state.nextId;
     this.#timers = [...state.timers].sort(byDue);
+  }
+
+  /** Rises whenever `state` is another. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get state(): TimersState {
@@ -70,7 +76,10 @@ export class Timers {
   /** @returns whether it was still to fire */
   cancel(id: number): boolean {
     const index = this.#timers.findIndex((timer) => timer.id === id);
-    if (index >= 0) this.#timers.splice(index, 1);
+    if (index >= 0) {
+      this.#timers.splice(index, 1);
+      this.#changes += 1;
+    }
     return index >= 0;
   }
 
@@ -82,6 +91,7 @@ export class Timers {
     const first = this.#timers[0];
     if (!first || first.dueMs > nowMs) return undefined;
     this.#timers.shift();
+    this.#changes += 1;
     if (first.everyMs !== undefined) {
       this.#insert({ ...first, dueMs: first.dueMs + first.everyMs });
     }
@@ -91,6 +101,7 @@ export class Timers {
   #insert(timer: Timer): void {
     const index = this.#timers.findLastIndex((other) => byDue(other, timer) <= 0);
     this.#timers.splice(index + 1, 0, timer);
+    this.#changes += 1;
   }
 }
 

@@ -3,23 +3,22 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { errorKinds, MeridianError } from "../errors.ts";
 import {
+  FIRST_RETURN_JITTER_MS,
+  JOIN_ATTEMPTS_MAX,
+  JOIN_BUDGET_MS,
+  OPEN_DEADLINE_MS,
+  RETURN_BUDGET_MS,
+  STABLE_AFTER_MS,
+} from "./connection-moves.ts";
+import {
   type ConnectionEvent,
   type ConnectionState,
   type Effect,
   initialConnection,
 } from "./connection-state.ts";
-import {
-  connectionStep,
-  FIRST_RETURN_JITTER_MS,
-  JOIN_ATTEMPTS_MAX,
-  JOIN_BUDGET_MS,
-  LIVENESS_PERIOD_MS,
-  OPEN_DEADLINE_MS,
-  RECONNECT_AFTER_MS,
-  RETURN_BUDGET_MS,
-  STABLE_AFTER_MS,
-  SUSPECT_AFTER_MS,
-} from "./connection-step.ts";
+import { connectionStep } from "./connection-step.ts";
+import { LIVENESS_PERIOD_MS, RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./silence.ts";
+import { UNREACHABLE_AFTER_MS } from "./whereabouts.ts";
 
 /** One connection, driven by hand: events in, effects out, its own time. */
 class Driver {
@@ -59,8 +58,8 @@ class Driver {
     return this.state.view.phase;
   }
 
-  seat(): ConnectionEvent {
-    return { type: "seat", serial: this.state.serial, regionId: "beijing" };
+  seat(regionId = "beijing", nodeId = `${regionId}-1`): ConnectionEvent {
+    return { type: "seat", serial: this.state.serial, regionId, nodeId };
   }
 
   refused(kind: ConstructorParameters<typeof MeridianError>[0], retryAfterMs?: number): this {
@@ -97,9 +96,115 @@ test("silence is doubted after 1.5 s, and after 4 s the connection is replaced",
   assert.equal(driver.phase, "suspect");
   driver.send({ type: "heard" });
   assert.equal(driver.phase, "playing");
-  driver.pass(RECONNECT_AFTER_MS + LIVENESS_PERIOD_MS + FIRST_RETURN_JITTER_MS);
+  driver.pass(SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS).send(driver.seat());
+  assert.equal(driver.phase, "suspect", "the core says that the room is where it was");
+  driver.pass(RECONNECT_AFTER_MS - SUSPECT_AFTER_MS + FIRST_RETURN_JITTER_MS);
   assert.equal(driver.phase, "reconnecting");
   assert.deepEqual(driver.effects, [{ type: "ask", serial: driver.state.serial, returning: true }]);
+});
+
+test("the core is asked as soon as a connection is doubted, and a move is followed at once", () => {
+  const driver = playing().pass(SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS);
+  const { serial } = driver.state;
+  const unreachable = "beijing-1";
+  assert.equal(driver.phase, "suspect");
+  driver.pass(700).send(driver.seat("tianjin"));
+  assert.equal(serial, driver.state.serial, "asked once");
+  assert.deepEqual(driver.effects, [{ type: "retire" }, { type: "open" }]);
+  assert.deepEqual(driver.state.view, { phase: "moving", from: "beijing", to: "tianjin" });
+  driver.pass(50).send({ type: "opened" });
+  assert.deepEqual(driver.state.view, { phase: "playing", regionId: "tianjin" });
+  const tookMs = SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS + 750;
+  const moved = { from: "beijing", to: "tianjin", tookMs, sameRoom: true };
+  assert.deepEqual(driver.effects, [{ type: "moved", moved }]);
+
+  const asks: Effect[] = [];
+  const other = playing();
+  for (let ms = 0; ms <= SUSPECT_AFTER_MS; ms += LIVENESS_PERIOD_MS) {
+    other.pass(LIVENESS_PERIOD_MS);
+    asks.push(...other.effects);
+  }
+  assert.deepEqual(asks, [{ type: "ask", serial: 2, returning: true, unreachable }]);
+});
+
+test("an answer to a doubt that is over leads nowhere", () => {
+  const driver = playing().pass(SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS);
+  const late = driver.seat("tianjin");
+  driver.send({ type: "heard" }, late);
+  assert.equal(driver.phase, "playing");
+  assert.deepEqual(driver.effects, []);
+});
+
+test("a connection that breaks while the core is asked waits for that answer", () => {
+  for (const broken of ["silent", "closed"]) {
+    const driver = playing().pass(SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS);
+    const { serial } = driver.state;
+    if (broken === "closed") driver.drop();
+    else driver.pass(RECONNECT_AFTER_MS - SUSPECT_AFTER_MS - LIVENESS_PERIOD_MS);
+    assert.deepEqual(driver.effects, [{ type: "retire" }], broken);
+    assert.deepEqual([driver.state.activity, driver.state.serial], ["asking", serial]);
+    driver.send(driver.seat("tianjin"));
+    assert.equal(driver.phase, "moving");
+  }
+});
+
+test("a doubt that the core can't answer is told again after a while, not the end", () => {
+  const driver = playing()
+    .pass(SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS)
+    .refused("unavailable", 300);
+  assert.equal(driver.phase, "suspect");
+  const { serial } = driver.state;
+  driver.pass(250);
+  assert.equal(driver.state.serial, serial);
+  driver.pass(700);
+  assert.equal(driver.state.serial, serial + 1);
+  driver.refused("room_not_found").pass(500);
+  assert.deepEqual([driver.phase, driver.state.serial], ["suspect", serial + 1]);
+});
+
+test("a region that only this player can't reach is told to the core, then left for another", () => {
+  const driver = playing().drop();
+  const asked: Effect[] = [];
+  const beganMs = driver.nowMs;
+  while (driver.phase !== "joining") {
+    driver.pass(100);
+    if (driver.state.activity !== "asking") continue;
+    asked.push(...driver.effects);
+    driver.send(driver.seat());
+    if (driver.phase !== "joining") driver.drop();
+  }
+  assert.ok(asked.length >= 3);
+  for (const [at, effect] of asked.entries()) {
+    const told = effect.type === "ask" ? effect.unreachable : "";
+    assert.equal(told, at === 0 ? undefined : "beijing-1");
+  }
+  const tookMs = driver.nowMs - beganMs;
+  assert.ok(tookMs >= UNREACHABLE_AFTER_MS && tookMs < 3 * UNREACHABLE_AFTER_MS, `${tookMs}`);
+  const { serial } = driver.state;
+  assert.deepEqual(driver.effects, [{ type: "ask", serial, returning: false, avoid: "beijing" }]);
+  driver.send(driver.seat("tianjin"), { type: "opened" });
+  const [effect] = driver.effects;
+  assert.ok(effect?.type === "moved");
+  assert.deepEqual(
+    { ...effect.moved, tookMs: 0 },
+    {
+      from: "beijing",
+      to: "tianjin",
+      tookMs: 0,
+      sameRoom: false,
+    },
+  );
+});
+
+test("a client that slept through an opening, or is offline itself, blames no region", () => {
+  const asleep = playing().drop().pass(FIRST_RETURN_JITTER_MS);
+  asleep.send(asleep.seat()).sleep(60_000);
+  assert.equal(asleep.state.unreachable, undefined);
+  const offline = playing().drop().pass(FIRST_RETURN_JITTER_MS);
+  offline.send(offline.seat()).drop();
+  assert.equal(offline.state.unreachable?.nodeId, "beijing-1");
+  offline.pass(1_000).refused("timeout");
+  assert.equal(offline.state.unreachable, undefined);
 });
 
 test("regular messages keep it playing for ever", () => {
@@ -243,7 +348,12 @@ test("leaving says so to a live room, and forgets every search", () => {
 
 const event = fc.oneof(
   fc.constantFrom<ConnectionEvent["type"]>("join", "opened", "heard", "networkChanged", "resumed"),
-  fc.constantFrom("seat" as const, "stale seat" as const, "wake late" as const),
+  fc.constantFrom(
+    "seat" as const,
+    "other seat" as const,
+    "stale seat" as const,
+    "wake late" as const,
+  ),
   fc.record({ close: fc.constantFrom(1000, 1001, 1006, 4000, 4010, 4408) }),
   fc.record({ refuse: fc.constantFrom(...errorKinds()) }),
 );
@@ -263,9 +373,15 @@ test("in every history: one attempt at a time, and every search ends within its 
           if ("close" in next) driver.drop(next.close);
           else driver.refused(next.refuse);
         } else if (next === "seat") driver.send(driver.seat());
+        else if (next === "other seat") driver.send(driver.seat("tianjin"));
         else if (next === "stale seat") {
           const before = driver.state;
-          driver.send({ type: "seat", serial: driver.state.serial - 1, regionId: "nowhere" });
+          driver.send({
+            type: "seat",
+            serial: driver.state.serial - 1,
+            regionId: "nowhere",
+            nodeId: "nowhere-1",
+          });
           assert.equal(driver.state, before);
         } else if (next === "wake late") driver.sleep(5_000);
         else driver.send({ type: next } as ConnectionEvent);

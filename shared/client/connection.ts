@@ -49,12 +49,27 @@ export type Connection =
       readonly attempt: number;
       readonly nextInMs: number;
     }
+  /** The session goes on in another region, and its connection there is being opened. */
+  | { readonly phase: "moving"; readonly from: string; readonly to: string }
   /** That room can't be had back. `rejoin()` looks for another. */
   | { readonly phase: "lost"; readonly regionId: string; readonly error: MeridianError }
   /** Over: the player left, or was sent away. */
   | { readonly phase: "left"; readonly reason: LeaveReason }
   /** No room was found. `rejoin()` tries again. */
   | { readonly phase: "failed"; readonly error: MeridianError };
+
+/** The player is in another region now, by no wish of theirs. */
+export interface Moved {
+  readonly from: string;
+  readonly to: string;
+  /** From the last that was heard of the former region to the first state of this one. */
+  readonly tookMs: number;
+  /**
+   * Whether it is the same room, with everybody and everything in it; else the former one is out of this player's
+   * reach, and this is another.
+   */
+  readonly sameRoom: boolean;
+}
 
 /** With these the server asks to come back; 1006 and 1005 are a network's doing. */
 const RETURN_CODES: readonly number[] = [1001, 1005, 1006, 4010];

@@ -5,11 +5,13 @@ import { isFailure, MeridianError } from "../errors.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { RoundTripsReport } from "../protocol/join.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
-import type { Connection } from "./connection.ts";
-import { RECONNECT_AFTER_MS, RETURN_BACKOFF, SUSPECT_AFTER_MS } from "./connection-step.ts";
+import type { Connection, Moved } from "./connection.ts";
+import { RETURN_BACKOFF } from "./connection-moves.ts";
+import { KEPT_MAX } from "./kept-messages.ts";
 import { Meridian } from "./meridian.ts";
-import { KEPT_MAX, type Play } from "./play.ts";
+import type { Play } from "./play.ts";
 import { ScriptedWorld, SECRET, TOKEN } from "./scripted-world.testkit.ts";
+import { RECONNECT_AFTER_MS, SUSPECT_AFTER_MS } from "./silence.ts";
 
 let world = new ScriptedWorld();
 let url = await world.start();
@@ -22,9 +24,9 @@ beforeEach(async () => {
 });
 
 /** Waits for something that the network brings about. */
-async function until(what: string, holds: () => boolean): Promise<void> {
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAtMs = performance.now() + 5_000;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > giveUpAtMs) assert.fail(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
@@ -130,6 +132,64 @@ test("a half-open connection is doubted, then replaced", async () => {
   clock.advance(1);
   await phaseOf(play, "playing");
   await until("the old one is gone", () => old !== undefined && !world.connected.has(old));
+  await play.leave();
+});
+
+test("a room that went to another region is followed, and the move is told", async () => {
+  const play = await client().join("arena");
+  const phases: string[] = [];
+  const moves: Moved[] = [];
+  play.onConnection(({ phase }) => phases.push(phase));
+  play.onMoved((moved) => moves.push(moved));
+  const { roomId, sessionId } = play;
+  world.regionId = "tianjin";
+  world.cut();
+  await until("the move", () => moves.length === 1);
+  assert.ok((moves[0]?.tookMs ?? -1) >= 0);
+  assert.deepEqual(
+    { ...moves[0], tookMs: 0 },
+    { from: "beijing", to: "tianjin", tookMs: 0, sameRoom: true },
+  );
+  assert.deepEqual(phases.slice(-2), ["moving", "playing"]);
+  assert.deepEqual([play.roomId, play.sessionId], [roomId, sessionId]);
+  assert.equal(play.seat?.regionId, "tianjin");
+  await play.leave();
+});
+
+test("a region that can't be reached is told to the core, and left out of the next join", async () => {
+  const clock = new FakeClock();
+  const play = await client({ clock }).join("arena", { region: "beijing" });
+  const moves: Moved[] = [];
+  play.onMoved((moved) => moves.push(moved));
+  world.opens = false;
+  // In the very answer: a client that has it may open the seat at once.
+  world.script = ({ path, body }) => {
+    if (path === "/v1/join" && body.avoid) {
+      world.opens = true;
+      world.regionId = "tianjin";
+    }
+    return undefined;
+  };
+  world.cut();
+  await phaseOf(play, "reconnecting");
+  const joins = () => world.asked.filter(({ path }) => path === "/v1/join");
+  await until("another join", async () => {
+    clock.advance(100);
+    await setImmediate();
+    return joins().length === 2;
+  });
+  const told = world.asked.flatMap(({ path, body }) =>
+    path === "/v1/reconnect" ? [body.unreachable] : [],
+  );
+  assert.deepEqual([told[0], new Set(told.slice(1))], [undefined, new Set(["beijing-1"])]);
+  const { avoid, region } = joins()[1]?.body ?? {};
+  assert.deepEqual([avoid, region], [["beijing"], undefined]);
+  await until("it plays elsewhere", async () => {
+    clock.advance(100);
+    await setImmediate();
+    return play.connection.phase === "playing" && play.seat?.regionId === "tianjin";
+  });
+  assert.equal(moves[0]?.sameRoom, false);
   await play.leave();
 });
 

@@ -23,11 +23,14 @@ import type { RetryBudget } from "./backoff.ts";
 import { FRESH_MS, type FullReport, Measurements } from "./measurements.ts";
 import type { JoinOptions, MeridianOptions, RouteOptions } from "./options.ts";
 import { Play } from "./play.ts";
+import type { KeptPlace } from "./play-options.ts";
 import { type Measured, measureRoundTrips } from "./round-trips.ts";
 import { SeatTaker } from "./seat-taker.ts";
 import { type KeyValueStorage, pickStorage, tolerant } from "./storage.ts";
 import { Waiting } from "./waiting.ts";
 
+/** The core waits 4 s for a room that is on its way, and then asks its node for the seat. */
+const COME_BACK_DEADLINE_MS = 7_000;
 const LOG_IN_BUDGET: RetryBudget = { attemptsMax: 5, totalMs: 15_000 };
 
 export class Meridian {
@@ -186,13 +189,12 @@ export class Meridian {
         if (connection.phase === "playing") seats.arrived();
         options.onConnection?.(connection, arrival);
       },
-      join: async () => {
-        const request = await this.#requestFor(game, options);
+      join: async (avoid) => {
+        const request = await this.#requestFor(game, elsewhere(options, avoid));
         const { token } = waiting;
         return seats.take({ ...request, ...(token !== undefined && { queueToken: token }) });
       },
-      comeBack: (roomId, reconnectionToken) =>
-        this.#seatFrom("/v1/reconnect", { roomId, reconnectionToken, protocol: PROTOCOL_VERSION }),
+      comeBack: (place) => this.#comeBack(place),
     });
     const { signal } = options;
     const leave = () => void play.leave();
@@ -207,7 +209,7 @@ export class Meridian {
   }
 
   async #requestFor(game: string, options: JoinOptions): Promise<JoinRequest> {
-    const { region, mode, roomId, friends, party, mayQueue = true } = options;
+    const { region, avoid, mode, roomId, friends, party, mayQueue = true } = options;
     // The first measuring takes as long as the way to the farthest region: side by side with the log-in.
     const [report] = await Promise.all([this.#reportOrNone(), this.player ?? this.logIn()]);
     return {
@@ -217,6 +219,7 @@ export class Meridian {
       ...report,
       ...(mayQueue && { mayQueue }),
       ...(region && { region }),
+      ...(avoid && { avoid: [...avoid] }),
       ...(mode && { mode }),
       ...(roomId && { roomId }),
       ...(friends && { friends: [...friends] }),
@@ -250,7 +253,29 @@ export class Meridian {
     });
   }
 
+  #comeBack({ roomId, token, unreachable }: KeptPlace): Promise<JoinAnswer> {
+    return this.#api.call({
+      method: "POST",
+      path: "/v1/reconnect",
+      body: {
+        roomId,
+        reconnectionToken: token,
+        protocol: PROTOCOL_VERSION,
+        ...(unreachable !== undefined && { unreachable }),
+      },
+      schema: JoinAnswer,
+      deadlineMs: COME_BACK_DEADLINE_MS,
+    });
+  }
+
   #seatFrom(path: string, body: object): Promise<JoinAnswer> {
     return this.#api.call({ method: "POST", path, body, schema: JoinAnswer });
   }
+}
+
+/** For a player who can't reach the region that their room is in: any other room, wherever else one can play. */
+function elsewhere(options: JoinOptions, avoid: string | undefined): JoinOptions {
+  if (avoid === undefined) return options;
+  const { region: _, roomId: __, mode, ...others } = options;
+  return { ...others, mode: mode === "create" ? mode : "joinOrCreate", avoid: [avoid] };
 }

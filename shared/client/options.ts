@@ -25,6 +25,8 @@ export interface JoinOptions {
   readonly options?: Record<string, unknown>;
   /** Insists on one region. */
   readonly region?: string;
+  /** Regions that do not come into question; 8 at most. */
+  readonly avoid?: readonly string[];
   readonly mode?: JoinMode;
   /** With mode `joinById`. */
   readonly roomId?: string;

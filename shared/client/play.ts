@@ -2,17 +2,18 @@
  * A player's stay in a game: one room, over as many connections as it takes. What the game listens to
  * stays attached over reconnects, and over `rejoin()` too, though the room is another one then.
  *
- * Sending is at most once. What is sent while there is no connection is dropped, because a move that
- * arrives seconds late does harm; a message marked `keep` waits for the return instead, up to
- * `KEPT_MAX` of them. What was sent just before a break may be lost either way.
+ * Sending is at most once, whatever fails. What is sent without a connection is dropped, because a move that
+ * comes seconds late does harm; a message marked `keep` waits for the return instead, up to `KEPT_MAX` of
+ * them. What was sent just before a break may be lost either way.
  */
+import type { Decoder } from "@colyseus/schema";
 import type { Cancel } from "../clock.ts";
 import { isFailure, MeridianError } from "../errors.ts";
 import type { JoinAnswer } from "../protocol/join.ts";
 import type { QueuePlace } from "../protocol/queue.ts";
-import { NOTHING_SAVED, SAVED_MESSAGE, Saved } from "../protocol/saved.ts";
+import { SAVED_MESSAGE, type Saved } from "../protocol/saved.ts";
 import { Alarm } from "./alarm.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Moved } from "./connection.ts";
 import {
   type ConnectionEvent,
   type ConnectionState,
@@ -20,28 +21,30 @@ import {
   initialConnection,
 } from "./connection-state.ts";
 import { connectionStep } from "./connection-step.ts";
+import { KeptMessages } from "./kept-messages.ts";
 import { add, tell } from "./listeners.ts";
+import { MessageListeners } from "./message-listeners.ts";
 import { watchNetwork } from "./network.ts";
 import type { PlayOptions } from "./play-options.ts";
+import { SavedView } from "./saved-view.ts";
 import { SessionRoom } from "./session-room.ts";
 
-/** Messages that wait for a connection; one more is dropped. */
-export const KEPT_MAX = 32;
 /** How long a room may take to let a leaving player go. */
 const LEAVE_DEADLINE_MS = 1_000;
+type Ask = Extract<Effect, { type: "ask" }>;
 const SETTLED: readonly string[] = ["playing", "lost", "left", "failed"];
 
 export class Play<State> {
   readonly #options: PlayOptions;
   readonly #connectionListeners = new Set<(connection: Connection) => void>();
+  readonly #movedListeners = new Set<(moved: Moved) => void>();
   readonly #stateListeners = new Set<(state: State) => void>();
-  readonly #messageListeners = new Map<string | number, Set<(payload: unknown) => void>>();
-  readonly #savedListeners = new Set<(saved: Saved) => void>();
-  readonly #kept: { readonly type: string; readonly payload: unknown }[] = [];
+  readonly #messageListeners = new MessageListeners();
+  readonly #saved = new SavedView();
+  readonly #kept = new KeptMessages();
   #state: ConnectionState = initialConnection;
   #room: SessionRoom<State> | undefined;
   #seat: JoinAnswer | undefined;
-  #saved = NOTHING_SAVED;
   readonly #alarm: Alarm;
   #unwatch: Cancel = () => {};
   #gone: (() => void) | undefined;
@@ -57,6 +60,13 @@ export class Play<State> {
   get state(): State {
     if (!this.#room) throw new Error("there is no state before the join");
     return this.#room.state;
+  }
+
+  /** For Colyseus' `Callbacks.get(play)`. Good for as long as the room is the same, wherever that goes on. */
+  get serializer(): { readonly decoder: Decoder } {
+    const decoder = this.#room?.decoder;
+    if (!decoder) throw new Error("there is no state before the join");
+    return { decoder };
   }
 
   get connection(): Connection {
@@ -82,12 +92,12 @@ export class Play<State> {
    * while `savedRevision` is not below `revision`. Stays at 0 in games that don't tell.
    */
   get saved(): Saved {
-    return this.#saved;
+    return this.#saved.saved;
   }
 
   /** Calls back at every change of `saved`, once a patch at most. */
   onSaved(listener: (saved: Saved) => void): Cancel {
-    return add(this.#savedListeners, listener);
+    return this.#saved.onChange(listener);
   }
 
   /** Calls back at every new state, about as often as the room sends patches. */
@@ -100,11 +110,17 @@ export class Play<State> {
     return add(this.#connectionListeners, listener);
   }
 
+  /**
+   * Calls back when the player is in another region, because the one before was lost, is being emptied, or can't be
+   * reached from here. By then `connection` is `playing`.
+   */
+  onMoved(listener: (moved: Moved) => void): Cancel {
+    return add(this.#movedListeners, listener);
+  }
+
   /** Calls back at the room's messages of that type. Parse the payload: it comes from outside. */
   onMessage(type: string | number, listener: (payload: unknown) => void): Cancel {
-    const listeners = this.#messageListeners.get(type) ?? new Set();
-    this.#messageListeners.set(type, listeners);
-    return add(listeners, listener);
+    return this.#messageListeners.add(type, listener);
   }
 
   /** @returns false when it was dropped: see above */
@@ -113,9 +129,7 @@ export class Play<State> {
       this.#room.send(type, payload);
       return true;
     }
-    if (!keep || this.#kept.length >= KEPT_MAX) return false;
-    this.#kept.push({ type, payload });
-    return true;
+    return keep && this.#kept.keep({ type, payload });
   }
 
   /**
@@ -183,7 +197,7 @@ export class Play<State> {
     for (const effect of effects) this.#carryOut(effect);
     if (state.activity === "none") this.#unwatch();
     if (state.view === before.view) return;
-    if (state.view.phase === "playing") this.#sendKept();
+    if (state.view.phase === "playing") this.#kept.sendBy(this.#room);
     tell(this.#connectionListeners, (listener) => listener(state.view));
   }
 
@@ -191,7 +205,10 @@ export class Play<State> {
     switch (effect.type) {
       case "ask":
         // Its failures come back as an event; nobody waits for this promise.
-        void this.#ask(effect.serial, effect.returning);
+        void this.#ask(effect);
+        break;
+      case "moved":
+        tell(this.#movedListeners, (listener) => listener(effect.moved));
         break;
       case "open":
         this.#open();
@@ -214,12 +231,14 @@ export class Play<State> {
     }
   }
 
-  async #ask(serial: number, returning: boolean): Promise<void> {
+  async #ask({ serial, returning, unreachable, avoid }: Ask): Promise<void> {
     const { join, comeBack, waiting } = this.#options;
     try {
       const room = returning ? this.#room : undefined;
       const token = room?.reconnectionToken.split(":")[1] ?? "";
-      const seat = room ? await comeBack(room.roomId, token) : await join();
+      const seat = room
+        ? await comeBack({ roomId: room.roomId, token, unreachable })
+        : await join(avoid);
       if ("queue" in seat) {
         this.#placed(serial, seat.queue);
         return;
@@ -228,7 +247,8 @@ export class Play<State> {
       if (!room) waiting.forget();
       this.#seat = seat;
       if (!room) this.#room = this.#newRoom(seat);
-      this.#dispatch({ type: "seat", serial, regionId: seat.regionId });
+      const { regionId, reservation } = seat;
+      this.#dispatch({ type: "seat", serial, regionId, nodeId: reservation.processId });
     } catch (cause) {
       const error = isFailure(cause) ? cause : new MeridianError("internal", { cause });
       this.#dispatch({ type: "refused", serial, error });
@@ -250,7 +270,7 @@ export class Play<State> {
     // A former room that has not answered the leaving yet is not waited for any more.
     this.#gone?.();
     this.#room?.retire();
-    this.#saved = NOTHING_SAVED;
+    this.#saved.forget();
     return new SessionRoom<State>(seat.reservation, {
       opened: () => this.#dispatch({ type: "opened" }),
       heard: () => this.#dispatch({ type: "heard" }),
@@ -262,17 +282,10 @@ export class Play<State> {
         tell(this.#stateListeners, (listener) => listener(state));
       },
       message: (type, payload) => {
-        if (type === SAVED_MESSAGE) this.#heardSaved(payload);
-        tell(this.#messageListeners.get(type) ?? [], (listener) => listener(payload));
+        if (type === SAVED_MESSAGE) this.#saved.heard(payload);
+        this.#messageListeners.tell(type, payload);
       },
     });
-  }
-
-  #heardSaved(payload: unknown): void {
-    const saved = Saved.safeParse(payload);
-    if (!saved.success) return;
-    this.#saved = saved.data;
-    tell(this.#savedListeners, (listener) => listener(saved.data));
   }
 
   #open(): void {
@@ -291,9 +304,5 @@ export class Play<State> {
     };
     const cancel = this.#options.clock.after(LEAVE_DEADLINE_MS, letGo);
     this.#gone = letGo;
-  }
-
-  #sendKept(): void {
-    for (const { type, payload } of this.#kept.splice(0)) this.#room?.send(type, payload);
   }
 }

@@ -4,13 +4,14 @@ import fc from "fast-check";
 import { type ErrorKind, errorKinds, MeridianError } from "../errors.ts";
 import type { QueuePlace } from "../protocol/queue.ts";
 import type { WaitingPlace } from "./connection.ts";
+import { JOIN_BUDGET_MS } from "./connection-moves.ts";
 import {
   type ConnectionEvent,
   type ConnectionState,
   type Effect,
   initialConnection,
 } from "./connection-state.ts";
-import { connectionStep, JOIN_BUDGET_MS } from "./connection-step.ts";
+import { connectionStep } from "./connection-step.ts";
 import { QUEUE_BACKOFF, STREAM_AGAIN_MS } from "./queue-step.ts";
 import { GRACE_MS, OFFER, POLL_AFTER_MS, placeOf } from "./scripted-queue.testkit.ts";
 
@@ -69,7 +70,12 @@ class Driver {
   }
 
   seat(): this {
-    return this.send({ type: "seat", serial: this.state.serial, regionId: "beijing" });
+    return this.send({
+      type: "seat",
+      serial: this.state.serial,
+      regionId: "beijing",
+      nodeId: "beijing-1",
+    });
   }
 
   get phase(): string {
@@ -336,7 +342,8 @@ function apply(driver: Driver, next: Next, streams: boolean): void {
     const state = next === "called" ? "called" : "waiting";
     if (queue && queue.activity !== "pausing") driver.place({ state, offers: [OFFER] });
   } else if (next === "seat") driver.seat();
-  else if (next === "late") driver.send({ type: "seat", serial: -1, regionId: "nowhere" });
+  else if (next === "late")
+    driver.send({ type: "seat", serial: -1, regionId: "nowhere", nodeId: "nowhere-1" });
   else if (next === "accept" || next === "decline") {
     driver.send({ type: next, regionId: "tianjin" });
   } else if (next !== "wake" || activity !== "none") driver.send({ type: next });

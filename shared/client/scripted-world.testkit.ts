@@ -60,6 +60,8 @@ export class ScriptedWorld {
   queue: ScriptedQueue | undefined;
   /** Where the next seat is, if not here. */
   reservedAt: () => string | undefined = () => undefined;
+  /** And in which region. */
+  regionId = "beijing";
   accessExpiresInMs = 600_000;
   /** Whether the room takes no notice of players who leave, as a stopped process does. */
   ignoresLeaving = false;
@@ -209,13 +211,13 @@ export class ScriptedWorld {
     return {
       ticket: "ticket",
       ticketExpiresInMs: 10_000,
-      regionId: "beijing",
+      regionId: this.regionId,
       ranking: [],
       reservation: {
         name: "arena",
         roomId: "room",
         sessionId: "session",
-        processId: "beijing-1",
+        processId: `${this.regionId}-1`,
         publicAddress: `${this.reservedAt() ?? this.#address()}/t/ticket`,
       },
     };

@@ -3,7 +3,8 @@
  * while connections under it come and go. The stock one tears them down at every end; which end is
  * final is for `connection-step.ts` to say, so its handling of closes is not used.
  */
-import { Protocol, Room } from "@colyseus/sdk";
+import type { Decoder } from "@colyseus/schema";
+import { Protocol, Room, SchemaSerializer } from "@colyseus/sdk";
 import { Connection } from "@colyseus/sdk/Connection";
 import type { SeatReservation } from "../protocol/join.ts";
 
@@ -67,6 +68,11 @@ export class SessionRoom<State> extends Room<unknown, State> {
     this.connection = connection;
     this.#current = connection;
     connection.connect(this.#urlOf(reservation, scheme));
+  }
+
+  /** Undefined before the first state, and in a room that has none. */
+  get decoder(): Decoder | undefined {
+    return this.serializer instanceof SchemaSerializer ? this.serializer.decoder : undefined;
   }
 
   /** Drops the connection; nothing more is heard of it. */

@@ -7,19 +7,17 @@
  * An answer of the peer closes it, whatever it says: a core whose database is away answers `unavailable`
  * to claims, and must go on getting heartbeats.
  */
-import { Agent } from "undici";
+import type { Agent } from "undici";
 import type { z } from "zod";
 import { type Cancel, type Clock, systemClock } from "../clock.ts";
 import { failureFromBody, MeridianError } from "../errors.ts";
+import { agentFor, type Way } from "./agent.ts";
 import { Breaker } from "./breaker.ts";
-import type { LinkCredentials } from "./credentials.ts";
 import { exchange, type Received } from "./exchange.ts";
 import type { LinkIdentity } from "./identity.ts";
-import { type Peer, parsePeerNames, peerName } from "./peer.ts";
+import { type Peer, peerName } from "./peer.ts";
 
 const CALLS_MAX = 1024;
-const CONNECTIONS_MAX = 16;
-const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface LinkCall<T> {
   /** `host:port` of the peer's link. */
@@ -43,19 +41,47 @@ export interface LateAnswer<T> {
   readonly take: (answer: T) => void;
 }
 
+/** Where connections go that can't go straight to an address. */
+export interface Ways {
+  /** Undefined: straight. */
+  to(address: string): Way | undefined;
+  onChanged(listener: (change: WayChange) => void): Cancel;
+}
+
+export interface WayChange {
+  readonly address: string;
+  /** The former way leads nowhere: calls that are under way on it fail at once. Else they finish there. */
+  readonly broken: boolean;
+}
+
+export interface LinkClientOptions {
+  /** Most calls to one peer that are under way, late ones included. */
+  readonly callsMax?: number;
+  /** Without them every connection goes straight. */
+  readonly ways?: Ways;
+}
+
 export class LinkClient {
   readonly #identity: LinkIdentity;
   readonly #clock: Clock;
   readonly #callsMax: number;
+  readonly #ways: Ways | undefined;
   readonly #peers = new Map<string, LinkedPeer>();
-  readonly #unfollow: Cancel;
+  readonly #unfollow: readonly Cancel[];
 
-  /** @param callsMax most calls to one peer that are under way, late ones included */
-  constructor(identity: LinkIdentity, clock: Clock = systemClock, callsMax = CALLS_MAX) {
+  constructor(
+    identity: LinkIdentity,
+    clock: Clock = systemClock,
+    { callsMax = CALLS_MAX, ways }: LinkClientOptions = {},
+  ) {
     this.#identity = identity;
     this.#clock = clock;
     this.#callsMax = callsMax;
-    this.#unfollow = identity.onReplaced(() => this.#renewConnections());
+    this.#ways = ways;
+    this.#unfollow = [
+      identity.onReplaced(() => this.#renewConnections()),
+      ways?.onChanged((change) => this.#changeWay(change)) ?? (() => {}),
+    ];
   }
 
   /**
@@ -89,13 +115,11 @@ export class LinkClient {
 
   /** Forgets peers that are gone for good, closing their connections. */
   async forget(address: string): Promise<void> {
-    const gone = [...this.#peers].filter(([key]) => key.startsWith(`${address} `));
-    for (const [key] of gone) this.#peers.delete(key);
-    await Promise.all(gone.map(([, peer]) => peer.agent.destroy()));
+    await Promise.all(this.#takePeers(address).map((peer) => peer.agent.destroy()));
   }
 
   async stop(): Promise<void> {
-    this.#unfollow();
+    for (const unfollow of this.#unfollow) unfollow();
     const peers = [...this.#peers.values()];
     this.#peers.clear();
     await Promise.all(peers.map((peer) => peer.agent.destroy()));
@@ -127,10 +151,31 @@ export class LinkClient {
     const key = `${call.address} ${name}`;
     const known = this.#peers.get(key);
     if (known) return known;
-    const newAgent = () => agentFor(call.address, name, this.#identity.current);
+    const { address } = call;
+    const newAgent = () =>
+      agentFor({
+        address,
+        name,
+        credentials: this.#identity.current,
+        way: this.#ways?.to(address),
+      });
     const peer = { agent: newAgent(), newAgent, breaker: new Breaker(), calls: 0 };
     this.#peers.set(key, peer);
     return peer;
+  }
+
+  #takePeers(address: string): LinkedPeer[] {
+    const taken = [...this.#peers].filter(([key]) => key.startsWith(`${address} `));
+    for (const [key] of taken) this.#peers.delete(key);
+    return taken.map(([, peer]) => peer);
+  }
+
+  /** The next call finds a peer anew: what failed on the former way says nothing of this one. */
+  #changeWay({ address, broken }: WayChange): void {
+    for (const { agent } of this.#takePeers(address)) {
+      // Their callers hear of what fails; nobody waits for the connections themselves.
+      (broken ? agent.destroy() : agent.close()).catch(() => undefined);
+    }
   }
 
   /** Calls under way finish on the connections they have. */
@@ -148,25 +193,6 @@ interface LinkedPeer {
   readonly newAgent: () => Agent;
   readonly breaker: Breaker;
   calls: number;
-}
-
-function agentFor(address: string, name: string, credentials: LinkCredentials): Agent {
-  return new Agent({
-    connections: CONNECTIONS_MAX,
-    pipelining: 1,
-    maxResponseSize: ANSWER_BYTES_MAX,
-    keepAliveTimeout: 10_000,
-    connect: {
-      ...credentials,
-      timeout: 2_000,
-      // The name is checked as a URI: a link's address may be any host.
-      checkServerIdentity: (_host, certificate) => {
-        const found = parsePeerNames(certificate.subjectaltname ?? "");
-        if (found && peerName(found) === name) return undefined;
-        return new Error(`the certificate at ${address} does not name ${name}`);
-      },
-    },
-  });
 }
 
 /** @throws {MeridianError} the peer's own failure; `unavailable` for an answer of a wrong form */

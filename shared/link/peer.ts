@@ -2,7 +2,7 @@
  * Who is at the other end of a private link, read from its certificate's URI name:
  * `meridian://core`, `meridian://region/<id>` or `meridian://dns/<name>`.
  */
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
 import { z } from "zod";
 import { RegionId } from "../ids.ts";
 
@@ -42,6 +42,18 @@ export function peerOf(socket: TLSSocket): Peer | undefined {
     known.get(socket) ?? parsePeerNames(socket.getPeerCertificate().subjectaltname ?? "");
   if (peer) known.set(socket, peer);
   return peer;
+}
+
+/**
+ * For `checkServerIdentity`: the name is checked as a URI, because a link's address may be any host.
+ * @param name as `peerName` gives it
+ */
+export function mustName(name: string, address: string) {
+  return (_host: string, certificate: PeerCertificate): Error | undefined => {
+    const found = parsePeerNames(certificate.subjectaltname ?? "");
+    if (found && peerName(found) === name) return undefined;
+    return new Error(`the certificate at ${address} does not name ${name}`);
+  };
 }
 
 /** @param names a certificate's alternative names as Node prints them: `URI:…, DNS:…` */

@@ -27,6 +27,7 @@ export type JoinOptions = z.infer<typeof JoinOptions>;
 
 /** As many regions as a topology has at most. */
 const REGIONS_MAX = 64;
+const AVOIDED_MAX = 8;
 
 /** Round trip times that the client measured, in ms, by region. */
 export const RoundTrips = z
@@ -68,6 +69,8 @@ export const JoinRequest = z
     options: JoinOptions.default({}),
     /** Insists on one region, for example to play with friends there. */
     region: RegionId.optional(),
+    /** Regions that this player can't reach, whatever they are to others: no seat there is any use. */
+    avoid: z.array(RegionId).max(AVOIDED_MAX).optional(),
     ...measuredWays,
     /** Players whose region is preferred, of those who named this player in their own last join. */
     friends: z.array(PlayerId).max(16).optional(),
@@ -151,6 +154,11 @@ export const ReconnectRequest = z.object({
   roomId: RoomId,
   reconnectionToken: ReconnectionToken,
   protocol: z.number().int().positive(),
+  /**
+   * The node that this player was sent to last and can't reach: it could not be connected to, or is silent. Not
+   * said by a client that was asleep.
+   */
+  unreachable: NodeId.optional(),
 });
 export type ReconnectRequest = z.infer<typeof ReconnectRequest>;
 

@@ -7,11 +7,13 @@
  * `POST /link/profiles` (`profiles.ts`); `player-state.ts` has those of players' documents.
  * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`,
  * `POST /link/wanted`, `POST /link/fence`.
- * Region → region: `GET /link/probe`, by which they measure the way to each other.
+ * Region → region: `GET /link/probe`, by which they measure the way to each other. `failover.ts` has what is said
+ * when a node is lost.
  */
 import { z } from "zod";
 import { EPOCH_NONE, Epoch } from "../epoch.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
+import { ReplicationReport, Standbys } from "./failover.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
 import { OverloadLevel } from "./overload.ts";
 import { FeedNews, FeedPlace } from "./profiles.ts";
@@ -111,6 +113,12 @@ export const Heartbeat = z.object({
   peersVersion: z.string().max(32).optional(),
   /** Absent from nodes that measure none. */
   probes: PeerRoundTrips.optional(),
+  /** Of the standbys that the node knows, empty before it knows any; absent from nodes that copy nothing. */
+  standbysVersion: z.string().max(32).optional(),
+  /** Absent from nodes that copy nothing. */
+  replication: ReplicationReport.optional(),
+  /** Whether it came through another node, because the node's own way to the core is cut. */
+  relayed: z.boolean().optional(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -127,6 +135,8 @@ export const HeartbeatAnswer = z.object({
   feed: FeedNews.optional(),
   /** Present only when the node names another version. */
   peers: Peers.optional(),
+  /** Present only when the node names another version. */
+  standbys: Standbys.optional(),
   /**
    * What an operator wants of this node. `fenced`: the life that it serves in is over. Its rooms are not its
    * own any more and end, it has no lease, and names `regionEpoch` from the next heartbeat on.

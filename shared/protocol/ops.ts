@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
 import { NodeId, RegionId } from "../ids.ts";
+import { ReplicationReport } from "./failover.ts";
 import { OverloadLevel } from "./overload.ts";
 import { StateChange } from "./player-state.ts";
 import { AdmissionClass, Eta } from "./queue.ts";
@@ -15,7 +16,7 @@ export const NodeStatus = z.object({
   nodeId: NodeId,
   /** `host:port` where it listens for players, behind whatever proxy. */
   nodeAddress: z.string(),
-  state: z.enum(["active", "draining", "down"]),
+  state: z.enum(["active", "draining", "isolated", "suspect", "down"]),
   heartbeatAgeMs: z.number(),
   connected: z.number(),
   reserved: z.number(),
@@ -27,6 +28,8 @@ export const NodeStatus = z.object({
   redis: z.enum(["up", "down"]),
   /** Players' changes that wait for the core, and for how long. */
   outbox: z.object({ items: z.number(), bytes: z.number(), ageMs: z.number() }),
+  /** How its rooms are copied to others, and how many copies it has; null of a node that copies nothing. */
+  replication: ReplicationReport.nullable(),
   build: z.string(),
 });
 
@@ -41,7 +44,7 @@ export const NeighbourStatus = z.object({
 export const RegionStatus = z.object({
   regionId: RegionId,
   name: z.string(),
-  state: z.enum(["active", "draining", "fenced", "down", "unknown"]),
+  state: z.enum(["active", "draining", "fenced", "isolated", "down", "unknown"]),
   regionEpoch: Epoch,
   /** Players in its queue. */
   waiting: z.number(),

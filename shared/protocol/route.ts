@@ -42,7 +42,7 @@ const explanation = {
   name: z.string(),
   latitude: z.number(),
   longitude: z.number(),
-  state: z.enum(["active", "draining", "fenced", "down", "unknown"]),
+  state: z.enum(["active", "draining", "fenced", "isolated", "down", "unknown"]),
   /** How the round trip is known; `unanswered`: the client asked, and the region was silent. */
   basis: z.enum(["measured", "estimated", "unanswered"]),
   km: z.number(),

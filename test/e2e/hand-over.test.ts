@@ -5,7 +5,7 @@
 import "../standard-websocket.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client, type Room } from "@colyseus/sdk";
+import { Callbacks, Client, type Room } from "@colyseus/sdk";
 import type { ArenaState } from "../../region/games/arena/arena-state.ts";
 import type { Connection } from "../../shared/client/connection.ts";
 import { Meridian } from "../../shared/client/meridian.ts";
@@ -35,6 +35,17 @@ test("players of both kinds stay in their room and in their places, twice", asyn
   const { roomId, sessionId } = play;
   const names = () => [...play.state.players.values()].map(({ name }) => name).sort();
   const before = names();
+  const [state, me] = [play.state, play.state.players.get(sessionId)];
+  assert.ok(me);
+  const heard = { changed: 0, listened: 0 };
+  play.onChange(() => {
+    heard.changed += 1;
+  });
+  const callbacks = Callbacks.get<ArenaState>(play);
+  callbacks.listen(me, "x", () => {
+    heard.listened += 1;
+  });
+  let input = 0;
 
   for (const life of [2, 3]) {
     phases.length = 0;
@@ -50,6 +61,13 @@ test("players of both kinds stay in their room and in their places, twice", asyn
     await until("both are shown as connected", () =>
       [...play.state.players.values()].every(({ connected }) => connected),
     );
+    assert.ok(play.state === state && state.players.get(sessionId) === me, "the same instances");
+    const known = { ...heard };
+    input += 1;
+    play.send("move", { input, x: me.x > 1_000 ? -1 : 1, y: 0 });
+    await until("who listened before hears of it", () => {
+      return heard.changed > known.changed && heard.listened > known.listened;
+    });
     const [first, last] = [phases[0], phases.at(-1)];
     t.diagnostic(`away for ${Math.round((last?.atMs ?? 0) - (first?.atMs ?? 0))} ms`);
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { startTestCore } from "../../core/test-core.ts";
 import { Heartbeats, type Report } from "../../region/link/heartbeat.ts";
-import { noPeers } from "../../region/link/test-core.ts";
+import { noPeers, straightWay } from "../../region/link/test-core.ts";
 import { ProfileLink } from "../../region/profiles/profile-link.ts";
 import { KeySet } from "../../region/transport/key-set.ts";
 import { systemClock } from "../../shared/clock.ts";
@@ -52,6 +52,7 @@ const heartbeats = new Heartbeats({
   report: () => REPORT,
   feed: profiles,
   peers: noPeers,
+  way: straightWay,
   onWanted() {},
   onFenced() {},
   onCoreTerm() {},

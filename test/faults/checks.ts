@@ -1,6 +1,6 @@
 /** The invariants as checks of a running world and of the players in it. */
 import type { LocalWorld } from "../../infra/local/world.ts";
-import { JOIN_BUDGET_MS, RETURN_BUDGET_MS } from "../../shared/client/connection-step.ts";
+import { JOIN_BUDGET_MS, RETURN_BUDGET_MS } from "../../shared/client/connection-moves.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import type { RegionInfo, RegionsAnswer } from "../../shared/protocol/join.ts";
 import { HEARTBEAT_PERIOD_MS } from "../../shared/protocol/link.ts";

@@ -17,6 +17,7 @@ import {
 import { nobodyLeft } from "./checks.ts";
 import { FAULT_KINDS, inSeconds, planFaults } from "./fault.ts";
 import { type FaultsOptions, parseFaultsOptions, SEED_MAX, USAGE } from "./options.ts";
+import { followPlayers } from "./players/follow-players.ts";
 import type { Outcome } from "./waves.ts";
 
 const PLAYERS_PER_REGION = 3;
@@ -28,11 +29,18 @@ const RESTART_DELAY_MS = 3_600_000;
 const EXIT_INTERRUPTED = 130;
 
 async function main(options: FaultsOptions): Promise<number> {
-  const { kills, regions, seed = randomInt(SEED_MAX) } = options;
+  const { kills, regions, players, seed = randomInt(SEED_MAX) } = options;
   const dir = mkdtempSync(join(tmpdir(), "meridian-faults-"));
   const stop = stopSignals();
-  console.log(`seed ${seed}: ${kills} faults in a world of ${regions} regions`);
   try {
+    if (players !== undefined) {
+      const following = followPlayers({ ...options, players, seed, dir, ...stop });
+      const kept = await Promise.race([following, rejectedBy(stop.signal)]);
+      if (kept) rmSync(dir, { recursive: true, force: true });
+      else console.error(`✗ promises were broken; the world's logs are in ${join(dir, "logs")}`);
+      return kept ? 0 : 1;
+    }
+    console.log(`seed ${seed}: ${kills} faults in a world of ${regions} regions`);
     const world = await startLocalWorld({
       dir,
       regions,

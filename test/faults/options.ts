@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { REGIONS_MAX } from "../../infra/local/options.ts";
 import { CENTRAL_FAULTS, REGION_FAULTS, SUPPLY_FAULTS } from "./fault.ts";
+import { MOVING_FAULTS, STAYING_FAULTS, UNNOTICED_FAULTS } from "./players/player-fault.ts";
 
 export interface FaultsOptions {
   readonly help: boolean;
@@ -9,11 +10,18 @@ export interface FaultsOptions {
   readonly regions: number;
   /** Undefined: one is drawn. */
   readonly seed: number | undefined;
+  /** So many players are followed through faults of their own; undefined: the other campaign. */
+  readonly players: number | undefined;
+  /** Delays every link as the distance does; only with `players`. */
+  readonly wan: boolean;
+  readonly json: boolean;
 }
 
 const KILLS_MAX = 100_000;
 /** Those who lose their region need another. */
 const REGIONS_MIN = 2;
+/** Their processes decode all that they are sent. */
+const PLAYERS_MAX = 2_000;
 export const SEED_MAX = 2 ** 32 - 1;
 
 export const USAGE = `Usage: npm run faults -- [options]
@@ -31,13 +39,25 @@ Faults:
   ${SUPPLY_FAULTS.join(", ")}: nobody in a room may notice
   ${CENTRAL_FAULTS.join(", ")}: nor here
 
+With --players N that many players of the arena are followed through faults of their own instead, about 15 s
+each. Each must have its room, its entity, its score and its saved progress back, and each coin that it was
+told of once; what was kept of each promise ends the run.
+
+Faults:
+  ${MOVING_FAULTS.join(", ")}: rooms go on elsewhere
+  ${STAYING_FAULTS.join(", ")}: players may have to come back
+  ${UNNOTICED_FAULTS.join(", ")}: nobody may notice
+
 Options:
   --kills N    how many faults, 1 to ${KILLS_MAX} (10)
   --seed N     repeats a run's faults: kinds, regions and durations
   --regions N  regions of the world, ${REGIONS_MIN} to ${REGIONS_MAX} (3)
+  --players N  follows so many players, 1 to ${PLAYERS_MAX}
+  --wan        with --players: delays every link as the distance does; needed for black-hole and cut-players
+  --json       with --players: ends with one line of JSON
   --help       this text
 
-Exit code: 0, or 1 when an invariant did not hold, 2 for a wrong option.`;
+Exit code: 0, or 1 when an invariant did not hold or a promise was broken, 2 for a wrong option.`;
 
 /** @throws one clear line about the first wrong option */
 export function parseFaultsOptions(args: readonly string[]): FaultsOptions {
@@ -47,12 +67,19 @@ export function parseFaultsOptions(args: readonly string[]): FaultsOptions {
       kills: { type: "string", default: "10" },
       seed: { type: "string" },
       regions: { type: "string", default: "3" },
+      players: { type: "string" },
+      wan: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  const { help, kills, regions, seed } = values;
+  const { help, kills, regions, seed, players, wan, json } = values;
+  if (players === undefined && (wan || json)) throw new Error("--wan and --json need --players");
   return {
     help,
+    wan,
+    json,
+    players: players === undefined ? undefined : wholeNumber("--players", players, 1, PLAYERS_MAX),
     kills: wholeNumber("--kills", kills, 1, KILLS_MAX),
     regions: wholeNumber("--regions", regions, REGIONS_MIN, REGIONS_MAX),
     seed: seed === undefined ? undefined : wholeNumber("--seed", seed, 0, SEED_MAX),

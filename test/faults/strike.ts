@@ -3,7 +3,7 @@ import type { ProcessHandle } from "../../infra/local/processes.ts";
 import type { LocalRegionHandle, LocalWorld } from "../../infra/local/world.ts";
 import { signalProcess } from "../../infra/process/pid.ts";
 import { childrenOf } from "../../loadtest/bench/process-cpu.ts";
-import { SUSPECT_AFTER_MS } from "../../shared/client/connection-step.ts";
+import { SUSPECT_AFTER_MS } from "../../shared/client/silence.ts";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { GRACE_MS } from "../../shared/protocol/link.ts";

@@ -2,7 +2,7 @@
 import type { ExplainedRegion } from "../../../shared/protocol/route.ts";
 
 /** `closed`: it runs, and takes nobody all the same; its verdict says why. */
-export type Sign = "open" | "closed" | "draining" | "fenced" | "down" | "unknown";
+export type Sign = "open" | "closed" | "draining" | "fenced" | "isolated" | "down" | "unknown";
 
 /** In words, in the order of the legend. */
 export const SIGN_WORDS: Readonly<Record<Sign, string>> = {
@@ -10,6 +10,7 @@ export const SIGN_WORDS: Readonly<Record<Sign, string>> = {
   closed: "takes nobody",
   draining: "draining",
   fenced: "fenced",
+  isolated: "cut off",
   down: "down",
   unknown: "not heard of",
 };
@@ -21,6 +22,7 @@ const SHAPES: Readonly<Record<Sign, string>> = {
   closed: "M0,-8L8,0L0,8L-8,0Z",
   draining: "M0,-7.5L8,6.5H-8Z",
   fenced: "M-6.5,-6.5H6.5V6.5H-6.5Z",
+  isolated: "M-7,-3H7V3H-7Z",
   down: "M-7,-4L-4,-7L0,-3L4,-7L7,-4L3,0L7,4L4,7L0,3L-4,7L-7,4L-3,0Z",
   unknown: CIRCLE,
 };

@@ -27,6 +27,8 @@ export interface Contender {
   readonly name: ContenderName;
   /** The server, beside this file. */
   readonly file: string;
+  /** Processes that work for this server alone, once it listens: their time is its time. */
+  readonly beside?: readonly Child[];
   /** Makes the server listen; answers how one more seat is taken. */
   start(server: Child): Promise<() => Promise<Seat>>;
 }
@@ -38,8 +40,11 @@ export function seatUrl({ publicAddress, processId, roomId, sessionId }: Seat): 
   return `ws://${publicAddress}/${processId}/${roomId}?sessionId=${sessionId}`;
 }
 
-/** @param core grants seats and signs tickets, as the real one does */
-export function meridian(core: TestCore): Contender {
+/**
+ * @param core grants seats and signs tickets, as the real one does
+ * @param standby takes copies of the rooms; it listens already
+ */
+export function meridian(core: TestCore, standby?: Child): Contender {
   const takeSeat = async ({ players, link }: NodeAddresses): Promise<Seat> => {
     const playerId = newPlayerId();
     const answer = await core.reserve(link, {
@@ -55,6 +60,7 @@ export function meridian(core: TestCore): Contender {
   return {
     name: "meridian",
     file: "meridian-server.ts",
+    ...(standby && { beside: [standby] }),
     async start(server) {
       const { current: credentials } = core.regionIdentity;
       const settings: NodeStart = { coreAddress: core.address, credentials };

@@ -32,6 +32,8 @@ export interface Turn {
 export interface EntrantOptions {
   readonly contender: Contender;
   readonly seed: number;
+  /** `PLAYERS` by default. */
+  readonly players?: number;
   readonly clock: Clock;
   /** Called off. */
   readonly signal: AbortSignal;
@@ -42,12 +44,14 @@ export class Entrant {
   readonly #server: Child;
   readonly #crowd: Child;
   readonly #options: EntrantOptions;
+  readonly #players: number;
   #observer: Observer | undefined;
   #rssBeforeBytes = 0;
 
   constructor(options: EntrantOptions) {
     this.#options = options;
     this.name = options.contender.name;
+    this.#players = options.players ?? PLAYERS;
     this.#server = new Child(options.contender.file, options.clock);
     this.#crowd = new Child("crowd.ts", options.clock);
   }
@@ -58,12 +62,12 @@ export class Entrant {
     const takeSeat = await contender.start(this.#server);
     this.#rssBeforeBytes = (await this.#usage()).rssBytes;
     const seats: Seat[] = [];
-    for (let taken = 0; taken < PLAYERS - 1; taken += 1) seats.push(await takeSeat());
+    for (let taken = 0; taken < this.#players - 1; taken += 1) seats.push(await takeSeat());
     const observerSeat = await takeSeat();
     const joining: Joining = { urls: seats.map(seatUrl), seed, serverPid: this.#server.pid };
     await this.#crowd.ask("join", joining);
     this.#observer = await Observer.join(observerSeat, Random.fromSeed(seed + 1));
-    this.#server.freeze();
+    this.freeze();
   }
 
   /**
@@ -74,7 +78,7 @@ export class Entrant {
     const observer = this.#observer;
     if (!observer) throw new Error("nobody is in yet");
     const { clock, signal } = this.#options;
-    this.#server.thaw();
+    this.#thaw();
     observer.play();
     await this.#crowd.ask("play");
     await sleep(clock, settleMs, signal);
@@ -88,12 +92,12 @@ export class Entrant {
     observer.check(sights, windowMs);
     observer.rest();
     await this.#crowd.ask("rest");
-    this.#server.freeze();
+    this.freeze();
     const seconds = (usage.atMs - usageBefore.atMs) / 1_000;
     // The observer counts nothing, and gets what the others get.
-    const counted = (PLAYERS - 1) * seconds;
+    const counted = (this.#players - 1) * seconds;
     return {
-      cpuPerPlayerUs: (usage.cpuUs - usageBefore.cpuUs) / (PLAYERS * seconds),
+      cpuPerPlayerUs: (usage.cpuUs - usageBefore.cpuUs) / (this.#players * seconds),
       bytesPerPlayerPerS: (counts.bytesReceived - countsBefore.bytesReceived) / counted,
       patchesPerPlayerPerS: (counts.patches - countsBefore.patches) / counted,
       inputsPerPlayerPerS: (counts.inputsSent - countsBefore.inputsSent) / counted,
@@ -103,20 +107,43 @@ export class Entrant {
 
   /** What the server's resident memory has grown by since nobody was in, per player. Thaws it. */
   async rssPerPlayerKb(): Promise<number> {
-    this.#server.thaw();
+    this.#thaw();
     const { rssBytes } = await this.#usage();
-    return (rssBytes - this.#rssBeforeBytes) / 1_024 / PLAYERS;
+    return (rssBytes - this.#rssBeforeBytes) / 1_024 / this.#players;
   }
 
   async end(): Promise<void> {
     this.#observer?.rest();
-    await this.#server.end();
+    await Promise.all(this.#processes.map((process) => process.end()));
     // It must outlive the server, and not look for it: it would if it saw its parent go.
     await this.#crowd.kill();
   }
 
-  #usage(): Promise<Usage> {
-    return this.#server.ask<Usage>("usage");
+  /** What else the server's process answers; thaws it. */
+  ask<Value>(name: string): Promise<Value> {
+    this.#thaw();
+    return this.#server.ask<Value>(name);
+  }
+
+  async #usage(): Promise<Usage> {
+    const [own, ...others] = await Promise.all(
+      this.#processes.map((process) => process.ask<Usage>("usage")),
+    );
+    if (!own) throw new Error("no server");
+    return { ...own, cpuUs: others.reduce((sum, { cpuUs }) => sum + cpuUs, own.cpuUs) };
+  }
+
+  get #processes(): readonly Child[] {
+    return [this.#server, ...(this.#options.contender.beside ?? [])];
+  }
+
+  /** Until it is measured or asked again. */
+  freeze(): void {
+    for (const process of this.#processes) process.freeze();
+  }
+
+  #thaw(): void {
+    for (const process of this.#processes) process.thaw();
   }
 
   #latenesses(): Promise<number[]> {

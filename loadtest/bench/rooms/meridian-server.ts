@@ -24,6 +24,8 @@ import { ownAccount } from "./server-child.ts";
 export interface NodeStart {
   readonly coreAddress: string;
   readonly credentials: LinkCredentials;
+  /** The test's region by default. */
+  readonly regionId?: string;
 }
 
 /** `host:port` of both. */
@@ -32,13 +34,16 @@ export interface NodeAddresses {
   readonly link: string;
 }
 
-async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddresses> {
+const metrics = createMetrics({});
+
+async function start(asked: NodeStart): Promise<NodeAddresses> {
+  const { coreAddress, credentials, regionId = TEST_REGION } = asked;
   // Each time it was frozen it has lost its lease, and says so.
   const log = createLog("region", "fatal");
   const identity = new LinkIdentity(credentials);
   const node = new RegionNode({
     config: readConfig(regionSettings, {
-      REGION_ID: TEST_REGION,
+      REGION_ID: regionId,
       REGION_CAPACITY: String(PLAYERS),
       // A thousand players who come at once are a lot to do, and patches are counted here.
       OVERLOAD_LOOP_DELAY_MS: "0",
@@ -49,7 +54,7 @@ async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddre
       LINK_KEY_FILE: "-",
       REDIS_URL: "-",
     }),
-    nodeId: NodeId.parse(`${TEST_REGION}-1`),
+    nodeId: NodeId.parse(`${regionId}-1`),
     games: new Map([[GAME, FieldRoom]]),
     redis: { state: "up", stop() {} },
     streams: noStreams,
@@ -62,10 +67,16 @@ async function start({ coreAddress, credentials }: NodeStart): Promise<NodeAddre
     clock: systemClock,
     random: Math.random,
     log,
-    metrics: createMetrics({ region: TEST_REGION }),
+    metrics,
   });
   await startAll(node.parts(), log);
   return node.addresses();
 }
 
-answerParent({ start, ...ownAccount });
+/** Of rooms' frames sent to standbys, before encryption. */
+async function replicaBytes(): Promise<number> {
+  const sent = await metrics.getSingleMetric("meridian_region_replica_bytes_total")?.get();
+  return sent?.values[0]?.value ?? 0;
+}
+
+answerParent({ start, replicaBytes, ...ownAccount });

@@ -17,6 +17,8 @@ import type { LedgerRow, OpRow, Tables } from "./ledger-tables.ts";
 const GAMES = "00000000-0000-0000-0000-000000000000";
 /** Of accounts that were deleted; no operation of a room. */
 const BOOKED_OUT = "account-deleted/";
+/** Causes that name an entity are another one's in each room. */
+const OF_ENTITY = /^\/e\d+\//;
 
 export interface Audit {
   /** How many operations players were told of. */
@@ -78,6 +80,7 @@ function twiceDone(ops: readonly OpRow[]): string[] {
   for (const { id, roomId, refusal } of ops) {
     if (refusal !== null) continue;
     const cause = id.slice(roomId.length);
+    if (OF_ENTITY.test(cause)) continue;
     const before = rooms.get(cause);
     if (before !== undefined) twice.push(`${cause} was done in ${before} and in ${roomId}`);
     rooms.set(cause, roomId);

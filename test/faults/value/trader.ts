@@ -4,9 +4,9 @@
  * for what it was not told, under the same cause: that must not count twice.
  */
 import type { Random } from "../../../region/rooms/random.ts";
-import { SUSPECT_AFTER_MS } from "../../../shared/client/connection-step.ts";
 import { Meridian } from "../../../shared/client/meridian.ts";
 import type { Play } from "../../../shared/client/play.ts";
+import { SUSPECT_AFTER_MS } from "../../../shared/client/silence.ts";
 import { sleep, systemClock } from "../../../shared/clock.ts";
 import { isFailure } from "../../../shared/errors.ts";
 import { SessionId } from "../../../shared/ids.ts";

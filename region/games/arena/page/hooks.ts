@@ -27,6 +27,10 @@ export interface ArenaHooks {
   readonly me: ShownPlayer | null;
   readonly others: readonly ShownPlayer[];
   readonly coins: number;
+  /** What the core says the player owns, as last told. */
+  readonly owned: { readonly coins: number; readonly gems: number } | null;
+  /** What happened to regions, in words; the oldest first. */
+  readonly story: readonly string[];
   /** As last measured, ms by region. */
   readonly roundTripsMs: Readonly<Record<string, number>>;
   /** States that have come from the room since the page was opened. */

@@ -8,7 +8,8 @@ import { element, fill, setText } from "./dom.ts";
 import { showQueue } from "./queue-panel.ts";
 import { durationInWords } from "./queue-words.ts";
 import type { ArenaSession, Notice } from "./session.ts";
-import { describeConnection, type Mood } from "./words.ts";
+import type { Line } from "./story.ts";
+import { counted, describeConnection, type Mood } from "./words.ts";
 
 const LEADERS_MAX = 8;
 const RESULTS_MAX = 5;
@@ -33,6 +34,8 @@ const ui = {
   wallet: element("wallet"),
   stats: element("stats"),
   saved: element("saved"),
+  story: element("story"),
+  storyList: element("story-list"),
   notice: element("notice"),
   noticeText: element("notice-text"),
   noticeMore: element("notice-more"),
@@ -53,6 +56,7 @@ export function showSession(session: ArenaSession, nowMs: number): string {
   setText(ui.spoken, describeConnection(session.connection, city, 0).text);
   showBelongings(session.belongings);
   showRegions(session);
+  showStory(session.story.lines);
   showNotice(session, nowMs);
   showQueue(session, nowMs);
   return words.text;
@@ -94,10 +98,6 @@ function showBelongings({ owned, stats, saved }: Belongings): void {
   setText(ui.saved, saved ? "✓ Saved" : "Saving…");
 }
 
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 type Ranked = readonly (readonly [string, ArenaPlayer])[];
 
 /** The best, and oneself wherever one is. */
@@ -137,6 +137,22 @@ function showRegions({ regions, roundTripsMs, regionId }: ArenaSession): void {
   );
 }
 
+/** Read aloud as it grows: each line is an element that stays the same. */
+function showStory(lines: readonly Line[]): void {
+  ui.story.hidden = lines.length === 0;
+  const items = [...ui.storyList.children];
+  const serials = items.map((item) => Number(item.getAttribute("data-serial")));
+  for (const [at, item] of items.entries()) {
+    if (!lines.some(({ serial }) => serial === serials[at])) item.remove();
+  }
+  for (const { serial, text } of lines) {
+    if (serials.includes(serial)) continue;
+    const item = ui.storyList.appendChild(document.createElement("li"));
+    item.dataset.serial = `${serial}`;
+    item.textContent = text;
+  }
+}
+
 function showNotice(session: ArenaSession, nowMs: number): void {
   const { notice } = session;
   ui.notice.hidden = !notice;
@@ -160,9 +176,8 @@ interface NoticeWords {
 function noticeWords(session: ArenaSession, notice: Notice, nowMs: number): NoticeWords {
   const city = (regionId: string) => session.city(regionId);
   if (notice.kind === "moved") {
-    const here = city(session.regionId ?? "");
-    const more = `${city(notice.from)} was lost; a fresh start for everybody here.`;
-    return { text: `You now play in ${here}`, more, action: "", mood: "good" };
+    const text = `You now play in ${city(session.regionId ?? "")}`;
+    return { text, more: notice.words, action: "", mood: "good" };
   }
   if (notice.kind === "refused") {
     const more = "Any other region may have a place for you.";

@@ -6,6 +6,7 @@ import { element } from "./dom.ts";
 import type { ArenaHooks, ShownPlayer } from "./hooks.ts";
 import { showGame, showSession } from "./hud.ts";
 import { Input } from "./input.ts";
+import { attachKillButton } from "./kill-button.ts";
 import { randomName } from "./names.ts";
 import { attachQueue } from "./queue-panel.ts";
 import { Renderer } from "./renderer.ts";
@@ -147,6 +148,12 @@ const hooks: ArenaHooks = {
   get coins() {
     return scene.state?.coins.size ?? 0;
   },
+  get owned() {
+    return session.belongings.owned ?? null;
+  },
+  get story() {
+    return session.story.lines.map(({ text }) => text);
+  },
   get roundTripsMs() {
     return session.roundTripsMs;
   },
@@ -161,6 +168,7 @@ window.arena = hooks;
 
 input.attach(canvas, () => steer(performance.now()));
 attachQueue(session);
+void attachKillButton(session);
 document.addEventListener("visibilitychange", showPanels);
 welcome();
 session.watchRegions();

@@ -2,7 +2,7 @@
  * The player's stay: logs in, joins, and when a room is gone looks for the next one, by itself after
  * a few seconds in which the player can read what happened.
  */
-import type { Arrival, Connection } from "../../../../shared/client/connection.ts";
+import type { Arrival, Connection, Moved } from "../../../../shared/client/connection.ts";
 import { Meridian } from "../../../../shared/client/meridian.ts";
 import type { JoinOptions } from "../../../../shared/client/options.ts";
 import type { Play } from "../../../../shared/client/play.ts";
@@ -10,6 +10,7 @@ import { isFailure, MeridianError } from "../../../../shared/errors.ts";
 import type { RegionInfo } from "../../../../shared/protocol/join.ts";
 import type { ArenaState } from "../arena-state.ts";
 import { Belongings } from "./belongings.ts";
+import { Story } from "./story.ts";
 
 /** How long the player may read before the move to another region. */
 const MOVE_AFTER_MS = 4_000;
@@ -21,7 +22,7 @@ const ROUND_TRIPS_EVERY_MS = 12_000;
 /** What is written large, with what the player can do about it. */
 export type Notice =
   | { readonly kind: "moving"; readonly atMs: number; readonly to: string | undefined }
-  | { readonly kind: "moved"; readonly untilMs: number; readonly from: string }
+  | { readonly kind: "moved"; readonly words: string }
   /** It can be begun again. Without a `why` the connection's own words tell. */
   | { readonly kind: "over"; readonly why: string | undefined }
   /** There is no seat, and no place to wait for one either. */
@@ -40,6 +41,10 @@ export interface Wanted {
 export class ArenaSession {
   readonly meridian: Meridian;
   readonly belongings: Belongings;
+  readonly story = new Story(
+    (regionId) => this.city(regionId),
+    () => performance.now(),
+  );
   readonly #changed: () => void;
   readonly #told: (state: ArenaState) => void;
   #play: Play<ArenaState> | undefined;
@@ -201,19 +206,21 @@ export class ArenaSession {
     };
     this.#play = await this.meridian.join<ArenaState>("arena", { ...where, onConnection });
     this.#play.onChange(this.#told);
+    this.#play.onMoved((moved) => this.#movedTo(moved));
     this.belongings.follow(this.#play);
     this.#told(this.#play.state);
   }
 
   #connectionChanged(connection: Connection): void {
     const waited = "place" in this.#connection;
+    this.story.connection(connection);
     this.#connection = connection;
     this.#sinceMs = performance.now();
     const { phase } = connection;
     // Also after a failover: what was paid then, nobody was there to be told of.
     if (phase === "playing") void this.belongings.look();
     if (phase === "lost") void this.#lost(connection.regionId);
-    else if (phase === "playing" && this.#lostRegion) this.#moved();
+    else if (phase === "playing" && this.#lostRegion) this.#showMoved();
     else if (phase === "left") {
       this.#notice = { kind: "over", why: waited ? "You left the queue." : undefined };
     } else if (phase === "joining") this.#notice = undefined;
@@ -235,9 +242,18 @@ export class ArenaSession {
     this.#changed();
   }
 
-  #moved(): void {
-    const untilMs = performance.now() + NEWS_MS;
-    this.#notice = { kind: "moved", untilMs, from: this.#lostRegion };
+  #movedTo(moved: Moved): void {
+    const play = this.#play;
+    const words = this.story.moved(moved, play?.state.players.get(play.sessionId));
+    this.#showMoved(words);
+    // Who else is where has changed, too.
+    void this.#lookAtRegions();
+  }
+
+  #showMoved(
+    words = `${this.city(this.#lostRegion)} was lost; a fresh start for everybody here.`,
+  ): void {
+    this.#notice = { kind: "moved", words };
     this.#lostRegion = "";
     setTimeout(() => {
       if (this.#notice?.kind === "moved") this.#notice = undefined;
@@ -256,6 +272,7 @@ export class ArenaSession {
       const { regions, ranking, playersOnline } = await this.meridian.regions();
       this.#regions = regions;
       this.#online = playersOnline;
+      this.story.regions(regions, this.regionId);
       this.#changed();
       return ranking;
     } catch (error) {

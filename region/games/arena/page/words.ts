@@ -33,13 +33,21 @@ export function describeConnection(
     case "playing":
       return { text: `Connected to ${city(connection.regionId)}`, mood: "good" };
     case "suspect":
-      return { text: `${city(connection.regionId)} has gone quiet…`, mood: "bad" };
+      return { text: `${city(connection.regionId)} does not answer…`, mood: "bad" };
     case "reconnecting": {
       const { attempt, regionId } = connection;
       const wait = waitInWords(connection.nextInMs - sinceMs);
-      const then = wait ? `trying again ${wait}` : `calling ${city(regionId)}`;
-      return { text: `Connection lost: ${then} (attempt ${attempt})…`, mood: "bad" };
+      const then = wait ? `asking again ${wait}` : "asking where to go on";
+      return {
+        text: `${city(regionId)} does not answer: ${then} (attempt ${attempt})…`,
+        mood: "bad",
+      };
     }
+    case "moving":
+      return {
+        text: `${city(connection.from)} does not answer: your room goes on in ${city(connection.to)}…`,
+        mood: "busy",
+      };
     case "lost":
       return { text: lost(connection.error.kind, city(connection.regionId)), mood: "bad" };
     case "left":
@@ -47,6 +55,10 @@ export function describeConnection(
     case "failed":
       return { text: `No place to play: ${connection.error.message}`, mood: "bad" };
   }
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function joining(attempt: number, nextInMs: number): string {

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NodeId } from "../../shared/ids.ts";
+import { heard, run } from "../regions/registry.testkit.ts";
+import type { RegistryEvent } from "../regions/registry-step.ts";
+import { standbysFor } from "./standbys.ts";
+
+const replication = { protectedRooms: 0, unprotectedRooms: 0, copies: 0, lagMs: 0 };
+
+function copying(id: string, change: Record<string, unknown> = {}, incarnation = 1): RegistryEvent {
+  return heard(id, { replication, ...change }, incarnation);
+}
+
+function of(nodeId: string, ...events: RegistryEvent[]) {
+  const { regions } = run(events.map((event) => [0, event] as const));
+  const { nodes, version } = standbysFor(NodeId.parse(nodeId), regions);
+  return { ids: nodes.map((node) => node.nodeId), version };
+}
+
+test("all of the nearest neighbour that has seats to spare, the node itself never", () => {
+  const all = [
+    copying("beijing"),
+    copying("beijing", {}, 2),
+    copying("tianjin"),
+    copying("tianjin", {}, 2),
+    copying("shanghai"),
+  ];
+  assert.deepEqual(of("beijing-1", ...all).ids, ["tianjin-1", "tianjin-2"]);
+  const full = { connected: 100 };
+  const filled = [...all, copying("tianjin", { ...full, sequence: 2 })];
+  assert.deepEqual(of("beijing-1", ...filled).ids, ["tianjin-2"]);
+  const both = [...filled, copying("tianjin", { ...full, sequence: 2 }, 2)];
+  assert.deepEqual(of("beijing-1", ...both).ids, ["shanghai-1"]);
+});
+
+test("siblings only where no other region has any; a node that nobody knows has none", () => {
+  const siblings = [copying("beijing"), copying("beijing", {}, 2)];
+  assert.deepEqual(of("beijing-1", ...siblings).ids, ["beijing-2"]);
+  const unfit = [
+    heard("tianjin"),
+    copying("shanghai", { state: "draining" }),
+    copying("shenzhen", { games: ["chess"] }),
+  ];
+  assert.deepEqual(of("beijing-1", ...siblings, ...unfit).ids, ["beijing-2"]);
+  assert.deepEqual(of("beijing-9", ...siblings).ids, []);
+});
+
+test("doubted, cut off and fenced ones are none; the version stands for the list", () => {
+  const all = [copying("beijing"), copying("tianjin"), copying("shanghai")];
+  const { regionId, nodeId } = { regionId: "tianjin", nodeId: NodeId.parse("tianjin-1") };
+  const before = of("beijing-1", ...all);
+  for (const health of ["suspect", "isolated", "down"] as const) {
+    const told = { type: "health", regionId, nodeId, health } as RegistryEvent;
+    const after = of("beijing-1", ...all, told);
+    assert.deepEqual(after.ids, ["shanghai-1"], health);
+    assert.notEqual(after.version, before.version);
+  }
+  const fence = { type: "wanted", regionId, wanted: "fenced" } as RegistryEvent;
+  assert.deepEqual(of("beijing-1", ...all, fence).ids, ["shanghai-1"]);
+  assert.equal(of("beijing-1", ...all).version, before.version);
+});

@@ -1,0 +1,97 @@
+/**
+ * Which nodes may have copies of a node's rooms: those of its nearest neighbour region that has seats to spare.
+ * Every heartbeat says which list its node has, and is answered with another one only when there is one; a list
+ * is made once a second at most for all nodes of a region.
+ */
+import { createHash } from "node:crypto";
+import type { Clock } from "../../shared/clock.ts";
+import type { NodeId, RegionId } from "../../shared/ids.ts";
+import { NodeAddress, STANDBYS_MAX, type Standbys } from "../../shared/protocol/failover.ts";
+import { neighboursOf } from "../regions/neighbours.ts";
+import { freeSeats, liveNodes, takesPlayers, wantedOf } from "../regions/region-view.ts";
+import { type NodeRecord, partsOf, type RegionRecord } from "../regions/registry-step.ts";
+
+const KEEP_MS = 1_000;
+const VERSION_CHARACTERS = 16;
+const KEPT_MAX = 4_096;
+
+export interface StandbyListsDeps {
+  readonly regions: () => readonly RegionRecord[];
+  readonly clock: Pick<Clock, "monotonicMs">;
+}
+
+export class StandbyLists {
+  readonly #deps: StandbyListsDeps;
+  readonly #lists = new Map<NodeId, { readonly standbys: Standbys; readonly madeMs: number }>();
+
+  constructor(deps: StandbyListsDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param version what the node has; undefined when it copies nothing */
+  news(nodeId: NodeId, version: string | undefined): Standbys | undefined {
+    if (version === undefined) return undefined;
+    const standbys = this.#of(nodeId);
+    return version === standbys.version ? undefined : standbys;
+  }
+
+  #of(nodeId: NodeId): Standbys {
+    const nowMs = this.#deps.clock.monotonicMs();
+    const known = this.#lists.get(nodeId);
+    if (known && nowMs - known.madeMs < KEEP_MS) return known.standbys;
+    const standbys = standbysFor(nodeId, this.#deps.regions());
+    // Nodes come and go: what was kept for those of before goes with the oldest.
+    this.#lists.delete(nodeId);
+    this.#lists.set(nodeId, { standbys, madeMs: nowMs });
+    const [oldest] = this.#lists.keys();
+    if (this.#lists.size > KEPT_MAX && oldest !== undefined) this.#lists.delete(oldest);
+    return standbys;
+  }
+}
+
+/**
+ * All of the nearest neighbour region that has any; the node's siblings only where no other region has one. Of
+ * more than a list holds the oldest ones, so that it changes with few of their changes. Pure.
+ */
+export function standbysFor(nodeId: NodeId, regions: readonly RegionRecord[]): Standbys {
+  const own = regions.find(({ spec }) => spec.id === partsOf(nodeId).region);
+  const owner = own?.nodes.get(nodeId);
+  const nodes = own && owner ? candidates(owner, own, regions) : [];
+  const list = nodes
+    .toSorted((a, b) => a.incarnation - b.incarnation)
+    .slice(0, STANDBYS_MAX)
+    .map(addressOf);
+  const hash = createHash("sha256").update(JSON.stringify(list)).digest("base64url");
+  return { version: hash.slice(0, VERSION_CHARACTERS), nodes: list };
+}
+
+function candidates(
+  owner: NodeRecord,
+  own: RegionRecord,
+  regions: readonly RegionRecord[],
+): NodeRecord[] {
+  const byId = new Map<RegionId, RegionRecord>(regions.map((region) => [region.spec.id, region]));
+  const others = neighboursOf(own, regions).flatMap(({ regionId }) => byId.get(regionId) ?? []);
+  for (const region of [...others, own]) {
+    const nodes = standbysIn(region, owner);
+    if (nodes.length > 0) return nodes;
+  }
+  return [];
+}
+
+function standbysIn(region: RegionRecord, owner: NodeRecord): NodeRecord[] {
+  if (wantedOf(region) !== "active") return [];
+  const { games } = owner.heartbeat;
+  return liveNodes(region).filter(
+    (node) =>
+      node.nodeId !== owner.nodeId &&
+      takesPlayers(node) &&
+      node.heartbeat.replication !== undefined &&
+      freeSeats(node) > 0 &&
+      games.every((game) => node.heartbeat.games.includes(game)),
+  );
+}
+
+function addressOf({ nodeId, heartbeat }: NodeRecord): NodeAddress {
+  return NodeAddress.parse({ nodeId, linkAddress: heartbeat.linkAddress });
+}
