@@ -77,9 +77,10 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
+// Ended, not left to end: see infra/test/lingering.ts for what Node may do with sockets at a natural end.
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  process.exit(1);
 }

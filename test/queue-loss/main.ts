@@ -63,4 +63,5 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Ended, not left to end: see infra/test/lingering.ts for what Node may do with sockets at a natural end.
+process.exit(await main(process.argv.slice(2)));
