@@ -1,4 +1,5 @@
 /** `npm run faults`: a world of its own, in which one part after another fails. */
+
 import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { startLocalWorld } from "../../infra/local/world.ts";
 import { watchInterrupts } from "../../loadtest/bots/interrupts.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { allRegionsActive } from "../world.ts";
+import { rejectedBy } from "./called-off.ts";
 import {
   type CampaignOptions,
   type CampaignResult,
@@ -34,8 +36,7 @@ async function main(options: FaultsOptions): Promise<number> {
   const stop = stopSignals();
   try {
     if (players !== undefined) {
-      const following = followPlayers({ ...options, players, seed, dir, ...stop });
-      const kept = await Promise.race([following, rejectedBy(stop.signal)]);
+      const kept = await followPlayers({ ...options, players, seed, dir, ...stop });
       if (kept) rmSync(dir, { recursive: true, force: true });
       else console.error(`✗ promises were broken; the world's logs are in ${join(dir, "logs")}`);
       return kept ? 0 : 1;
@@ -101,12 +102,6 @@ function stopSignals(): { readonly signal: AbortSignal; readonly killSignal: Abo
   // The start-up script is gone: nobody reads the result any more.
   process.on("disconnect", () => stop.abort());
   return { signal: stop.signal, killSignal: kill.signal };
-}
-
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 function summaryText(outcomes: readonly Outcome[], seed: number): string {

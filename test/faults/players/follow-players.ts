@@ -3,6 +3,7 @@ import type { ProcessHandle } from "../../../infra/local/processes.ts";
 import { startFollowedWorld } from "../../../loadtest/followed/followed-world.ts";
 import type { RegionId } from "../../../shared/ids.ts";
 import { allRegionsActive } from "../../world.ts";
+import { rejectedBy } from "../called-off.ts";
 import type { FaultsOptions } from "../options.ts";
 import { isKept, summaryText } from "./findings.ts";
 import { runPlayerCampaign } from "./player-campaign.ts";
@@ -17,7 +18,10 @@ export interface Following extends Pick<FaultsOptions, "kills" | "regions" | "wa
   readonly killSignal: AbortSignal;
 }
 
-/** @returns whether every promise was kept */
+/**
+ * @returns whether every promise was kept
+ * @throws when called off, with the world stopped
+ */
 export async function followPlayers(options: Following): Promise<boolean> {
   const { kills, regions, wan, json, players, seed, dir, signal, killSignal } = options;
   console.log(`seed ${seed}: ${kills} faults, ${players} players, ${regions} regions`);
@@ -32,7 +36,8 @@ export async function followPlayers(options: Following): Promise<boolean> {
     }
     const faults = planPlayerFaults({ seed, count: kills, regionIds, wan });
     const say = (line: string) => console.log(line);
-    const { summary } = await runPlayerCampaign({ world, siblings, players, faults, seed, say });
+    const campaign = runPlayerCampaign({ world, siblings, players, faults, seed, say });
+    const { summary } = await Promise.race([campaign, rejectedBy(signal)]);
     console.log(summaryText(summary));
     if (json) console.log(JSON.stringify({ seed, players, wan, ...summary }));
     return isKept(summary);
