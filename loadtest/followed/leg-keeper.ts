@@ -63,7 +63,7 @@ export class LegKeeper {
     const leg = this.#current;
     if (!leg || sight.tick === 0) return;
     leg.first ??= sight;
-    // A room that was restored shows its former owner's until its first tick.
+    // Not all there before a new room's first tick.
     Object.assign(leg, { entityId, bornTick, loadedTick });
     if (leg.marks.at(-1)?.progress !== sight.progress) leg.marks.push(sight);
     if (leg.marks.length > MARKS_MAX) leg.marks.shift();

@@ -54,8 +54,17 @@ export class TracedArena extends Arena {
     await super.onExit(player, reason);
   }
 
+  /**
+   * Players follow a restored room before its first tick, and their inputs are seen before it, too: what they
+   * see by then must not be taken for the former owner's.
+   */
+  override onResume(player: Player): void {
+    this.#begin(this.tick + 1);
+    super.onResume(player);
+  }
+
   override onTick(dtMs: number): void {
-    if (!this.#hasBegun) this.#begin();
+    this.#begin(this.tick);
     super.onTick(dtMs);
     this.#traced.tick = this.tick;
     if (this.state.round !== this.#round) this.#beginRound();
@@ -89,11 +98,12 @@ export class TracedArena extends Arena {
     trail.coins = Math.max(trail.coins, Number(place));
   }
 
-  /** Documents are there before a restored room's first tick. */
-  #begin(): void {
+  /** Documents are there before anybody is let into a restored room. Once. */
+  #begin(firstTick: number): void {
+    if (this.#hasBegun) return;
     this.#hasBegun = true;
     this.#round = this.state.round;
-    this.#traced.bornTick = this.tick;
+    this.#traced.bornTick = firstTick;
     for (const player of this.players.values()) {
       const trail = this.#traced.trails.get(player.sessionId);
       if (trail) trail.loadedTick = Number(player.state.get(DOCUMENT)?.tick ?? 0);

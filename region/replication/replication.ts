@@ -3,7 +3,8 @@
  *
  * A room is copied from the moment that it has its epoch until its end. All rooms with the same standby share one
  * stream. A stream that breaks is opened once more if it had worked; a standby that can't be reached is left out
- * for a while and its rooms get another one of those that the core names. Without any they run on, unprotected.
+ * for a while and its rooms get another one of those that the core names. Without any they run on, unprotected. One
+ * that is named no more goes on getting frames until the next one has the room (`copied-room.ts`).
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -14,9 +15,10 @@ import type { LinkIdentity } from "../../shared/link/identity.ts";
 import type { Metrics } from "../../shared/metrics.ts";
 import type { NodeAddress, ReplicationReport, Standbys } from "../../shared/protocol/failover.ts";
 import type { GameRoom } from "../rooms/game-room.ts";
+import { CopiedRoom } from "./copied-room.ts";
 import type { CopyStore } from "./copy-store.ts";
 import { LeftOut } from "./left-out.ts";
-import { type Line, OutboundStream } from "./outbound-stream.ts";
+import { OutboundStream } from "./outbound-stream.ts";
 import { ReplicationMetrics } from "./replication-metrics.ts";
 import { chooseStandby } from "./standby-choice.ts";
 import type { Hello } from "./wire.ts";
@@ -39,20 +41,6 @@ export interface ReplicationOptions {
   readonly metrics: Metrics;
 }
 
-interface Copying {
-  readonly room: GameRoom;
-  readonly roomId: RoomId;
-  readonly game: GameName;
-  at: At | undefined;
-  /** Has an older copy, which is worth something until the new standby has a whole one. */
-  former: At | undefined;
-}
-
-interface At {
-  readonly stream: OutboundStream;
-  readonly line: Line;
-}
-
 interface Idle {
   readonly stream: OutboundStream;
   sinceMs: number | undefined;
@@ -62,7 +50,7 @@ export class Replication implements Part {
   readonly name = "replication";
   readonly #options: ReplicationOptions;
   readonly #metrics: ReplicationMetrics;
-  readonly #rooms = new Map<RoomId, Copying>();
+  readonly #rooms = new Map<RoomId, CopiedRoom>();
   readonly #streams = new Map<NodeId, Idle>();
   readonly #unreachable = new LeftOut();
   /** Those that had no place for a room. */
@@ -99,7 +87,7 @@ export class Replication implements Part {
 
   get report(): ReplicationReport {
     let protectedRooms = 0;
-    for (const { at } of this.#rooms.values()) if (at?.stream.isWhole(at.line)) protectedRooms += 1;
+    for (const { isProtected } of this.#rooms.values()) if (isProtected) protectedRooms += 1;
     let lagMs = 0;
     for (const { stream } of this.#streams.values()) {
       if (stream.open && stream.rooms > 0) lagMs = Math.max(lagMs, stream.lagMs);
@@ -116,32 +104,32 @@ export class Replication implements Part {
     const named = new Set(nodes.map(({ nodeId }) => nodeId));
     this.#unreachable.retain(named);
     this.#full.retain(named);
-    for (const copying of this.#rooms.values()) {
-      if (copying.at && !named.has(copying.at.stream.to.nodeId)) this.#leave(copying);
-      if (!copying.at) this.#assign(copying);
+    for (const copied of this.#rooms.values()) {
+      if (copied.standby && !named.has(copied.standby)) copied.leave();
+      if (!copied.standby) this.#assign(copied);
     }
   }
 
   /** The room has its epoch: from now on it is copied. */
   started(room: GameRoom, roomId: RoomId, game: GameName): void {
     if (!this.#options.enabled || this.#rooms.has(roomId)) return;
-    const copying: Copying = { room, roomId, game, at: undefined, former: undefined };
-    this.#rooms.set(roomId, copying);
-    this.#assign(copying);
+    const copied = new CopiedRoom(room, roomId, game);
+    this.#rooms.set(roomId, copied);
+    this.#assign(copied);
   }
 
   /** The room is gone, and so may its copies be. */
   ended(roomId: RoomId, room: object): void {
-    const copying = this.#rooms.get(roomId);
+    const copied = this.#rooms.get(roomId);
     // One of that name may run here again.
-    if (copying?.room !== room) return;
+    if (copied?.room !== room) return;
     this.#rooms.delete(roomId);
-    for (const at of [copying?.at, copying?.former]) at?.stream.ended(at.line);
+    copied.end();
   }
 
   /** The rooms are not this node's any more: who goes on with them may need the copies. */
   cut(): void {
-    for (const { room } of this.#rooms.values()) room.replicateTo(undefined);
+    for (const copied of this.#rooms.values()) copied.stop();
     this.#rooms.clear();
     for (const { stream } of this.#streams.values()) stream.close();
     this.#streams.clear();
@@ -149,8 +137,8 @@ export class Replication implements Part {
 
   /** Who has a whole copy of the room. */
   standbyOf(roomId: RoomId): NodeId | undefined {
-    const at = this.#rooms.get(roomId)?.at;
-    return at?.stream.isWhole(at.line) ? at.stream.to.nodeId : undefined;
+    const copied = this.#rooms.get(roomId);
+    return copied?.isSettled ? copied.standby : undefined;
   }
 
   /**
@@ -158,14 +146,9 @@ export class Replication implements Part {
    * @returns who has it; undefined when it did not say so in time
    */
   async give(roomId: RoomId, snapshot: Uint8Array, withinMs: number): Promise<NodeId | undefined> {
-    const copying = this.#rooms.get(roomId);
+    const copied = this.#rooms.get(roomId);
     this.#rooms.delete(roomId);
-    const { at, former, room } = copying ?? {};
-    if (!at || !room) return undefined;
-    const last = { bytes: snapshot, players: room.players.size, withinMs };
-    if (!(await at.stream.last(at.line, last))) return undefined;
-    former?.stream.ended(former.line);
-    return at.stream.to.nodeId;
+    return copied?.give({ bytes: snapshot, players: copied.room.players.size, withinMs });
   }
 
   /** A stream to that node that takes what this node has of other nodes' rooms. */
@@ -173,31 +156,17 @@ export class Replication implements Part {
     return this.#streamTo(node);
   }
 
-  #assign(copying: Copying): void {
-    const { clock } = this.#options;
-    const { roomId, game, room, former } = copying;
-    const { epoch: roomEpoch } = room;
-    const nowMs = clock.monotonicMs();
+  #assign(copied: CopiedRoom): void {
+    const nowMs = this.#options.clock.monotonicMs();
     const standby = chooseStandby({
-      roomId,
-      current: former?.stream.to.nodeId,
+      roomId: copied.roomId,
+      current: copied.former,
       nodes: this.#standbys.nodes,
       leftOut: (nodeId) => this.#unreachable.has(nodeId, nowMs) || this.#full.has(nodeId, nowMs),
     });
-    if (!standby || !roomEpoch) return;
-    const stream = this.#streamTo(standby);
-    const send = (frame: Uint8Array) => {
-      if (copying.at) stream.frame(copying.at.line, frame, room.players.size);
-    };
-    const line = stream.add(
-      { roomId, game, roomEpoch },
-      {
-        begin: () => room.replicateTo(send),
-        pause: () => room.replicateTo(undefined),
-        refused: () => this.#refused(copying, standby.nodeId),
-      },
-    );
-    copying.at = { stream, line };
+    if (!standby) return;
+    const onRefused = () => this.#refused(copied, standby.nodeId);
+    copied.copyTo(this.#streamTo(standby), onRefused);
   }
 
   #streamTo(node: NodeAddress): OutboundStream {
@@ -228,50 +197,25 @@ export class Replication implements Part {
     // One that has worked may only have lost its connection; whoever is silent has had its time.
     if (!stream.welcomed || silent) this.#unreachable.failed(nodeId, clock.monotonicMs());
     let rooms = 0;
-    for (const copying of this.#rooms.values()) {
-      if (copying.former?.stream === stream) copying.former = undefined;
-      if (copying.at?.stream !== stream) continue;
-      rooms += 1;
-      copying.room.replicateTo(undefined);
-      copying.at = undefined;
-    }
+    for (const copied of this.#rooms.values()) if (copied.lose(stream)) rooms += 1;
     log.warn(
       { err: error, standby: nodeId, linkAddress, rooms, runbook: "region-replication" },
       "the stream to a standby broke: its rooms are copied anew",
     );
-    for (const copying of this.#rooms.values()) if (!copying.at) this.#assign(copying);
+    for (const copied of this.#rooms.values()) if (!copied.standby) this.#assign(copied);
   }
 
-  #refused(copying: Copying, nodeId: NodeId): void {
+  #refused(copied: CopiedRoom, nodeId: NodeId): void {
     this.#metrics.refused.inc();
     this.#full.failed(nodeId, this.#options.clock.monotonicMs());
-    copying.room.replicateTo(undefined);
-    copying.at = undefined;
-    this.#assign(copying);
-  }
-
-  /** Another standby is to be found; what this one has is kept until then. */
-  #leave(copying: Copying): void {
-    const { at, former } = copying;
-    if (!at) return;
-    copying.room.replicateTo(undefined);
-    at.stream.forget(at.line);
-    const whole = at.stream.isWhole(at.line);
-    if (whole) former?.stream.ended(former.line);
-    else at.stream.ended(at.line);
-    copying.former = whole ? at : former;
-    copying.at = undefined;
+    if (!copied.standby) this.#assign(copied);
   }
 
   #tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    for (const copying of this.#rooms.values()) {
-      const { at, former } = copying;
-      if (!at) this.#assign(copying);
-      else if (former && at.stream.isWhole(at.line)) {
-        former.stream.ended(former.line);
-        copying.former = undefined;
-      }
+    for (const copied of this.#rooms.values()) {
+      if (!copied.standby) this.#assign(copied);
+      else copied.settle();
     }
     for (const [nodeId, idle] of this.#streams) {
       const { stream } = idle;
@@ -288,12 +232,8 @@ export class Replication implements Part {
   #renew(): void {
     const former = [...this.#streams.values()];
     this.#streams.clear();
-    for (const copying of this.#rooms.values()) {
-      copying.room.replicateTo(undefined);
-      copying.at = undefined;
-      copying.former = undefined;
-    }
+    for (const copied of this.#rooms.values()) copied.stop();
     for (const { stream } of former) stream.close();
-    for (const copying of this.#rooms.values()) this.#assign(copying);
+    for (const copied of this.#rooms.values()) this.#assign(copied);
   }
 }

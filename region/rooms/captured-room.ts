@@ -22,7 +22,7 @@ import type { Random } from "./random.ts";
 import { RoomStateError } from "./room-error.ts";
 import { encodeFrame } from "./room-frame.ts";
 import { readListing, restoreListing } from "./room-listing.ts";
-import { type FrameSink, RoomRecorder } from "./room-recorder.ts";
+import { type FrameFailed, type FrameSink, RoomRecorder } from "./room-recorder.ts";
 import type { Restoration } from "./room-restore.ts";
 import { defaultRoomServices, type RoomServices } from "./room-services.ts";
 import type { RoomRecord } from "./room-side.ts";
@@ -138,9 +138,9 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     return this.#running.timers.cancel(timerId);
   }
 
-  /** Sends one standby its frames, a full one first, one per patch; to none without a sink. */
-  replicateTo(sink: FrameSink | undefined): void {
-    this.#recorder = sink && new RoomRecorder(this.#types, sink);
+  /** Sends standbys their frames, a full one first, one per patch; to none without a sink. */
+  replicateTo(sink: FrameSink | undefined, onFailed: FrameFailed = () => {}): void {
+    this.#recorder = sink && new RoomRecorder(this.#types, sink, onFailed);
   }
 
   /** The standby needs a full frame. */
@@ -303,7 +303,12 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
     const recorder = this.#recorder;
     if (!recorder || !this.#epoch) return;
     this.attempt("replicate", () => {
-      recorder.write(encoder, this.#running.progress, this.#recordText());
+      try {
+        recorder.write(encoder, this.#running.progress, this.#recordText());
+      } catch (error) {
+        recorder.failed();
+        throw error;
+      }
     });
   }
 }

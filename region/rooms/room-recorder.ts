@@ -6,6 +6,8 @@ import { StateCapture } from "./snapshot-capture.ts";
 import type { StateTypes } from "./snapshot-schema.ts";
 
 export type FrameSink = (frame: Uint8Array) => void;
+/** A frame could not be made: what the standbys have lacks it until the next one, which is a full one. */
+export type FrameFailed = () => void;
 
 /**
  * A full frame every so often (10 s at 20 patches/s) bounds how long a standby lacks what Colyseus'
@@ -17,19 +19,27 @@ export class RoomRecorder {
   readonly #types: StateTypes;
   readonly #capture: StateCapture;
   readonly #sink: FrameSink;
+  readonly #onFailed: FrameFailed;
   #seq = 0;
   #sinceFull = FULL_EVERY_FRAMES;
   #record: string | undefined;
 
-  constructor(types: StateTypes, sink: FrameSink) {
+  constructor(types: StateTypes, sink: FrameSink, onFailed: FrameFailed) {
     this.#types = types;
     this.#capture = new StateCapture(types);
     this.#sink = sink;
+    this.#onFailed = onFailed;
   }
 
   /** The next frame will be a full one: the standby asks, or is another. */
   restart(): void {
     this.#sinceFull = FULL_EVERY_FRAMES;
+  }
+
+  /** What changed since the last frame is not in any. */
+  failed(): void {
+    this.restart();
+    this.#onFailed();
   }
 
   /**
