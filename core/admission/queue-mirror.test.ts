@@ -152,6 +152,17 @@ test("a Redis that held nothing is filled only once waiting clients had their ti
   await held(admin, 3);
 });
 
+test("where nobody ever waited a Redis that held nothing is trusted at once", async () => {
+  const { server, admin } = await redisServer();
+  const never = async () => undefined;
+  const first = await core(server, never);
+  assert.deepEqual(await first.mirror.load(), []);
+  first.note(...claims(3));
+  await held(admin, 3);
+  await first.end("kill");
+  assert.deepEqual(sorted(await (await core(server)).mirror.load()), claims(3));
+});
+
 test("the next core finds everything, merged per leader, without who is gone", async () => {
   const { server, admin } = await redisServer();
   const first = await coreWithQueue(server, 5);

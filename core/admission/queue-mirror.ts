@@ -6,7 +6,8 @@
  * It is trusted at a start only if the marker beside it is there (Redis was not emptied), names the run of Redis
  * that is there now (it was not restarted, which may have cost it its newest entries) and was written until the
  * former core ended (it was reachable until then; the database knows until when players waited). In doubt the
- * queue is made anew from tokens, and written here, with a marker, only once those had the time to be shown.
+ * queue is made anew from tokens, and written here, with a marker, only once those had the time to be shown. Where
+ * nobody has ever waited there are none, and an empty Redis holds all there is.
  *
  * While the core runs, changes are merged per leader and written every `FLUSH_MS`; one write is under way at a
  * time. The marker is renewed only while it is there: when it is not, Redis has lost the queue, and everything
@@ -129,7 +130,8 @@ export class RedisQueueMirror implements Mirror, Part {
       if (!connection.up) return this.#distrust("redis is away");
       const runId = await this.#store.runId();
       const [marker, waitedMs] = await Promise.all([this.#store.marker(), lastWaitedMs()]);
-      if (!marker) return this.#distrust("redis holds no queue", waitedMs);
+      if (!marker && waitedMs === undefined) return await this.#first(runId);
+      if (!marker) return this.#distrust("redis holds no queue");
       if (marker.runId !== runId) return this.#distrust("redis was restarted");
       const staleMs = (waitedMs ?? 0) - marker.atMs;
       if (staleMs > STALE_MS) return this.#distrust("redis was not reached at the end");
@@ -146,9 +148,16 @@ export class RedisQueueMirror implements Mirror, Part {
     }
   }
 
-  /** Of a Redis and a queue that are new there is nothing to say. */
-  #distrust(reason: string, waitedMs: number | undefined = 0): undefined {
-    if (waitedMs === undefined) return undefined;
+  /** Of a world that is new: nobody ever waited, so there are no tokens whose time is to be waited for. */
+  async #first(runId: string): Promise<readonly QueueClaim[] | undefined> {
+    const { clock } = this.#deps;
+    await this.#store.clear();
+    if (!(await this.#store.beat({ runId, atMs: clock.nowMs() }))) return undefined;
+    this.#runId = runId;
+    return [];
+  }
+
+  #distrust(reason: string): undefined {
     this.#metrics.failures.inc({ call: "load" });
     this.#deps.log.warn(
       { reason, runbook: "core-admission-redis" },
