@@ -51,6 +51,7 @@ const catalogue = {
   resync: entry(503, 4010, true, "The connection could not keep up; reconnect for a fresh state."),
   not_prepared: entry(500, 4400, false, "The game could not load what it needs to start."),
   going_away: entry(503, 1001, true, "The server is going away; reconnect."),
+  room_moved: entry(503, 1001, true, "The room goes on at another server; reconnect."),
   region_full: entry(503, 4429, true, "Every region is full."),
   queued: entry(503, 4503, true, "Every seat is taken: ask again to keep your place in the queue."),
   queue_full: entry(503, 4503, true, "The queue is full; come back in a while."),

@@ -13,8 +13,11 @@ import type { Claims } from "../link/claims.ts";
 export interface EpochGated {
   /** Of one that was restored: up to where it knows its operations on value. */
   readonly knownOpSeq?: number | undefined;
-  /** Of one that was restored: resolves when its players have their documents. Never rejects. */
-  loadPlayers?(): Promise<void>;
+  /**
+   * Of one that was restored: resolves when its players have their documents.
+   * @param claimed before that no code of the game runs @throws what `claimed` does
+   */
+  loadPlayers?(claimed: Promise<unknown>): Promise<void>;
   /** @param roomOps those that it does not know */
   grantEpoch(epoch: Epoch, roomOps?: readonly RoomOps[]): void;
 }
@@ -41,11 +44,13 @@ export class RoomEpochs {
     const ended = new AbortController();
     this.#waiting.set(roomId, ended);
     try {
-      const opSeq = isEpochGated(room) ? room.knownOpSeq : undefined;
-      const { roomEpoch, roomOps } = await claims.claim({ roomId, game, opSeq }, ended.signal);
+      const gated = isEpochGated(room) ? room : undefined;
+      const claim = { roomId, game, opSeq: gated?.knownOpSeq };
+      const claimed = claims.claim(claim, ended.signal);
+      // Documents have an owner of their own, who gives them up when the claim is refused: neither waits.
+      const loaded = gated?.loadPlayers?.(claimed);
+      const [{ roomEpoch, roomOps }] = await Promise.all([claimed, loaded]);
       if (ended.signal.aborted || !isEpochGated(room)) return;
-      await room.loadPlayers?.();
-      if (ended.signal.aborted) return;
       room.grantEpoch(roomEpoch, roomOps);
       onGranted?.(room, roomId, game);
     } catch (err) {

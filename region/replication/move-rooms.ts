@@ -1,7 +1,12 @@
 /**
  * Moves live rooms to their standbys, with no tick lost: an operator wants this node empty, and its players playing.
  *
- *     whole copy at the standby → released at the core → stopped, captured → last frame, acknowledged → players off
+ *     whole copy at the standby → released at the core → stopped, captured ─┬→ last frame, acknowledged
+ *                                                                           └→ players sent off
+ *
+ * The standby goes on with the room as soon as it has the last frame, without waiting for the core's word, and the
+ * players are on their way meanwhile: between the capture and the next owner's first tick nothing waits for anything
+ * that it does not need.
  *
  * Up to the release nothing has changed, and a room without a whole copy just stays. After it nobody but the holder
  * of the last frame can go on with the room: the standby when it has it, else this node itself, which restores the
@@ -205,9 +210,12 @@ export class MoveRooms {
     const handed = rooms.handOverOne(roomId);
     if (!handed) return this.#uncaptured(roomId);
     const { room, game, snapshot, roomEpoch, tick } = handed;
-    const to = await replication.give(roomId, snapshot, ACKED_WITHIN_MS);
+    const giving = replication.give(roomId, snapshot, ACKED_WITHIN_MS);
     // Its players are sent off in any case: whoever goes on with it, it is another room object.
-    await rooms.end(room);
+    const ended = rooms.end(room).catch((err: unknown) => {
+      log.warn({ err, roomId, game, runbook: "region-game-code" }, "a room that moved did not end");
+    });
+    const to = await giving;
     if (to) {
       this.#outcomes.inc({ outcome: "moved" });
       return { roomId, to, roomEpoch, tick };
@@ -216,6 +224,8 @@ export class MoveRooms {
       { roomId, game, runbook: "region-take-over" },
       "the standby did not take a room that was to move: it goes on here",
     );
+    // There can't be two of that name here.
+    await ended;
     const why = "its standby did not take the last frame in time";
     return this.#restore({ roomId, game, snapshot }, why);
   }
