@@ -1,10 +1,11 @@
 /**
  * What regions call for players' state: `POST /link/batch`, `POST /link/outbox/close`,
- * `POST /link/players/load`.
+ * `POST /link/players/load`, `POST /link/players/load-many`.
  *
  * A producer's id names its node. The node need not live: a sibling sends what a dead one left.
  */
-import { MeridianError } from "../../shared/errors.ts";
+import { atATime } from "../../shared/at-a-time.ts";
+import { eachAnswered, MeridianError } from "../../shared/errors.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { NodeId, type RegionId } from "../../shared/ids.ts";
 import {
@@ -13,7 +14,10 @@ import {
   BatchRequest,
   CloseProducerAnswer,
   CloseProducerRequest,
+  LOADS_BYTES_MAX,
   LoadAnswer,
+  LoadManyAnswer,
+  LoadManyRequest,
   LoadRequest,
   type ProducerId,
 } from "../../shared/protocol/player-state.ts";
@@ -28,6 +32,10 @@ export interface SyncRouteDeps {
   readonly registry: Registry;
   readonly states: PlayerStates;
 }
+
+const LOADS_BODY_BYTES_MAX = 256 * 1024;
+/** Of one call: more don't get done sooner, and take connections to the database from other calls. */
+const LOADED_AT_A_TIME = 5;
 
 /** To a server that lets only regions in. */
 export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRouteDeps): void {
@@ -75,6 +83,33 @@ export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRout
       const from = regionOf(request);
       registry.requireCurrent(from, request.body.nodeId);
       return states.load(from, request.body);
+    },
+  );
+  server.post(
+    "/link/players/load-many",
+    {
+      config: { cap: "loads" },
+      bodyLimit: LOADS_BODY_BYTES_MAX,
+      schema: {
+        body: LoadManyRequest,
+        response: { 200: LoadManyAnswer, ...failures("forbidden") },
+      },
+    },
+    async (request) => {
+      const from = regionOf(request);
+      const { nodeId, loads } = request.body;
+      registry.requireCurrent(from, nodeId);
+      const slots = atATime(LOADED_AT_A_TIME);
+      let bytes = 0;
+      const answers = await eachAnswered(loads, async (one) => {
+        const answer = await slots(() => states.load(from, { ...one, nodeId }));
+        const before = bytes;
+        bytes += Buffer.byteLength(JSON.stringify(answer));
+        // Granted as it is, it gets the same answer when it is asked for again.
+        if (before > 0 && bytes > LOADS_BYTES_MAX) throw new MeridianError("unavailable");
+        return answer;
+      });
+      return { answers };
     },
   );
 }
