@@ -4,8 +4,7 @@
  *
  * A producer's id names its node. The node need not live: a sibling sends what a dead one left.
  */
-import { atATime } from "../../shared/at-a-time.ts";
-import { eachAnswered, MeridianError } from "../../shared/errors.ts";
+import { MeridianError } from "../../shared/errors.ts";
 import type { HttpServer } from "../../shared/http-server.ts";
 import { NodeId, type RegionId } from "../../shared/ids.ts";
 import {
@@ -34,9 +33,6 @@ export interface SyncRouteDeps {
 }
 
 const LOADS_BODY_BYTES_MAX = 256 * 1024;
-/** Of one call: more don't get done sooner, and take connections to the database from other calls. */
-const LOADED_AT_A_TIME = 5;
-
 /** To a server that lets only regions in. */
 export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRouteDeps): void {
   server.post(
@@ -99,15 +95,18 @@ export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRout
       const from = regionOf(request);
       const { nodeId, loads } = request.body;
       registry.requireCurrent(from, nodeId);
-      const slots = atATime(LOADED_AT_A_TIME);
+      const loaded = await states.loadMany(
+        from,
+        loads.map((one) => ({ ...one, nodeId })),
+      );
       let bytes = 0;
-      const answers = await eachAnswered(loads, async (one) => {
-        const answer = await slots(() => states.load(from, { ...one, nodeId }));
+      const answers = loaded.map((answer) => {
+        if (answer instanceof MeridianError) return answer.toBody();
         const before = bytes;
         bytes += Buffer.byteLength(JSON.stringify(answer));
         // Granted as it is, it gets the same answer when it is asked for again.
-        if (before > 0 && bytes > LOADS_BYTES_MAX) throw new MeridianError("unavailable");
-        return answer;
+        const fits = before === 0 || bytes <= LOADS_BYTES_MAX;
+        return fits ? answer : new MeridianError("unavailable").toBody();
       });
       return { answers };
     },

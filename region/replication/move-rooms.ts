@@ -14,7 +14,6 @@
  * a new claim settles whose it is. A released room that can't be captured ends.
  */
 import type { Logger } from "pino";
-import { atATime } from "../../shared/at-a-time.ts";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { type ErrorKind, isFailure } from "../../shared/errors.ts";
 import type { RoomId } from "../../shared/ids.ts";
@@ -24,6 +23,7 @@ import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 import type { HandedOver, Rooms } from "../node/colyseus.ts";
 import type { HandedRoom } from "../node/hand-over-file.ts";
 import { GameRoom } from "../rooms/game-room.ts";
+import { atATime } from "./at-a-time.ts";
 import type { Replication } from "./replication.ts";
 
 /** For its standby to have a whole copy of a room. */

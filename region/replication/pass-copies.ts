@@ -3,7 +3,6 @@
  * arrives there is one full frame.
  */
 
-import { atATime } from "../../shared/at-a-time.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import {
   type CopyName,
@@ -15,6 +14,7 @@ import {
 import type { Rooms } from "../node/colyseus.ts";
 import { isGameRoom } from "../rooms/define-game.ts";
 import { schemaHash } from "../rooms/snapshot-schema.ts";
+import { atATime } from "./at-a-time.ts";
 import type { Copy, CopyStore } from "./copy-store.ts";
 import type { OutboundStream } from "./outbound-stream.ts";
 import { whyNot } from "./why-not.ts";

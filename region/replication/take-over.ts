@@ -10,7 +10,6 @@
  * them, because players of this node's own rooms are not to notice.
  */
 import type { Logger } from "pino";
-import { atATime } from "../../shared/at-a-time.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { GameName, RoomId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
@@ -25,6 +24,7 @@ import type { Rooms } from "../node/colyseus.ts";
 import { isGameRoom } from "../rooms/define-game.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { schemaHash } from "../rooms/snapshot-schema.ts";
+import { atATime } from "./at-a-time.ts";
 import type { Copy, CopyStore } from "./copy-store.ts";
 import { whyNot } from "./why-not.ts";
 
