@@ -22,6 +22,7 @@ import type { MoveRoomsAnswer } from "../../shared/protocol/failover.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 import type { HandedOver, Rooms } from "../node/colyseus.ts";
 import type { HandedRoom } from "../node/hand-over-file.ts";
+import { StepTimes } from "../node/step-times.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Replication } from "./replication.ts";
@@ -58,6 +59,7 @@ type Stayed = MoveRoomsAnswer["stayed"][number];
 export class MoveRooms {
   readonly #options: MoveRoomsOptions;
   readonly #outcomes: Counter<"outcome">;
+  readonly #times: StepTimes<"release" | "give">;
   /** A room that is asked for twice is moved once. */
   readonly #underWay = new Set<RoomId>();
   readonly #slots = atATime(MOVED_AT_A_TIME);
@@ -69,6 +71,13 @@ export class MoveRooms {
       help: "Live rooms that were to move to their standby: moved, stayed, or restored here again.",
       labelNames: ["outcome"],
       registers: [options.metrics],
+    });
+    const { clock, metrics } = options;
+    this.#times = new StepTimes({
+      name: "meridian_region_room_move_seconds",
+      help: "Of live rooms that move: release at the core, give (players are away from its begin on).",
+      clock,
+      metrics,
     });
   }
 
@@ -110,7 +119,7 @@ export class MoveRooms {
     if (ready.length === 0) return [];
     let released: boolean;
     try {
-      released = await this.#release(ready);
+      released = await this.#times.of("release", this.#release(ready));
     } catch (error) {
       const why = `the core did not release it: ${String(error)}`.slice(0, REASON_LENGTH_MAX);
       return ready.map((roomId) => ({ roomId, why }));
@@ -210,10 +219,10 @@ export class MoveRooms {
     const handed = rooms.handOverOne(roomId);
     if (!handed) return this.#uncaptured(roomId);
     const { room, game, snapshot, roomEpoch, tick } = handed;
-    const giving = replication.give(roomId, snapshot, ACKED_WITHIN_MS);
+    const giving = this.#times.of("give", replication.give(roomId, snapshot, ACKED_WITHIN_MS));
     // Its players are sent off in any case: whoever goes on with it, it is another room object.
     const ended = rooms.end(room).catch((err: unknown) => {
-      log.warn({ err, roomId, game, runbook: "region-game-code" }, "a room that moved did not end");
+      log.warn({ err, roomId, game, runbook: "region-take-over" }, "a room that moved did not end");
     });
     const to = await giving;
     if (to) {
