@@ -5,6 +5,7 @@ import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import type { LoadRequest } from "../../shared/protocol/player-state.ts";
+import { until } from "../../test/until.ts";
 import { ORPHAN_DRAIN_MS } from "./owner-lives.ts";
 import { freePlayersOf } from "./owner-store.ts";
 import {
@@ -256,6 +257,31 @@ test("players who are loaded together are each decided alone", async () => {
   });
   const again = await states.loadMany(shanghai1.regionId, together);
   assert.deepEqual([again[1], again[3]], [answers[1], answers[3]], "as before");
+});
+
+test("a call that is held hears of the release that it waits for", async () => {
+  const [ada, grace] = [await world.newPlayer(), await world.newPlayer()];
+  const first = await granted(world.load(ada, beijing1));
+  const asked = world.wanted.length;
+  const loads = [ada, grace].map((playerId, index) => ({
+    loadId: `held-load-${index}`,
+    nodeId: shanghai1.nodeId,
+    playerId,
+    sessionEpoch: [1, 1_000] as Epoch,
+    collections: ["stats"],
+  }));
+  const held = states.loadMany(shanghai1.regionId, loads, 60_000);
+  await until("the word to the owner", () => world.wanted.length > asked);
+  await world.batch(newProducer(), [1, 1], [adding(ada, first, { kills: 4 }), release(ada, first)]);
+  const answers = await held;
+  assert.deepEqual(answers, [
+    {
+      outcome: "granted",
+      stateEpoch: [1, 2],
+      documents: [{ collection: "stats", format: 1, version: 1, fields: { kills: 4 } }],
+    },
+    { outcome: "granted", stateEpoch: [1, 1], documents: [] },
+  ]);
 });
 
 test("no epoch is granted twice, also when the database was put back meanwhile", async () => {

@@ -31,6 +31,7 @@ import type { OwnerLives } from "./owner-lives.ts";
 import * as owners from "./owner-store.ts";
 import type { Ownership } from "./ownership-step.ts";
 import type { RefusedChanges } from "./refused-changes.ts";
+import { Releases } from "./releases.ts";
 import { StateMetrics } from "./state-metrics.ts";
 import * as store from "./sync-store.ts";
 
@@ -64,10 +65,12 @@ export class PlayerStates {
   readonly #queue: BoundedQueue;
   readonly #metrics: StateMetrics;
   readonly #cache = new DocumentCache(CACHED_CHARACTERS_MAX);
+  readonly #releases: Releases;
 
   constructor(deps: PlayerStatesDeps) {
     this.#deps = deps;
     this.#metrics = new StateMetrics(deps.metrics);
+    this.#releases = new Releases(deps.clock);
     const queue = new BoundedQueue({
       name: "batches",
       runningMax: BATCHES_RUNNING_MAX,
@@ -140,9 +143,31 @@ export class PlayerStates {
 
   /**
    * Each as by `load`, in their order; in one transaction.
+   * @param holdMs how long it waits for former owners before it answers so; then those are looked at once more
    * @throws {MeridianError} `unavailable`, for all of them
    */
   async loadMany(
+    from: RegionId,
+    requests: readonly LoadRequest[],
+    holdMs = 0,
+  ): Promise<(LoadAnswer | MeridianError)[]> {
+    const watch = this.#releases.watch();
+    try {
+      const answers = await this.#loadNow(from, requests);
+      const waiting = requests.filter((_, index) => isWait(answers[index]));
+      if (waiting.length === 0 || holdMs === 0) return answers;
+      await watch.all(
+        waiting.map(({ playerId }) => playerId),
+        holdMs,
+      );
+      const again = (await this.#loadNow(from, waiting)).values();
+      return answers.map((answer) => (isWait(answer) ? (again.next().value ?? answer) : answer));
+    } finally {
+      watch.end();
+    }
+  }
+
+  async #loadNow(
     from: RegionId,
     requests: readonly LoadRequest[],
   ): Promise<(LoadAnswer | MeridianError)[]> {
@@ -197,7 +222,11 @@ export class PlayerStates {
     const cache = this.#cache;
     const context = { sender, coreTerm: coreTerm(), at: new Date(clock.nowMs()), cache };
     const decision = await this.#transaction((tx) => applyInTransaction(tx, batch, context));
-    if (decision.outcome === "applied") for (const one of decision.documents) cache.put(one);
+    if (decision.outcome === "applied") {
+      for (const one of decision.documents) cache.put(one);
+      const releases = batch.items.filter((item) => "release" in item);
+      this.#releases.note(new Set(releases.map(({ playerId }) => playerId)));
+    }
     this.#metrics.applied(clock.monotonicMs() - beganMs);
     return decision;
   }
@@ -236,6 +265,10 @@ export class PlayerStates {
 /** A commit is on the disk of the one server when it is answered: what was applied is flushed. */
 function flushedSeqOf(lastSeq: number): number {
   return lastSeq;
+}
+
+function isWait(answer: LoadAnswer | MeridianError | undefined): boolean {
+  return !!answer && !(answer instanceof MeridianError) && answer.outcome === "wait";
 }
 
 function refusalOf(outcome: "taken_over" | "conflict" | "never_granted" | "gone"): MeridianError {

@@ -32,6 +32,8 @@ export interface SyncRouteDeps {
   readonly states: PlayerStates;
 }
 
+/** The former owner's last changes come in these moments: no longer than the way back and here again would take. */
+const LOADS_HELD_MS = 150;
 const LOADS_BODY_BYTES_MAX = 256 * 1024;
 /** To a server that lets only regions in. */
 export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRouteDeps): void {
@@ -98,6 +100,7 @@ export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRout
       const loaded = await states.loadMany(
         from,
         loads.map((one) => ({ ...one, nodeId })),
+        LOADS_HELD_MS,
       );
       let bytes = 0;
       const answers = loaded.map((answer) => {
