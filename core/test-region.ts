@@ -3,6 +3,7 @@
  * that grants seats as it is told to, and heartbeats when it is asked to.
  */
 import { systemClock } from "../shared/clock.ts";
+import { eachAnswered } from "../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../shared/http-server.ts";
 import { nodeIdOf, RegionId, RoomId, SessionId } from "../shared/ids.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
@@ -33,6 +34,8 @@ import {
   HeartbeatAnswer,
   ReleaseRequest,
   ReserveAnswer,
+  ReserveManyAnswer,
+  ReserveManyRequest,
   ReserveRequest,
 } from "../shared/protocol/link.ts";
 import { PROTOCOL_VERSION } from "../shared/protocol/version.ts";
@@ -175,6 +178,16 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       region.asked.push(request.body);
       return await region.grant(request.body);
     },
+  );
+  server.post(
+    "/link/reserve-many",
+    { schema: { body: ReserveManyRequest, response: { 200: ReserveManyAnswer } } },
+    async ({ body }) => ({
+      answers: await eachAnswered(body.requests, async (one) => {
+        region.asked.push(one);
+        return await region.grant(one);
+      }),
+    }),
   );
   server.post("/link/release", { schema: { body: ReleaseRequest } }, async (request) => {
     region.released.push(request.body);

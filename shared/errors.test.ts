@@ -28,7 +28,7 @@ test("only the retry codes of Colyseus and 1001 make a stock client retry", () =
   const retried = errorKinds().filter((kind) =>
     [1001, 4010].includes(describeKind(kind).closeCode),
   );
-  assert.deepEqual(retried.sort(), ["going_away", "resync"]);
+  assert.deepEqual(retried.sort(), ["going_away", "resync", "room_moved"]);
   for (const kind of retried) assert.equal(describeKind(kind).retryable, true);
 });
 

@@ -51,6 +51,7 @@ const catalogue = {
   resync: entry(503, 4010, true, "The connection could not keep up; reconnect for a fresh state."),
   not_prepared: entry(500, 4400, false, "The game could not load what it needs to start."),
   going_away: entry(503, 1001, true, "The server is going away; reconnect."),
+  room_moved: entry(503, 1001, true, "The room goes on at another server; reconnect."),
   region_full: entry(503, 4429, true, "Every region is full."),
   queued: entry(503, 4503, true, "Every seat is taken: ask again to keep your place in the queue."),
   queue_full: entry(503, 4503, true, "The queue is full; come back in a while."),
@@ -72,6 +73,9 @@ const catalogue = {
 
 /** Every kind of failure there is. */
 export type ErrorKind = keyof typeof catalogue;
+
+/** Of a failure that came without one: of a kind that is not known either it may be tried again. */
+const STATUS_UNKNOWN = 503;
 
 /** Why a player may not play, and until when. */
 export const Ban = z.object({
@@ -157,6 +161,34 @@ export function failureFromBody(status: number, body: unknown): MeridianError {
   const { kind, message, retryAfterMs, ban } = parsed.data.error;
   const known = isErrorKind(kind) ? kind : status >= 500 ? "unavailable" : "bad_request";
   return new MeridianError(known, { message, ...defined({ retryAfterMs, ban }) });
+}
+
+/**
+ * Of several questions in one call: what each is answered with, in their order, or the body of its failure.
+ * @throws what is no failure of the world
+ */
+export function eachAnswered<Question, Answer>(
+  questions: readonly Question[],
+  answer: (question: Question) => Promise<Answer>,
+): Promise<(Answer | ErrorBody)[]> {
+  const answered = questions.map(async (question) => {
+    try {
+      return await answer(question);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return error.toBody();
+    }
+  });
+  return Promise.all(answered);
+}
+
+/** Such answers at the one who asked: failures as what they are. */
+export function failuresIn<Answer extends object>(
+  answers: readonly (Answer | ErrorBody)[],
+): (Answer | MeridianError)[] {
+  return answers.map((answer) =>
+    "error" in answer ? failureFromBody(STATUS_UNKNOWN, answer) : answer,
+  );
 }
 
 /** The catalogue's line on a kind. */

@@ -171,6 +171,13 @@ test(`${BODIES} mutated bodies of a region`, { timeout: TIMEOUT_MS }, async (t) 
     ["/link/value", { ...owned, opSeq: 3, coreTerm: 1, op }],
     ["/link/room-ops", { ...owned, opSeq: 3 }],
     ["/link/value-again", { nodeId, coreTerm: 1, ops: [{ roomId: "r1", opSeq: 3, op }] }],
+    [
+      "/link/players/load-many",
+      {
+        nodeId,
+        loads: [{ loadId: "load-0001", playerId, sessionEpoch: [1, 1], collections: ["stats"] }],
+      },
+    ],
     ["/link/reaffirm-rooms", { nodeId, rooms: [{ ...room, game: "arena", opSeq: 3 }] }],
   ] as const) {
     for (let count = 0; count < BODIES; count += AT_ONCE) {

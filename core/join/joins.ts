@@ -24,7 +24,7 @@ import type { EntryDesk } from "./entry-desk.ts";
 import type { JoinMetrics } from "./join-metrics.ts";
 import type { PlayerJoins } from "./player-joins.ts";
 import type { RegionFinder } from "./region-finder.ts";
-import { type RoomDirectory, SETTLE_MAX_MS } from "./room-directory.ts";
+import { type RoomDirectory, type RoomPlace, SETTLE_MAX_MS } from "./room-directory.ts";
 import { type Join, requireAlive, type SeatFinder } from "./seat-finder.ts";
 import { REGIONS_TRIED_MAX } from "./seat-search.ts";
 import type { Seating } from "./seating.ts";
@@ -101,9 +101,9 @@ export class Joins {
     // Before the waiting: it is part of what that waits for.
     if (request.unreachable) await this.#hearUnreachable(claim, request.unreachable);
     return await this.#measured("reconnect", () =>
-      this.#patiently(claim.roomId, async (endsAtMs) => {
-        await this.#turn(claim, endsAtMs);
-        return await returnGate.run(() => this.#reconnect(request, claim, address));
+      this.#patiently(claim.roomId, async (settledAt, endsAtMs) => {
+        const place = await this.#turn(claim, settledAt, endsAtMs);
+        return await returnGate.run(() => this.#reconnect(request, claim, { place, address }));
       }),
     );
   }
@@ -115,14 +115,14 @@ export class Joins {
    */
   async #patiently(
     roomId: RoomId,
-    attempt: (endsAtMs: number) => Promise<JoinAnswer>,
+    attempt: (settledAt: RoomPlace | undefined, endsAtMs: number) => Promise<JoinAnswer>,
   ): Promise<JoinAnswer> {
     const { clock, directory } = this.#deps;
     const endsAtMs = clock.monotonicMs() + SETTLE_MAX_MS;
     for (;;) {
-      await directory.settled(roomId);
+      const settledAt = await directory.settled(roomId);
       try {
-        return await attempt(endsAtMs);
+        return await attempt(settledAt, endsAtMs);
       } catch (error) {
         if (clock.monotonicMs() + ASK_AGAIN_MS >= endsAtMs) throw error;
         // The room may have lost its node in the middle of the attempt.
@@ -133,12 +133,16 @@ export class Joins {
     }
   }
 
-  /** Players of a room that was failed over come one after the other. */
-  async #turn({ playerId, roomId }: ReconnectionClaim, endsAtMs: number): Promise<void> {
+  /** Players of a room that was failed over come one after the other. @returns where the room is by then */
+  async #turn(
+    { playerId, roomId }: ReconnectionClaim,
+    settledAt: RoomPlace | undefined,
+    endsAtMs: number,
+  ): Promise<RoomPlace | undefined> {
     const { arrivals, directory } = this.#deps;
-    if (!arrivals.paces(roomId)) return;
-    const place = await directory.find(roomId);
-    if (place) await arrivals.turn(playerId, place.nodeId, endsAtMs);
+    if (!settledAt || !arrivals.paces(roomId)) return settledAt;
+    await arrivals.turn(playerId, settledAt.nodeId, endsAtMs);
+    return await directory.find(roomId);
   }
 
   async #join(join: Join, { known, make }: Joiner, caller: Caller): Promise<JoinOutcome> {
@@ -221,12 +225,12 @@ export class Joins {
   async #reconnect(
     { reconnectionToken }: ReconnectRequest,
     claim: ReconnectionClaim,
-    address: string,
+    { place, address }: { readonly place: RoomPlace | undefined; readonly address: string },
   ): Promise<JoinAnswer> {
-    const { registry, directory } = this.#deps;
+    const { registry } = this.#deps;
     const { playerId, roomId, sessionId, sessionEpoch } = claim;
     const session = await this.#deps.seating.requireCurrent(playerId, sessionEpoch);
-    const nodeId = (await directory.find(roomId))?.nodeId ?? session.nodeId;
+    const nodeId = place?.nodeId ?? session.nodeId;
     const node = requireAlive(nodeId ? registry.node(nodeId) : undefined);
     const seat = await this.#ask(node, {
       kind: "reconnect",

@@ -33,7 +33,7 @@ export interface RoomPlace {
 }
 
 interface Settling {
-  readonly done: Promise<void>;
+  readonly done: Promise<RoomPlace | undefined>;
   wake: AbortController;
   /** Whose end or life is waited for. */
   nodeId: NodeId | undefined;
@@ -63,11 +63,7 @@ export class RoomDirectory {
 
   /** Undefined when the room has ended or was never heard of. */
   async find(roomId: RoomId): Promise<RoomPlace | undefined> {
-    const claimed = await selectRoom(this.#sql, roomId);
-    if (claimed) {
-      return claimed.ended ? undefined : { nodeId: claimed.node_id, game: claimed.game };
-    }
-    return this.#rooms.get(roomId);
+    return this.#placeOf(roomId, await selectRoom(this.#sql, roomId));
   }
 
   /** The room has an owner, or has ended: whoever waits for it looks again. */
@@ -84,10 +80,11 @@ export class RoomDirectory {
 
   /**
    * Resolves at once for any room that is not on its way, else when it has arrived or is given up.
+   * @returns as `find`, of that moment
    * @throws {MeridianError} `unavailable` when it is on its way still after 4 s, or when too many others
    *   are asked for: ask again
    */
-  settled(roomId: RoomId): Promise<void> {
+  settled(roomId: RoomId): Promise<RoomPlace | undefined> {
     const under = this.#settling.get(roomId);
     if (under) return under.done;
     if (this.#settling.size >= SETTLING_MAX) return Promise.reject(tooMany());
@@ -109,14 +106,14 @@ export class RoomDirectory {
     return this.#standsFirm(room, this.#nodeOf(roomId, room));
   }
 
-  async #settle(roomId: RoomId, settling: Settling): Promise<void> {
+  async #settle(roomId: RoomId, settling: Settling): Promise<RoomPlace | undefined> {
     const endsAtMs = this.#clock.monotonicMs() + SETTLE_MAX_MS;
     for (;;) {
       // Before the look: a change after it wakes this wait.
       settling.wake = new AbortController();
       const room = await selectRoom(this.#sql, roomId);
       settling.nodeId = this.#nodeOf(roomId, room);
-      if (this.#standsFirm(room, settling.nodeId)) return;
+      if (this.#standsFirm(room, settling.nodeId)) return this.#placeOf(roomId, room);
       const leftMs = endsAtMs - this.#clock.monotonicMs();
       if (leftMs <= 0) {
         const message = "The room is moving; ask again.";
@@ -124,6 +121,11 @@ export class RoomDirectory {
       }
       await sleep(this.#clock, Math.min(POLL_MS, leftMs), settling.wake.signal);
     }
+  }
+
+  #placeOf(roomId: RoomId, claimed: RoomRow | undefined): RoomPlace | undefined {
+    if (!claimed) return this.#rooms.get(roomId);
+    return claimed.ended ? undefined : { nodeId: claimed.node_id, game: claimed.game };
   }
 
   #nodeOf(roomId: RoomId, room: RoomRow | undefined): NodeId | undefined {

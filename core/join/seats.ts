@@ -6,10 +6,16 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
+import { Gathering } from "../../shared/gathering.ts";
 import type { NodeId, SessionId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
-import type { ReserveAnswer, ReserveRequest } from "../../shared/protocol/link.ts";
+import {
+  RETURNS_PER_CALL_MAX,
+  type ReconnectSeat,
+  type ReserveAnswer,
+  type ReserveRequest,
+} from "../../shared/protocol/link.ts";
 import { LogPace } from "../http/log-pace.ts";
 import type { NodeCalls } from "../regions/node-calls.ts";
 import type { Registry } from "../regions/registry.ts";
@@ -18,6 +24,8 @@ import { triesNext } from "./seat-search.ts";
 
 /** A seat that is granted so long after its deadline is not given back but lapses. */
 const LATE_MS = 10_000;
+/** Small against the way to a node. */
+const RETURNS_GATHER_MS = 5;
 
 export interface SeatsDeps {
   readonly calls: NodeCalls;
@@ -39,6 +47,8 @@ export class Seats {
   readonly #deps: SeatsDeps;
   readonly #pace = new LogPace();
   readonly #reserves: Counter<"region" | "outcome">;
+  /** By node, while players are asked for who come back to it. */
+  readonly #returns = new Map<NodeId, Gathering<ReconnectSeat, ReserveAnswer>>();
 
   constructor(deps: SeatsDeps) {
     this.#deps = deps;
@@ -75,14 +85,16 @@ export class Seats {
   async ask(node: NodeRecord, request: ReserveRequest): Promise<ReserveAnswer> {
     const { calls, registry, reserveDeadlineMs: deadlineMs } = this.#deps;
     const region = partsOf(node.nodeId).region;
+    // A reconnection's seat was the player's before: only a new one goes back.
     const take = (late: ReserveAnswer): void => {
       this.#reserves.inc({ region, outcome: "late" });
-      // A reconnection's seat was the player's before: only a new one goes back.
       if (request.kind === "seat") this.giveBack(node, late);
     };
     try {
       const late = { waitMs: LATE_MS, take };
-      const answer = await calls.reserve(node, request, { deadlineMs, late });
+      const answer = await (request.kind === "reconnect"
+        ? this.#returnsTo(node).ask(request)
+        : calls.reserve(node, request, { deadlineMs, late }));
       if (answer.nodeId !== node.nodeId) {
         throw new MeridianError("unavailable", { message: "Another life of the node answered." });
       }
@@ -111,6 +123,31 @@ export class Seats {
     calls.release(node, { roomId, sessionId }).catch((err: unknown) => {
       log.info({ err, nodeId: node.nodeId, roomId }, "a seat could not be given back; it lapses");
     });
+  }
+
+  /** Players of a room that has moved come back to its node all at once. */
+  #returnsTo(node: NodeRecord): Gathering<ReconnectSeat, ReserveAnswer> {
+    const { nodeId } = node;
+    const known = this.#returns.get(nodeId);
+    if (known) return known;
+    const { calls, clock, reserveDeadlineMs: deadlineMs } = this.#deps;
+    // What is asked from the sending on is asked by the next one.
+    const sent = () => this.#returns.delete(nodeId);
+    const gathering = new Gathering<ReconnectSeat, ReserveAnswer>({
+      gatherMs: RETURNS_GATHER_MS,
+      mostItems: RETURNS_PER_CALL_MAX,
+      alone(request) {
+        sent();
+        return calls.reserve(node, request, { deadlineMs });
+      },
+      together(requests) {
+        sent();
+        return calls.reserveMany(node, requests, deadlineMs);
+      },
+      clock,
+    });
+    this.#returns.set(nodeId, gathering);
+    return gathering;
   }
 
   #noteFailure(node: NodeRecord, outcome: string, err: unknown): void {

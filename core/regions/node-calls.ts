@@ -2,6 +2,7 @@
  * The core's calls to nodes: reserve, release, evict, wanted, drain, fence, and those of a failover. Reserves have
  * a client of their own, so that a node which hangs in them still hears the others.
  */
+import { failuresIn, type MeridianError } from "../../shared/errors.ts";
 import { RegionId } from "../../shared/ids.ts";
 import type { LateAnswer, LinkClient } from "../../shared/link/link-client.ts";
 import {
@@ -21,8 +22,10 @@ import {
   type DrainRequest,
   type EvictRequest,
   type FenceRequest,
+  type ReconnectSeat,
   type ReleaseRequest,
   ReserveAnswer,
+  ReserveManyAnswer,
   type ReserveRequest,
 } from "../../shared/protocol/link.ts";
 import type { WantedPlayer } from "../../shared/protocol/player-state.ts";
@@ -51,7 +54,7 @@ export interface Clients {
 
 export interface Patience {
   readonly deadlineMs: number;
-  readonly late: LateAnswer<ReserveAnswer>;
+  readonly late?: LateAnswer<ReserveAnswer>;
 }
 
 export class NodeCalls {
@@ -65,6 +68,24 @@ export class NodeCalls {
   reserve(node: NodeRecord, body: ReserveRequest, patience: Patience): Promise<ReserveAnswer> {
     const call = { ...target(node), path: "/link/reserve", body, answer: ReserveAnswer };
     return this.#clients.reserves.call({ ...call, ...patience });
+  }
+
+  /** An answer or a failure for each, in their order. @throws as `reserve`, for all of them */
+  async reserveMany(
+    node: NodeRecord,
+    requests: readonly ReconnectSeat[],
+    deadlineMs: number,
+  ): Promise<(ReserveAnswer | MeridianError)[]> {
+    const path = "/link/reserve-many";
+    const call = {
+      ...target(node),
+      path,
+      body: { requests },
+      answer: ReserveManyAnswer,
+      deadlineMs,
+    };
+    const { answers } = await this.#clients.reserves.call(call);
+    return failuresIn(answers);
   }
 
   async release(node: NodeRecord, body: ReleaseRequest): Promise<void> {

@@ -5,6 +5,7 @@ import { compareEpochs, type Epoch } from "../../shared/epoch.ts";
 import { isFailure } from "../../shared/errors.ts";
 import type { PlayerId } from "../../shared/ids.ts";
 import type { LoadRequest } from "../../shared/protocol/player-state.ts";
+import { until } from "../../test/until.ts";
 import { ORPHAN_DRAIN_MS } from "./owner-lives.ts";
 import { freePlayersOf } from "./owner-store.ts";
 import {
@@ -211,6 +212,76 @@ test("many loads at once get different epochs, one after the other", async () =>
     assert.equal(inBetween[at], at === 0 ? undefined : at);
   });
   assert.ok(got.length >= 1);
+});
+
+test("players who are loaded together are each decided alone", async () => {
+  const [ada, grace, edsger, nobody] = [
+    await world.newPlayer(),
+    await world.newPlayer(),
+    await world.newPlayer(),
+    await world.newPlayer(),
+  ];
+  await database.run("delete from players where id = $1", [nobody]);
+  const first = await granted(world.load(ada, beijing1));
+  await world.batch(newProducer(), [1, 1], [adding(ada, first, { kills: 4 }), release(ada, first)]);
+  await granted(world.load(grace, beijing1));
+  const load = (playerId: PlayerId, loadId: string, n = 1_000) => ({
+    loadId,
+    nodeId: shanghai1.nodeId,
+    playerId,
+    sessionEpoch: [1, n] as Epoch,
+    collections: ["stats", "quests"],
+  });
+  const together = [
+    load(grace, "together-1"),
+    load(ada, "together-2"),
+    load(nobody, "together-3"),
+    load(edsger, "together-4"),
+    load(edsger, "together-5", 1_001),
+    load(ada, "together-6", 999),
+  ];
+  const answers = await states.loadMany(shanghai1.regionId, together);
+  const said = answers.map((one) => (one instanceof Error ? one.kind : one.outcome));
+  assert.deepEqual(said, [
+    "wait",
+    "granted",
+    "account_deleted",
+    "granted",
+    "wait",
+    "session_taken_over",
+  ]);
+  assert.deepEqual(answers[1], {
+    outcome: "granted",
+    stateEpoch: [1, 2],
+    documents: [{ collection: "stats", format: 1, version: 1, fields: { kills: 4 } }],
+  });
+  const again = await states.loadMany(shanghai1.regionId, together);
+  assert.deepEqual([again[1], again[3]], [answers[1], answers[3]], "as before");
+});
+
+test("a call that is held hears of the release that it waits for", async () => {
+  const [ada, grace] = [await world.newPlayer(), await world.newPlayer()];
+  const first = await granted(world.load(ada, beijing1));
+  const asked = world.wanted.length;
+  const loads = [ada, grace].map((playerId, index) => ({
+    loadId: `held-load-${index}`,
+    nodeId: shanghai1.nodeId,
+    playerId,
+    sessionEpoch: [1, 1_000] as Epoch,
+    collections: ["stats"],
+  }));
+  const held = states.loadMany(shanghai1.regionId, loads, 60_000);
+  await until("the word to the owner", () => world.wanted.length > asked);
+  await world.batch(newProducer(), [1, 1], [adding(ada, first, { kills: 4 }), release(ada, first)]);
+  const answers = await held;
+  assert.deepEqual(answers, [
+    {
+      outcome: "granted",
+      stateEpoch: [1, 2],
+      documents: [{ collection: "stats", format: 1, version: 1, fields: { kills: 4 } }],
+    },
+    { outcome: "granted", stateEpoch: [1, 1], documents: [] },
+  ]);
 });
 
 test("no epoch is granted twice, also when the database was put back meanwhile", async () => {

@@ -12,23 +12,44 @@ export interface SessionEpochs {
   readonly grantedEpoch: Epoch;
 }
 
-/** Until the transaction ends no other session can get a seat: placing it needs this row. */
-export async function lockSessionEpochs(tx: Tx, playerId: PlayerId): Promise<SessionEpochs> {
-  const rows = await tx.rows<Record<"epoch_term" | "epoch_n" | "placed_term" | "placed_n", number>>(
-    `select epoch_term, epoch_n, placed_term, placed_n from sessions
-     where player_id = $1 for share`,
-    [playerId],
+/**
+ * Until the transaction ends none of them gets a seat: placing a session needs its row.
+ * @param playerIds in the order in which all lock them
+ */
+export async function lockSessionEpochs(
+  tx: Tx,
+  playerIds: readonly PlayerId[],
+): Promise<Map<PlayerId, SessionEpochs>> {
+  const rows = await tx.rows<
+    { player_id: PlayerId } & Record<"epoch_term" | "epoch_n" | "placed_term" | "placed_n", number>
+  >(
+    `select s.* from unnest($1::uuid[]) as d (player_id), lateral
+       (select player_id, epoch_term, epoch_n, placed_term, placed_n from sessions
+        where player_id = d.player_id for share) s`,
+    [playerIds],
   );
-  const row = rows[0];
-  if (!row) return { placedEpoch: EPOCH_NONE, grantedEpoch: EPOCH_NONE };
-  return {
-    placedEpoch: [row.placed_term, row.placed_n],
-    grantedEpoch: [row.epoch_term, row.epoch_n],
-  };
+  return new Map(
+    rows.map((row) => [
+      row.player_id,
+      {
+        placedEpoch: [row.placed_term, row.placed_n],
+        grantedEpoch: [row.epoch_term, row.epoch_n],
+      },
+    ]),
+  );
 }
 
 export async function lockOwner(tx: Tx, playerId: PlayerId): Promise<Ownership | undefined> {
+  return (await lockOwnerships(tx, [playerId])).get(playerId);
+}
+
+/** @param playerIds in the order in which all lock them */
+export async function lockOwnerships(
+  tx: Tx,
+  playerIds: readonly PlayerId[],
+): Promise<Map<PlayerId, Ownership>> {
   const rows = await tx.rows<{
+    player_id: PlayerId;
     epoch_term: number;
     epoch_n: number;
     standing: Standing;
@@ -37,56 +58,78 @@ export async function lockOwner(tx: Tx, playerId: PlayerId): Promise<Ownership |
     session_n: number;
     node_id: NodeId;
   }>(
-    `select epoch_term, epoch_n, standing, load_id, session_term, session_n, node_id
-     from player_owners where player_id = $1 for no key update`,
-    [playerId],
+    `select o.* from unnest($1::uuid[]) as d (player_id), lateral
+       (select player_id, epoch_term, epoch_n, standing, load_id, session_term, session_n, node_id
+        from player_owners where player_id = d.player_id for no key update) o`,
+    [playerIds],
   );
-  const row = rows[0];
-  return (
-    row && {
-      stateEpoch: [row.epoch_term, row.epoch_n],
-      standing: row.standing,
-      loadId: row.load_id ?? undefined,
-      sessionEpoch: [row.session_term, row.session_n],
-      nodeId: row.node_id,
-    }
+  return new Map(
+    rows.map((row) => [
+      row.player_id,
+      {
+        stateEpoch: [row.epoch_term, row.epoch_n],
+        standing: row.standing,
+        loadId: row.load_id ?? undefined,
+        sessionEpoch: [row.session_term, row.session_n],
+        nodeId: row.node_id,
+      },
+    ]),
   );
 }
 
 /**
- * False when another owner was written meanwhile, which can be only where there was none to lock.
- * @param before the epoch of the owner that was locked
+ * False when one of them got another owner meanwhile, which can be only where there was none to lock.
+ * @param former those that were locked
  */
-export async function writeOwner(
+export async function writeOwnerships(
   tx: Tx,
-  owner: Ownership & { readonly playerId: PlayerId; readonly regionId: RegionId },
-  before: Epoch,
-  at: Date,
+  anew: ReadonlyMap<PlayerId, Ownership>,
+  former: ReadonlyMap<PlayerId, Ownership>,
+  { regionId, at }: { readonly regionId: RegionId; readonly at: Date },
 ): Promise<boolean> {
+  const all = [...anew].sort(([a], [b]) => (a < b ? -1 : 1));
+  const before = all.map(([playerId]) => former.get(playerId)?.stateEpoch ?? EPOCH_NONE);
   const written = await tx.run(
-    `insert into player_owners as o
-       (player_id, epoch_term, epoch_n, standing, load_id, session_term, session_n, node_id,
-        region_id, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-     on conflict (player_id) do update set
-       epoch_term = excluded.epoch_term, epoch_n = excluded.epoch_n, standing = excluded.standing,
-       load_id = excluded.load_id, session_term = excluded.session_term,
-       session_n = excluded.session_n, node_id = excluded.node_id,
-       region_id = excluded.region_id, updated_at = excluded.updated_at
-     where (o.epoch_term, o.epoch_n) = ($11, $12)`,
+    `with d as materialized (
+       select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
+         $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::bigint[])
+         as d (player_id, epoch_term, epoch_n, standing, load_id, session_term, session_n, node_id,
+           before_term, before_n)),
+     known as (
+       update player_owners o set
+         epoch_term = d.epoch_term, epoch_n = d.epoch_n, standing = d.standing,
+         load_id = d.load_id, session_term = d.session_term, session_n = d.session_n,
+         node_id = d.node_id, region_id = $11, updated_at = $12
+       from d where o.player_id = d.player_id
+         and (o.epoch_term, o.epoch_n) = (d.before_term, d.before_n)
+       returning o.player_id),
+     new as (
+       insert into player_owners
+         (player_id, epoch_term, epoch_n, standing, load_id, session_term, session_n, node_id,
+          region_id, updated_at)
+       select player_id, epoch_term, epoch_n, standing, load_id, session_term, session_n, node_id,
+         $11, $12
+       from d where (before_term, before_n) = ($13, $14) order by player_id
+       on conflict (player_id) do nothing
+       returning player_id)
+     select from known union all select from new`,
     [
-      owner.playerId,
-      ...owner.stateEpoch,
-      owner.standing,
-      owner.loadId,
-      ...owner.sessionEpoch,
-      owner.nodeId,
-      owner.regionId,
+      all.map(([playerId]) => playerId),
+      all.map(([, { stateEpoch }]) => stateEpoch[0]),
+      all.map(([, { stateEpoch }]) => stateEpoch[1]),
+      all.map(([, { standing }]) => standing),
+      all.map(([, { loadId }]) => loadId),
+      all.map(([, { sessionEpoch }]) => sessionEpoch[0]),
+      all.map(([, { sessionEpoch }]) => sessionEpoch[1]),
+      all.map(([, { nodeId }]) => nodeId),
+      before.map(([term]) => term),
+      before.map(([, n]) => n),
+      regionId,
       at,
-      ...before,
+      ...EPOCH_NONE,
     ],
   );
-  return written === 1;
+  return written === all.length;
 }
 
 /** Players whom the node holds may have another owner from now on. @returns how many */

@@ -8,7 +8,6 @@
 import type { Logger } from "pino";
 import { BoundedQueue } from "../../shared/bounded-queue.ts";
 import type { Clock } from "../../shared/clock.ts";
-import { EPOCH_NONE } from "../../shared/epoch.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { NodeId, RegionId } from "../../shared/ids.ts";
 import { Gauge, type Metrics } from "../../shared/metrics.ts";
@@ -27,10 +26,12 @@ import type { CallGate } from "../http/call-gate.ts";
 import type { BatchDecision } from "./applier-step.ts";
 import { applyInTransaction, RowsChanged, type Sender } from "./batch-apply.ts";
 import { DocumentCache } from "./document-cache.ts";
+import { type Loaded, loadInTransaction } from "./load-players.ts";
 import type { OwnerLives } from "./owner-lives.ts";
 import * as owners from "./owner-store.ts";
-import { decideLoad, type LoadDecision, type Ownership } from "./ownership-step.ts";
+import type { Ownership } from "./ownership-step.ts";
 import type { RefusedChanges } from "./refused-changes.ts";
+import { Releases } from "./releases.ts";
 import { StateMetrics } from "./state-metrics.ts";
 import * as store from "./sync-store.ts";
 
@@ -64,10 +65,12 @@ export class PlayerStates {
   readonly #queue: BoundedQueue;
   readonly #metrics: StateMetrics;
   readonly #cache = new DocumentCache(CACHED_CHARACTERS_MAX);
+  readonly #releases: Releases;
 
   constructor(deps: PlayerStatesDeps) {
     this.#deps = deps;
     this.#metrics = new StateMetrics(deps.metrics);
+    this.#releases = new Releases(deps.clock);
     const queue = new BoundedQueue({
       name: "batches",
       runningMax: BATCHES_RUNNING_MAX,
@@ -132,23 +135,76 @@ export class PlayerStates {
    *   for a session that was never granted
    */
   async load(from: RegionId, request: LoadRequest): Promise<LoadAnswer> {
+    const [answer] = await this.loadMany(from, [request]);
+    if (!answer) throw new Error("a load was left out");
+    if (answer instanceof MeridianError) throw answer;
+    return answer;
+  }
+
+  /**
+   * Each as by `load`, in their order; in one transaction.
+   * @param holdMs how long it waits for former owners before it answers so; then those are looked at once more
+   * @throws {MeridianError} `unavailable`, for all of them
+   */
+  async loadMany(
+    from: RegionId,
+    requests: readonly LoadRequest[],
+    holdMs = 0,
+  ): Promise<(LoadAnswer | MeridianError)[]> {
+    const watch = this.#releases.watch();
     try {
-      const { decision, documents } = await this.#deps.loadGate.run(() =>
-        this.#transaction((tx) => this.#load(tx, from, request)),
+      const answers = await this.#loadNow(from, requests);
+      const waiting = requests.filter((_, index) => isWait(answers[index]));
+      if (waiting.length === 0 || holdMs === 0) return answers;
+      await watch.all(
+        waiting.map(({ playerId }) => playerId),
+        holdMs,
       );
-      if (decision.outcome === "taken_over") throw new MeridianError("session_taken_over");
-      if (decision.outcome === "conflict") throw new MeridianError("conflict");
-      if (decision.outcome === "never_granted") throw neverGranted();
-      if (decision.outcome === "wait") {
-        this.#metrics.load("wait");
-        return this.#waitFor(decision.owner, request);
-      }
-      this.#metrics.load(decision.isNew ? "granted" : "repeated");
-      return { outcome: "granted", stateEpoch: decision.owner.stateEpoch, documents };
+      const again = (await this.#loadNow(from, waiting)).values();
+      return answers.map((answer) => (isWait(answer) ? (again.next().value ?? answer) : answer));
+    } finally {
+      watch.end();
+    }
+  }
+
+  async #loadNow(
+    from: RegionId,
+    requests: readonly LoadRequest[],
+  ): Promise<(LoadAnswer | MeridianError)[]> {
+    const { clock, lives, coreTerm, loadGate } = this.#deps;
+    try {
+      const loaded = await loadGate.run(() =>
+        this.#transaction((tx) =>
+          loadInTransaction(tx, requests, {
+            regionId: from,
+            coreTerm: coreTerm(),
+            mayWrite: (nodeId) => lives.mayWrite(nodeId),
+            at: new Date(clock.nowMs()),
+          }),
+        ),
+      );
+      return requests.map((request, index) => this.#answerTo(request, loaded[index]));
     } catch (error) {
-      this.#metrics.load(isFailure(error) ? error.kind : "internal");
+      for (const _ of requests) this.#metrics.load(isFailure(error) ? error.kind : "internal");
       throw error;
     }
+  }
+
+  #answerTo(request: LoadRequest, loaded: Loaded | undefined): LoadAnswer | MeridianError {
+    if (!loaded) throw new Error("a load was left out");
+    const { decision, documents } = loaded;
+    if (decision.outcome === "wait") {
+      this.#metrics.load("wait");
+      return this.#waitFor(decision.owner, request);
+    }
+    if (decision.outcome !== "granted") {
+      const refusal = refusalOf(decision.outcome);
+      this.#metrics.load(refusal.kind);
+      return refusal;
+    }
+    this.#metrics.load(decision.isNew ? "granted" : "repeated");
+    const { stateEpoch } = decision.owner;
+    return { outcome: "granted", stateEpoch, documents: [...documents] };
   }
 
   /** An owner that lives may not know that it is one: an answer got lost on its way there. */
@@ -166,32 +222,13 @@ export class PlayerStates {
     const cache = this.#cache;
     const context = { sender, coreTerm: coreTerm(), at: new Date(clock.nowMs()), cache };
     const decision = await this.#transaction((tx) => applyInTransaction(tx, batch, context));
-    if (decision.outcome === "applied") for (const one of decision.documents) cache.put(one);
+    if (decision.outcome === "applied") {
+      for (const one of decision.documents) cache.put(one);
+      const releases = batch.items.filter((item) => "release" in item);
+      this.#releases.note(new Set(releases.map(({ playerId }) => playerId)));
+    }
     this.#metrics.applied(clock.monotonicMs() - beganMs);
     return decision;
-  }
-
-  async #load(tx: Tx, regionId: RegionId, request: LoadRequest) {
-    const { clock, lives, coreTerm } = this.#deps;
-    const { playerId, collections } = request;
-    if ((await store.lockPlayers(tx, [playerId])).length === 0) {
-      throw new MeridianError("account_deleted");
-    }
-    const sessions = await owners.lockSessionEpochs(tx, playerId);
-    const owner = await owners.lockOwner(tx, playerId);
-    const ownerAlive = owner?.standing === "held" && lives.mayWrite(owner.nodeId);
-    const rows = { ...sessions, owner, coreTerm: coreTerm(), ownerAlive };
-    const decision: LoadDecision = decideLoad(rows, request);
-    if (decision.outcome !== "granted") return { decision, documents: [] };
-    if (decision.isNew) {
-      const at = new Date(clock.nowMs());
-      const before = owner?.stateEpoch ?? EPOCH_NONE;
-      const written = { ...decision.owner, playerId, regionId };
-      if (!(await owners.writeOwner(tx, written, before, at))) {
-        throw new RowsChanged("the player got an owner meanwhile");
-      }
-    }
-    return { decision, documents: await store.documentsOf(tx, playerId, collections) };
   }
 
   async #transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -230,8 +267,21 @@ function flushedSeqOf(lastSeq: number): number {
   return lastSeq;
 }
 
-function neverGranted(): MeridianError {
-  return new MeridianError("forbidden", { message: "The core never granted such a session." });
+function isWait(answer: LoadAnswer | MeridianError | undefined): boolean {
+  return !!answer && !(answer instanceof MeridianError) && answer.outcome === "wait";
+}
+
+function refusalOf(outcome: "taken_over" | "conflict" | "never_granted" | "gone"): MeridianError {
+  switch (outcome) {
+    case "taken_over":
+      return new MeridianError("session_taken_over");
+    case "conflict":
+      return new MeridianError("conflict");
+    case "gone":
+      return new MeridianError("account_deleted");
+    case "never_granted":
+      return new MeridianError("forbidden", { message: "The core never granted such a session." });
+  }
 }
 
 function tooManyBatches(): MeridianError {

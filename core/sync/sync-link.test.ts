@@ -10,6 +10,7 @@ import {
   BatchAnswer,
   CloseProducerAnswer,
   LoadAnswer,
+  LoadManyAnswer,
 } from "../../shared/protocol/player-state.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
@@ -94,6 +95,26 @@ test("a player is loaded, changed, released and loaded again", async () => {
     answer: CloseProducerAnswer,
   });
   assert.deepEqual(closed, standing);
+});
+
+test("players of one room are loaded by one call, each with an answer of its own", async () => {
+  const [ada, grace] = [await newPlayer(), await newPlayer()];
+  const load = (playerId: string, n: number) => ({
+    loadId: `one-of-many-${n}`,
+    playerId,
+    sessionEpoch: [1, n],
+    collections: ["stats"],
+  });
+  const { answers } = await region.client.call({
+    ...calls,
+    path: "/link/players/load-many",
+    body: { nodeId: region.nodeId, loads: [load(ada, 1), load(grace, 1_000), load(ada, 2)] },
+    answer: LoadManyAnswer,
+  });
+  assert.deepEqual(
+    answers.map((one) => ("error" in one ? one.error.kind : one.outcome)),
+    ["granted", "forbidden", "wait"],
+  );
 });
 
 test("the largest batch there may be is taken", async () => {

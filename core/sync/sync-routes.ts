@@ -1,6 +1,6 @@
 /**
  * What regions call for players' state: `POST /link/batch`, `POST /link/outbox/close`,
- * `POST /link/players/load`.
+ * `POST /link/players/load`, `POST /link/players/load-many`.
  *
  * A producer's id names its node. The node need not live: a sibling sends what a dead one left.
  */
@@ -13,7 +13,10 @@ import {
   BatchRequest,
   CloseProducerAnswer,
   CloseProducerRequest,
+  LOADS_BYTES_MAX,
   LoadAnswer,
+  LoadManyAnswer,
+  LoadManyRequest,
   LoadRequest,
   type ProducerId,
 } from "../../shared/protocol/player-state.ts";
@@ -29,6 +32,9 @@ export interface SyncRouteDeps {
   readonly states: PlayerStates;
 }
 
+/** The former owner's last changes come in these moments: no longer than the way back and here again would take. */
+const LOADS_HELD_MS = 150;
+const LOADS_BODY_BYTES_MAX = 256 * 1024;
 /** To a server that lets only regions in. */
 export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRouteDeps): void {
   server.post(
@@ -75,6 +81,37 @@ export function addSyncRoutes(server: HttpServer, { registry, states }: SyncRout
       const from = regionOf(request);
       registry.requireCurrent(from, request.body.nodeId);
       return states.load(from, request.body);
+    },
+  );
+  server.post(
+    "/link/players/load-many",
+    {
+      config: { cap: "loads" },
+      bodyLimit: LOADS_BODY_BYTES_MAX,
+      schema: {
+        body: LoadManyRequest,
+        response: { 200: LoadManyAnswer, ...failures("forbidden") },
+      },
+    },
+    async (request) => {
+      const from = regionOf(request);
+      const { nodeId, loads } = request.body;
+      registry.requireCurrent(from, nodeId);
+      const loaded = await states.loadMany(
+        from,
+        loads.map((one) => ({ ...one, nodeId })),
+        LOADS_HELD_MS,
+      );
+      let bytes = 0;
+      const answers = loaded.map((answer) => {
+        if (answer instanceof MeridianError) return answer.toBody();
+        const before = bytes;
+        bytes += Buffer.byteLength(JSON.stringify(answer));
+        // Granted as it is, it gets the same answer when it is asked for again.
+        const fits = before === 0 || bytes <= LOADS_BYTES_MAX;
+        return fits ? answer : new MeridianError("unavailable").toBody();
+      });
+      return { answers };
     },
   );
 }

@@ -6,7 +6,7 @@ import { Chance, cases, testSeed } from "../../shared/chance.testkit.ts";
 import { assertTyped, mutatedJson } from "../../shared/json-fuzzer.testkit.ts";
 import { RawLink } from "../../shared/link/raw-link.testkit.ts";
 import { createLog } from "../../shared/log.ts";
-import { ReserveAnswer } from "../../shared/protocol/link.ts";
+import { ReserveAnswer, ReserveManyAnswer } from "../../shared/protocol/link.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { newPlayerId, until } from "../transport/test-tickets.ts";
 import { createLinkServer } from "./link-server.ts";
@@ -65,6 +65,14 @@ const bodies: readonly (readonly [path: string, body: unknown])[] = [
     "/link/reserve",
     { kind: "reconnect", playerId: newPlayerId(), reconnectionToken: "x".repeat(32), ...held },
   ],
+  [
+    "/link/reserve-many",
+    {
+      requests: [
+        { kind: "reconnect", playerId: newPlayerId(), reconnectionToken: "x".repeat(32), ...held },
+      ],
+    },
+  ],
   ["/link/release", held],
   ["/link/drain", { state: "active" }],
   ["/link/witness", { about: { nodeId: "east-1", linkAddress: "127.0.0.1:1" } }],
@@ -85,6 +93,14 @@ test(`${BODIES} mutated bodies of each kind get typed answers`, {
       }
     }
   }
+  const absent = { kind: "reconnect", playerId: newPlayerId(), reconnectionToken: "x".repeat(32) };
+  const many = { requests: [1, 2].map(() => ({ ...absent, ...held })) };
+  const refusals = await link.post("/link/reserve-many", JSON.stringify(many));
+  const { answers } = ReserveManyAnswer.parse(refusals.body);
+  assert.deepEqual(
+    answers.map((one) => "error" in one && one.error.kind),
+    ["room_not_found", "room_not_found"],
+  );
   const answer = await link.post("/link/reserve", JSON.stringify(seat));
   const { roomId, sessionId } = ReserveAnswer.parse(answer.body);
   await node.matchmaker.release({ roomId, sessionId });

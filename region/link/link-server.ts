@@ -5,7 +5,7 @@
  */
 import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
-import { ErrorBody, MeridianError } from "../../shared/errors.ts";
+import { ErrorBody, eachAnswered, MeridianError } from "../../shared/errors.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import { peerOf } from "../../shared/link/peer.ts";
@@ -18,6 +18,8 @@ import {
   PROBE_PATH,
   ReleaseRequest,
   ReserveAnswer,
+  ReserveManyAnswer,
+  ReserveManyRequest,
   ReserveRequest,
 } from "../../shared/protocol/link.ts";
 import { WantedPlayer } from "../../shared/protocol/player-state.ts";
@@ -27,6 +29,8 @@ import { addReplicationRoutes, type ReplicationRoutes } from "../replication/rep
 import { serveUpgrades, type UpgradeRoute } from "./upgrades.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
+/** A token each, and four ids. */
+const RETURNS_BYTES_MAX = 128 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 export interface LinkServerOptions {
@@ -66,6 +70,16 @@ export function createLinkServer(options: LinkServerOptions): HttpServer {
     "/link/reserve",
     { schema: { body: ReserveRequest, response: { 200: ReserveAnswer, ...failures } } },
     (request) => matchmaker.reserve(request.body),
+  );
+  server.post(
+    "/link/reserve-many",
+    {
+      bodyLimit: RETURNS_BYTES_MAX,
+      schema: { body: ReserveManyRequest, response: { 200: ReserveManyAnswer, ...failures } },
+    },
+    async ({ body }) => ({
+      answers: await eachAnswered(body.requests, (one) => matchmaker.reserve(one)),
+    }),
   );
   server.post(
     "/link/release",

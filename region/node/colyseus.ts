@@ -15,7 +15,7 @@ import { setLogger } from "@colyseus/core/Logger";
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import type { Epoch } from "../../shared/epoch.ts";
-import { describeKind, MeridianError } from "../../shared/errors.ts";
+import { describeKind, type ErrorKind, MeridianError } from "../../shared/errors.ts";
 import { GameName, RoomId, SessionId } from "../../shared/ids.ts";
 import type { JoinOptions } from "../../shared/protocol/join.ts";
 import type { ReaffirmRoomsRequest } from "../../shared/protocol/link.ts";
@@ -307,7 +307,7 @@ export class Rooms {
   /**
    * Takes the room out of the search, gives back the seats that wait for players, sends the players
    * away to reconnect, ends the room. Nobody finds it meanwhile, or it would go on for as long as
-   * somebody comes.
+   * somebody comes. Players of one that was handed over are told that it goes on.
    */
   async end(room: Room, closeCode = GOING_AWAY): Promise<void> {
     this.#leaving.add(room);
@@ -317,6 +317,10 @@ export class Rooms {
       await sleep(this.#options.clock, POLL_MS);
     }
     endReturnTimers(room);
+    if (room instanceof GameRoom && room.handedOver) {
+      // Colyseus closes them without a reason, and what is closed already it leaves as it is.
+      for (const client of room.clients) client.leave(closeCode, "room_moved" satisfies ErrorKind);
+    }
     await room.disconnect(closeCode);
   }
 

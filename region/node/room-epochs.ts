@@ -8,13 +8,17 @@ import type { Epoch } from "../../shared/epoch.ts";
 import type { GameName, RoomId } from "../../shared/ids.ts";
 import type { RoomOps } from "../../shared/protocol/value.ts";
 import type { Claims } from "../link/claims.ts";
+import type { StepTimes } from "./step-times.ts";
 
 /** A room that waits for its epoch. Plain Colyseus rooms are none and run at once. */
 export interface EpochGated {
   /** Of one that was restored: up to where it knows its operations on value. */
   readonly knownOpSeq?: number | undefined;
-  /** Of one that was restored: resolves when its players have their documents. Never rejects. */
-  loadPlayers?(): Promise<void>;
+  /**
+   * Of one that was restored: resolves when its players have their documents.
+   * @param claimed before that no code of the game runs @throws what `claimed` does
+   */
+  loadPlayers?(claimed: Promise<unknown>): Promise<void>;
   /** @param roomOps those that it does not know */
   grantEpoch(epoch: Epoch, roomOps?: readonly RoomOps[]): void;
 }
@@ -24,6 +28,8 @@ export interface RoomEpochsOptions {
   readonly endRoom: (room: Room) => Promise<void>;
   /** The room runs under an epoch now. */
   readonly onGranted?: (room: Room, roomId: RoomId, game: GameName) => void;
+  /** Of rooms that were restored. */
+  readonly times?: StepTimes<"claim" | "documents">;
   readonly log: Logger;
 }
 
@@ -37,15 +43,21 @@ export class RoomEpochs {
 
   /** Claims the room; answers when it has its epoch or is ending for the lack of one. */
   async created(room: Room, roomId: RoomId, game: GameName): Promise<void> {
-    const { claims, endRoom, onGranted, log } = this.#options;
+    const { claims, endRoom, onGranted, times, log } = this.#options;
     const ended = new AbortController();
     this.#waiting.set(roomId, ended);
     try {
-      const opSeq = isEpochGated(room) ? room.knownOpSeq : undefined;
-      const { roomEpoch, roomOps } = await claims.claim({ roomId, game, opSeq }, ended.signal);
+      const gated = isEpochGated(room) ? room : undefined;
+      const claim = { roomId, game, opSeq: gated?.knownOpSeq };
+      const claimed = claims.claim(claim, ended.signal);
+      // Documents have an owner of their own, who gives them up when the claim is refused: neither waits.
+      const loaded = gated?.loadPlayers?.(claimed);
+      const [{ roomEpoch, roomOps }] = await Promise.all(
+        claim.opSeq === undefined || !times
+          ? [claimed, loaded]
+          : [times.of("claim", claimed), times.of("documents", Promise.resolve(loaded))],
+      );
       if (ended.signal.aborted || !isEpochGated(room)) return;
-      await room.loadPlayers?.();
-      if (ended.signal.aborted) return;
       room.grantEpoch(roomEpoch, roomOps);
       onGranted?.(room, roomId, game);
     } catch (err) {

@@ -13,6 +13,7 @@ import type { RoomEvents, Rooms } from "./colyseus.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { RoomEpochs } from "./room-epochs.ts";
+import { StepTimes } from "./step-times.ts";
 
 export interface RoomEventsDeps {
   readonly claims: Claims;
@@ -39,6 +40,12 @@ export function createRoomEvents(deps: RoomEventsDeps): RoomEvents {
       store.forgetRoom(roomId);
       if (room instanceof GameRoom) replication.started(room, roomId, game);
     },
+    times: new StepTimes({
+      name: "meridian_region_room_resume_seconds",
+      help: "Of rooms that were restored here, until they play on: claim, documents of their players; side by side.",
+      clock,
+      metrics,
+    }),
     log,
   });
   const { roomFailures, invalidMessages } = new NodeMetrics(metrics, {

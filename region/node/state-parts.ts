@@ -1,6 +1,8 @@
 /** What brings players' state from the core and back: put together, with its settings and deadlines. */
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
+import { failuresIn } from "../../shared/errors.ts";
+import { Gathering } from "../../shared/gathering.ts";
 import type { NodeId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { LinkCall, LinkClient } from "../../shared/link/link-client.ts";
@@ -8,7 +10,10 @@ import type { Metrics } from "../../shared/metrics.ts";
 import {
   BatchAnswer,
   CloseProducerAnswer,
+  LOADS_PER_CALL_MAX,
   LoadAnswer,
+  LoadManyAnswer,
+  type LoadRequest,
 } from "../../shared/protocol/player-state.ts";
 import type { RegionConfig } from "../config.ts";
 import { OrphanStreams } from "../outbox/orphan-streams.ts";
@@ -20,6 +25,8 @@ import { PlayerStates } from "../players/player-states.ts";
 const BATCH_DEADLINE_MS = 6_000;
 const CLOSE_DEADLINE_MS = 3_000;
 const LOAD_DEADLINE_MS = 2_000;
+/** A room that goes on here asks for all of its players in one turn of the loop, and again after a wait. */
+const LOADS_GATHER_MS = 3;
 /** What is not at the core by then stays in Redis, for another node or this one's next life. */
 const DRAIN_DEADLINE_MS = 3_000;
 
@@ -60,10 +67,21 @@ export class StateParts {
       backlogBytesMax: config.OUTBOX_BYTES_MAX,
       random,
     });
+    const loadMany = call("/link/players/load-many", LOAD_DEADLINE_MS, LoadManyAnswer);
+    const loads = new Gathering<LoadRequest, LoadAnswer>({
+      gatherMs: LOADS_GATHER_MS,
+      mostItems: LOADS_PER_CALL_MAX,
+      alone: call("/link/players/load", LOAD_DEADLINE_MS, LoadAnswer),
+      together: async (requests) => {
+        const { answers } = await loadMany({ nodeId, loads: requests });
+        return failuresIn(answers);
+      },
+      clock,
+    });
     this.players = new PlayerStates({
       ...common,
       outbox: this.outbox,
-      load: call("/link/players/load", LOAD_DEADLINE_MS, LoadAnswer),
+      load: (request) => loads.ask(request),
     });
     this.#orphans = new OrphanStreams({ ...common, outbox: this.outbox, streams });
     streams.onBack(() => {

@@ -43,6 +43,7 @@ export class CopyParts {
   readonly replication: Replication;
   readonly standby: Standby;
   readonly #options: CopyPartsOptions;
+  #takeOver: TakeOver | undefined;
 
   constructor(options: CopyPartsOptions) {
     const { config, nodeId, linkAddress, identity, onOwnerGone, clock, log, metrics } = options;
@@ -54,7 +55,15 @@ export class CopyParts {
       bytesMax: config.COPIES_BYTES_MAX,
     });
     const { store } = this;
-    this.standby = new Standby({ enabled, store, onOwnerGone, clock, log, metrics });
+    this.standby = new Standby({
+      enabled,
+      store,
+      onOwnerGone,
+      onGiven: (room) => this.#takeOver?.given(room),
+      clock,
+      log,
+      metrics,
+    });
     this.replication = new Replication({
       enabled,
       hello: () => {
@@ -77,9 +86,11 @@ export class CopyParts {
   routes({ rooms, matchmaker, release, flushStates }: CopyRouteDeps): ReplicationRoutes {
     const { store, replication } = this;
     const { clock, log, metrics } = this.#options;
+    const takeOver = new TakeOver({ rooms, matchmaker, store, clock, log, metrics });
+    this.#takeOver = takeOver;
     return {
       store,
-      takeOver: new TakeOver({ rooms, matchmaker, store, clock, log, metrics }),
+      takeOver,
       passCopies: new PassCopies({
         store,
         rooms,

@@ -140,10 +140,16 @@ export class CopyStore {
     return copy.log.length > grown ? this.#askAgain(copy) : "kept";
   }
 
-  /** The owner runs the room no more: what is here is all of it. */
-  last(key: CopyKey, feeder: Feeder, nowMs: number): void {
+  /**
+   * The owner runs the room no more: what is here is all of it.
+   * @returns the room, if it was the owner itself that gave it
+   */
+  last(key: CopyKey, feeder: Feeder, nowMs: number): CopyName | undefined {
     const copy = this.#fed(key, feeder);
-    if (copy) copy.goesAtMs = nowMs + COPY_KEPT_MS;
+    if (!copy) return undefined;
+    copy.goesAtMs = nowMs + COPY_KEPT_MS;
+    const { roomId, ofNode, roomEpoch, passedBy } = copy;
+    return passedBy === undefined ? { roomId, ofNode, roomEpoch } : undefined;
   }
 
   /** The room ended. */

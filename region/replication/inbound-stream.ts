@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import { type RegionId, regionOfNode } from "../../shared/ids.ts";
-import type { NodeAddress } from "../../shared/protocol/failover.ts";
+import type { CopyName, NodeAddress } from "../../shared/protocol/failover.ts";
 import { RoomStateError } from "../rooms/room-error.ts";
 import type { CopyKey, CopyStore, Feeder } from "./copy-store.ts";
 import {
@@ -39,6 +39,8 @@ export interface InboundStreamOptions {
   readonly regionId: RegionId;
   readonly socket: Duplex;
   readonly store: CopyStore;
+  /** A room's owner has given it up, and what is here now is all of it. */
+  readonly onGiven: (room: CopyName) => void;
   /** Once: it said goodbye, broke, or sent what is wrong. */
   readonly onClosed: (end: StreamEnd) => void;
   readonly clock: Clock;
@@ -164,7 +166,7 @@ export class InboundStream implements Feeder {
   }
 
   #frame(message: Message): void {
-    const { store, clock } = this.#options;
+    const { store, onGiven, clock } = this.#options;
     const { number, players, bytes } = frameIn(message);
     const key = this.#rooms.get(number);
     // Refused a moment ago.
@@ -176,7 +178,9 @@ export class InboundStream implements Feeder {
       return;
     }
     if (taken === "again") this.#answer("again", number);
-    if (message.type === "last") store.last(key, this, clock.monotonicMs());
+    if (message.type !== "last") return;
+    const given = store.last(key, this, clock.monotonicMs());
+    if (given) onGiven(given);
   }
 
   #answer(type: "ack" | "again" | "refused", number: number): void {

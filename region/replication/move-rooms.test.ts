@@ -65,7 +65,9 @@ async function played() {
 
 test("a room whose standby does not take the last frame goes on here, with its players' seats", async () => {
   const { seat, player, roomId, room } = await played();
-  const closed = new Promise<number>((resolve) => player.onLeave.once(resolve));
+  const closed = new Promise<[number, string | undefined]>((resolve) => {
+    player.onLeave.once((code, reason) => resolve([code, reason]));
+  });
   const mover = moveRooms();
   const [{ moved, stayed }, again] = await Promise.all([
     mover.move([roomId]),
@@ -75,7 +77,7 @@ test("a room whose standby does not take the last frame goes on here, with its p
   assert.match(stayed[0]?.why ?? "", /did not take the last frame/);
   assert.deepEqual(again.stayed, [{ roomId, why: "it is being moved" }]);
   assert.equal(given.length, 1);
-  assert.equal(await closed, 1001);
+  assert.deepEqual(await closed, [1001, "room_moved"]);
   const restored = node.rooms.find(roomId);
   assert.ok(restored instanceof Field && restored !== room);
   assert.equal(restored.state.score, 7);

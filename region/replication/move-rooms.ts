@@ -1,7 +1,12 @@
 /**
  * Moves live rooms to their standbys, with no tick lost: an operator wants this node empty, and its players playing.
  *
- *     whole copy at the standby → released at the core → stopped, captured → last frame, acknowledged → players off
+ *     whole copy at the standby → released at the core → stopped, captured ─┬→ last frame, acknowledged
+ *                                                                           └→ players sent off
+ *
+ * The standby goes on with the room as soon as it has the last frame, without waiting for the core's word, and the
+ * players are on their way meanwhile: between the capture and the next owner's first tick nothing waits for anything
+ * that it does not need.
  *
  * Up to the release nothing has changed, and a room without a whole copy just stays. After it nobody but the holder
  * of the last frame can go on with the room: the standby when it has it, else this node itself, which restores the
@@ -17,6 +22,7 @@ import type { MoveRoomsAnswer } from "../../shared/protocol/failover.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 import type { HandedOver, Rooms } from "../node/colyseus.ts";
 import type { HandedRoom } from "../node/hand-over-file.ts";
+import { StepTimes } from "../node/step-times.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Replication } from "./replication.ts";
@@ -53,6 +59,7 @@ type Stayed = MoveRoomsAnswer["stayed"][number];
 export class MoveRooms {
   readonly #options: MoveRoomsOptions;
   readonly #outcomes: Counter<"outcome">;
+  readonly #times: StepTimes<"release" | "give">;
   /** A room that is asked for twice is moved once. */
   readonly #underWay = new Set<RoomId>();
   readonly #slots = atATime(MOVED_AT_A_TIME);
@@ -64,6 +71,13 @@ export class MoveRooms {
       help: "Live rooms that were to move to their standby: moved, stayed, or restored here again.",
       labelNames: ["outcome"],
       registers: [options.metrics],
+    });
+    const { clock, metrics } = options;
+    this.#times = new StepTimes({
+      name: "meridian_region_room_move_seconds",
+      help: "Of live rooms that move: release at the core, give (players are away from its begin on).",
+      clock,
+      metrics,
     });
   }
 
@@ -105,7 +119,7 @@ export class MoveRooms {
     if (ready.length === 0) return [];
     let released: boolean;
     try {
-      released = await this.#release(ready);
+      released = await this.#times.of("release", this.#release(ready));
     } catch (error) {
       const why = `the core did not release it: ${String(error)}`.slice(0, REASON_LENGTH_MAX);
       return ready.map((roomId) => ({ roomId, why }));
@@ -205,9 +219,12 @@ export class MoveRooms {
     const handed = rooms.handOverOne(roomId);
     if (!handed) return this.#uncaptured(roomId);
     const { room, game, snapshot, roomEpoch, tick } = handed;
-    const to = await replication.give(roomId, snapshot, ACKED_WITHIN_MS);
+    const giving = this.#times.of("give", replication.give(roomId, snapshot, ACKED_WITHIN_MS));
     // Its players are sent off in any case: whoever goes on with it, it is another room object.
-    await rooms.end(room);
+    const ended = rooms.end(room).catch((err: unknown) => {
+      log.warn({ err, roomId, game, runbook: "region-take-over" }, "a room that moved did not end");
+    });
+    const to = await giving;
     if (to) {
       this.#outcomes.inc({ outcome: "moved" });
       return { roomId, to, roomEpoch, tick };
@@ -216,6 +233,8 @@ export class MoveRooms {
       { roomId, game, runbook: "region-take-over" },
       "the standby did not take a room that was to move: it goes on here",
     );
+    // There can't be two of that name here.
+    await ended;
     const why = "its standby did not take the last frame in time";
     return this.#restore({ roomId, game, snapshot }, why);
   }

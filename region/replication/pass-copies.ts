@@ -2,6 +2,7 @@
  * Hands copies of other nodes' rooms on to a node that has seats for them, whole: decoded here once, so that what
  * arrives there is one full frame.
  */
+
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import {
   type CopyName,

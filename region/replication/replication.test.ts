@@ -126,6 +126,7 @@ test("a copy is the room: state, fields of views, timers, randomness, who is in 
   await until(() => (copyOf(standby, roomId)?.tick ?? 0) > before.tick + 3, "more frames");
   const snapshot = room.handOver();
   assert.equal(await replication.give(roomId, snapshot, 2_000), standby.nodeId);
+  assert.deepEqual(standby.given, [roomId]);
   const copy = copyOf(standby, roomId);
   assert.ok(copy);
   const replica = await copy.log.replica(schemaHash(State));

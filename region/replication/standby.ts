@@ -8,7 +8,11 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import { type NodeAddress, REPLICAS_PROTOCOL } from "../../shared/protocol/failover.ts";
+import {
+  type CopyName,
+  type NodeAddress,
+  REPLICAS_PROTOCOL,
+} from "../../shared/protocol/failover.ts";
 import { acceptUpgrade, refuseUpgrade, type Upgrade, type UpgradeRoute } from "../link/upgrades.ts";
 import type { CopyStore } from "./copy-store.ts";
 import { InboundStream, type StreamEnd } from "./inbound-stream.ts";
@@ -26,6 +30,8 @@ export interface StandbyOptions {
   readonly streamsMax?: number;
   /** That node's stream broke, and it did not say that it would. */
   readonly onOwnerGone: (about: NodeAddress) => void;
+  /** The room's owner has given it up to this node. */
+  readonly onGiven: (room: CopyName) => void;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -55,7 +61,7 @@ export class Standby implements Part, UpgradeRoute {
 
   /** As an arrow, so that it can be given to the link's server as it is. */
   readonly take = ({ regionId, socket, head }: Upgrade): void => {
-    const { enabled, store, clock } = this.#options;
+    const { enabled, store, onGiven, clock } = this.#options;
     if (!enabled) {
       refuseUpgrade(socket, new MeridianError("not_found"));
       return;
@@ -72,6 +78,7 @@ export class Standby implements Part, UpgradeRoute {
       regionId,
       socket,
       store,
+      onGiven,
       onClosed: (end) => {
         this.#streams.delete(stream);
         this.#ended(end);

@@ -120,6 +120,7 @@ test("who sends no whole hello in time is not waited for, however busy it is", a
     regionId: RegionId.parse("testing"),
     socket,
     store: standby.store,
+    onGiven() {},
     onClosed: ({ why }) => ends.push(why),
     clock,
   });

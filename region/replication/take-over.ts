@@ -2,6 +2,9 @@
  * Goes on with rooms of a node that is fenced, or that has released them: decoded, seats taken for all who were
  * there, restored, and then claimed as every room is.
  *
+ * A room that its owner has given to this node is taken at once: its players are away, and whether the owner has
+ * released it the claim finds out. The core asks for it all the same, once the owner has told of it.
+ *
  * Asked again for a room that is here or on its way it answers as before. A room whose players don't all get a seat
  * is not restored: half a room is none. Rooms are restored a few at a time, with other work of the process between
  * them, because players of this node's own rooms are not to notice.
@@ -55,6 +58,12 @@ export class TakeOver {
       labelNames: ["outcome"],
       registers: [options.metrics],
     });
+  }
+
+  /** Its owner has stopped it, and the copy here is all of it. */
+  given(name: CopyName): void {
+    // What fails is told to the core, which asks for the room, and to the log.
+    void this.#takeOnce(name);
   }
 
   /** Never rejects: each room is taken or failed. */

@@ -2,7 +2,7 @@
 
 import { systemClock } from "../../shared/clock.ts";
 import { createHttpServer, type HttpServer } from "../../shared/http-server.ts";
-import { NodeId } from "../../shared/ids.ts";
+import { NodeId, type RoomId } from "../../shared/ids.ts";
 import type { LinkCredentials } from "../../shared/link/credentials.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
 import { createLog } from "../../shared/log.ts";
@@ -25,6 +25,7 @@ export class TestStandby {
   readonly standby: Standby;
   readonly metrics = createMetrics({});
   readonly gone: NodeAddress[] = [];
+  readonly given: RoomId[] = [];
   /** Of each stream that came. */
   readonly sockets: Upgrade["socket"][] = [];
   readonly #server: HttpServer;
@@ -42,6 +43,7 @@ export class TestStandby {
       store: this.store,
       ...(limits.streamsMax === undefined ? {} : { streamsMax: limits.streamsMax }),
       onOwnerGone: (about) => this.gone.push(about),
+      onGiven: ({ roomId }) => this.given.push(roomId),
       clock: systemClock,
       log,
       metrics: this.metrics,

@@ -228,9 +228,13 @@ export abstract class GameRoom<S extends Schema = Schema>
     return snapshot;
   }
 
-  /** @internal a restored room's players have their documents before its first tick */
-  async loadPlayers(): Promise<void> {
+  /**
+   * @internal a restored room's players have their documents before its first tick
+   * @param claimed only then it is this node's room, and its code may run
+   */
+  async loadPlayers(claimed: Promise<unknown> = Promise.resolve()): Promise<void> {
     const failed = await this.#states.loadAll(this.players.values());
+    await claimed;
     for (const [player, error] of failed) {
       // What is no failure of the world is the game's: a migration that threw.
       if (!isFailure(error)) this.onUncaughtException(asError(error), "migrate");

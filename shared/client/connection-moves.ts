@@ -46,6 +46,14 @@ export function comeBack(state: ConnectionState, at: At): Step {
   return [next, [{ type: "retire" }, ...effects]];
 }
 
+/**
+ * The room is moved to another node, and its players with it: the core is asked at once. Rooms move a few at a time,
+ * so no more than their players ask together; and a connection that ends so has not failed, however young it is.
+ */
+export function followMove(state: ConnectionState, at: At): Step {
+  return followedBy([{ type: "retire" }], ask({ ...returnFrom(state, at), attempt: 1 }));
+}
+
 export function returnFrom(state: ConnectionState, { nowMs }: At): ConnectionState {
   const giveUpAtMs = nowMs + RETURN_BUDGET_MS;
   return {

@@ -258,6 +258,23 @@ test("a network that comes back during the wait ends the wait", () => {
   assert.equal(driver.state.activity, "asking");
 });
 
+test("a room that is moved is asked for at once, however young the connection, and no question of before counts", () => {
+  const driver = playing();
+  for (const regionId of ["shanghai", "shenzhen"]) {
+    driver.drop(1001, "room_moved");
+    assert.deepEqual(
+      driver.effects.map(({ type }) => type),
+      ["retire", "ask"],
+    );
+    driver.send(driver.seat(regionId), { type: "opened" });
+    assert.deepEqual(driver.state.view, { phase: "playing", regionId });
+  }
+  driver.pass(SUSPECT_AFTER_MS + LIVENESS_PERIOD_MS);
+  const answerOfBefore = driver.seat("shenzhen");
+  driver.drop(1001, "room_moved").send(answerOfBefore);
+  assert.equal(driver.state.activity, "asking");
+});
+
 test("codes that mean 'retry' lead back, every other is final", () => {
   for (const code of [1001, 1005, 1006, 4010]) {
     const driver = playing().drop(code);

@@ -11,12 +11,13 @@
  */
 import { MeridianError } from "../errors.ts";
 import { backoffMs } from "./backoff.ts";
-import { type Connection, failureOfClose, mayReturn } from "./connection.ts";
+import { type Connection, failureOfClose, mayReturn, ROOM_MOVED } from "./connection.ts";
 import {
   ask,
   comeBack,
   end,
   followedBy,
+  followMove,
   JOIN_BUDGET_MS,
   NEVER,
   open,
@@ -180,6 +181,7 @@ function heard(state: ConnectionState, { nowMs }: At): ConnectionState {
 
 function closed(state: ConnectionState, code: number, reason: string, at: At): Step {
   if (state.activity === "live") {
+    if (reason === ROOM_MOVED) return followMove(state, at);
     if (mayReturn(code)) return comeBack(state, at);
     return end(state, { phase: "left", reason: failureOfClose(code, reason)?.kind ?? "closed" });
   }

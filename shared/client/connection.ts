@@ -74,6 +74,9 @@ export interface Moved {
 /** With these the server asks to come back; 1006 and 1005 are a network's doing. */
 const RETURN_CODES: readonly number[] = [1001, 1005, 1006, 4010];
 
+/** The reason of a close when the room goes on at another node, where this player has a seat. */
+export const ROOM_MOVED: ErrorKind = "room_moved";
+
 /** Whether a connection that was in use and closed like that may come back. */
 export function mayReturn(closeCode: number): boolean {
   return RETURN_CODES.includes(closeCode);

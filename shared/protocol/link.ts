@@ -5,13 +5,14 @@
  * Region → core: `POST /link/heartbeat`, `POST /link/claim`, `POST /link/release-rooms`,
  * `POST /link/reaffirm-rooms`; `POST /link/value`, `POST /link/room-ops`, `POST /link/value-again` (`value.ts`).
  * `POST /link/profiles` (`profiles.ts`); `player-state.ts` has those of players' documents.
- * Core → region: `POST /link/reserve`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`,
+ * Core → region: `POST /link/reserve`, `POST /link/reserve-many`, `POST /link/release`, `POST /link/evict`, `POST /link/drain`,
  * `POST /link/wanted`, `POST /link/fence`.
  * Region → region: `GET /link/probe`, by which they measure the way to each other. `failover.ts` has what is said
  * when a node is lost.
  */
 import { z } from "zod";
 import { EPOCH_NONE, Epoch } from "../epoch.ts";
+import { ErrorBody } from "../errors.ts";
 import { GameName, NodeId, PlayerId, RegionId, RoomId, SessionId } from "../ids.ts";
 import { ReplicationReport, Standbys } from "./failover.ts";
 import { JoinMode, JoinOptions, ReconnectionToken } from "./join.ts";
@@ -198,6 +199,15 @@ export type ReaffirmRoomsRequest = z.infer<typeof ReaffirmRoomsRequest>;
 export const ReaffirmRoomsAnswer = z.object({ held: z.array(RoomId) });
 export type ReaffirmRoomsAnswer = z.infer<typeof ReaffirmRoomsAnswer>;
 
+const ReconnectSeat = z.object({
+  kind: z.literal("reconnect"),
+  playerId: PlayerId,
+  roomId: RoomId,
+  sessionId: SessionId,
+  reconnectionToken: ReconnectionToken,
+});
+export type ReconnectSeat = z.infer<typeof ReconnectSeat>;
+
 /** `reserve` takes a new seat, `renew` keeps one for longer, `reconnect` finds a dropped player's. */
 export const ReserveRequest = z.discriminatedUnion("kind", [
   z.object({
@@ -216,13 +226,7 @@ export const ReserveRequest = z.discriminatedUnion("kind", [
     sessionId: SessionId,
     holdMs: z.number().int().positive(),
   }),
-  z.object({
-    kind: z.literal("reconnect"),
-    playerId: PlayerId,
-    roomId: RoomId,
-    sessionId: SessionId,
-    reconnectionToken: ReconnectionToken,
-  }),
+  ReconnectSeat,
 ]);
 export type ReserveRequest = z.infer<typeof ReserveRequest>;
 
@@ -235,6 +239,21 @@ export const ReserveAnswer = z.object({
   grant: count.optional(),
 });
 export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
+
+/** More players who come back to one node are asked for by another call. */
+export const RETURNS_PER_CALL_MAX = 100;
+
+/** `reconnect` for all who come back to a node in one moment, each as if it were asked for alone. */
+export const ReserveManyRequest = z.object({
+  requests: z.array(ReconnectSeat).max(RETURNS_PER_CALL_MAX),
+});
+export type ReserveManyRequest = z.infer<typeof ReserveManyRequest>;
+
+/** In the order of the requests. */
+export const ReserveManyAnswer = z.object({
+  answers: z.array(z.union([ReserveAnswer, ErrorBody])).max(RETURNS_PER_CALL_MAX),
+});
+export type ReserveManyAnswer = z.infer<typeof ReserveManyAnswer>;
 
 /** Gives back a seat whose ticket will not be used. Releasing what is not held is no error. */
 export const ReleaseRequest = z.object({ roomId: RoomId, sessionId: SessionId });

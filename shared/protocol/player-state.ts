@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { Epoch } from "../epoch.ts";
+import { ErrorBody } from "../errors.ts";
 import { NodeId, PlayerId } from "../ids.ts";
 import { printableText } from "./text.ts";
 
@@ -188,6 +189,24 @@ export const LoadAnswer = z.discriminatedUnion("outcome", [
   }),
 ]);
 export type LoadAnswer = z.infer<typeof LoadAnswer>;
+
+/** More players of one room are asked for by another call. */
+export const LOADS_PER_CALL_MAX = 100;
+/** Bytes of documents in one answer, but for a single one: whoever is past it is `unavailable`, and asked for again. */
+export const LOADS_BYTES_MAX = 2 * 1024 * 1024;
+
+/** `POST /link/players/load-many`: the players of a room that goes on at a node, each as if it were asked for alone. */
+export const LoadManyRequest = z.object({
+  nodeId: NodeId,
+  loads: z.array(LoadRequest.omit({ nodeId: true })).max(LOADS_PER_CALL_MAX),
+});
+export type LoadManyRequest = z.infer<typeof LoadManyRequest>;
+
+/** In the order of the loads. */
+export const LoadManyAnswer = z.object({
+  answers: z.array(z.union([LoadAnswer, ErrorBody])).max(LOADS_PER_CALL_MAX),
+});
+export type LoadManyAnswer = z.infer<typeof LoadManyAnswer>;
 
 /**
  * `POST /link/wanted`, from the core to a node: a newer session waits for a player whom the node owns under
