@@ -68,9 +68,7 @@ export class LegKeeper {
     if (leg.marks.at(-1)?.progress !== sight.progress) leg.marks.push(sight);
     if (leg.marks.length > MARKS_MAX) leg.marks.shift();
     leg.last = sight;
-    // Before its first tick under a new owner a room may note an input, and shows its former owner still.
-    const ticked = sight.tick > leg.first.tick;
-    if (ticked && lastInput >= this.#echoFrom) leg.echoedMs ??= sight.atMs;
+    if (lastInput >= this.#echoFrom) leg.echoedMs ??= sight.atMs;
   }
 
   /** Nothing happens where no leg goes on. */

@@ -111,8 +111,6 @@ test("a leg knows its first sight, its marks, and which input came back", () => 
   look(10, 0, 7, 1);
   keeper.sent(8);
   keeper.sent(9);
-  look(10, 0, 8, 1);
-  assert.equal(keeper.isEchoed, false, "noted before the first tick under this owner");
   look(11, 0, 7, 11);
   assert.equal(keeper.isEchoed, false);
   look(12, 1, 8, 11);
