@@ -10,7 +10,7 @@ import { attemptLimitsOf } from "./attempt-limits.ts";
 import { type Attempt, Attempts } from "./attempts.ts";
 
 const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
-const numRuns = Number(process.env.RUNS ?? 200);
+const numRuns = Number(process.env.RUNS ?? 100);
 const limits = attemptLimitsOf({
   LOG_IN_FAILURES_PER_ACCOUNT_PER_HOUR: 20,
   LOG_IN_FAILURES_PER_ACCOUNT_BURST: 10,

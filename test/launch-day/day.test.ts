@@ -9,7 +9,7 @@ import { simulateLaunchDay } from "./day.ts";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
 
 const PLAYERS = cases(1_500, 200_000);
-const FEW_PLAYERS = 500;
+const FEW_PLAYERS = 380;
 /** Where players are few, little happens in half a second. */
 const TICK_MS = 1_000;
 const HOURS = cases(3, 24);
