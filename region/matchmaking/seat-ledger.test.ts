@@ -54,6 +54,21 @@ test("a seat lapses at its time, unless its player has come or it was made to wa
   assert.deepEqual(ledger.counts(2_000), { connected: 1, reserved: 0 });
 });
 
+test("each of many seats lapses at its own time, whichever of them went before", () => {
+  const ledger = new SeatLedger(10);
+  for (const [session, lapsesAtMs] of [
+    [c, 3_000] as const,
+    [a, 1_000] as const,
+    [b, 2_000] as const,
+  ]) {
+    ledger.reserve(session, 0);
+    ledger.place(session.sessionId, roomId, lapsesAtMs);
+  }
+  ledger.left(a.sessionId);
+  const reserved = (nowMs: number) => ledger.counts(nowMs).reserved;
+  assert.deepEqual([999, 1_000, 2_000, 2_999, 3_000].map(reserved), [2, 2, 1, 1, 0]);
+});
+
 test("a seat for which a room is being found does not lapse", () => {
   const ledger = new SeatLedger(1);
   ledger.reserve(a, 0);

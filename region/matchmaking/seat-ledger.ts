@@ -49,6 +49,8 @@ export class SeatLedger {
   readonly #ofRoom = new Map<RoomId, Set<SessionId>>();
   /** Those that will be free by themselves. */
   readonly #lapsing = new Set<SessionId>();
+  /** None of them is free before. Thousands of seats are taken in a row when a region's players come at once. */
+  #lapsesFromMs = Infinity;
   /** Those whose players never came, until that is told. */
   readonly #unused = new Map<SessionId, Seat>();
   #granted = 0;
@@ -171,7 +173,10 @@ export class SeatLedger {
     const { sessionId, roomId, lapsesAtMs } = seat;
     this.left(sessionId);
     this.#seats.set(sessionId, seat);
-    if (Number.isFinite(lapsesAtMs)) this.#lapsing.add(sessionId);
+    if (Number.isFinite(lapsesAtMs)) {
+      this.#lapsing.add(sessionId);
+      this.#lapsesFromMs = Math.min(this.#lapsesFromMs, lapsesAtMs);
+    }
     if (!roomId) return;
     const inRoom = this.#ofRoom.get(roomId);
     if (inRoom) inRoom.add(sessionId);
@@ -179,9 +184,12 @@ export class SeatLedger {
   }
 
   #lapse(nowMs: number): void {
+    if (nowMs < this.#lapsesFromMs) return;
+    this.#lapsesFromMs = Infinity;
     for (const sessionId of this.#lapsing) {
       const seat = this.#seats.get(sessionId);
       if (!seat || nowMs >= seat.lapsesAtMs) this.givenBack(sessionId);
+      else this.#lapsesFromMs = Math.min(this.#lapsesFromMs, seat.lapsesAtMs);
     }
   }
 }

@@ -50,6 +50,8 @@ export class RegionDriver extends LocalDriver {
   readonly #failures: Counter<"call">;
   /** Rooms that are gone and may be listed still. */
   readonly #ended = new Set<string>();
+  /** What Redis does not know yet of this node's rooms. */
+  readonly #changed = new Map<string, IRoomCache>();
   #shared: RedisDriver;
   #cancel: Cancel | undefined;
   #beats = 0;
@@ -80,6 +82,7 @@ export class RegionDriver extends LocalDriver {
   /** Takes this node's rooms out of the list. */
   override async shutdown(): Promise<void> {
     this.#cancel?.();
+    this.#changed.clear();
     const processId = this.#options.processId();
     await this.#try("write", () => this.#shared.cleanup(processId));
     await this.#try("write", () => this.#options.connection.redis.del(aliveKey(processId)));
@@ -104,6 +107,7 @@ export class RegionDriver extends LocalDriver {
   }
 
   override remove(roomId: string): boolean {
+    this.#changed.delete(roomId);
     if (this.#ended.size < ENDED_MAX) this.#ended.add(roomId);
     void this.#erase(roomId);
     return super.remove(roomId);
@@ -120,6 +124,8 @@ export class RegionDriver extends LocalDriver {
   /** The region's rooms; only this node's while Redis is away. */
   // @ts-expect-error LocalDriver declares less than the interface that Colyseus goes by, which this meets.
   override async query(conditions: Conditions, sortOptions?: SortOptions): Promise<IRoomCache[]> {
+    // On one connection: what this node has just made is found.
+    this.#writeChanged();
     const everywhere = await this.#try("read", async () =>
       this.#living(await this.#shared.query(conditions, sortOptions)),
     );
@@ -164,11 +170,21 @@ export class RegionDriver extends LocalDriver {
     for (const room of this.rooms) this.#write(room);
   }
 
-  /** Behind the caller: the owner's copy is in memory, and is written again before long. */
+  /**
+   * Behind the caller, and once for all that changes in one turn: a room that is taken over holds a seat for each of
+   * its players. The owner's copy is in memory, and is written again before long.
+   */
   #write(room: IRoomCache): void {
     this.#ended.delete(room.roomId);
     if (!this.#options.connection.up) return;
-    void this.#try("write", () => this.#shared.persist(room));
+    if (this.#changed.size === 0) setImmediate(() => this.#writeChanged());
+    this.#changed.set(room.roomId, room);
+  }
+
+  #writeChanged(): void {
+    const rooms = [...this.#changed.values()];
+    this.#changed.clear();
+    for (const room of rooms) void this.#try("write", () => this.#shared.persist(room));
   }
 
   async #erase(roomId: string): Promise<void> {

@@ -21,7 +21,7 @@ interface Plan {
   readonly evacuations: number;
 }
 
-const FULL: Plan = { players: 250, evacuations: 10 };
+const FULL: Plan = { players: 100, evacuations: 10 };
 const QUICK: Plan = { players: 50, evacuations: 2 };
 const ARRIVE_PER_SECOND = 40;
 const SEED = 1;
