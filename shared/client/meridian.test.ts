@@ -161,6 +161,12 @@ test("a region that can't be reached is told to the core, and left out of the ne
   const play = await client({ clock }).join("arena", { region: "beijing" });
   const moves: Moved[] = [];
   play.onMoved((moved) => moves.push(moved));
+  const [changes, read]: [string[], unknown[]] = [[], []];
+  play.onConnection(({ phase }) => {
+    changes.push(phase);
+    // The next room has no state yet while it is entered.
+    read.push(play.state);
+  });
   world.opens = false;
   // In the very answer: a client that has it may open the seat at once.
   world.script = ({ path, body }) => {
@@ -190,6 +196,8 @@ test("a region that can't be reached is told to the core, and left out of the ne
     return play.connection.phase === "playing" && play.seat?.regionId === "tianjin";
   });
   assert.equal(moves[0]?.sameRoom, false);
+  assert.ok(changes.includes("connecting"));
+  assert.equal(read.length, changes.length, "there was a state at every change");
   await play.leave();
 });
 

@@ -44,6 +44,8 @@ export class Play<State> {
   readonly #kept = new KeptMessages();
   #state: ConnectionState = initialConnection;
   #room: SessionRoom<State> | undefined;
+  /** The room that one is in, or was in last: another one that is being entered has no state yet. */
+  #shown: SessionRoom<State> | undefined;
   #seat: JoinAnswer | undefined;
   readonly #alarm: Alarm;
   #unwatch: Cancel = () => {};
@@ -58,13 +60,13 @@ export class Play<State> {
 
   /** The room's state, decoded and kept up to date: read it, never change it. */
   get state(): State {
-    if (!this.#room) throw new Error("there is no state before the join");
-    return this.#room.state;
+    if (!this.#shown) throw new Error("there is no state before the join");
+    return this.#shown.state;
   }
 
   /** For Colyseus' `Callbacks.get(play)`. Good for as long as the room is the same, wherever that goes on. */
   get serializer(): { readonly decoder: Decoder } {
-    const decoder = this.#room?.decoder;
+    const decoder = this.#shown?.decoder;
     if (!decoder) throw new Error("there is no state before the join");
     return { decoder };
   }
@@ -75,11 +77,11 @@ export class Play<State> {
 
   /** One's own place in the room; the same after a reconnect. */
   get sessionId(): string {
-    return this.#room?.sessionId ?? "";
+    return this.#shown?.sessionId ?? "";
   }
 
   get roomId(): string {
-    return this.#room?.roomId ?? "";
+    return this.#shown?.roomId ?? "";
   }
 
   /** The present seat, with the regions in the order in which they suit this player. */
@@ -272,7 +274,10 @@ export class Play<State> {
     this.#room?.retire();
     this.#saved.forget();
     return new SessionRoom<State>(seat.reservation, {
-      opened: () => this.#dispatch({ type: "opened" }),
+      opened: () => {
+        this.#shown = this.#room;
+        this.#dispatch({ type: "opened" });
+      },
       heard: () => this.#dispatch({ type: "heard" }),
       closed: (code, reason) => {
         this.#gone?.();

@@ -18,6 +18,10 @@ export interface Following extends Pick<FaultsOptions, "kills" | "regions" | "wa
   readonly killSignal: AbortSignal;
 }
 
+/** With more players than this two processors can't send and decode what everybody sees in rooms of ten. */
+const CROWD = 250;
+const SMALL_ROOM = "4";
+
 /**
  * @returns whether every promise was kept
  * @throws when called off, with the world stopped
@@ -25,7 +29,8 @@ export interface Following extends Pick<FaultsOptions, "kills" | "regions" | "wa
 export async function followPlayers(options: Following): Promise<boolean> {
   const { kills, regions, wan, json, players, seed, dir, signal, killSignal } = options;
   console.log(`seed ${seed}: ${kills} faults, ${players} players, ${regions} regions`);
-  const world = await startFollowedWorld({ dir, regions, wan, signal, killSignal });
+  const env = players > CROWD ? { TRACED_SEATS: SMALL_ROOM } : {};
+  const world = await startFollowedWorld({ dir, regions, wan, env, signal, killSignal });
   try {
     await allRegionsActive(world);
     const regionIds = [...world.regions.keys()];
