@@ -65,7 +65,8 @@ export async function strikePlayers(fault: PlayerFault, scene: Scene): Promise<v
     case "cut-players":
       return await undone(await pass(() => breakLinks([playersLinkOf(world, regionId)], "cut")));
     case "cut-link":
-      return await undone(await pass(() => breakLinks([out, into], "cut")));
+      // The way to the core alone. Everybody's way in is one here: refused there, the node counts as dead at once.
+      return await undone(await pass(() => breakLinks([out], "cut")));
     case "half-open-link":
       return await undone(await pass(() => breakLinks([out, into], "halfOpen")));
     case "half-open-out":
