@@ -16,7 +16,8 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
   meridian: /playing \w+\n(?:.*\n)*players: 1\n(?:.*\n)*left/,
   party: /together: true/,
   moved: /playing in \w+/,
-  "colyseus-moved": /players: 1\n(?:.*\n)*same seat: true true/,
+  // The state comes with the first room or with the second, before the seat is compared or after.
+  "colyseus-moved": /^(?=[^]*players: 1\n)(?=[^]*same seat: true true\n)/,
   // Nobody has to wait in this world.
   queue: /^playing$/m,
   colyseus: /dropped\n(?:.*\n)*back\n(?:.*\n)*same seat: \S+/,
