@@ -20,7 +20,7 @@ export const SUPPLY_FAULTS = [
   "kill-redis",
   /** SIGSTOP of it. */
   "stop-redis",
-  /** Both ways between region and core are closed and refused, as by a router that says so. */
+  /** The region's way to the core is closed and refused, as by a router that says so. */
   "cut-link",
   /** Both ways swallow all bytes and close nothing, as a network does that drops packets. */
   "half-open-link",

@@ -44,9 +44,9 @@ export async function strike(fault: Fault, scene: Scene): Promise<void> {
     case "stop-redis":
       return await stop(ours(world.redis.get(fault.regionId)), lastsMs);
     case "cut-link":
-      return await breakLinks(world, fault.regionId, lastsMs, (proxy) => proxy.cut());
+      return await cutLink(world, fault.regionId, lastsMs);
     case "half-open-link":
-      return await breakLinks(world, fault.regionId, lastsMs, async (proxy) => proxy.halfOpen());
+      return await halfOpenLink(world, fault.regionId, lastsMs);
     case "kill-core":
       return await killCore(lastsMs, scene);
     case "stop-core":
@@ -128,25 +128,27 @@ async function stop(part: ProcessHandle, stoppedMs: number): Promise<void> {
   }
 }
 
-async function breakLinks(
-  world: LocalWorld,
-  regionId: RegionId,
-  brokenMs: number,
-  breakOne: (proxy: BreakableLink) => Promise<void>,
-): Promise<void> {
-  const { links } = world;
-  const both = [links?.regionToCore.get(regionId), links?.coreToRegion.get(regionId)].map(ours);
+/** The way to the core alone: refused at everybody's way in, a living node looks dead (docs/failover.md). */
+async function cutLink({ links }: LocalWorld, regionId: RegionId, cutMs: number): Promise<void> {
+  const out = ours(links?.regionToCore.get(regionId));
   try {
-    await Promise.all(both.map(breakOne));
-    await sleep(systemClock, brokenMs);
+    await out.cut();
+    await sleep(systemClock, cutMs);
   } finally {
-    await Promise.all(both.map((proxy) => proxy.heal()));
+    await out.heal();
   }
 }
 
-type BreakableLink = NonNullable<
-  ReturnType<NonNullable<LocalWorld["links"]>["regionToCore"]["get"]>
->;
+async function halfOpenLink(
+  { links }: LocalWorld,
+  regionId: RegionId,
+  heldMs: number,
+): Promise<void> {
+  const both = [links?.regionToCore.get(regionId), links?.coreToRegion.get(regionId)].map(ours);
+  for (const way of both) way.halfOpen();
+  await sleep(systemClock, heldMs);
+  await Promise.all(both.map((way) => way.heal()));
+}
 
 /** The process itself first: it must not see what becomes of the others. */
 function signalTree(part: ProcessHandle, signal: NodeJS.Signals): void {

@@ -88,6 +88,8 @@ export class Trader {
         if (!this.#meridian.player) await this.#meridian.logIn({ name });
         const home = region();
         const play = await this.#meridian.join<TreasuryState>("treasury", {
+          // Where its home is down it waits in line.
+          signal,
           ...(home !== undefined && { region: home }),
         });
         this.#play = play;
