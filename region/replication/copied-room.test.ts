@@ -3,20 +3,16 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { schema, t } from "@colyseus/schema";
-import { systemClock } from "../../shared/clock.ts";
 import { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
-import { createLog } from "../../shared/log.ts";
-import { createMetrics } from "../../shared/metrics.ts";
 import type { NodeAddress } from "../../shared/protocol/failover.ts";
-import { TEST_REGION, TestCore } from "../link/test-core.ts";
+import { TestCore } from "../link/test-core.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
-import { CopyStore } from "./copy-store.ts";
-import { Replication } from "./replication.ts";
+import type { Replication } from "./replication.ts";
+import { testReplication } from "./test-replication.ts";
 import { TestStandby } from "./test-standby.ts";
-import { STREAM_PROTOCOL } from "./wire.ts";
 
 const State = schema({ text: t.string().default("") }, "State");
 
@@ -55,21 +51,7 @@ after(async () => {
 beforeEach(async () => {
   node = new TestNode({ games: { field: Field } });
   await node.start();
-  replication = new Replication({
-    enabled: true,
-    hello: () => ({
-      protocol: STREAM_PROTOCOL,
-      regionId: TEST_REGION,
-      nodeId: node.nodeId,
-      linkAddress: "127.0.0.1:9",
-    }),
-    identity: core.regionIdentity,
-    store: new CopyStore({ roomsMax: 1, bytesMax: 1 }),
-    backlogBytesMax: 8_388_608,
-    clock: systemClock,
-    log: createLog("region", "silent"),
-    metrics: createMetrics({}),
-  });
+  replication = testReplication({ nodeId: () => node.nodeId, identity: core.regionIdentity });
   replication.start();
   standbys = [];
   for (const nodeId of ["other-1", "other-2"]) {

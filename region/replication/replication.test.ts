@@ -5,8 +5,6 @@ import { schema, t } from "@colyseus/schema";
 import { systemClock } from "../../shared/clock.ts";
 import { GameName, RegionId, RoomId } from "../../shared/ids.ts";
 import { LinkIdentity } from "../../shared/link/identity.ts";
-import { createLog } from "../../shared/log.ts";
-import { createMetrics } from "../../shared/metrics.ts";
 import { TEST_REGION, TestCore } from "../link/test-core.ts";
 import { GameRoom } from "../rooms/game-room.ts";
 import { decodeFrame } from "../rooms/room-frame.ts";
@@ -14,10 +12,9 @@ import { applyChange, emptyImage } from "../rooms/snapshot-image.ts";
 import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
-import { CopyStore } from "./copy-store.ts";
-import { Replication } from "./replication.ts";
+import type { Replication } from "./replication.ts";
+import { testReplication } from "./test-replication.ts";
 import { TestStandby } from "./test-standby.ts";
-import { STREAM_PROTOCOL } from "./wire.ts";
 
 const Purse = schema({ gold: t.number() }, "Purse");
 const State = schema(
@@ -62,25 +59,8 @@ afterEach(async () => {
   await Promise.all(standbys.splice(0).map((standby) => standby.stop()));
 });
 
-function replicationOf({
-  backlogBytesMax = 8_388_608,
-  identity = core.regionIdentity,
-}): Replication {
-  return new Replication({
-    enabled: true,
-    hello: () => ({
-      protocol: STREAM_PROTOCOL,
-      regionId: TEST_REGION,
-      nodeId: node.nodeId,
-      linkAddress: "127.0.0.1:9",
-    }),
-    identity,
-    store: new CopyStore({ roomsMax: 1, bytesMax: 1 }),
-    backlogBytesMax,
-    clock: systemClock,
-    log: createLog("region", "silent"),
-    metrics: createMetrics({}),
-  });
+function replicationOf({ backlogBytesMax = 8_388_608, identity = core.regionIdentity }) {
+  return testReplication({ nodeId: () => node.nodeId, identity, backlogBytesMax });
 }
 
 async function standbyOf(nodeId: string, limits = {}): Promise<TestStandby> {
