@@ -22,6 +22,7 @@ const WRITE_EVERY_TICKS = 4;
 const AGAIN_TICKS = 40;
 /** Small rooms: hundreds of clients on the same machine decode all that they are sent. */
 const SEATS = Number(process.env.TRACED_SEATS ?? 10);
+const PATCH_MS = Number(process.env.TRACED_PATCH_MS ?? 50);
 const CAUSE = /^coin-(\d+):(.+):(\d+)$/;
 
 interface Written {
@@ -34,6 +35,7 @@ export class TracedArena extends Arena {
   static override collections = { ...Arena.collections, [DOCUMENT]: { format: 1 } };
 
   override maxClients = SEATS;
+  override patchRate = PATCH_MS;
 
   // Of this owner alone: a restored room begins them anew.
   #hasBegun = false;

@@ -18,9 +18,12 @@ export interface Following extends Pick<FaultsOptions, "kills" | "regions" | "wa
   readonly killSignal: AbortSignal;
 }
 
-/** With more players than this two processors can't send and decode what everybody sees in rooms of ten. */
+/**
+ * With more players than this two processors can't send and decode what everybody sees in rooms of ten, 20 times a
+ * second. What is promised is promised of small rooms, too, and of ones that are sent half as often.
+ */
 const CROWD = 250;
-const SMALL_ROOM = "4";
+const FOR_A_CROWD = { TRACED_SEATS: "4", TRACED_PATCH_MS: "100" };
 
 /**
  * @returns whether every promise was kept
@@ -29,7 +32,7 @@ const SMALL_ROOM = "4";
 export async function followPlayers(options: Following): Promise<boolean> {
   const { kills, regions, wan, json, players, seed, dir, signal, killSignal } = options;
   console.log(`seed ${seed}: ${kills} faults, ${players} players, ${regions} regions`);
-  const env = players > CROWD ? { TRACED_SEATS: SMALL_ROOM } : {};
+  const env = players > CROWD ? FOR_A_CROWD : {};
   const world = await startFollowedWorld({ dir, regions, wan, env, signal, killSignal });
   try {
     await allRegionsActive(world);
