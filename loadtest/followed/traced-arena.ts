@@ -16,8 +16,8 @@ import { TracedState, Trail } from "./traced-state.ts";
 
 const DOCUMENT = "trail";
 const CURRENCY = "coin";
-/** 200 ms: what is lost of a document is known that well. */
-const WRITE_EVERY_TICKS = 4;
+/** By default 200 ms: what is lost of a document is known that well. */
+const WRITE_EVERY_TICKS = Number(process.env.TRACED_WRITE_TICKS ?? 4);
 /** Before a coin that nobody could commit is tried again. */
 const AGAIN_TICKS = 40;
 /** Small rooms: hundreds of clients on the same machine decode all that they are sent. */

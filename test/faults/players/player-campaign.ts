@@ -30,7 +30,8 @@ export interface PlayerCampaignResult {
   readonly summary: Summary;
 }
 
-const ARRIVE_PER_SECOND = 40;
+/** Rooms of a few are begun by the dozen then, each with its claim at the core. */
+const ARRIVE_PER_SECOND = 20;
 
 /** @throws where a part of the world can't be had back */
 export async function runPlayerCampaign(
