@@ -17,7 +17,7 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
   party: /together: true/,
   moved: /playing in \w+/,
   // The state comes with the first room or with the second, before the seat is compared or after.
-  "colyseus-moved": /^(?=[^]*players: 1\n)(?=[^]*same seat: true true\n)/,
+  "colyseus-moved": /^(?=.*players: 1\n)(?=.*same seat: true true\n)/s,
   // Nobody has to wait in this world.
   queue: /^playing$/m,
   colyseus: /dropped\n(?:.*\n)*back\n(?:.*\n)*same seat: \S+/,
