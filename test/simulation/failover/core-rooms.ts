@@ -2,8 +2,9 @@
  * The core: who runs which room, what rooms pay, and how rooms whose node is fenced get to the node that has the best
  * copy. Rows are in the database; which move is under way is only in memory.
  */
+import type { HeldCopy } from "../../../core/failover/assign-step.ts";
 import { EPOCH_NONE, type Epoch } from "../../../shared/epoch.ts";
-import type { NodeId, PlayerId, RoomId } from "../../../shared/ids.ts";
+import type { GameName, NodeId, PlayerId, RoomId } from "../../../shared/ids.ts";
 import type { Claim, CoreModel } from "./core.ts";
 import type { Copy } from "./hosted-room.ts";
 
@@ -12,6 +13,10 @@ const AGAIN_MS_MAX = 1_000;
 const MOVE_AGAIN_MS = 1_500;
 /** Nodes that may have a copy do not answer: so long they are asked. */
 const GIVE_UP_MS = 10_000;
+const GAME = "field" as GameName;
+const SEATS = 100;
+/** Once in so many times a node that has a copy has no seats for the room. */
+const FULL_ONCE_IN = 5;
 
 interface RoomRow {
   readonly nodeId: NodeId;
@@ -135,49 +140,48 @@ export class CoreRooms {
     const core = this.#core;
     const { world, life } = core;
     const asked = core.healthy();
-    const found: { nodeId: NodeId; copy: Copy }[] = [];
+    const found: HeldCopy[] = [];
     let waits = asked.length;
     let missing = 0;
     if (waits === 0) return;
-    for (const nodeId of asked) {
+    for (const holder of asked) {
       world.links.call<Copy | undefined | "none">(
-        { from: "core", to: nodeId, deadlineMs: COPIES_MS },
-        (reply) => reply(world.node(nodeId).copies.get(roomId) ?? "none"),
+        { from: "core", to: holder, deadlineMs: COPIES_MS },
+        (reply) => reply(world.node(holder).copies.get(roomId) ?? "none"),
         (answer) => {
           if (life !== core.life) return;
           waits -= 1;
           if (answer === undefined) missing += 1;
-          else if (answer !== "none") found.push({ nodeId, copy: answer });
+          else if (answer !== "none") {
+            const { state, ...name } = answer;
+            found.push({ ...name, game: GAME, tick: state.tick, players: 1, holder });
+          }
           if (waits === 0) this.#assign(roomId, found, missing);
         },
       );
     }
   }
 
-  #assign(roomId: RoomId, found: { nodeId: NodeId; copy: Copy }[], missing: number): void {
+  #assign(roomId: RoomId, copies: readonly HeldCopy[], missing: number): void {
     const core = this.#core;
     const { world } = core;
     const row = this.rows.get(roomId);
     if (row?.state !== "moving") return;
-    const best = found
-      .filter(({ nodeId }) => !core.fenced.has(nodeId))
-      .sort((a, b) => this.#isBetter(a.copy, b.copy))[0];
-    if (best) {
-      world.say(() => `core gives ${roomId} to ${best.nodeId}, tick ${best.copy.state.tick}`);
-      const { state: _, ...copy } = best.copy;
-      world.truth.assigned(
-        best.copy,
-        found.map((one) => one.copy),
-      );
-      const call = () =>
-        world.links.send("core", best.nodeId, () =>
-          world.runner(best.nodeId)(() => world.node(best.nodeId).takeOver(copy)),
-        );
-      call();
-      // The answer was lost: it is told again.
-      if (world.chance.once(3)) world.schedule.after(world.chance.below(AGAIN_MS_MAX), call);
-      return;
+    const { placements, without } = world.parts.assign({
+      rooms: [{ roomId, roomEpoch: row.epoch }],
+      copies,
+      seats: new Map(core.healthy().map((nodeId) => [nodeId, this.#seatsAt(nodeId)])),
+      cannotRun: () => false,
+      badCopy: () => false,
+      together: (a, b) => world.node(a).regionId === world.node(b).regionId,
+    });
+    for (const { copy, to } of placements) {
+      world.say(() => `core gives ${roomId} to ${to}, tick ${copy.tick} of ${copy.holder}`);
+      world.truth.assigned(copy, copies);
+      if (to === copy.holder) this.#takeOver(copy, to);
+      else this.#pass(copy, to);
     }
+    if (without.length === 0) return;
     const patience = missing === 0 && core.everybodyHeard() ? 0 : GIVE_UP_MS;
     if (world.schedule.nowMs - row.releasedMs < patience) return;
     world.say(() => `core ends ${roomId}: nobody has a copy`);
@@ -185,9 +189,41 @@ export class CoreRooms {
     this.rows.set(roomId, { ...row, state: "ended" });
   }
 
-  #isBetter(a: Copy, b: Copy): number {
-    const { rules, compareEpochs } = this.#core.world.parts;
-    const order = compareEpochs(b.roomEpoch, a.roomEpoch) || b.state.tick - a.state.tick;
-    return rules.freshestCopy ? order : -order;
+  #seatsAt(nodeId: NodeId): number {
+    const { chance } = this.#core.world;
+    const isOnly = this.#core.healthy().every((id) => id === nodeId);
+    return !isOnly && chance.once(FULL_ONCE_IN) ? 0 : SEATS;
+  }
+
+  #takeOver(copy: HeldCopy, to: NodeId): void {
+    const { world } = this.#core;
+    const call = () =>
+      world.links.send("core", to, () => {
+        world.runner(to)(() => world.node(to).takeOver(copy));
+      });
+    call();
+    // The answer was lost: it is told again.
+    if (world.chance.once(3)) world.schedule.after(world.chance.below(AGAIN_MS_MAX), call);
+  }
+
+  /** Another node has the seats. */
+  #pass(copy: HeldCopy, to: NodeId): void {
+    const { world, life } = this.#core;
+    world.links.call<true>(
+      { from: "core", to: copy.holder, deadlineMs: COPIES_MS },
+      (reply) => {
+        const kept = world.node(copy.holder).copies.get(copy.roomId);
+        if (!kept) return;
+        world.links.send(copy.holder, to, () => {
+          world.runner(to)(() => {
+            world.node(to).keep(kept);
+            world.links.send(to, copy.holder, () => reply(true));
+          });
+        });
+      },
+      (answer) => {
+        if (answer && life === this.#core.life) this.#takeOver(copy, to);
+      },
+    );
   }
 }

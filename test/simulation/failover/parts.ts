@@ -2,6 +2,8 @@
  * What a world of failovers runs on: production's own steps, and the rules that production's effects keep. A planted
  * bug is a record that differs from `PRODUCTION` in one of them.
  */
+
+import { assign } from "../../../core/failover/assign-step.ts";
 import {
   DETECTOR_DEFAULTS,
   type DetectorThresholds,
@@ -32,8 +34,6 @@ export interface Rules {
   readonly valueOnce: boolean;
   /** A fence frees the players' documents with the rooms. */
   readonly fenceFreesPlayers: boolean;
-  /** Of a room's copies the one of the latest epoch goes on, of these the one with the latest tick. */
-  readonly freshestCopy: boolean;
   /** A room that is here already is not restored again. */
   readonly takeOverOnce: boolean;
   /** A node without a lease lets nobody in. */
@@ -49,6 +49,7 @@ export interface Rules {
 export interface Parts {
   readonly detectorStep: typeof detectorStep;
   readonly thresholds: DetectorThresholds;
+  readonly assign: typeof assign;
   readonly mayClaim: typeof mayClaim;
   readonly decideLoad: typeof decideLoad;
   readonly leaseHeld: typeof leaseHeld;
@@ -62,6 +63,7 @@ export interface Parts {
 export const PRODUCTION: Parts = {
   detectorStep,
   thresholds: DETECTOR_DEFAULTS,
+  assign,
   mayClaim,
   decideLoad,
   leaseHeld,
@@ -81,7 +83,6 @@ export const PRODUCTION: Parts = {
     valueNamesCause: true,
     valueOnce: true,
     fenceFreesPlayers: true,
-    freshestCopy: true,
     takeOverOnce: true,
     leaseBeforeSeats: true,
     leaseFromSending: true,

@@ -1,4 +1,5 @@
 /** Mistakes that one could make with failovers, each planted into an otherwise faultless world. */
+import { assign } from "../../../core/failover/assign-step.ts";
 import {
   DETECTOR_DEFAULTS,
   type DetectorThresholds,
@@ -100,7 +101,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   rule("an operation is named by its owner's epoch", { valueNamesCause: false }),
   rule("an operation that is sent again is booked again", { valueOnce: false }),
   rule("a fence leaves the players where they are", { fenceFreesPlayers: false }),
-  rule("the staler copy goes on", { freshestCopy: false }),
+  planted("the staler copy goes on", {
+    assign(assigning) {
+      const [stalest] = assigning.copies.toSorted((a, b) => a.tick - b.tick);
+      return assign({ ...assigning, copies: stalest ? [stalest] : [] });
+    },
+  }),
+  planted("a copy of another life of the room goes on", {
+    assign(assigning) {
+      const rooms = assigning.rooms.map(({ roomId, roomEpoch }) => {
+        const [copy] = assigning.copies.filter((held) => held.roomId === roomId);
+        return { roomId, roomEpoch: copy?.roomEpoch ?? roomEpoch };
+      });
+      return assign({ ...assigning, rooms });
+    },
+  }),
   rule("a room that is here is restored again", { takeOverOnce: false }),
   rule("a lease is not looked at", { leaseBeforeSeats: false }),
   rule("a lease is counted from the answer", { leaseFromSending: false }, true),

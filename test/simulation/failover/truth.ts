@@ -1,9 +1,9 @@
 /** What has happened in truth, and what must never happen. */
+import type { HeldCopy } from "../../../core/failover/assign-step.ts";
 import { compareEpochs, type Epoch } from "../../../shared/epoch.ts";
 import type { NodeId, PlayerId, RoomId } from "../../../shared/ids.ts";
 import { Violation } from "../violation.ts";
 import type { ValueOp } from "./core-rooms.ts";
-import type { Copy } from "./hosted-room.ts";
 import type { NodeModel } from "./node.ts";
 import type { World } from "./world.ts";
 
@@ -140,11 +140,11 @@ export class Truth {
     }
   }
 
-  assigned(copy: Copy, found: readonly Copy[]): void {
+  assigned(copy: HeldCopy, found: readonly HeldCopy[]): void {
     for (const other of found) {
       const order = compareEpochs(other.roomEpoch, copy.roomEpoch);
-      if (order < 0 || (order === 0 && other.state.tick <= copy.state.tick)) continue;
-      const story = `${copy.roomId} ${copy.roomEpoch}/${copy.state.tick}, there is ${other.roomEpoch}/${other.state.tick}`;
+      if (order < 0 || (order === 0 && other.tick <= copy.tick)) continue;
+      const story = `${copy.roomId} ${copy.roomEpoch}/${copy.tick}, there is ${other.roomEpoch}/${other.tick}`;
       throw new Violation("the freshest copy goes on", story);
     }
   }
