@@ -45,7 +45,9 @@ async function grantClaim(
     // Whoever holds the room may have come by this very claim, sent twice at once.
     const twin = await store.selectClaim(tx, claim.claimId);
     if (twin) return answerAgain(claim, twin);
-    throw new MeridianError("fenced", { message: "The room has another owner." });
+    throw new MeridianError("fenced", {
+      message: "The room has another owner, or has had one since.",
+    });
   }
   // Its id went to another room at this moment: the room is not granted after all.
   if (!(await store.insertClaim(tx, claim))) throw new MeridianError("conflict");

@@ -252,6 +252,21 @@ test("a released room is its next owner's to claim; nobody can release another's
   assert.deepEqual(await query(row), [{ released_at: null, ended_at: null }]);
 });
 
+test("a claim that comes late, with what a later owner has changed since, is refused", async () => {
+  await ask(claim("room-10", "claim-0018"));
+  await end("room-10");
+  const late = { ...claim("room-10", "claim-0019"), formerEpoch: [1, 1] };
+  assert.deepEqual((await ask({ ...late, claimId: "claim-0020" })).roomEpoch, [1, 2]);
+  await end("room-10");
+  await assert.rejects(ask(late), (error) => isFailure(error, "fenced"));
+  const next = { ...late, claimId: "claim-0021", formerEpoch: [1, 2] };
+  assert.deepEqual((await ask(next)).roomEpoch, [1, 3]);
+  await end("room-10");
+  // As for a core that was restored to before the grant of its owner.
+  const above = { ...late, claimId: "claim-0022", formerEpoch: [1, 9] };
+  assert.deepEqual((await ask(above)).roomEpoch, [1, 4]);
+});
+
 test("a claim sent again after its room ended is refused, and revives nothing", async () => {
   const fenced = (error: unknown) => isFailure(error, "fenced");
   await ask(claim("room-9", "claim-0009"));

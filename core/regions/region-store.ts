@@ -139,7 +139,11 @@ export function endRegionRooms(tx: Tx, id: RegionId, endedAt: Date): Promise<num
   ]);
 }
 
-/** Makes the room's row, or takes over one that has ended; undefined when someone holds it. */
+/**
+ * Makes the room's row, or takes over one that has ended. A claim that comes late, for a state that a later owner has
+ * changed since, gets nothing; a core that was restored from a backup may know of earlier owners only.
+ * @returns undefined when someone holds it, or has since
+ */
 export async function claimRoom(
   sql: Sql,
   claim: RegionClaim,
@@ -156,8 +160,18 @@ export async function claimRoom(
        claim_id = excluded.claim_id, claimed_at = excluded.claimed_at, ended_at = null,
        released_at = null
      where r.ended_at is not null
+       and ($8::bigint is null or (r.epoch_term, r.epoch_n) <= ($8::bigint, $9::bigint))
      returning epoch_term, epoch_n`,
-    [claim.roomId, claim.game, claim.regionId, claim.nodeId, coreTerm, claim.claimId, claimedAt],
+    [
+      claim.roomId,
+      claim.game,
+      claim.regionId,
+      claim.nodeId,
+      coreTerm,
+      claim.claimId,
+      claimedAt,
+      ...(claim.formerEpoch ?? [null, null]),
+    ],
   );
   return rows[0] && epochOf(rows[0]);
 }

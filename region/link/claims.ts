@@ -27,6 +27,8 @@ export interface RoomToClaim {
   readonly game: GameName;
   /** Of one that is restored: up to where it knows its operations. */
   readonly opSeq?: number | undefined;
+  /** Likewise: the epoch of the owner whose state it is. */
+  readonly formerEpoch?: Epoch | undefined;
 }
 
 export interface Granted {
@@ -66,9 +68,10 @@ export class Claims {
    * @param signal ends the attempts, when the room has ended
    * @throws {MeridianError} the refusal, or the failure of the last attempt
    */
-  async claim({ roomId, game, opSeq }: RoomToClaim, signal: AbortSignal): Promise<Granted> {
+  async claim(room: RoomToClaim, signal: AbortSignal): Promise<Granted> {
+    const { roomId, game, opSeq, formerEpoch } = room;
     const { nodeId, clock } = this.#options;
-    const known = opSeq === undefined ? {} : { opSeq };
+    const known = { ...(opSeq !== undefined && { opSeq }), ...(formerEpoch && { formerEpoch }) };
     const regionEpoch = this.#options.regionEpoch();
     const asked = { claimId: randomUUID(), roomId, game, nodeId, regionEpoch };
     const request: ClaimRequest = { ...asked, ...known };

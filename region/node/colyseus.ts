@@ -234,12 +234,12 @@ export class Rooms {
   }
 
   /** @throws {RoomStateError} when the snapshot is damaged, or does not fit the game's code */
-  async restore({ game, roomId, snapshot }: HandedRoom): Promise<GameRoom> {
+  async restore({ game, roomId, snapshot, formerEpoch }: HandedRoom): Promise<GameRoom> {
     const roomClass = this.#options.games.get(game);
     if (!roomClass || !isGameRoom(roomClass)) {
       throw new MeridianError("unknown_game", { message: `${game} is no game of this node` });
     }
-    return restoreRoom({ game, roomClass, roomId, snapshot });
+    return restoreRoom({ game, roomClass, roomId, snapshot, formerEpoch });
   }
 
   /** Rooms that can go on elsewhere: captured whole, and known to the core. */
@@ -263,7 +263,9 @@ export class Rooms {
     const handed: HandedRoom[] = [];
     for (const roomId of this.movable) {
       const one = this.handOverOne(roomId);
-      if (one) handed.push({ roomId, game: one.game, snapshot: one.snapshot });
+      if (!one) continue;
+      const { game, snapshot, roomEpoch: formerEpoch } = one;
+      handed.push({ roomId, game, snapshot, formerEpoch });
     }
     return handed;
   }

@@ -5,6 +5,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { pack, unpack } from "msgpackr";
 import { z } from "zod";
+import { Epoch } from "../../shared/epoch.ts";
 import { GameName, NodeId, RoomId } from "../../shared/ids.ts";
 import { RELEASED_ROOM_MS } from "../../shared/protocol/link.ts";
 
@@ -17,6 +18,8 @@ const HandedRoom = z.object({
   game: GameName,
   /** A full frame, as `GameRoom.snapshot()` makes it. */
   snapshot: z.custom<Uint8Array>((value) => value instanceof Uint8Array, "bytes"),
+  /** Under which it ran; a life of an older build did not say. */
+  formerEpoch: Epoch.optional(),
 });
 export type HandedRoom = z.infer<typeof HandedRoom>;
 

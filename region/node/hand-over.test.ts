@@ -114,6 +114,7 @@ test("the next life goes on with the room and with the player's seat", async () 
   assert.equal(existsSync(file), false, "what was taken is gone");
   const room = roomOf(roomId);
   assert.equal(room.state.score, 7);
+  assert.ok(room.formerEpoch, "whose state it is");
   assert.deepEqual(node.ledger.counts(systemClock.monotonicMs()), { connected: 0, reserved: 1 });
 
   const { sessionId } = seat.answer;

@@ -175,9 +175,11 @@ test("a restored room says what it knows, and has the rest before its first tick
   const snapshot = room.handOver();
   await room.disconnect();
   await until(() => node.rooms.gone, "the end");
-  const restored = await node.rooms.restore({ roomId, game: claim.room.game, snapshot });
+  const { game } = claim.room;
+  const restored = await node.rooms.restore({ roomId, game, snapshot, formerEpoch: [1, 1] });
   assert.ok(restored instanceof Gated);
-  assert.equal(claims[1]?.room.opSeq, 4);
+  const { opSeq, formerEpoch } = claims[1]?.room ?? {};
+  assert.deepEqual({ opSeq, formerEpoch }, { opSeq: 4, formerEpoch: [1, 1] });
   const { tick } = restored;
   const missed = { opSeq: 5, id: OpId.parse(`${roomId}/cause/ada`), changes: [] };
   claims[1]?.grant([1, 2], [{ ops: [missed], upTo: 6, more: false }]);

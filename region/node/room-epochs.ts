@@ -14,6 +14,8 @@ import type { StepTimes } from "./step-times.ts";
 export interface EpochGated {
   /** Of one that was restored: up to where it knows its operations on value. */
   readonly knownOpSeq?: number | undefined;
+  /** Of one that was restored: the epoch of the owner whose state it is. */
+  readonly formerEpoch?: Epoch | undefined;
   /**
    * Of one that was restored: resolves when its players have their documents.
    * @param claimed before that no code of the game runs @throws what `claimed` does
@@ -48,7 +50,8 @@ export class RoomEpochs {
     this.#waiting.set(roomId, ended);
     try {
       const gated = isEpochGated(room) ? room : undefined;
-      const claim = { roomId, game, opSeq: gated?.knownOpSeq };
+      const { knownOpSeq: opSeq, formerEpoch } = gated ?? {};
+      const claim = { roomId, game, opSeq, formerEpoch };
       const claimed = claims.claim(claim, ended.signal);
       // Documents have an owner of their own, who gives them up when the claim is refused: neither waits.
       const loaded = gated?.loadPlayers?.(claimed);

@@ -80,7 +80,7 @@ test("a room whose standby does not take the last frame goes on here, with its p
   assert.deepEqual(await closed, [1001, "room_moved"]);
   const restored = node.rooms.find(roomId);
   assert.ok(restored instanceof Field && restored !== room);
-  assert.equal(restored.state.score, 7);
+  assert.deepEqual([restored.state.score, restored.formerEpoch], [7, room.epoch]);
   await until(() => restored.tick > room.tick, "its next tick");
   const { reconnectionToken } = seat.claims;
   const back = await node.join(

@@ -181,8 +181,8 @@ export class MoveRooms {
       );
     });
     const why = "nobody could tell whether it is released: it was claimed anew";
-    const restored = stopped.map(({ roomId, handed: { game, snapshot } }) =>
-      this.#slots(() => this.#restore({ roomId, game, snapshot }, why)),
+    const restored = stopped.map(({ roomId, handed: { game, snapshot, roomEpoch } }) =>
+      this.#slots(() => this.#restore({ roomId, game, snapshot, formerEpoch: roomEpoch }, why)),
     );
     return [...outcomes, ...(await Promise.all(restored))];
   }
@@ -236,7 +236,7 @@ export class MoveRooms {
     // There can't be two of that name here.
     await ended;
     const why = "its standby did not take the last frame in time";
-    return this.#restore({ roomId, game, snapshot }, why);
+    return this.#restore({ roomId, game, snapshot, formerEpoch: roomEpoch }, why);
   }
 
   async #restore(captured: HandedRoom, why: string): Promise<Stayed> {

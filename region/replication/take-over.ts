@@ -122,12 +122,13 @@ export class TakeOver {
   /** @returns undefined when its players don't all get a seat */
   async #restore(copy: Copy): Promise<GameRoom | undefined> {
     const { rooms, matchmaker } = this.#options;
-    const { roomId, game, log } = copy;
+    const { roomId, game, log, roomEpoch: formerEpoch } = copy;
     const replica = await log.replica(this.#hashOf(game));
     const { sessions } = replica;
     if (!matchmaker.takeSeats(sessions, roomId)) return undefined;
     try {
-      const room = await rooms.restore({ roomId, game, snapshot: replica.snapshot() });
+      const snapshot = replica.snapshot();
+      const room = await rooms.restore({ roomId, game, snapshot, formerEpoch });
       await matchmaker.expect(room, roomId);
       return room;
     } catch (error) {

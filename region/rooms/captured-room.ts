@@ -58,6 +58,7 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   #restored = false;
   #simulation: Simulation | undefined;
   #loop: FixedStep | undefined;
+  #formerEpoch: Epoch | undefined;
 
   onTick?(dtMs: number): void | Promise<void>;
 
@@ -74,6 +75,11 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   /** @internal up to where a restored room knows its operations on value; a new one knows of none. */
   get knownOpSeq(): number | undefined {
     return this.#restored ? this.ops.delivered : undefined;
+  }
+
+  /** @internal of a restored room: the epoch of the owner whose state it is */
+  get formerEpoch(): Epoch | undefined {
+    return this.#formerEpoch;
   }
 
   /** @internal the last operation on value that it heard of */
@@ -199,8 +205,9 @@ export abstract class CapturedRoom<S extends Schema = Schema> extends Room<{ sta
   }
 
   protected async resumeFrom(restoration: Restoration): Promise<void> {
-    const { state, image, progress, record } = restoration;
+    const { state, image, progress, record, formerEpoch } = restoration;
     this.#restored = true;
+    this.#formerEpoch = formerEpoch;
     this.#simulation = new Simulation(this.tickMs, progress, record.timers);
     this.state = state as unknown as typeof this.state;
     if (this.#serializer) continueIds(this.#serializer.stateEncoder, image);

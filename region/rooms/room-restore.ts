@@ -3,6 +3,7 @@
  * here, before there is a room.
  */
 import type { Schema } from "@colyseus/schema";
+import type { Epoch } from "../../shared/epoch.ts";
 import { corrupt } from "./room-error.ts";
 import { decodeFrame } from "./room-frame.ts";
 import { parseRecord, type RoomProgress, type RoomRecord } from "./room-side.ts";
@@ -19,9 +20,11 @@ export class Restoration {
   readonly image: StateImage;
   readonly progress: RoomProgress;
   readonly record: RoomRecord;
+  /** Of the owner that made it, if it is known. */
+  readonly formerEpoch: Epoch | undefined;
 
   /** @throws {RoomStateError} `snapshot_corrupt`, `schema_mismatch` or `limit_exceeded` */
-  constructor(types: StateTypes, snapshot: Uint8Array) {
+  constructor(types: StateTypes, snapshot: Uint8Array, formerEpoch?: Epoch) {
     const frame = decodeFrame(snapshot, types.hash);
     if (frame.kind !== "full") throw corrupt("a delta is not a snapshot");
     this.image = emptyImage();
@@ -29,6 +32,7 @@ export class Restoration {
     this.progress = frame.progress;
     this.record = parseRecord(frame.record ?? "");
     this.state = restoreState(types, this.image);
+    this.formerEpoch = formerEpoch;
   }
 
   /** The options to make the room with. */

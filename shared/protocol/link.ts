@@ -157,6 +157,8 @@ export const ClaimRequest = z.object({
   nodeId: NodeId,
   /** Of a room that is restored: up to where it knows its operations. A new room knows of none. */
   opSeq: OpSeq.optional(),
+  /** Of a room that is restored: the owner whose state it is. Whoever owned it since has a newer one. */
+  formerEpoch: Epoch.optional(),
   /** The region's life in which the node asks; one that is over gets no room. */
   regionEpoch: Epoch.default(EPOCH_NONE),
 });

@@ -98,6 +98,8 @@ test("a node is killed, and its player plays on at the standby: same room, same 
     assert.equal(taken[0]?.players, 1);
   }
   await until("its claim", () => claimsOf(seat.roomId, standby) === 1);
+  const { formerEpoch } = core.claims.findLast(({ roomId }) => roomId === seat.roomId) ?? {};
+  assert.deepEqual(formerEpoch, names[0]?.roomEpoch, "it says whose state it goes on with");
   const back = await standby.comeBack(seat);
   assert.equal(back.sessionId, seat.sessionId);
   await until("the state", () => back.state.resumed === 1);

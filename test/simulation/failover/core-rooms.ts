@@ -75,8 +75,8 @@ export class CoreRooms {
 
   claim(claim: Claim, reply: (answer: Epoch | "refused") => void): void {
     const { world, term, fenced, regions } = this.#core;
-    const { rules } = world.parts;
-    const { roomId, nodeId, claimId } = claim;
+    const { rules, compareEpochs } = world.parts;
+    const { roomId, nodeId, claimId, formerEpoch } = claim;
     const row = this.rows.get(roomId);
     const answer = (told: Epoch | "refused") => this.#core.committed(() => reply(told));
     if (row?.claimId === claimId && rules.claimsAreKnownAgain) {
@@ -87,12 +87,14 @@ export class CoreRooms {
     const mayClaim = life && world.parts.mayClaim(claim.regionEpoch, life);
     const isFenced = fenced.has(nodeId) && rules.refusesFencedClaims;
     const isOwned = row?.state === "open" && rules.claimsCheckOwner;
-    if (!mayClaim || isFenced || isOwned) {
+    const isLate =
+      row && formerEpoch && compareEpochs(row.epoch, formerEpoch) > 0 && rules.claimsNameFormer;
+    if (!mayClaim || isFenced || isOwned || isLate) {
       answer("refused");
       return;
     }
     const epoch = world.parts.nextRoomEpoch(row?.epoch ?? EPOCH_NONE, term);
-    world.truth.claimed({ roomId, nodeId, epoch, isMoved: row?.state === "moving" });
+    world.truth.claimed({ roomId, nodeId, epoch, formerEpoch });
     this.rows.set(roomId, { nodeId, epoch, state: "open", claimId, releasedMs: 0 });
     this.#moves.delete(roomId);
     answer(epoch);

@@ -36,6 +36,8 @@ export interface Claim {
   readonly roomId: RoomId;
   readonly nodeId: NodeId;
   readonly regionEpoch: Epoch;
+  /** Of the owner whose state it is; none of a new room. */
+  readonly formerEpoch: Epoch | undefined;
 }
 
 interface Heard {

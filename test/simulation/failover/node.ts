@@ -115,7 +115,7 @@ export class NodeModel {
   /** A room that somebody asked for first. */
   open(roomId: RoomId): void {
     if (!this.leaseHeld || this.rooms.has(roomId)) return;
-    this.#host(roomId, { tick: 0, coins: 0 }, `new ${this.world.nextNumber()}`);
+    this.#host(roomId, { tick: 0, coins: 0 }, { claimId: `new ${this.world.nextNumber()}` });
   }
 
   /** Goes on with a copy, if there is one. */
@@ -127,7 +127,8 @@ export class NodeModel {
     const { onTakeOver } = this.world;
     this.world.onTakeOver = undefined;
     onTakeOver?.(this);
-    this.#host(roomId, copy.state, `${roomId} of ${ofNode} ${roomEpoch} by ${this.id}`);
+    const claimId = `${roomId} of ${ofNode} ${roomEpoch} by ${this.id}`;
+    this.#host(roomId, copy.state, { claimId, formerEpoch: roomEpoch });
   }
 
   keep(copy: Copy): void {
@@ -154,10 +155,16 @@ export class NodeModel {
     if (this.rooms.get(room.id) === room) this.rooms.delete(room.id);
   }
 
-  #host(roomId: RoomId, state: RoomState, claimId: string): void {
+  #host(
+    roomId: RoomId,
+    state: RoomState,
+    { claimId, formerEpoch }: { claimId: string; formerEpoch?: Epoch },
+  ): void {
     const room = new HostedRoom(this, roomId, state);
     this.rooms.set(roomId, room);
-    this.#claim(room, { claimId, roomId, nodeId: this.id, regionEpoch: this.#life.epoch });
+    const { id: nodeId } = this;
+    const regionEpoch = this.#life.epoch;
+    this.#claim(room, { claimId, roomId, nodeId, regionEpoch, formerEpoch });
   }
 
   #claim(room: HostedRoom, claim: Claim): void {

@@ -24,6 +24,8 @@ export interface Rules {
   readonly fencesAreKept: boolean;
   /** A claim is refused while the owner is neither fenced nor done with the room. */
   readonly claimsCheckOwner: boolean;
+  /** A claim says whose state it goes on with, and is refused when somebody has owned the room since. */
+  readonly claimsNameFormer: boolean;
   /** A claim that is sent again gets its first answer. */
   readonly claimsAreKnownAgain: boolean;
   /** An operation, or a document, is taken from the owner's epoch only. */
@@ -77,6 +79,7 @@ export const PRODUCTION: Parts = {
     refusesFencedLoads: true,
     fencesAreKept: true,
     claimsCheckOwner: true,
+    claimsNameFormer: true,
     claimsAreKnownAgain: true,
     valueChecksEpoch: true,
     documentsCheckEpoch: true,

@@ -95,6 +95,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   rule("a core that is restarted forgets its fences", { fencesAreKept: false }),
   rule("a core that is restarted forgets which rooms are on their way", { movesAreResumed: false }),
   rule("a room is granted while its owner has it", { claimsCheckOwner: false }),
+  rule("a late claim goes on with what a later owner has changed", { claimsNameFormer: false }),
   rule("a claim that is sent again is another one", { claimsAreKnownAgain: false }),
   rule("operations of a former owner are taken", { valueChecksEpoch: false }),
   rule("documents of a former owner are taken", { documentsCheckEpoch: false }),

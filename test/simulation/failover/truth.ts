@@ -80,8 +80,8 @@ export class Truth {
     }
   }
 
-  claimed(claim: { roomId: RoomId; nodeId: NodeId; epoch: Epoch; isMoved: boolean }): void {
-    const { roomId, nodeId, epoch } = claim;
+  claimed(claim: Owner & { roomId: RoomId; formerEpoch: Epoch | undefined }): void {
+    const { roomId, nodeId, epoch, formerEpoch } = claim;
     const key = `${roomId} ${epoch}`;
     if (this.#epochs.has(key)) throw new Violation("no epoch is granted twice", key);
     this.#epochs.add(key);
@@ -89,6 +89,10 @@ export class Truth {
     const before = this.#rooms.get(roomId);
     if (before && !this.#fenced.has(before.nodeId)) {
       this.#secondWriter(`${nodeId} takes ${key} from ${before.nodeId}, which has it`);
+    }
+    if (before && formerEpoch && compareEpochs(before.epoch, formerEpoch) > 0) {
+      const story = `${nodeId} goes on with what ${formerEpoch} had, ${before.epoch} came after`;
+      throw new Violation("the freshest copy goes on", story);
     }
     this.#rooms.set(roomId, { nodeId, epoch });
   }
