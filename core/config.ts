@@ -75,7 +75,8 @@ const admissionClasses = z.string().transform((text, context) => {
   }
 });
 
-const headroom = z.literal("n+1").or(z.coerce.number().min(0).max(0.9));
+const share = z.coerce.number().min(0).max(0.9);
+const headroom = z.literal("n+1").or(share);
 
 const operatorToken = optionalText.refine(
   (text) => text === undefined || text.length >= 20,
@@ -287,6 +288,12 @@ export const coreSettings = {
       "Classes of those who wait, and by which weights they share freed seats, as `name=weight`. " +
       "`reconnect`, `failover` and `normal` are given by the core, all others by operators.",
     default: CLASSES_DEFAULT,
+  },
+  CAPACITY_MARGIN: {
+    schema: share,
+    description:
+      "Share of a node's measured capacity that admission does not give (`npm run ops -- capacity`), 0 to 0.9.",
+    default: "0.15",
   },
   ADMISSION_HEADROOM: {
     schema: headroom,

@@ -29,6 +29,7 @@ import { createAdmission } from "./admission/admission-parts.ts";
 import { addOpeningRoutes } from "./admission/opening-routes.ts";
 import { Openings } from "./admission/openings.ts";
 import { addQueueRoutes } from "./admission/routes.ts";
+import { Capacity } from "./capacity/capacity.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
@@ -75,6 +76,7 @@ import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
 import { AuditLog } from "./ops/audit-log.ts";
 import { addAuditRoutes } from "./ops/audit-routes.ts";
+import { addCapacityRoutes } from "./ops/capacity-routes.ts";
 import { addEvacuationRoutes } from "./ops/evacuation-routes.ts";
 import { addFailbackRoutes } from "./ops/failback-routes.ts";
 import { addFailoverRoutes } from "./ops/failover-routes.ts";
@@ -305,6 +307,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     log,
     metrics: failoverMetrics,
   });
+  const capacity = new Capacity({ database, registry, margin: config.CAPACITY_MARGIN, ...common });
   const openings = new Openings({ database, vault, random, clock });
   const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
@@ -422,6 +425,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         build,
       });
       addAuditRoutes(server, operators);
+      addCapacityRoutes(server, { operators, registry, capacity });
       addFenceRoutes(server, { operators, registry, calls });
       addEvacuationRoutes(server, { operators, evacuations });
       addFailoverRoutes(server, { operators, failovers });
@@ -473,6 +477,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
+      // Before anybody is admitted.
+      capacity,
       topologyFile,
       evictions,
       ...seen.parts,

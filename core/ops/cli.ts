@@ -4,6 +4,7 @@ import { Done } from "../../shared/protocol/link.ts";
 import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
 import { readOpsAccess } from "./access.ts";
 import { showAudit } from "./cli-audit.ts";
+import { setCapacity, showCapacity } from "./cli-capacity.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { terminalAsk } from "./cli-confirm.ts";
 import {
@@ -58,13 +59,20 @@ async function main(args: string[]): Promise<void> {
   const resolves = command === "refused" && second !== "list";
   const cancels = command === "opening" && second === "cancel";
   const three =
-    (command === "token" && second === "revoke") || command === "player" || resolves || cancels;
+    (command === "token" && second === "revoke") ||
+    command === "capacity" ||
+    command === "player" ||
+    resolves ||
+    cancels;
   const one = ONE_WORD.has(command ?? "");
   const four = (command === "player" && second === "class") || second === "verify";
   const expected = one ? 1 : four ? 4 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await shown(options, () => status(options));
   else if (command === "queue") await shown(options, () => showQueue(call, options));
+  else if (command === "capacity" && second === "set")
+    say(await setCapacity(call, namedRegion(third), options));
+  else if (command === "capacity" && second === undefined) say(await showCapacity(call, options));
   else if (command === "drain") await want(second, "draining", options);
   else if (command === "undrain") await want(second, "active", options);
   else if (command === "regions") say(await showRegions(call, options));
