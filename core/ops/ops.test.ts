@@ -204,7 +204,7 @@ test("status is a pleasant table, or JSON", async () => {
   assert.match(lines[3] ?? "", /^REGION +STATE +EPOCH +WAITING +NODE +STATE +PLAYERS/);
   assert.match(
     lines[4] ?? "",
-    /^beijing +active +1\.1 +- +beijing-1 +active +12\/100 +0 +2 +1\.0 ms/,
+    /^beijing +active +1\.1 +- +beijing-1 +active +12\/100 +- +0 +2 +1\.0 ms/,
   );
   assert.match(lines[5] ?? "", /^shanghai +unknown +- +- +-$/);
   const json = await ops(["status", "--json"]);
