@@ -90,6 +90,7 @@ import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addRefusedRoutes } from "./ops/refused-routes.ts";
 import { addRouteOpsRoutes } from "./ops/route-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
+import { addScalingRoutes } from "./ops/scaling-routes.ts";
 import { createProfileParts } from "./profiles/profile-parts.ts";
 import { addProfileLinkRoutes, addProfileRoutes } from "./profiles/routes.ts";
 import { createPurchases } from "./purchases/purchase-parts.ts";
@@ -104,6 +105,8 @@ import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
 import { TopologyFile } from "./regions/topology-file.ts";
 import { LINK_LIMITS, PRIVATE_LIMITS, publicLimits } from "./request-limits.ts";
+import { Scaling } from "./scaling/scaling.ts";
+import { scalingSettingsOf } from "./scaling/scaling-settings.ts";
 import { OwnerLives } from "./sync/owner-lives.ts";
 import { PlayerStates } from "./sync/player-states.ts";
 import { RefusedChanges } from "./sync/refused-changes.ts";
@@ -316,6 +319,13 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     random: Math.random,
     ...common,
   });
+  const scaling = new Scaling({
+    registry,
+    waitingOf: (regionId) => admission.rooms.queues.get(regionId)?.waiting ?? 0,
+    headroom: config.ADMISSION_HEADROOM,
+    ...scalingSettingsOf(config),
+    ...common,
+  });
   const reserveDeadlineMs = config.RESERVE_DEADLINE_MS;
   const onSilent = (nodeId: NodeId) => watch.callFailed(nodeId);
   const seats = new Seats({ calls, registry, reserveDeadlineMs, onSilent, ...common });
@@ -425,6 +435,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         build,
       });
       addAuditRoutes(server, operators);
+      addScalingRoutes(server, { operators, scaling });
       addCapacityRoutes(server, { operators, registry, capacity });
       addFenceRoutes(server, { operators, registry, calls });
       addEvacuationRoutes(server, { operators, evacuations });
@@ -494,6 +505,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       reconciler,
       openings,
       ...admissionParts,
+      scaling,
       linkServing,
       // Behind the link server, so that it lets the waiting go before that one waits for them.
       viewPolls,

@@ -40,6 +40,7 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   capacity set REGION --players N --build B --hardware H --level L [--measured-at T] [--evidence E]
                                   [--dry-run] [--json]
                                   store one; admission uses it from then on, less CAPACITY_MARGIN
+  scale [--json] [--watch]        how many nodes each region should run, and why (npm run scale does it)
   queue [--json] [--watch]        who waits for which region, and how fast they are let in
   opening REGION --at T           nobody is let in there before T (ISO 8601), then in an order that is drawn;
                                   again to change the time

@@ -31,13 +31,14 @@ import {
 import { reconcile } from "./cli-reconcile.ts";
 import { listRefused, resolveRefused } from "./cli-refused.ts";
 import { fenceRegion, unfenceRegion } from "./cli-regions.ts";
+import { showScaling } from "./cli-scaling.ts";
 import { statusText, tokensText, usageOf, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
 const WATCH_PERIOD_MS = 1_000;
 const CLEAR_SCREEN = "\u001b[2J\u001b[H";
 
-const ONE_WORD = new Set(["status", "queue", "reconcile", "audit", "regions", "rooms"]);
+const ONE_WORD = new Set(["status", "scale", "queue", "reconcile", "audit", "regions", "rooms"]);
 const ORDERS = ["pause", "resume", "stop"] as const;
 
 try {
@@ -70,6 +71,7 @@ async function main(args: string[]): Promise<void> {
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await shown(options, () => status(options));
   else if (command === "queue") await shown(options, () => showQueue(call, options));
+  else if (command === "scale") await shown(options, () => showScaling(call, options));
   else if (command === "capacity" && second === "set")
     say(await setCapacity(call, namedRegion(third), options));
   else if (command === "capacity" && second === undefined) say(await showCapacity(call, options));

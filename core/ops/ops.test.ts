@@ -93,6 +93,7 @@ test("each role may do what the one before may, and no more, at every route ther
     ["viewer", "GET", "/ops/status", 200],
     ["viewer", "GET", "/ops/queue", 200],
     ["viewer", "GET", "/ops/capacity", 200],
+    ["viewer", "GET", "/ops/scaling", 200],
     ["viewer", "GET", "/ops/openings", 200],
     ["viewer", "GET", "/ops/route?ip=127.0.0.1", 200],
     ["viewer", "GET", "/ops/rooms", 200],

@@ -57,10 +57,7 @@ test("a node is added when players take more than their share, or when some wait
     [3_600, { players: 81 }],
   ]);
   assert.deepEqual([load.wanted, load.reason], [2, "load"]);
-  assert.equal(
-    load.why,
-    "2 nodes: 81 play, 0 wait; at 80% of 100 seats a node they take 2 nodes.",
-  );
+  assert.equal(load.why, "2 nodes: 81 play, 0 wait; at 80% of 100 seats a node they take 2 nodes.");
   const queue = after([
     [0, {}],
     [3_600, { players: 70, waiting: 20 }],
