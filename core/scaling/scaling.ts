@@ -121,7 +121,7 @@ function nodeOf(node: NodeRecord): ScaledNode {
   const { nodeId, heartbeat } = node;
   return {
     nodeId,
-    nodeAddress: heartbeat.nodeAddress,
+    linkAddress: heartbeat.linkAddress,
     draining: !isRunning(node),
     taken: seatsTaken(node),
     rooms: heartbeat.rooms,

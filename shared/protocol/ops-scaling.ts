@@ -23,8 +23,8 @@ export type ScalingReason = z.infer<typeof ScalingReason>;
 /** A live node, as whoever starts and ends nodes needs to know it. */
 export const ScaledNode = z.object({
   nodeId: NodeId,
-  /** `host:port` where it listens for players, behind whatever proxy. */
-  nodeAddress: z.string(),
+  /** `host:port` where the core reaches its link. */
+  linkAddress: z.string(),
   /** Whether it takes no new players: it is being emptied, or ends. */
   draining: z.boolean(),
   /** Players with a seat there. */
