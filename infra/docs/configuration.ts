@@ -36,7 +36,8 @@ ${describeSettings(dnsSettings)}
 
 ## Scaling
 
-\`npm run scale\` ([scaling](scaling.md)):
+\`npm run scale\` ([scaling](scaling.md)), which finds the core as \`npm run ops\` does, by \`MERIDIAN_OPS_URL\` and
+\`MERIDIAN_OPERATOR_TOKEN\`:
 
 ${describeSettings(scaleSettings)}
 

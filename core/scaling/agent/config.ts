@@ -3,7 +3,6 @@ import { z } from "zod";
 import { as, type Settings, type Values } from "../../../shared/config.ts";
 import { RegionId } from "../../../shared/ids.ts";
 import { coreSettings } from "../../config.ts";
-import { OPS_URL_DEFAULT } from "../../ops/access.ts";
 import type { Workload } from "./kubernetes-api.ts";
 
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -44,16 +43,6 @@ export const scaleSettings = {
     description:
       "What makes and ends nodes: `print` only says what it would do; `http` posts orders to a hook; " +
       "`kubernetes` scales StatefulSets or Deployments. `--adapter` wins.",
-  },
-  MERIDIAN_OPS_URL: {
-    schema: z.url(),
-    default: OPS_URL_DEFAULT,
-    description: "The core's private port.",
-  },
-  MERIDIAN_OPERATOR_TOKEN: {
-    schema: as.text,
-    secret: true,
-    description: "A token of the role operator: nodes are emptied under its name.",
   },
   SCALE_REGIONS: {
     schema: as.list,

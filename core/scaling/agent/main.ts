@@ -7,6 +7,7 @@ import { runProcess } from "../../../shared/lifecycle.ts";
 import { createLog } from "../../../shared/log.ts";
 import { createMetrics } from "../../../shared/metrics.ts";
 import { Serving } from "../../http/serving.ts";
+import { readOpsAccess } from "../../ops/access.ts";
 import { ScalingAgent } from "./agent.ts";
 import { scaleSettings } from "./config.ts";
 import { poolOf } from "./pools.ts";
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
   }
   const env = { ...process.env, ...(adapter !== undefined && { SCALE_ADAPTER: adapter }) };
   const config = readConfig(scaleSettings, env);
+  const ops = readOpsAccess(process.env);
   const clock = systemClock;
   const random = Math.random;
   const log = createLog("scale", config.LOG_LEVEL);
@@ -60,7 +62,7 @@ async function main(): Promise<void> {
     },
   });
   const agent = new ScalingAgent({
-    ops: { url: config.MERIDIAN_OPS_URL, token: config.MERIDIAN_OPERATOR_TOKEN },
+    ops,
     pool,
     dryRun: prints,
     regions: config.SCALE_REGIONS.length === 0 ? undefined : config.SCALE_REGIONS,
