@@ -53,12 +53,17 @@ export function seatReports(
   return reports;
 }
 
-/** Regions that are down count: whoever was there is on the way to the others. */
+/**
+ * Regions and nodes that are down count: whoever was there is on the way to the others. Not so nodes that were
+ * emptied before they ended.
+ */
 export function shareOfLargest(regions: readonly RegionRecord[]): number {
   const capacities = regions
     .filter((region) => wantedOf(region) === "active")
     .map((region) =>
-      [...region.nodes.values()].reduce((sum, node) => sum + offeredSeats(region, node), 0),
+      [...region.nodes.values()]
+        .filter(({ alive, heartbeat }) => alive || heartbeat.state === "active")
+        .reduce((sum, node) => sum + offeredSeats(region, node), 0),
     )
     .filter((capacity) => capacity > 0);
   if (capacities.length < 2) return 0;

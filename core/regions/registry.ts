@@ -368,7 +368,8 @@ export class Registry implements Part {
       log.info({ ...about, build: node.heartbeat.build }, "a node is up");
     } else if (effect.type === "nodeDown") {
       const players = node.heartbeat.connected;
-      log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
+      if (wasEmptied(node)) log.info(about, "a node that was emptied has ended");
+      else log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
       onReplaced(node.nodeId);
@@ -424,6 +425,12 @@ export class Registry implements Part {
       });
     }
   }
+}
+
+/** Whether its end was no loss: it took nobody any more, and nobody was left. */
+function wasEmptied({ heartbeat }: NodeRecord): boolean {
+  const { state, connected, reserved, rooms } = heartbeat;
+  return state === "draining" && connected + reserved + rooms === 0;
 }
 
 function isFenced(regionId: RegionId): MeridianError {

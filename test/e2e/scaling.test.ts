@@ -111,7 +111,7 @@ test("load rises, a node starts and takes the next; load falls, it is emptied an
     MERIDIAN_OPERATOR_TOKEN: token,
   });
   assert.match(shown.out, /beijing 1 → 2: 2 nodes: \d play/);
-  assert.ok(lines.some((line) => /^↕ beijing: 1 nodes, 2 from now on\./.test(line)));
+  assert.ok(lines.some((line) => /^↕ beijing: 1 node, 2 from now on\./.test(line)));
 
   // Most leave. Three stay: one at the first node, two at the second.
   const [stays, ...leave] = players.splice(0, stored.seatsPerNode);
@@ -144,5 +144,5 @@ test("load rises, a node starts and takes the next; load falls, it is emptied an
   assert.ok(!stays.phases.includes("reconnecting"), "who plays at the other node notices nothing");
   const down = (await region()).decisions.find(({ from, to }) => from === 2 && to === 1);
   assert.match(down?.why ?? "", /^1 node, one fewer: 1 have sufficed for 2 s\./);
-  assert.ok(lines.some((line) => /^↕ beijing: .* is empty and goes: 1 nodes\./.test(line)));
+  assert.ok(lines.some((line) => /^↕ beijing: .* is empty and goes: 1 node\./.test(line)));
 });

@@ -19,6 +19,7 @@ import {
 } from "../../../shared/protocol/ops-failover.ts";
 import { type RegionScalingStatus, ScalingAnswer } from "../../../shared/protocol/ops-scaling.ts";
 import { callOps, type OpsCall, type OpsClientOptions } from "../../ops/cli-client.ts";
+import { counted } from "../../ops/cli-text.ts";
 import { type Act, actOf } from "./act-step.ts";
 import { AgentMetrics } from "./agent-metrics.ts";
 import type { NodePool } from "./node-pool.ts";
@@ -178,15 +179,15 @@ export class ScalingAgent implements Part {
 function wordsOf({ running, wanted, why }: RegionScalingStatus, act: Act): string {
   switch (act.type) {
     case "none":
-      return `${running} of ${wanted} nodes, nothing to do. ${why}`;
+      return `${running} of ${counted(wanted, "node")}, nothing to do. ${why}`;
     case "add":
-      return `${running} nodes, ${act.nodes} from now on. ${why}`;
+      return `${counted(running, "node")}, ${act.nodes} from now on. ${why}`;
     case "evacuate":
-      return `${act.node.nodeId} is emptied: ${wanted} of ${running} nodes will do. ${why}`;
+      return `${act.node.nodeId} is emptied: of ${counted(running, "node")} ${wanted} will do. ${why}`;
     case "keep":
       return `${act.nodeId} stays after all. ${why}`;
     case "remove":
-      return `${act.node.nodeId} is empty and goes: ${act.nodes} nodes. ${why}`;
+      return `${act.node.nodeId} is empty and goes: ${counted(act.nodes, "node")}. ${why}`;
     case "wait":
       return `${act.why}.`;
   }
