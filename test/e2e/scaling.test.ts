@@ -27,6 +27,8 @@ const world = worldForTests({
     LOG_LEVEL: "warn",
     BUILD,
     ADMISSION_HEADROOM: "0",
+    // So that it is those who wait for whom a node is started.
+    SCALING_FILL: "1",
     SCALING_NODES_MAX: "2",
     SCALING_COOL_DOWN_MS: "2000",
     SCALING_LEAD_MS: "0",
@@ -99,12 +101,13 @@ test("load rises, a node starts and takes the next; load falls, it is emptied an
   assert.ok(second && second !== first, "the next plays at another node");
   assert.equal(nodeOf(late[1]), second);
   assert.ok(
-    late.some(({ phases }) => phases.includes("queued")),
-    "somebody has waited",
+    late.every(({ phases }) => phases.includes("queued")),
+    "both have waited",
   );
   assert.equal((await region()).running, 2);
   const up = (await region()).decisions.find(({ from, to }) => from === 1 && to === 2);
-  assert.match(up?.why ?? "", /^2 nodes: \d play, \d wait.* at 80% of 5 seats a node they take/);
+  assert.equal(up?.reason, "queue");
+  assert.match(up?.why ?? "", /^2 nodes: 5 play, [12] wait.* at 100% of 5 seats a node they take/);
 
   const { core, operatorToken: token } = world();
   const shown = await opsCommand({ privateUrl: core.opsUrl })(["scale"], {
