@@ -461,9 +461,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     prepare(server) {
       const { feed } = seen;
       const peers = new PeerList({ regions: () => registry.regions(), clock });
-      const standbys = new StandbyLists({ regions: () => registry.regions(), clock });
-      addEvidenceRoute(server, { registry, watch, clock });
       const drains = (nodeId: NodeId) => evacuations.drains(nodeId);
+      const standbys = new StandbyLists({ regions: () => registry.regions(), drains, clock });
+      addEvidenceRoute(server, { registry, watch, clock });
       const lists = { peers, standbys, feed };
       addLinkRoutes(server, { registry, ...lists, drains, keyring, value, valueAgain, clock });
       addSyncRoutes(server, { registry, states });
