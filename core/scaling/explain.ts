@@ -38,7 +38,7 @@ function factsOf(need: Need, settings: ScalingSettings): string {
   const all =
     `${players} play, ${waiting} wait${come}; at ${percent(settings.fill)} of ` +
     `${Math.floor(seatsPerNode)} seats a node${free} they take ${nodes(forEveryone)}.`;
-  if (!settings.nPlusOne) return all;
+  if (!settings.nPlusOne || spare === 0) return all;
   return `${all} ${lossOf(need)}, which takes ${nodes(spare)}.`;
 }
 
