@@ -15,6 +15,8 @@ export interface Goal {
   readonly figure: string;
   /** What the figure is, for somebody who has not read the benchmark. */
   readonly words: string;
+  /** Of the figure and its bounds, as it is written after them. */
+  readonly unit?: "ms" | "s" | "%" | "KB" | "MB";
   readonly atLeast?: number;
   readonly atMost?: number;
   /** A quick run is too small to say anything about it. */

@@ -46,7 +46,8 @@ export const herdBenchmark: Benchmark = {
     },
     {
       figure: "survivorTickP99ChangePct",
-      words: "longer ticks of the residents, p99, %",
+      words: "longer ticks of the residents, p99",
+      unit: "%",
       atMost: 10,
       fullOnly: true,
     },

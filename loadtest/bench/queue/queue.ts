@@ -68,7 +68,8 @@ export const queueBenchmark: Benchmark = {
     },
     {
       figure: "megabytes",
-      words: "resident memory of all who wait, MB",
+      words: "resident memory of all who wait",
+      unit: "MB",
       atMost: 200,
       fullOnly: true,
     },

@@ -6,13 +6,16 @@ import { number } from "./figure.ts";
 const TB_OF_30_DAYS_PER_MBIT = (1e6 / 8) * 86_400 * 30 * 1e-12;
 
 export function costSection({ lines, total, missing }: Cost): string {
+  const heading = "## Cost of 1,000 players";
+  // Without what the rooms themselves take, a sum of the rest would mislead.
+  if (missing.includes("rooms")) return `${heading}\n\nNot known before \`rooms\` is measured.`;
   const rows = lines.map((line) => row(line.what, line, `\`${line.from}\``));
   const { region, core, databases } = total.cores;
   const lacking =
     missing.length === 0
       ? ""
       : `\n\n**Not in it**, because not measured yet: ${missing.map((name) => `\`${name}\``).join(", ")}.`;
-  return `## Cost of 1,000 players
+  return `${heading}
 
 ${number(PLAYERS)} players at play, their rooms' copies in another region, and their share of the core and its database:
 **${cores(region + core + databases)} processors, ${memory(total.memoryMb)} MB, ${number(total.egressMbitPerS)} Mbit/s out**
@@ -39,9 +42,9 @@ Redis, which is a setting, disks, and whatever a game's own rules compute.`;
 function row(what: string, line: Omit<CostLine, "what" | "from">, from: string): string {
   const cells = [
     what,
-    line.cores ? cores(line.cores.region) : "",
-    line.cores ? cores(line.cores.core) : "",
-    line.cores ? cores(line.cores.databases) : "",
+    ...[line.cores?.region, line.cores?.core, line.cores?.databases].map((value) =>
+      value === undefined ? "" : cores(value),
+    ),
     line.memoryMb === undefined ? "" : memory(line.memoryMb),
     line.egressMbitPerS === undefined ? "" : number(line.egressMbitPerS),
     from,
@@ -50,7 +53,6 @@ function row(what: string, line: Omit<CostLine, "what" | "from">, from: string):
 }
 
 function cores(value: number): string {
-  if (value === 0) return "";
   return value < 0.001 ? "< 0.001" : value.toFixed(3);
 }
 

@@ -19,24 +19,31 @@ export const ASSUMED = {
   stayMin: 30,
 } as const;
 
+/** By whose processes. */
+export interface Cores {
+  readonly region: number;
+  readonly core?: number;
+  readonly databases?: number;
+}
+
 /** For `PLAYERS`; what a line has nothing of is undefined. */
 export interface CostLine {
   readonly what: string;
   /** The benchmark that it comes from. */
   readonly from: string;
   /** Processors, all of the time. */
-  readonly cores?: {
-    readonly region: number;
-    readonly core: number;
-    readonly databases: number;
-  };
+  readonly cores?: Cores;
   readonly memoryMb?: number;
   readonly egressMbitPerS?: number;
 }
 
 export interface Cost {
   readonly lines: readonly CostLine[];
-  readonly total: Required<Pick<CostLine, "cores" | "memoryMb" | "egressMbitPerS">>;
+  readonly total: {
+    readonly cores: Required<Cores>;
+    readonly memoryMb: number;
+    readonly egressMbitPerS: number;
+  };
   /** Benchmarks that were not measured yet: what they would tell is not in it. */
   readonly missing: readonly string[];
 }
@@ -53,10 +60,7 @@ export function costOf(runs: StoredRuns): Cost {
   from("rooms", playing);
   from("idle", (read) => [{ what: "a node's process itself", memoryMb: read("rssBeforeMb") }]);
   const { rooms } = runs;
-  if (rooms) {
-    const perPlayerUs = reader("rooms", rooms.figures)("cpuPerPlayerUs.meridian");
-    from("replication", (read) => copies(read, perPlayerUs));
-  }
+  if (rooms) from("replication", (read) => copies(read, reader("rooms", rooms.figures)));
   from("sync", documents);
   from("ledger", money);
   from("join", joins);
@@ -72,7 +76,7 @@ function playing(read: Read): Omit<CostLine, "from">[] {
   return [
     {
       what: "rooms and their players",
-      cores: { region: perPlayer(read("cpuPerPlayerUs.meridian") / 1e6), core: 0, databases: 0 },
+      cores: { region: perPlayer(read("cpuPerPlayerUs.meridian") / 1e6) },
       memoryMb: perPlayer(read("rssPerPlayerKb") / 1_024),
       egressMbitPerS: mbit(perPlayer(read("bytesPerPlayerPerS"))),
     },
@@ -83,16 +87,13 @@ function playing(read: Read): Omit<CostLine, "from">[] {
   ];
 }
 
-function copies(read: Read, perPlayerUs: number): Omit<CostLine, "from">[] {
+function copies(read: Read, ofRooms: Read): Omit<CostLine, "from">[] {
   const rooms = PLAYERS / ASSUMED.roomSeats;
+  const perPlayerUs = ofRooms("cpuPerPlayerUs.meridian");
   return [
     {
       what: "copies in a neighbour region, at both ends",
-      cores: {
-        region: perPlayer((read("cpuRatio") - 1) * (perPlayerUs / 1e6)),
-        core: 0,
-        databases: 0,
-      },
+      cores: { region: perPlayer((read("cpuRatio") - 1) * (perPlayerUs / 1e6)) },
       memoryMb: (rooms * read("rssPerRoomKb")) / 1_024,
       egressMbitPerS: mbit(rooms * read("bytesPerRoomPerS")),
     },
@@ -132,7 +133,11 @@ function joins(read: Read): Omit<CostLine, "from">[] {
   return [
     {
       what: "joins",
-      cores: { region: cores("region"), core: cores("core"), databases: cores("postgres") + cores("redis") },
+      cores: {
+        region: cores("region"),
+        core: cores("core"),
+        databases: cores("postgres") + cores("redis"),
+      },
     },
   ];
 }

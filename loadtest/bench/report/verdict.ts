@@ -1,6 +1,6 @@
 /** Whether a figure is what it should be. Nobody writes that by hand, so that no page says it of an older run. */
 import type { Goal } from "../benchmark.ts";
-import { figureAt, number, written } from "./figure.ts";
+import { figureAt, written } from "./figure.ts";
 import type { StoredRun } from "./stored-runs.ts";
 
 export type Outcome = "met" | "missed" | "not measured yet" | "only in a full run";
@@ -23,7 +23,7 @@ export function verdictOf(
   if (value !== null && typeof value !== "number") {
     throw new Error(`"${benchmark}" has no number "${goal.figure}", for which it has a goal`);
   }
-  const measured = written(value);
+  const measured = value === null ? written(value) : inUnit(written(value), goal);
   if (goal.fullOnly && run.quick) return { goal, measured, outcome: "only in a full run" };
   // What could not be told is no success: a recovery that was not seen, for example.
   return { goal, measured, outcome: value !== null && isMet(goal, value) ? "met" : "missed" };
@@ -35,11 +35,17 @@ export function isMet({ atLeast, atMost }: Goal, value: number): boolean {
   );
 }
 
-export function boundsOf({ atLeast, atMost }: Goal): string {
-  if (atLeast !== undefined && atMost !== undefined)
-    return `${number(atLeast)} to ${number(atMost)}`;
-  if (atLeast !== undefined) return `at least ${number(atLeast)}`;
-  return atMost === 0 ? "none" : `at most ${number(atMost ?? Number.NaN)}`;
+export function boundsOf(goal: Goal): string {
+  const { atLeast, atMost } = goal;
+  if (atMost === 0) return "none";
+  const [least, most] = [atLeast, atMost].map((bound) => bound?.toLocaleString("en-US"));
+  const words = [least && `at least ${least}`, most && `at most ${most}`].filter(Boolean);
+  return inUnit(words.join(" and "), goal);
+}
+
+function inUnit(text: string, { unit }: Goal): string {
+  if (unit === undefined) return text;
+  return unit === "%" ? `${text}%` : `${text} ${unit}`;
 }
 
 /** As it stands beside a figure. */

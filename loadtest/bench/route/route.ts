@@ -22,7 +22,8 @@ export const routeBenchmark: Benchmark = {
     },
     {
       figure: "drainVisibleMs",
-      words: "until a drained region is gone from DNS, worst, ms",
+      words: "until a drained region is gone from DNS, worst",
+      unit: "ms",
       atMost: 1_000,
     },
   ],
