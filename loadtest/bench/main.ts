@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { benchmarks } from "./benchmarks.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { type Circumstances, circumstances } from "./report/circumstances.ts";
-import { reportRun } from "./report/report.ts";
+import { reportRun, rewritePage } from "./report/report.ts";
 import { runAll } from "./run-all.ts";
 
 const usage = `Usage: npm run bench -- NAME|--all [--quick] [--json] [--report] [--target NAME]
@@ -16,7 +16,8 @@ const usage = `Usage: npm run bench -- NAME|--all [--quick] [--json] [--report] 
   --all     all benchmarks, one after the other; takes hours
   --quick   shorter runs, within 60 s each ("queue" and "overload" take some minutes)
   --json    end with one line of JSON that holds every figure
-  --report  keep the figures in docs/benchmarks.json, and make docs/benchmarks.md of them
+  --report  keep the figures in docs/benchmarks.json, and make docs/benchmarks.md of them;
+            alone, make it anew of what is kept, after a change to loadtest/bench/pages
   --target  what "stuffing" attacks, all by default: ${logInTargets.map(({ name }) => name).join(", ")}
 
 Benchmarks:
@@ -37,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
   });
   const { all, quick, json, report, target, help } = values;
   const [name, ...more] = positionals;
-  if (help || (name === undefined && !all)) {
+  if (help || (name === undefined && !all && !report)) {
     console.log(usage);
     return help ? 0 : 2;
   }
@@ -48,6 +49,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (report && target !== undefined) {
     console.error("A report needs the figures of all targets: leave out --target.");
     return 2;
+  }
+  if (name === undefined && !all) {
+    console.log(`wrote ${rewritePage(benchmarks)}`);
+    return 0;
   }
   // What is checked out when it begins is what is measured.
   const where = report ? circumstances() : undefined;
