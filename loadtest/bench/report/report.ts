@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Benchmark } from "../benchmark.ts";
 import { benchmarksPage } from "./page.ts";
-import { readStoredRuns, StoredRun, type StoredRuns, storedText } from "./stored-runs.ts";
+import {
+  type NewRun,
+  readStoredRuns,
+  type StoredRuns,
+  storedText,
+  withRun,
+} from "./stored-runs.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const DATA = "docs/benchmarks.json";
@@ -13,30 +19,14 @@ const TEMPLATES = fileURLToPath(new URL("../pages", import.meta.url));
 
 type Named = Pick<Benchmark, "name" | "goals">;
 
-export interface NewRun extends Omit<StoredRun, "date" | "figures"> {
-  readonly figures: Readonly<Record<string, unknown>>;
-}
-
-/**
- * Keeps a run in place of the former one of its benchmark, and makes the page anew.
- * @returns which files it wrote. @throws, and writes nothing, when the page does not fit its figures
- */
-export function reportRun(name: string, run: NewRun, benchmarks: readonly Named[]): string {
-  const date = new Date().toISOString().slice(0, 10);
-  // As they will be read again: what is no number in JSON is null.
-  const kept = StoredRun.parse(JSON.parse(JSON.stringify({ date, ...run })));
-  const former = readStoredRuns(join(ROOT, DATA));
-  const all = { ...former, [name]: kept };
-  const runs = Object.fromEntries(
-    benchmarks.flatMap((one) => (all[one.name] ? [[one.name, all[one.name]]] : [])),
-  ) as StoredRuns;
-  const page = pageOf(runs, benchmarks);
+/** Keeps a run in place of the former one of its benchmark; the page is made anew by `rewritePage`. */
+export function keepRun(name: string, run: NewRun, benchmarks: readonly Named[]): void {
+  const names = benchmarks.map((one) => one.name);
+  const runs = withRun(readStoredRuns(join(ROOT, DATA)), { name, run, names });
   replaceFile(DATA, storedText(runs));
-  replaceFile(PAGE, page);
-  return `${DATA} and ${PAGE}`;
 }
 
-/** Makes the page of what is stored: after its prose was changed. */
+/** @returns which file it wrote, from what is stored. @throws when a page does not fit its figures */
 export function rewritePage(benchmarks: readonly Named[]): string {
   replaceFile(PAGE, pageOf(readStoredRuns(join(ROOT, DATA)), benchmarks));
   return PAGE;

@@ -35,6 +35,26 @@ export function readStoredRuns(path: string): StoredRuns {
   return StoredRuns.parse(JSON.parse(readFileSync(path, "utf8")));
 }
 
+/** As a benchmark gives it. */
+export interface NewRun extends Omit<StoredRun, "figures"> {
+  readonly figures: Readonly<Record<string, unknown>>;
+}
+
+export interface Addition {
+  readonly name: string;
+  readonly run: NewRun;
+  /** Of all benchmarks there are, in the order in which their runs are stored; runs of others are dropped. */
+  readonly names: readonly string[];
+}
+
+export function withRun(runs: StoredRuns, { name, run, names }: Addition): StoredRuns {
+  // As it will be read again: what is no number in JSON is null.
+  const added: StoredRuns = { ...runs, [name]: StoredRun.parse(JSON.parse(JSON.stringify(run))) };
+  return StoredRuns.parse(
+    Object.fromEntries(names.filter((one) => added[one]).map((one) => [one, added[one]])),
+  );
+}
+
 export function storedText(runs: StoredRuns): string {
   return `${JSON.stringify(runs, null, 2)}\n`;
 }
