@@ -80,7 +80,10 @@ async function measure({ world, target, say, signal, rounds, phaseMs }: Measurem
   const { url } = world.core;
   // One after the other: each costs a hash that takes long on purpose, and all at once would be refused.
   const owners: unknown[] = [];
-  while (owners.length < OWNERS) owners.push(await target.createAccount(url));
+  while (owners.length < OWNERS) {
+    signal.throwIfAborted();
+    owners.push(await target.createAccount(url));
+  }
   const playing = new AbortController();
   const tally = new Tally(() => systemClock.monotonicMs());
   const bots = createBots({ players: PLAYERS, url, seed: SEED, clock: systemClock, tally });
