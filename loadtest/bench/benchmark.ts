@@ -9,10 +9,25 @@ export interface BenchmarkOptions {
   readonly target?: string;
 }
 
+/** What a figure should be. With both bounds it should lie between them. */
+export interface Goal {
+  /** Where the figure is in what the benchmark returns: names with dots between them. */
+  readonly figure: string;
+  /** What the figure is, for somebody who has not read the benchmark. */
+  readonly words: string;
+  /** Of the figure and its bounds, as it is written after them. */
+  readonly unit?: "ms" | "s" | "%" | "KB" | "MB";
+  readonly atLeast?: number;
+  readonly atMost?: number;
+  /** A quick run is too small to say anything about it. */
+  readonly fullOnly?: boolean;
+}
+
 export interface Benchmark {
   readonly name: string;
   /** One line: what is measured against what. */
   readonly description: string;
+  readonly goals?: readonly Goal[];
   run(options: BenchmarkOptions): Promise<Readonly<Record<string, unknown>>>;
 }
 

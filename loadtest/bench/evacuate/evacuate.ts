@@ -29,6 +29,10 @@ const SEED = 1;
 export const evacuateBenchmark: Benchmark = {
   name: "evacuate",
   description: "live rooms move out of a region: how many a second, how long players pause",
+  goals: [
+    { figure: "pauseP99Ms", words: "pause of a player, p99", unit: "ms", atMost: 500 },
+    { figure: "ticksLost", words: "ticks lost", atMost: 0 },
+  ],
   async run({ quick, say }) {
     const signal = interruption();
     const dir = mkdtempSync(join(tmpdir(), "meridian-evacuate-"));

@@ -48,6 +48,37 @@ export const failoverBenchmark: Benchmark = {
   name: "failover",
   description:
     "a region is killed or cut off, its players play on elsewhere: how soon, what is lost",
+  goals: [
+    { figure: "playersMoved", words: "players who were followed", atLeast: 10_000, fullOnly: true },
+    { figure: "resumedPct", words: "of whom play on", unit: "%", atLeast: 99.9 },
+    {
+      figure: "rtoP50Ms",
+      words: "until they play on after SIGKILL, median",
+      unit: "ms",
+      atMost: 1_500,
+    },
+    { figure: "rtoP99Ms", words: "the same, p99", unit: "ms", atMost: 3_000 },
+    {
+      figure: "blackHoleRtoP99Ms",
+      words: "until they play on after a black hole, p99",
+      unit: "ms",
+      atMost: 6_000,
+    },
+    { figure: "rpoP99Ms", words: "play that is rolled back, p99", unit: "ms", atMost: 250 },
+    {
+      figure: "classBRpoP99Ms",
+      words: "changes of documents that are lost, p99",
+      unit: "ms",
+      atMost: 500,
+    },
+    { figure: "classALost", words: "coins lost", atMost: 0 },
+    { figure: "classADoubled", words: "coins doubled", atMost: 0 },
+    {
+      figure: "falseFailovers",
+      words: "failovers without a reason in an hour of noisy links",
+      atMost: 0,
+    },
+  ],
   async run({ quick, say }) {
     const signal = interruption();
     const dir = mkdtempSync(join(tmpdir(), "meridian-failover-"));

@@ -37,6 +37,21 @@ const FULL_TURN = 2 * Math.PI;
 export const herdBenchmark: Benchmark = {
   name: "herd",
   description: "thousands lose their region at once: how they spread, who notices in the neighbour",
+  goals: [
+    {
+      figure: "arrivalBucketMaxOverMean",
+      words: "arrivals in the fullest 100 ms against the mean",
+      atMost: 2,
+      fullOnly: true,
+    },
+    {
+      figure: "survivorTickP99ChangePct",
+      words: "longer ticks of the residents, p99",
+      unit: "%",
+      atMost: 10,
+      fullOnly: true,
+    },
+  ],
   async run({ quick, say }) {
     const signal = interruption();
     const dir = mkdtempSync(join(tmpdir(), "meridian-herd-"));

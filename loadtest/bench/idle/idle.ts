@@ -24,6 +24,10 @@ const KB = 1_024;
 export const idleBenchmark: Benchmark = {
   name: "idle",
   description: "joined, silent players on one node: memory of each, processor time of all",
+  goals: [
+    { figure: "players", words: "silent players on one node", atLeast: 50_000, fullOnly: true },
+    { figure: "rssPerPlayerKb", words: "resident memory of each", unit: "KB", atMost: 12 },
+  ],
   async run({ quick, say }) {
     const signal = interruption();
     const wanted = quick ? PLAYERS_QUICK : PLAYERS;

@@ -33,6 +33,10 @@ interface Side {
 export const joinBenchmark: Benchmark = {
   name: "join",
   description: "guest log-in to first room state, 64 players at once, against stock Colyseus",
+  goals: [
+    { figure: "ratioToColyseus", words: "joins a second against stock Colyseus", atLeast: 0.5 },
+    { figure: "roundTrips", words: "exchanges that a player waits for", atMost: 3 },
+  ],
   async run({ quick, say }) {
     const signal = interruption();
     const sides: Side[] = [];

@@ -59,6 +59,13 @@ interface Round {
 export const ledgerBenchmark: Benchmark = {
   name: "ledger",
   description: "operations on money through link and core, against pgbench on the same PostgreSQL",
+  goals: [
+    {
+      figure: "ratioToPgbench",
+      words: "operations a second against pgbench, 64 callers",
+      atLeast: 0.5,
+    },
+  ],
   async run(options) {
     const signal = interruption();
     const program = findPgbench(process.env);

@@ -68,6 +68,42 @@ export const overloadBenchmark: Benchmark = {
   name: "overload",
   description:
     "joins at 1, 2, 5 and 10 times what is let in: goodput, ticks, order; beside Colyseus",
+  goals: [
+    { figure: "goodput.x2", words: "goodput at twice the load, share of the peak", atLeast: 0.95 },
+    { figure: "goodput.x5", words: "goodput at five times the load", atLeast: 0.95 },
+    { figure: "goodput.x10", words: "goodput at ten times the load", atLeast: 0.95 },
+    {
+      figure: "tickP99ChangePct",
+      words: "longer ticks of those who play, p99",
+      unit: "%",
+      atMost: 10,
+    },
+    { figure: "recoveryS", words: "recovery after the load", unit: "s", atMost: 10 },
+    { figure: "inversions", words: "players who came before others of a better place", atMost: 0 },
+    {
+      figure: "admittedThenRejected",
+      words: "players with a ticket who did not get in",
+      atMost: 0,
+    },
+    {
+      figure: "etaErrorMedianPct",
+      words: "error of the waits that were told, median",
+      unit: "%",
+      atMost: 10,
+    },
+    {
+      figure: "etaErrorP90Pct",
+      words: "error of the waits that were told, p90",
+      unit: "%",
+      atMost: 25,
+    },
+    {
+      figure: "generatorLagMs",
+      words: "the generator was late by (else the run is void)",
+      unit: "ms",
+      atMost: 50,
+    },
+  ],
   async run({ quick, say }) {
     const [servers, generator] = allowedProcessors();
     if (servers === undefined || generator === undefined) {

@@ -59,6 +59,22 @@ export const queueBenchmark: Benchmark = {
   name: "queue",
   description:
     "waiting clients that one core process carries: memory, processor, polls, admissions",
+  goals: [
+    {
+      figure: "waiting",
+      words: "players who wait at one core process",
+      atLeast: 100_000,
+      fullOnly: true,
+    },
+    {
+      figure: "megabytes",
+      words: "resident memory of all who wait",
+      unit: "MB",
+      atMost: 200,
+      fullOnly: true,
+    },
+    { figure: "cpuCores", words: "processors of the core", atMost: 1, fullOnly: true },
+  ],
   async run({ quick, say }) {
     const plan = quick ? QUICK : FULL;
     const signal = interruption();

@@ -6,6 +6,8 @@
  * - `cpuRatio`: user and system time of the sending and the receiving node together, for each patch that reached a
  *   player, over that of two such nodes without copies; of each pair of turns that follow each other, the median.
  * - `bytesPerRoomPerS`: what was sent to the standby for a room, before encryption.
+ * - `rssPerRoomKb`: what the resident memory of both nodes has grown by from their start to the end of the run, less what
+ *   that of the two without copies has, per room. So few rooms say not much about it, but how much it is at most.
  * - `unprotectedRooms`: at the end; the run fails when it is not 0, because nothing was measured then.
  */
 import { TEST_REGION, TestCore } from "../../../region/link/test-core.ts";
@@ -48,6 +50,9 @@ const QUICK: Plan = {
 export const replicationBenchmark: Benchmark = {
   name: "replication",
   description: "400 players at 20 Hz: rooms with a standby in another region, and without",
+  goals: [
+    { figure: "cpuRatio", words: "CPU of rooms with copies against rooms without", atMost: 1.15 },
+  ],
   async run({ quick, say }) {
     const called = new AbortController();
     const { signal } = called;
@@ -150,8 +155,14 @@ async function compare({ core, copied, alone, plan, say }: Comparison) {
     cpuRatio: rounded(median(ratios)),
     cpuPerPatchUs: { copied: rounded(median(cpuUs.copied)), alone: rounded(median(cpuUs.alone)) },
     bytesPerRoomPerS: Math.round(median(bytes)),
+    rssPerRoomKb: await moreRssPerRoomKb(copied, alone),
     unprotectedRooms,
   };
+}
+
+async function moreRssPerRoomKb(copied: Entrant, alone: Entrant): Promise<number> {
+  const grown = await Promise.all([copied.rssPerPlayerKb(), alone.rssPerPlayerKb()]);
+  return rounded((grown[0] - grown[1]) * ROOM_SEATS);
 }
 
 /** As the node says when nobody has frozen it for a moment. */

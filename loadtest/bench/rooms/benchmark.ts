@@ -60,6 +60,14 @@ type Say = (line: string) => void;
 export const roomsBenchmark: Benchmark = {
   name: "rooms",
   description: "1,000 players at 20 Hz: a region node, a bare uWebSockets.js loop, Colyseus on ws",
+  goals: [
+    {
+      figure: "ratioToBareUws",
+      words: "CPU of a node against a bare uWebSockets.js loop",
+      atMost: 1.15,
+    },
+    { figure: "ratioToColyseusWs", words: "CPU of a node against Colyseus on ws", atMost: 0.75 },
+  ],
   async run({ quick, say }) {
     const called = new AbortController();
     const core = await TestCore.start();

@@ -105,7 +105,7 @@ export class Entrant {
     };
   }
 
-  /** What the server's resident memory has grown by since nobody was in, per player. Thaws it. */
+  /** What the resident memory of the server and what works for it has grown by since nobody was in, per player. Thaws it. */
   async rssPerPlayerKb(): Promise<number> {
     this.#thaw();
     const { rssBytes } = await this.#usage();
@@ -130,7 +130,11 @@ export class Entrant {
       this.#processes.map((process) => process.ask<Usage>("usage")),
     );
     if (!own) throw new Error("no server");
-    return { ...own, cpuUs: others.reduce((sum, { cpuUs }) => sum + cpuUs, own.cpuUs) };
+    return {
+      ...own,
+      cpuUs: others.reduce((sum, { cpuUs }) => sum + cpuUs, own.cpuUs),
+      rssBytes: others.reduce((sum, { rssBytes }) => sum + rssBytes, own.rssBytes),
+    };
   }
 
   get #processes(): readonly Child[] {

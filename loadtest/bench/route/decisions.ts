@@ -21,6 +21,7 @@ export interface Decisions {
   readonly decisionsMeasuredPerS: number;
   readonly nearestOnlyPerS: number;
   readonly ratioToNearestOnly: number;
+  readonly ratioToNearestOnlyMeasured: number;
 }
 
 export function measureDecisions({ quick, say }: BenchmarkOptions): Decisions {
@@ -66,6 +67,7 @@ export function measureDecisions({ quick, say }: BenchmarkOptions): Decisions {
     decisionsMeasuredPerS,
     nearestOnlyPerS,
     ratioToNearestOnly: rounded(decisionsPerS / nearestOnlyPerS),
+    ratioToNearestOnlyMeasured: rounded(decisionsMeasuredPerS / nearestOnlyPerS),
   };
 }
 

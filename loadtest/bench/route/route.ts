@@ -9,6 +9,24 @@ export const routeBenchmark: Benchmark = {
   name: "route",
   description:
     "ranking 30 regions: alone, over HTTP and DNS, each against a floor; how soon a drain is seen",
+  goals: [
+    {
+      figure: "decisionsPerS",
+      words: "rankings of 30 regions a second on one core",
+      atLeast: 100_000,
+    },
+    {
+      figure: "decisionsMeasuredPerS",
+      words: "the same with clients' measurements",
+      atLeast: 100_000,
+    },
+    {
+      figure: "drainVisibleMs",
+      words: "until a drained region is gone from DNS, worst",
+      unit: "ms",
+      atMost: 1_000,
+    },
+  ],
   async run(options) {
     const signal = interruption();
     const decisions = measureDecisions(options);

@@ -14,14 +14,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { startDelayProxy } from "../../../infra/local/wan/delay-proxy.ts";
-import { startPostgres } from "../../../infra/postgres/embedded.ts";
-import { findRedisServer, startRedis } from "../../../infra/redis/local.ts";
+import { type RunningPostgres, startPostgres } from "../../../infra/postgres/embedded.ts";
+import { findRedisServer, type RunningRedis, startRedis } from "../../../infra/redis/local.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { PlayerId, uuidV7 } from "../../../shared/ids.ts";
 import { type Benchmark, type BenchmarkOptions, median, rounded } from "../benchmark.ts";
 import { Child } from "../child.ts";
 import type { CoreReady } from "../core-process.ts";
 import { interruption } from "../interruption.ts";
+import { treeCpuSeconds } from "../process-cpu.ts";
 import { PerChange } from "./per-change.ts";
 import type { RegionSetup, RunAnswer, RunQuestion } from "./region-process.ts";
 
@@ -35,11 +36,30 @@ const KEYS = ["hot", "uniform"] as const;
 
 interface Round extends RunAnswer {
   readonly perChangePerS: number;
+  /** CPU time by process, for all of the round, s; NaN where the system does not tell. */
+  readonly cpuS: Readonly<Record<ProcessName, number>>;
 }
+
+const PROCESSES = ["region", "core", "postgres", "redis"] as const;
+type ProcessName = (typeof PROCESSES)[number];
 
 export const syncBenchmark: Benchmark = {
   name: "sync",
   description: "players' documents through outbox, link and core, against one UPDATE a change",
+  goals: [
+    {
+      figure: "hot.ratio",
+      words: "changes a second against one UPDATE each, 1,000 players",
+      atLeast: 20,
+    },
+    { figure: "uniform.ratio", words: "the same, every change another document", atLeast: 5 },
+    {
+      figure: "lagP99Ms",
+      words: "from a change until its player knows that it is saved, 40 ms each way, p99",
+      unit: "ms",
+      atMost: 500,
+    },
+  ],
   async run(options) {
     const signal = interruption();
     const dir = mkdtempSync(join(tmpdir(), "meridian-sync-"));
@@ -47,7 +67,7 @@ export const syncBenchmark: Benchmark = {
     const serverPath = findRedisServer(process.env);
     const redis = await startRedis({ dir: join(dir, "redis"), serverPath, signal });
     try {
-      return await measure(options, { postgres: postgres.url, redis: redis.url }, signal);
+      return await measure(options, { postgres, redis }, signal);
     } finally {
       await redis.stop();
       await postgres.stop();
@@ -58,10 +78,10 @@ export const syncBenchmark: Benchmark = {
 
 async function measure(
   { quick, say }: BenchmarkOptions,
-  urls: { readonly postgres: string; readonly redis: string },
+  { postgres, redis }: { readonly postgres: RunningPostgres; readonly redis: RunningRedis },
   signal: AbortSignal,
 ) {
-  const env = { DATABASE_URL: urls.postgres };
+  const env = { DATABASE_URL: postgres.url };
   const [core, ready] = await Child.start<CoreReady>({ file: CORE, env });
   const [region] = await Child.start<string>({ file: REGION });
   const [host = "", port = ""] = ready.link.split(":");
@@ -72,14 +92,15 @@ async function measure(
     targetPort: Number(port),
     oneWayMs: ONE_WAY_MS,
   });
-  const playerIds = await makePlayers(urls.postgres);
-  const perChange = await PerChange.start(urls.postgres, playerIds);
+  const playerIds = await makePlayers(postgres.url);
+  const perChange = await PerChange.start(postgres.url, playerIds);
+  const pids = { region: region.pid, core: core.pid, postgres: postgres.pid, redis: redis.pid };
   try {
     const setup: RegionSetup = {
       link: ready.link,
       farLink: `${host}:${far.port}`,
       credentials: ready.region,
-      redisUrl: urls.redis,
+      redisUrl: redis.url,
       playerIds,
     };
     await region.ask(setup);
@@ -93,7 +114,11 @@ async function measure(
       for (const keys of KEYS) {
         signal.throwIfAborted();
         const perChangePerS = await perChange.run(keys, ms);
-        const measured = { ...(await ask({ keys, ms, far: false })), perChangePerS };
+        const before = cpuSecondsOf(pids);
+        const answer = await ask({ keys, ms, far: false });
+        const after = cpuSecondsOf(pids);
+        const cpuS = eachProcess((name) => after[name] - before[name]);
+        const measured = { ...answer, perChangePerS, cpuS };
         rounds[keys].push(measured);
         say(`round ${round}, ${keys}: ${lineOf(measured)}`);
       }
@@ -134,10 +159,23 @@ function figures(rounds: Record<"hot" | "uniform", readonly Round[]>, lag: RunAn
     hot: side(rounds.hot),
     uniform: side(rounds.uniform),
     bytesPerChange: middle(rounds.uniform, ({ bytes, changes }) => bytes / changes),
+    // Of rows that nothing was merged into, so that the region's share is that of a change as well.
+    cpuPerRowUs: eachProcess((name) =>
+      middle(rounds.uniform, ({ cpuS, rows }) => (cpuS[name] * 1e6) / rows),
+    ),
     lagP99Ms: rounded(lag.lagP99Ms),
     outboxAppendP99Ms: rounded(median(all.map(({ appendP99Ms }) => appendP99Ms))),
     outboxAppendPacedP99Ms: rounded(lag.appendP99Ms),
   };
+}
+
+function cpuSecondsOf(pids: Readonly<Record<ProcessName, number>>): Record<ProcessName, number> {
+  return eachProcess((name) => treeCpuSeconds(pids[name]) ?? Number.NaN);
+}
+
+function eachProcess(read: (name: ProcessName) => number): Record<ProcessName, number> {
+  const [region, core, postgres, redis] = PROCESSES.map(read) as [number, number, number, number];
+  return { region, core, postgres, redis };
 }
 
 function perS(read: (round: Round) => number): (round: Round) => number {
