@@ -9,7 +9,7 @@ import { gameNamed } from "../games/games.ts";
 import { Player, type PlayerOptions } from "../player/player.ts";
 import { clock, pause } from "./clock.ts";
 import { CoreCalls } from "./core-calls.ts";
-import { beginAtZero, failed, metrics } from "./metrics.ts";
+import { beginAtZero, failed, metrics, tellCounts } from "./metrics.ts";
 import type { Parameters } from "./parameters.ts";
 import { seeded } from "./random.ts";
 
@@ -130,6 +130,7 @@ export class Crowd {
   }
 
   #tell(): void {
+    tellCounts();
     const playing = [...this.#players].filter(({ isPlaying }) => isPlaying).length;
     metrics.players.add(playing, { vu: `${exec.vu.idInTest}` });
   }

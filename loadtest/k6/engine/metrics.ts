@@ -70,6 +70,29 @@ export const metrics = {
   lookUpMs: new Trend("look_up_ms", true),
 } as const;
 
+/** What is counted so often that k6 is told only once a second, by region. */
+type Often = "inputsSent" | "patchesSeen" | "patchesDecoded";
+const counted = new Map<string, Record<Often, number>>();
+
+export function count(what: Often, region: string): void {
+  let counts = counted.get(region);
+  if (!counts) {
+    counts = { inputsSent: 0, patchesSeen: 0, patchesDecoded: 0 };
+    counted.set(region, counts);
+  }
+  counts[what] += 1;
+}
+
+/** Tells k6 what was counted since. */
+export function tellCounts(): void {
+  for (const [region, { inputsSent, patchesSeen, patchesDecoded }] of counted) {
+    metrics.inputsSent.add(inputsSent, { region });
+    metrics.patchesSeen.add(patchesSeen, { region });
+    metrics.patchesDecoded.add(patchesDecoded, { region });
+  }
+  counted.clear();
+}
+
 let told = 0;
 
 export function failed(kind: FailureKind, words: string, tags: Tags = {}): void {

@@ -66,7 +66,7 @@ export class Player {
     this.#wallet = new Wallet(this.account, name);
     const listener: ConnectionListener = {
       viewChanged: (view, before) => this.#viewChanged(view, before),
-      frame: (frame, stream) => this.#frame(frame, stream),
+      frame: (frame, stream, atMs) => this.#frame(frame, stream, atMs),
       place: (place, askedAtMs) => this.#place(place, askedAtMs),
       refused: (error, called) => this.#refused(error, called),
       closed: (code, reason, isOpen) => this.#closed(code, reason, isOpen),
@@ -187,7 +187,7 @@ export class Player {
       observes: this.#options.observes,
       random: this.#options.random,
       send: (type, payload) => this.#connection.send(type, payload),
-      tags: () => this.#tags,
+      region: () => this.#connection.regionId,
       seen: () => this.#seen(),
       echoed: () => this.#echoed(),
       ...(this.#options.sampled && { sampled: this.#options.sampled }),
@@ -218,10 +218,10 @@ export class Player {
     metrics.moved.add(1, this.#tags);
   }
 
-  #frame(frame: Frame, stream: RoomStream): void {
+  #frame(frame: Frame, stream: RoomStream, atMs: number): void {
     if (frame.kind === "message") this.#wallet.heard(frame.type, frame.payload);
     else if (frame.kind === "error") this.#failed("bad_frame", frame.words);
-    else this.#stay?.frame(frame, stream);
+    else this.#stay?.frame(frame, stream, atMs);
   }
 
   #place(place: QueuePlace, askedAtMs: number): void {
