@@ -60,6 +60,12 @@ export const metrics = {
   queuePosition: new Trend("queue_position"),
   queueLength: new Gauge("queue_length"),
   failures: new Counter("failures"),
+  /** Of those who play while others come at ten times the rate. */
+  spikeEchoMs: new Trend("spike_echo_ms", true),
+  loggedIn: new Counter("players_logged_in"),
+  /** Places in a queue that were given. */
+  queued: new Counter("players_queued"),
+  /** Refusals that say when to come back: what a server that is full should do. */
   politeRefusals: new Counter("polite_refusals"),
   inputsSent: new Counter("inputs_sent"),
   patchesSeen: new Counter("patches_seen"),
@@ -106,8 +112,7 @@ export function failed(kind: FailureKind, words: string, tags: Tags = {}): void 
  * nothing happens would be.
  */
 export function beginAtZero(): void {
-  const { failures, finished, inputsSent, patchesSeen, patchesDecoded, moved } = metrics;
-  for (const counter of [failures, finished, inputsSent, patchesSeen, patchesDecoded, moved]) {
-    counter.add(0);
+  for (const metric of Object.values(metrics)) {
+    if (metric instanceof Counter) metric.add(0);
   }
 }

@@ -81,6 +81,10 @@ export class PlayerConnection {
     return this.#state.regionId;
   }
 
+  get nodeId(): string {
+    return this.#state.nodeId;
+  }
+
   get sessionId(): string {
     return this.#seat?.reservation.sessionId ?? "";
   }
