@@ -7,26 +7,26 @@ import { bundleScript } from "../../loadtest/load/k6-bundle.ts";
 export const THRESHOLD_CROSSED = 99;
 const WORDS_MAX = 20_000;
 
+/** What `k6 run -e` sets. */
+export type Settings = Readonly<Record<string, string | number>>;
+
 export interface K6Run {
   readonly code: number | null;
   /** All that it wrote: figures, and each failure with its kind. */
   readonly words: string;
 }
 
-/**
- * @param env what `k6 run -e` sets
- * @param signal ends it
- */
+/** @param signal ends it */
 export async function runK6(
   script: string,
-  env: Readonly<Record<string, string | number>>,
+  settings: Settings,
   signal: AbortSignal,
 ): Promise<K6Run> {
   const [k6, bundle] = await Promise.all([findK6({ signal }), bundleScript(script)]);
-  const settings = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+  const given = Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   // Without an address of its own: two at a time would quarrel about the usual one.
   const own = ["--quiet", "--no-color", "--no-usage-report", "--address", ""];
-  const child = spawn(k6, ["run", ...own, ...settings, bundle], { signal });
+  const child = spawn(k6, ["run", ...own, ...given, bundle], { signal });
   let words = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {

@@ -141,9 +141,14 @@ export class Player {
     return "failed";
   }
 
-  /** Plays on until the moment. @returns false when the stay ended before */
-  async play(untilMs: number): Promise<boolean> {
-    await this.#until(() => this.#isOver, untilMs - Date.now());
+  /** Plays on until that is settled. @returns false when the stay ended before */
+  async play(until: Promise<void>): Promise<boolean> {
+    let isSettled = false;
+    void until.then(() => {
+      isSettled = true;
+      this.#changed();
+    });
+    await this.#until(() => isSettled || this.#isOver);
     return !this.#isOver;
   }
 
