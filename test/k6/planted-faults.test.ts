@@ -15,12 +15,15 @@ import { RegionId } from "../../shared/ids.ts";
 import { until } from "../until.ts";
 import { worldForTests } from "../world.ts";
 import { type Answered, startFaultyCore, type Twist } from "./faulty-core.ts";
+import { queueOf } from "./faulty-queue.ts";
 import { type FaultyWay, startFaultyWay, type WayOptions } from "./faulty-way.ts";
-import { runK6, type Settings, THRESHOLD_CROSSED } from "./k6-run.ts";
+import { K6_MS_MAX, runK6, type Settings, THRESHOLD_CROSSED } from "./k6-run.ts";
 
 /** k6 computes for half a second before it begins. */
 const AT_ONCE = 4;
 const SLOW_MS = 1_500;
+/** Whoever got so many has been heard. */
+const PATCHES_SEEN = 20;
 /** What takes long is left to the long run. */
 const skip = process.env.SOAK ? false : "takes long: npm run soak";
 
@@ -93,7 +96,7 @@ describe("k6 against a wrong world", { concurrency: AT_ONCE }, () => {
   });
 
   test("steady-play: inputs that nobody hears", async (t) => {
-    await finds(t, "steady-play", { ...wrong("deaf"), DURATION_S: 7 }, /input_lost: /);
+    await finds(t, "steady-play", { ...wrong("deaf"), DURATION_S: 2 }, /input_lost: /);
   });
 
   test("steady-play: players who are too fast", { skip }, async (t) => {
@@ -133,13 +136,40 @@ describe("k6 against a wrong world", { concurrency: AT_ONCE }, () => {
     const run = finds(
       t,
       "failover-drill",
-      { ...short, DURATION_S: 10, MOVES: 0, CORE_URL: way.CORE_URL },
+      { ...short, DURATION_S: 60, MOVES: 0, CORE_URL: way.CORE_URL },
       /not_resumed: .*reconnect_expired/,
     );
-    await until("they play", () => way.connections === short.PLAYERS);
+    await until("they play", () => way.playing(PATCHES_SEEN) === short.PLAYERS, K6_MS_MAX);
     way.cut();
     await run;
   });
+
+  const faultyQueues: readonly [what: string, queue: Twist, fault: RegExp][] = [
+    [
+      "somebody is called out of turn",
+      queueOf((number, poll) => {
+        const isCalled = number === 2 || poll > 6;
+        return { state: isCalled ? "called" : "waiting", position: number };
+      }),
+      /queue_inversion: /,
+    ],
+    [
+      "somebody is called, and then refused",
+      queueOf(() => ({ state: "called", position: 1 }), true),
+      /refused_after_admitted: /,
+    ],
+    [
+      "somebody's place goes back",
+      queueOf((_number, poll) => ({ state: poll > 2 ? "called" : "waiting", position: poll + 1 })),
+      /position_rose: /,
+    ],
+  ];
+  for (const [what, queue, fault] of faultyQueues) {
+    test(`queue-10x: ${what}`, async (t) => {
+      const core = await coreThat(t, queue);
+      await finds(t, "queue-10x", { ...core, PLAYERS: 2, STAY_S: 0, DURATION_S: 4 }, fault);
+    });
+  }
 
   test("upgrade: players who are sent away without a word", async (t) => {
     const settings = { ...wrong("rude"), DURATION_S: 2, NEWCOMERS_PER_S: 0, MOVES: 0 };
@@ -160,7 +190,7 @@ describe("k6 against a wrong world", { concurrency: AT_ONCE }, () => {
   });
 
   test("spike: players who wait for the room while others come", { skip }, async (t) => {
-    const way = await wayThat(t, { delayMs: () => (way.connections > 4 ? SLOW_MS : 0) });
+    const way = await wayThat(t, { delayMs: () => (way.playing(1) > 4 ? SLOW_MS : 0) });
     const settings = { PLAYERS: 2, OBSERVERS: 1, DURATION_S: 4, RATE: 1, SPIKE_S: 4 };
     await finds(t, "spike", { ...settings, CORE_URL: way.CORE_URL }, /spike_echo_ms\s+✗ /);
   });
