@@ -41,11 +41,11 @@ export default async function failoverDrill(): Promise<void> {
   crowd.end();
 }
 
-/** At the moment, or some time after everybody has been moved. */
+/** At the moment, or some time after everybody has been moved; or when nobody plays any more. */
 async function drillIsOver(crowd: Crowd, untilMs: number): Promise<void> {
   const haveMoved = () =>
     [...crowd.players].every(({ moves, isEchoed }) => moves > 0 && isEchoed) &&
     crowd.players.size > 0;
-  while (Date.now() < untilMs && !haveMoved()) await pause(LOOK_EVERY_MS);
-  await pause(Math.min(afterMs, untilMs - Date.now()));
+  while (Date.now() < untilMs && !haveMoved() && !crowd.hasEnded) await pause(LOOK_EVERY_MS);
+  if (!crowd.hasEnded) await pause(Math.min(afterMs, untilMs - Date.now()));
 }

@@ -8,7 +8,7 @@ import { unprotectedRooms } from "../../loadtest/followed/followed-world.ts";
 import { RegionId } from "../../shared/ids.ts";
 import { until } from "../until.ts";
 import { regionsOf, worldForTests } from "../world.ts";
-import { K6_MS_MAX, runK6, type Settings } from "./k6-run.ts";
+import { K6_MS_MAX, noWorld, runK6, type Settings, skipWithoutK6 } from "./k6-run.ts";
 
 /** Of each region. */
 const SEATS = 2;
@@ -17,15 +17,18 @@ const KILLED = "beijing";
 const CROWDED = "shanghai";
 const STEADY = "wuhan";
 
-const world = worldForTests({
-  regions: 4,
-  env: {
-    LOG_LEVEL: "warn",
-    REGION_CAPACITY: String(SEATS),
-    ADMISSION_HEADROOM: "0",
-    GUESTS_PER_PREFIX_BURST: "1000",
-  },
-});
+const skip = skipWithoutK6();
+const world = skip
+  ? noWorld
+  : worldForTests({
+      regions: 4,
+      env: {
+        LOG_LEVEL: "warn",
+        REGION_CAPACITY: String(SEATS),
+        ADMISSION_HEADROOM: "0",
+        GUESTS_PER_PREFIX_BURST: "1000",
+      },
+    });
 
 async function passes(t: TestContext, script: string, settings: Settings): Promise<void> {
   const { code, words } = await runK6(
@@ -41,7 +44,7 @@ async function playersIn(region: string): Promise<number> {
   return regions.find(({ regionId }) => regionId === region)?.players ?? 0;
 }
 
-describe("k6 against a right world", { concurrency: true }, () => {
+describe("k6 against a right world", { concurrency: 3, skip }, () => {
   test("queue-10x: all who come get in, in their order", async (t) => {
     await passes(t, "queue-10x", { REGION: CROWDED, SEATS, STAY_S: 0 });
   });
