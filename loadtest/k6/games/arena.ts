@@ -1,0 +1,166 @@
+/**
+ * The arena: players run for coins and bank them, as its bots do. Verified at each decoded state:
+ *
+ * - No coin is lost or made up: what was minted is what lies, is carried, is set aside and was banked. One patch that
+ *   is missing, doubled or applied in the wrong order breaks this sooner or later.
+ * - Everybody is on the ground, and nobody is faster than one can be.
+ * - One's own last input never falls, and is one that was sent.
+ * - The round's time runs.
+ */
+import type { Schema } from "@colyseus/schema";
+import { HEIGHT, PLAYER_RADIUS, SPEED, WIDTH } from "../../../region/games/arena/arena-map.ts";
+import type { ArenaState } from "../../../region/games/arena/arena-state.ts";
+import { decide, type Goal, LOOK_EVERY_MS } from "../../../region/games/arena/bot.ts";
+import type { Game, GamePlay, Message, Owed, Violation } from "./game.ts";
+
+/** Positions are rounded to float32. */
+const ROUNDING = 0.01;
+/** A stretch over which speed is judged: short ones say nothing, because patches come in bursts. */
+const STRETCH_MS = 2_000;
+/** By how much a stretch on the way may be shorter than it was in the room. */
+const BURST_MS = 500;
+/** The room tells of each second; after so long without one it stands still. */
+const STILL_MS = 6_000;
+
+interface Place {
+  readonly x: number;
+  readonly y: number;
+  readonly atMs: number;
+}
+
+export const arena: Game = {
+  lookEveryMs: LOOK_EVERY_MS,
+  begin: (sessionId, random) => new ArenaPlay(sessionId, random),
+};
+
+class ArenaPlay implements GamePlay {
+  readonly #sessionId: string;
+  readonly #random: () => number;
+  #goal: Goal | undefined;
+  #sent = 0;
+  #lastInput = 0;
+  /** Where players were when a stretch began. */
+  readonly #places = new Map<string, Place>();
+  /** Rounds and seconds, as one number that rises. */
+  #time = 0;
+  #timeRoseAtMs = 0;
+  /** What was banked, by round. */
+  readonly #scores = new Map<number, number>();
+
+  constructor(sessionId: string, random: () => number) {
+    this.#sessionId = sessionId;
+    this.#random = random;
+  }
+
+  look(given: Schema | undefined, input: number): Message {
+    this.#sent = input;
+    const state = given as ArenaState | undefined;
+    const own = state?.players.get(this.#sessionId);
+    if (!state || !own) return move(input, this.#random() * 2 - 1, this.#random() * 2 - 1);
+    const { x, y, carried } = own;
+    const { push, goal } = decide(state, { x, y, carried, goal: this.#goal }, this.#random);
+    this.#goal = goal;
+    return move(input, clamp(push.x), clamp(push.y));
+  }
+
+  echoed(state: Schema): number | undefined {
+    return (state as ArenaState).players.get(this.#sessionId)?.lastInput;
+  }
+
+  verify(given: Schema, nowMs: number): readonly Violation[] {
+    const state = given as ArenaState;
+    const found = [coinsAreKept(state), this.#inputsAreOwn(state), this.#timeRuns(state, nowMs)];
+    state.players.forEach((player, session) => {
+      found.push(this.#isPossible(session, { x: player.x, y: player.y, atMs: nowMs }));
+    });
+    for (const session of this.#places.keys()) {
+      if (!state.players.has(session)) this.#places.delete(session);
+    }
+    const own = state.players.get(this.#sessionId);
+    if (own) this.#scores.set(state.round, own.score);
+    return found.filter((violation) => violation !== undefined);
+  }
+
+  broke(): void {
+    this.#places.clear();
+    this.#time = 0;
+    this.#timeRoseAtMs = 0;
+    this.#lastInput = 0;
+  }
+
+  owed(): Owed {
+    const amount = [...this.#scores.values()].reduce((sum, score) => sum + score, 0);
+    return { currency: "coin", amount };
+  }
+
+  #inputsAreOwn(state: ArenaState): Violation | undefined {
+    const own = state.players.get(this.#sessionId);
+    if (!own) return { kind: "wrong_state", words: "one's own entity is gone" };
+    const { lastInput } = own;
+    const isRight = lastInput >= this.#lastInput && lastInput <= this.#sent;
+    const words = `last input ${lastInput}, before ${this.#lastInput}, sent ${this.#sent}`;
+    this.#lastInput = lastInput;
+    return isRight ? undefined : { kind: "wrong_state", words };
+  }
+
+  #timeRuns({ round, phase, secondsLeft }: ArenaState, nowMs: number): Violation | undefined {
+    // A round is play, then results; each counts its seconds down, from below 256.
+    const time = round * 512 + (phase === "play" ? 255 : 511) - secondsLeft;
+    if (time < this.#time) {
+      return {
+        kind: "clock",
+        words: `round ${round}, ${phase}, ${secondsLeft} s: earlier than before`,
+      };
+    }
+    if (time > this.#time || this.#timeRoseAtMs === 0) {
+      this.#time = time;
+      this.#timeRoseAtMs = nowMs;
+      return undefined;
+    }
+    if (nowMs - this.#timeRoseAtMs < STILL_MS) return undefined;
+    this.#timeRoseAtMs = nowMs;
+    return { kind: "clock", words: `no second went by in ${STILL_MS} ms` };
+  }
+
+  #isPossible(session: string, place: Place): Violation | undefined {
+    const { x, y, atMs } = place;
+    if (!isWithin(x, WIDTH) || !isWithin(y, HEIGHT)) {
+      return { kind: "wrong_state", words: `${session} is at ${x}, ${y}` };
+    }
+    const from = this.#places.get(session);
+    if (from && atMs - from.atMs < STRETCH_MS) return undefined;
+    this.#places.set(session, place);
+    if (!from) return undefined;
+    const tookMs = atMs - from.atMs;
+    const way = Math.hypot(x - from.x, y - from.y);
+    const wayMax = (SPEED * (tookMs + BURST_MS)) / 1_000;
+    if (way <= wayMax) return undefined;
+    const words = `${session} ran ${Math.round(way)} in ${tookMs} ms, ${Math.round(wayMax)} at most`;
+    return { kind: "too_fast", words };
+  }
+}
+
+function coinsAreKept(state: ArenaState): Violation | undefined {
+  const { minted, banked, setAside } = state;
+  let worth = banked + setAside;
+  state.coins.forEach((coin) => {
+    worth += coin.worth;
+  });
+  state.players.forEach(({ carried }) => {
+    worth += carried;
+  });
+  if (worth === minted) return undefined;
+  return { kind: "wrong_state", words: `${minted} coins were minted, and there are ${worth}` };
+}
+
+function isWithin(value: number, size: number): boolean {
+  return value >= PLAYER_RADIUS - ROUNDING && value <= size - PLAYER_RADIUS + ROUNDING;
+}
+
+function move(input: number, x: number, y: number): Message {
+  return { type: "move", payload: { input, x, y } };
+}
+
+function clamp(value: number): number {
+  return Math.min(1, Math.max(-1, value));
+}
