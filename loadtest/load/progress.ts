@@ -5,8 +5,8 @@ import type { Totals, WindowFigures } from "./windows.ts";
 
 export interface Progress {
   readonly passedS: number;
-  /** The last that is closed. */
-  readonly window: WindowFigures | undefined;
+  /** The last that is over. */
+  readonly window: WindowFigures;
   readonly windowS: number;
   readonly totals: Totals;
   readonly regions: readonly RegionLoad[];
@@ -15,15 +15,15 @@ export interface Progress {
 
 export function progressLine(progress: Progress): string {
   const { passedS, window, windowS, totals, regions, cpu } = progress;
-  const echo = window?.trends.input_echo_ms;
+  const echo = window.trends.input_echo_ms;
   const waiting = regions.reduce((sum, region) => sum + region.waiting, 0);
   const failures = Object.values(totals.failures).reduce((sum, count) => sum + count, 0);
   return [
     `${Math.round(passedS)} s`,
-    `players ${window?.players ?? 0}`,
-    `joins ${((window?.joins ?? 0) / windowS).toFixed(1)}/s`,
+    `players ${window.players}`,
+    `joins ${(window.joins / windowS).toFixed(1)}/s`,
     `failures ${failures}`,
-    `queue ${Math.max(window?.queue ?? 0, waiting)}`,
+    `queue ${Math.max(window.queue, waiting)}`,
     `echo p50 ${ms(echo?.p50)} p99 ${ms(echo?.p99)} ms`,
     ...(regions.length > 0 ? [regions.map(regionText).join("  ")] : []),
     ...(cpu ? [cpuText(cpu)] : []),

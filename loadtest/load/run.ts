@@ -4,13 +4,13 @@
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Clock } from "../../shared/clock.ts";
 import { type Output, showStatus } from "../bots/terminal.ts";
 import type { Scenario } from "../k6/scenarios.ts";
 import type { ActContext, Struck } from "./acts.ts";
 import { buildSummary, type Sight } from "./build-summary.ts";
 import { CpuWatch } from "./cpu-watch.ts";
+import { bundleScript } from "./k6-bundle.ts";
 import { startK6 } from "./k6-process.ts";
 import { checkedOutCommit, describeMachine } from "./machine.ts";
 import { progressLine } from "./progress.ts";
@@ -46,7 +46,6 @@ export interface RunSetup {
   readonly killSignal: AbortSignal;
 }
 
-const SCRIPTS = fileURLToPath(new URL("../k6", import.meta.url));
 /** More make plots that nobody can read, and a file that no browser likes. */
 const WINDOWS_MAX = 3_600;
 /** Arrivals, and who is waited for at the end, beside the time that is asked for. */
@@ -58,6 +57,7 @@ const READY_MIN_MS = 10_000;
 export async function runScenario(setup: RunSetup): Promise<LoadSummary> {
   const { scenario, parameters, target, outDir, clock, say, signal, killSignal } = setup;
   const machine = describeMachine(setup.k6Binary);
+  const script = await bundleScript(scenario.name, outDir);
   const watch = new ServerWatch(target.ops, clock);
   await watch.start();
   const durationS = Number(parameters.DURATION_S ?? 0) || 0;
@@ -70,7 +70,7 @@ export async function runScenario(setup: RunSetup): Promise<LoadSummary> {
   const summaryFile = join(outDir, "k6-summary.json");
   const k6 = await startK6({
     binary: setup.k6Binary,
-    script: join(SCRIPTS, `${scenario.name}.ts`),
+    script,
     env: { ...parameters, CORE_URL: target.coreUrl },
     summaryFile,
     logFile: join(outDir, "k6.log"),
@@ -104,7 +104,7 @@ export async function runScenario(setup: RunSetup): Promise<LoadSummary> {
   const line = () =>
     progressLine({
       passedS: passedS(),
-      window: windows.closed.at(-1),
+      window: windows.lately(clock.nowMs()),
       windowS: windowMs / 1_000,
       totals: windows.totals,
       ...sight,

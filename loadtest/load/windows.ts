@@ -8,6 +8,7 @@
  */
 import {
   type Counter,
+  type Gauge,
   isCounter,
   isGauge,
   isTrend,
@@ -106,6 +107,13 @@ export class Windows {
     for (const trend of this.#trends.values()) trend.restart();
   }
 
+  /** The last window that is over, with what there is of it until now. */
+  lately(nowMs: number): WindowFigures {
+    const { startedAtMs, windowMs } = this.#options;
+    const index = Math.max(0, Math.floor((nowMs - startedAtMs) / windowMs) - 1);
+    return this.#closed[index] ?? figuresOf(index, this.#open.get(index), this.#gauges);
+  }
+
   get closed(): readonly WindowFigures[] {
     return this.#closed;
   }
@@ -141,31 +149,14 @@ export class Windows {
     const open = this.#open.get(index);
     this.#open.delete(index);
     for (const [key, value] of open?.gauges ?? []) this.#gauges.set(key, value);
-    const players = this.#gauge("players");
-    this.#playersMost = Math.max(this.#playersMost, players);
-    const trends: Partial<Record<Trend, Spread>> = {};
-    for (const [name, values] of open?.values ?? []) {
-      const spread = spreadOf(values);
-      if (spread) trends[name] = spread;
-    }
-    this.#closed.push({
-      index,
-      counters: Object.fromEntries(open?.counters ?? []),
-      joins: trends.join_ms?.count ?? 0,
-      players,
-      queue: this.#gauge("queue_length"),
-      trends,
-    });
-  }
-
-  /** Of all who told: each region, each group of players. */
-  #gauge(metric: string): number {
-    let sum = 0;
-    for (const [key, value] of this.#gauges) if (key.startsWith(`${metric} `)) sum += value;
-    return sum;
+    const figures = figuresOf(index, open, this.#gauges);
+    this.#playersMost = Math.max(this.#playersMost, figures.players);
+    this.#closed.push(figures);
   }
 
   #addFailure(kind: string, count: number): void {
+    // Scripts add none at first, so that there is a count.
+    if (count === 0) return;
     const known = this.#failures.has(kind) || this.#failures.size < KINDS_MAX;
     add(this.#failures, known ? kind : OTHER_KIND, count);
   }
@@ -179,6 +170,34 @@ export class Windows {
       passed > 0 ? { passes: passes + 1, fails } : { passes, fails: fails + 1 },
     );
   }
+}
+
+function figuresOf(
+  index: number,
+  open: OpenWindow | undefined,
+  told: ReadonlyMap<string, number>,
+): WindowFigures {
+  const trends: Partial<Record<Trend, Spread>> = {};
+  for (const [name, values] of open?.values ?? []) {
+    const spread = spreadOf(values);
+    if (spread) trends[name] = spread;
+  }
+  const gauges = new Map([...told, ...(open?.gauges ?? [])]);
+  return {
+    index,
+    counters: Object.fromEntries(open?.counters ?? []),
+    joins: trends.join_ms?.count ?? 0,
+    players: gaugeOf(gauges, "players"),
+    queue: gaugeOf(gauges, "queue_length"),
+    trends,
+  };
+}
+
+/** Of all who told: each region, each thread of k6. */
+function gaugeOf(gauges: ReadonlyMap<string, number>, metric: Gauge): number {
+  let sum = 0;
+  for (const [key, value] of gauges) if (key.startsWith(`${metric} `)) sum += value;
+  return sum;
 }
 
 function gaugeKey(metric: string, tags: Sample["tags"]): string {

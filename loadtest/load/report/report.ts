@@ -111,10 +111,11 @@ function tablesOf(summary: LoadSummary): Markup[] {
       "Durations, ms",
       ["", "count", "p50", "p95", "p99", "most"],
       [
-        ...Object.entries(trends).map(([name, { count, p50, p95, p99, max }]) => [
-          name,
-          ...[count, p50, p95, p99, max].map(number),
-        ]),
+        ...Object.entries(trends).flatMap(([name, spread]) => {
+          if (!spread) return [];
+          const { count, p50, p95, p99, max } = spread;
+          return [[name, ...[count, p50, p95, p99, max].map(number)]];
+        }),
       ],
     ),
     table(
