@@ -8,12 +8,11 @@ import type { Clock } from "../../shared/clock.ts";
 import { type Output, showStatus } from "../bots/terminal.ts";
 import type { Scenario } from "../k6/scenarios.ts";
 import type { ActContext, Struck } from "./acts.ts";
-import { buildSummary, type Sight } from "./build-summary.ts";
+import { buildSummary } from "./build-summary.ts";
 import { CpuWatch } from "./cpu-watch.ts";
-import { bundleScript } from "./k6-bundle.ts";
-import { startK6 } from "./k6-process.ts";
+import { Gathering } from "./gathering.ts";
+import { type K6Process, startK6 } from "./k6-process.ts";
 import { checkedOutCommit, describeMachine } from "./machine.ts";
-import { progressLine } from "./progress.ts";
 import { ServerWatch } from "./server-watch.ts";
 import type { LoadSummary } from "./summary.ts";
 import type { Target } from "./target.ts";
@@ -29,6 +28,8 @@ export interface RunSetup {
   readonly parameters: Readonly<Record<string, string>>;
   readonly target: Target;
   readonly k6Binary: string;
+  /** What k6 runs. */
+  readonly script: string;
   readonly outDir: string;
   readonly clock: Clock;
   /** Told what happens, line by line. */
@@ -50,119 +51,144 @@ export interface RunSetup {
 const WINDOWS_MAX = 3_600;
 /** Arrivals, and who is waited for at the end, beside the time that is asked for. */
 const EXTRA_S = 120;
+/** For everybody to play before something is done to them. */
 const READY_FACTOR = 0.5;
 const READY_MIN_MS = 10_000;
 
 /** @throws when k6 can't be started, or the operators' port can't be asked */
 export async function runScenario(setup: RunSetup): Promise<LoadSummary> {
-  const { scenario, parameters, target, outDir, clock, say, signal, killSignal } = setup;
+  const { scenario, target, outDir, clock, say, signal } = setup;
   const machine = describeMachine(setup.k6Binary);
-  const script = await bundleScript(scenario.name, outDir);
+  const commit = checkedOutCommit();
+  const parameters = { ...setup.parameters, CORE_URL: target.coreUrl };
+  const windowMs = 1_000 * Math.ceil((durationS(setup) + EXTRA_S) / WINDOWS_MAX);
   const watch = new ServerWatch(target.ops, clock);
   await watch.start();
-  const durationS = Number(parameters.DURATION_S ?? 0) || 0;
-  const windowMs = 1_000 * Math.ceil((durationS + EXTRA_S) / WINDOWS_MAX);
   const startedAtMs = clock.nowMs();
-  const beganMs = clock.monotonicMs();
-  const passedS = () => (clock.monotonicMs() - beganMs) / 1_000;
   const windows = new Windows({ startedAtMs, windowMs, windowsMax: WINDOWS_MAX });
-  const timeline = new Timeline(passedS, say);
   const summaryFile = join(outDir, "k6-summary.json");
+  const { processor } = setup;
   const k6 = await startK6({
     binary: setup.k6Binary,
-    script,
-    env: { ...parameters, CORE_URL: target.coreUrl },
+    script: setup.script,
+    env: parameters,
     summaryFile,
     logFile: join(outDir, "k6.log"),
     onSample: (sample) => windows.add(sample),
-    ...(setup.processor !== undefined && { processor: setup.processor }),
+    ...(processor !== undefined && { processor }),
+  }).catch(async (error: unknown) => {
+    await watch.stop();
+    throw error;
   });
-  const over = new AbortController();
-  const stop = () => void k6.stop().catch((error: unknown) => say(`✗ ${error}`));
-  signal.addEventListener("abort", stop, { once: true });
-  killSignal.addEventListener("abort", k6.kill, { once: true });
-  if (signal.aborted) stop();
-
-  const sights = new Map<number, Sight>();
   const cpuWatch = new CpuWatch(
     () => ({ k6: k6.pid, servers: target.serverPids() }),
     () => clock.monotonicMs(),
   );
-  cpuWatch.look();
-  let sight: Sight = { regions: watch.regions, cpu: undefined };
-  let warm = false;
-  const cancelLooks = clock.every(windowMs, () => {
-    sight = { regions: watch.regions, cpu: cpuWatch.look() };
-    // It tells of the window that has just ended.
-    sights.set(Math.round((passedS() * 1_000) / windowMs) - 1, sight);
-    windows.advance(clock.nowMs());
-    if (!warm && isWarm(setup, windows)) {
-      warm = true;
-      windows.restartTrends();
-    }
-  });
-  const line = () =>
-    progressLine({
-      passedS: passedS(),
-      window: windows.lately(clock.nowMs()),
-      windowS: windowMs / 1_000,
-      totals: windows.totals,
-      ...sight,
-    });
-  const stopStatus = setup.output ? showStatus(line, setup.output, clock) : () => {};
-  let problem: string | undefined;
-  const readyWithinMs = Math.max(READY_MIN_MS, durationS * 1_000 * READY_FACTOR);
-  const players = Number(parameters.PLAYERS ?? 0) || 0;
-  const context = { target, watch, timeline, players, clock, readyWithinMs, signal: over.signal };
-  const acted = setup.act?.(context).catch((error: unknown) => {
-    problem = error instanceof Error ? error.message : String(error);
-    // A drill in which nothing happens proves nothing.
-    stop();
-    return undefined;
-  });
+  const { warmUpPlayers } = setup;
+  const gathering = new Gathering({ windows, windowMs, watch, cpuWatch, warmUpPlayers, clock });
+  const timeline = new Timeline(() => gathering.passedS, say);
+  const stopStatus = setup.output
+    ? showStatus(() => gathering.line, setup.output, clock)
+    : () => {};
+  const acting = beginAct(setup, { k6, watch, timeline });
+  const unlink = endOnSignals(setup, k6);
   try {
     const end = await k6.ended;
-    over.abort();
-    const struck = await acted;
+    const { struck, problem } = await acting.over();
     const endedAtMs = clock.nowMs();
     windows.finish(endedAtMs);
-    const { build } = watch;
     return buildSummary({
       scenario,
-      parameters: { ...parameters, CORE_URL: target.coreUrl },
+      parameters,
       target: {
         kind: target.kind,
         coreUrl: target.coreUrl,
-        build: build ?? null,
-        regions: sight.regions.map(({ regionId }) => regionId),
+        build: watch.build ?? null,
+        regions: gathering.regionIds,
         wan: target.wan,
       },
       machine,
-      commit: checkedOutCommit(),
+      commit,
       startedAtMs,
       endedAtMs,
       windowMs,
       windows: windows.closed,
-      sights,
+      sights: gathering.sights,
       totals: windows.totals,
       thresholds: readThresholds(summaryFile),
       events: timeline.events,
       end,
       interrupted: signal.aborted,
       problem,
-      k6Processors: setup.processor === undefined ? availableParallelism() : 1,
+      k6Processors: processor === undefined ? availableParallelism() : 1,
       struck,
     });
   } finally {
-    cancelLooks();
+    gathering.stop();
     stopStatus();
-    signal.removeEventListener("abort", stop);
-    killSignal.removeEventListener("abort", k6.kill);
+    unlink();
     await watch.stop();
   }
 }
 
-function isWarm({ warmUpPlayers }: RunSetup, windows: Windows): boolean {
-  const { closed } = windows;
-  return warmUpPlayers !== undefined && (closed.at(-1)?.players ?? 0) >= warmUpPlayers;
+interface Acting {
+  /** Calls the act off, and tells what came of it. */
+  over(): Promise<{ readonly struck: Struck | undefined; readonly problem: string | undefined }>;
+}
+
+interface Running {
+  readonly k6: K6Process;
+  readonly watch: ServerWatch;
+  readonly timeline: Timeline;
+}
+
+function beginAct(setup: RunSetup, { k6, watch, timeline }: Running): Acting {
+  const { target, clock, act, parameters } = setup;
+  const isOver = new AbortController();
+  let problem: string | undefined;
+  const acted = act?.({
+    target,
+    watch,
+    timeline,
+    players: numberIn(parameters.PLAYERS),
+    readyWithinMs: Math.max(READY_MIN_MS, durationS(setup) * 1_000 * READY_FACTOR),
+    clock,
+    signal: isOver.signal,
+  }).catch((error: unknown) => {
+    problem = error instanceof Error ? error.message : String(error);
+    // A drill in which nothing happens proves nothing.
+    endInOrder(setup, k6);
+    return undefined;
+  });
+  return {
+    async over() {
+      isOver.abort();
+      return { struck: await acted, problem };
+    },
+  };
+}
+
+/** @returns undoes it */
+function endOnSignals(setup: RunSetup, k6: K6Process): () => void {
+  const { signal, killSignal } = setup;
+  const stop = () => endInOrder(setup, k6);
+  signal.addEventListener("abort", stop, { once: true });
+  killSignal.addEventListener("abort", k6.kill, { once: true });
+  if (signal.aborted) stop();
+  return () => {
+    signal.removeEventListener("abort", stop);
+    killSignal.removeEventListener("abort", k6.kill);
+  };
+}
+
+function endInOrder({ say }: RunSetup, k6: K6Process): void {
+  k6.stop().catch((error: unknown) => say(`✗ ${error instanceof Error ? error.message : error}`));
+}
+
+function durationS({ parameters }: RunSetup): number {
+  return numberIn(parameters.DURATION_S);
+}
+
+function numberIn(text: string | undefined): number {
+  return Number(text ?? 0) || 0;
 }

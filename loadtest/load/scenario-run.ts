@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Output } from "../bots/terminal.ts";
 import { replaceNodes, strike, strikeFor } from "./acts.ts";
 import { findK6 } from "./k6-binary.ts";
+import { bundleScript } from "./k6-bundle.ts";
 import { parametersOf, type RunOptions } from "./options.ts";
 import { makeOutDir, writeSummary } from "./output.ts";
 import { type Act, runScenario } from "./run.ts";
@@ -32,6 +33,7 @@ export async function runByOptions(run: RunOptions, around: Surroundings): Promi
   const { scenario } = run;
   const k6Binary = await k6For(around);
   const dir = makeOutDir(run.out, scenario.name, around.clock.nowMs());
+  const script = await bundleScript(scenario.name, dir);
   return withTarget(run, around, join(dir, "logs"), async (target) => {
     const act = actOf(run, target);
     const summary = await runScenario({
@@ -40,6 +42,7 @@ export async function runByOptions(run: RunOptions, around: Surroundings): Promi
       parameters: { ...parametersOf(run), ...dnsParameters(target) },
       target,
       k6Binary,
+      script,
       outDir: dir,
       ...(act && { act }),
     });

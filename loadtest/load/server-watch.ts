@@ -90,6 +90,7 @@ export function regionLoads({ regions }: Pick<StatusAnswer, "regions">): RegionL
       waiting,
       rooms: sum(({ rooms }) => rooms),
       nodes: live.length,
+      builds: [...new Set(live.map(({ build }) => build))],
       tickLatenessP99Ms: Math.max(0, ...live.map((node) => node.eventLoopDelayP99Ms)),
     };
   });

@@ -26,6 +26,8 @@ export const RegionLoad = z.object({
   waiting: count,
   rooms: count,
   nodes: count,
+  /** Of those nodes. */
+  builds: z.array(z.string()),
   /** Of the node that is the latest, ms: a tick begins so late, 99 of 100 times. */
   tickLatenessP99Ms: count,
 });

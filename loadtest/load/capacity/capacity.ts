@@ -6,9 +6,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { callOps } from "../../../core/ops/cli-client.ts";
-import { sleep } from "../../../shared/clock.ts";
 import { RegionId } from "../../../shared/ids.ts";
 import { percentile } from "../../bench/benchmark.ts";
+import { bundleScript } from "../k6-bundle.ts";
 import { checkedOutCommit, machineText } from "../machine.ts";
 import { type AskedFor, parametersOf, type RunOptions } from "../options.ts";
 import { makeOutDir, writeSummary } from "../output.ts";
@@ -61,6 +61,8 @@ export interface SearchSetup {
   readonly capacity: CapacityOptions;
   readonly target: Target;
   readonly k6Binary: string;
+  /** What k6 runs. */
+  readonly script: string;
   readonly dir: string;
   readonly around: Surroundings;
   /** k6 runs on that processor alone. */
@@ -81,13 +83,14 @@ export async function capacityByOptions(asked: Asked, around: Surroundings): Pro
   if (!region.success) throw new UsageError(`--region ${capacity.region} is no region's name`);
   const k6Binary = await k6For(around);
   const dir = makeOutDir(run.out, "capacity", around.clock.nowMs());
+  const script = await bundleScript(run.scenario.name, dir);
   // The limit is looked for, so nothing may be refused before it.
   const env = { REGION_CAPACITY: String(capacity.plan.most), ADMISSION_HEADROOM: "0" };
   const use = async (target: Target) => {
     if (!target.ops) {
       throw new UsageError("capacity needs --ops URL, the core's private port, and a token");
     }
-    const found = await searchCapacity({ run, capacity, target, k6Binary, dir, around });
+    const found = await searchCapacity({ run, capacity, target, k6Binary, script, dir, around });
     const stored = !capacity.dryRun && found.playersPerNode > 0;
     if (stored) await store(target, found, dir);
     const result = { ...found, stored };
@@ -120,7 +123,7 @@ export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult
         broke: next.broke,
         generatorBound: lastBroken?.generatorBound ?? false,
         serviceLevel: levelText(level),
-        build: last.target.build ?? "unknown",
+        build: buildOf(last, region),
         commit: checkedOutCommit() ?? null,
         measuredAt: new Date(around.clock.nowMs()).toISOString(),
         hardware: machineText(last.machine),
@@ -150,7 +153,7 @@ export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult
 }
 
 async function loadWith(setup: SearchSetup, players: number, step: number): Promise<LoadSummary> {
-  const { run, capacity, target, k6Binary, around, processor } = setup;
+  const { run, capacity, target, k6Binary, script, around, processor } = setup;
   const outDir = join(setup.dir, `step-${step}`);
   mkdirSync(outDir, { recursive: true });
   const { output: _quiet, ...rest } = around;
@@ -168,6 +171,7 @@ async function loadWith(setup: SearchSetup, players: number, step: number): Prom
     },
     target,
     k6Binary,
+    script,
     outDir,
     warmUpPlayers: players,
     ...(processor !== undefined && { processor }),
@@ -194,7 +198,6 @@ async function regionEmpty({ target, capacity, around }: SearchSetup): Promise<v
     // Others' players are part of what the region carries; the limit is then too low rather than too high.
     if (!isEmpty)
       around.say(`${capacity.region} is not empty: others play there, who count as load`);
-    await sleep(around.clock, 0, around.signal);
   } finally {
     await watch.stop();
   }
@@ -227,6 +230,16 @@ function joinP99Of({ windows, trends }: LoadSummary): number | undefined {
 
 function loadOf({ regions }: LoadWindow, region: string) {
   return regions.filter(({ regionId }) => regionId === region);
+}
+
+/** @throws when nodes of several builds took the load: whose limit would it be? */
+function buildOf({ windows }: LoadSummary, region: string): string {
+  const builds = new Set(
+    windows.flatMap((window) => loadOf(window, region)).flatMap((one) => one.builds),
+  );
+  const [build, another] = builds;
+  if (build !== undefined && another === undefined) return build;
+  throw new Error(`the nodes of ${region} run ${builds.size} builds (${[...builds].join(", ")})`);
 }
 
 function nodesOf({ windows }: LoadSummary, region: string): number {
