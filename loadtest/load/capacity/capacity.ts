@@ -1,78 +1,20 @@
 /**
- * How many players a node of a region takes: loads of growing size, each a run of steady play of its own, until a
- * service level breaks. The limit is printed, and stored at the core, whose admission uses it.
+ * `npm run load -- capacity`: how many players a node of a region takes. The limit is printed, and stored at the core,
+ * whose admission goes by it.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { callOps } from "../../../core/ops/cli-client.ts";
 import { RegionId } from "../../../shared/ids.ts";
-import { percentile } from "../../bench/benchmark.ts";
 import { bundleScript } from "../k6-bundle.ts";
-import { checkedOutCommit, machineText } from "../machine.ts";
-import { type AskedFor, parametersOf, type RunOptions } from "../options.ts";
-import { makeOutDir, writeSummary } from "../output.ts";
-import { runScenario } from "../run.ts";
+import type { AskedFor } from "../options.ts";
+import { makeOutDir } from "../output.ts";
 import { k6For, type Surroundings, withTarget } from "../scenario-run.ts";
-import { ServerWatch } from "../server-watch.ts";
-import type { LoadSummary, LoadWindow } from "../summary.ts";
 import type { Target } from "../target.ts";
 import { UsageError } from "../usage-error.ts";
-import type { CapacityOptions } from "./capacity-options.ts";
-import { beginSearch, nextOf, stepOf, stepsMaxOf } from "./capacity-step.ts";
-import { broken, levelText, type Served } from "./service-level.ts";
-
-/** What was found, and what is stored of it. */
-export const CapacityResult = z.object({
-  version: z.literal(1),
-  regionId: z.string(),
-  /** 0: not even one player was served well. */
-  playersPerNode: z.number().int().nonnegative(),
-  nodes: z.number().int(),
-  /** Whether anything broke; if not, the region may take more. */
-  broke: z.boolean(),
-  /** Whether k6 was the bottleneck of the step that broke: the region may take more. */
-  generatorBound: z.boolean(),
-  serviceLevel: z.string(),
-  build: z.string(),
-  commit: z.string().nullable(),
-  measuredAt: z.string(),
-  hardware: z.string(),
-  /** Of each round. */
-  limits: z.array(z.number()),
-  steps: z.array(
-    z.object({
-      players: z.number(),
-      broken: z.array(z.string()),
-      echoP99Ms: z.number().nullable(),
-      tickP99Ms: z.number().nullable(),
-      joinP99Ms: z.number().nullable(),
-      /** k6's, of processor time. */
-      generatorShare: z.number().nullable(),
-      generatorBound: z.boolean(),
-    }),
-  ),
-  stored: z.boolean(),
-});
-export type CapacityResult = z.infer<typeof CapacityResult>;
-
-export interface SearchSetup {
-  readonly run: RunOptions;
-  readonly capacity: CapacityOptions;
-  readonly target: Target;
-  readonly k6Binary: string;
-  /** What k6 runs. */
-  readonly script: string;
-  readonly dir: string;
-  readonly around: Surroundings;
-  /** k6 runs on that processor alone. */
-  readonly processor?: number;
-}
-
-const EMPTY_WITHIN_MS = 30_000;
-const RATE_MIN = 10;
-/** All have come within so many seconds. */
-const ARRIVE_S = 8;
+import { type CapacityResult, resultText } from "./capacity-result.ts";
+import { searchCapacity } from "./search-capacity.ts";
 
 type Asked = Extract<AskedFor, { kind: "capacity" }>;
 
@@ -91,10 +33,11 @@ export async function capacityByOptions(asked: Asked, around: Surroundings): Pro
       throw new UsageError("capacity needs --ops URL, the core's private port, and a token");
     }
     const found = await searchCapacity({ run, capacity, target, k6Binary, script, dir, around });
+    write(dir, found);
     const stored = !capacity.dryRun && found.playersPerNode > 0;
     if (stored) await store(target, found, dir);
     const result = { ...found, stored };
-    writeFileSync(join(dir, "capacity.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+    write(dir, result);
     around.say(`\n${resultText(result, dir)}`);
     if (run.json) around.say(JSON.stringify({ ...result, dir }));
     return result.playersPerNode > 0;
@@ -102,151 +45,8 @@ export async function capacityByOptions(asked: Asked, around: Surroundings): Pro
   return withTarget(run, around, join(dir, "logs"), use, env);
 }
 
-/** @throws when it is called off, or a step can't be run */
-export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult> {
-  const { capacity, around } = setup;
-  const { plan, level, region } = capacity;
-  around.say(`${region}: ${levelText(level)}; at most ${stepsMaxOf(plan)} steps`);
-  const steps: CapacityResult["steps"] = [];
-  let last: LoadSummary | undefined;
-  for (let search = beginSearch(plan); ; ) {
-    const next = nextOf(search);
-    if (next.kind === "limit") {
-      if (!last) throw new Error("no step was made");
-      const lastBroken = steps.findLast(({ broken }) => broken.length > 0);
-      const nodes = nodesOf(last, region);
-      return {
-        version: 1,
-        regionId: region,
-        playersPerNode: Math.floor(next.players / nodes),
-        nodes,
-        broke: next.broke,
-        generatorBound: lastBroken?.generatorBound ?? false,
-        serviceLevel: levelText(level),
-        build: buildOf(last, region),
-        commit: checkedOutCommit() ?? null,
-        measuredAt: new Date(around.clock.nowMs()).toISOString(),
-        hardware: machineText(last.machine),
-        limits: [...search.limits],
-        steps,
-        stored: false,
-      };
-    }
-    const { players } = next;
-    await regionEmpty(setup);
-    last = await loadWith(setup, players, search.steps + 1);
-    around.signal.throwIfAborted();
-    const served = servedOf(last, region, players);
-    const wrong = broken(level, served);
-    steps.push({
-      players,
-      broken: wrong,
-      echoP99Ms: served.echoP99Ms ?? null,
-      tickP99Ms: served.tickP99Ms ?? null,
-      joinP99Ms: served.joinP99Ms ?? null,
-      generatorShare: last.generator.share,
-      generatorBound: last.generator.isBottleneck,
-    });
-    around.say(stepText(players, served, wrong, last));
-    search = stepOf(search, wrong.length === 0);
-  }
-}
-
-async function loadWith(setup: SearchSetup, players: number, step: number): Promise<LoadSummary> {
-  const { run, capacity, target, k6Binary, script, around, processor } = setup;
-  const outDir = join(setup.dir, `step-${step}`);
-  mkdirSync(outDir, { recursive: true });
-  const { output: _quiet, ...rest } = around;
-  const summary = await runScenario({
-    ...rest,
-    say: () => {},
-    scenario: run.scenario,
-    parameters: {
-      ...parametersOf(run),
-      PLAYERS: String(players),
-      REGION: capacity.region,
-      DURATION_S: String(capacity.stepS),
-      RATE: String(Math.max(RATE_MIN, Math.ceil(players / ARRIVE_S))),
-      ...run.given,
-    },
-    target,
-    k6Binary,
-    script,
-    outDir,
-    warmUpPlayers: players,
-    ...(processor !== undefined && { processor }),
-  });
-  writeSummary(outDir, summary);
-  if (summary.outcome === "broken") throw new Error(`a step could not be run: ${summary.problem}`);
-  return summary;
-}
-
-/** Who played in the step before is gone: each step begins alike. */
-async function regionEmpty({ target, capacity, around }: SearchSetup): Promise<void> {
-  const watch = new ServerWatch(target.ops, around.clock);
-  await watch.start();
-  try {
-    const isEmpty = await watch.until(
-      ({ regions }) => {
-        const region = regions.find(({ regionId }) => regionId === capacity.region);
-        if (!region) throw new UsageError(`there is no region ${capacity.region}`);
-        return region.nodes.every(({ connected, reserved }) => connected + reserved === 0);
-      },
-      { withinMs: EMPTY_WITHIN_MS, signal: around.signal },
-    );
-    around.signal.throwIfAborted();
-    // Others' players are part of what the region carries; the limit is then too low rather than too high.
-    if (!isEmpty)
-      around.say(`${capacity.region} is not empty: others play there, who count as load`);
-  } finally {
-    await watch.stop();
-  }
-}
-
-/** Pure. From when everybody played, or of all windows when that never came about. */
-export function servedOf(summary: LoadSummary, region: string, players: number): Served {
-  const { windows, trends, totals } = summary;
-  const full = windows.filter((window) => window.players >= players);
-  const loads = (full.length > 0 ? full : windows).flatMap((window) => loadOf(window, region));
-  const latenesses = loads.map(({ tickLatenessP99Ms }) => tickLatenessP99Ms);
-  // Of each second's p99 the one that nine of ten don't exceed: one late second is noise, two of ten are not.
-  const tickP99Ms = latenesses.length > 0 ? percentile(latenesses, 90) : undefined;
-  return {
-    players,
-    playing: totals.playersMost,
-    echoP99Ms: trends.echo?.p99,
-    tickP99Ms,
-    joinP99Ms: joinP99Of(summary),
-    failures: Object.values(totals.failures).reduce((sum, count) => sum + count, 0),
-  };
-}
-
-/** Joins come before everybody plays, so the run's own percentiles have none of them. */
-function joinP99Of({ windows, trends }: LoadSummary): number | undefined {
-  const each = windows.flatMap(({ join }) => (join ? [join.p99] : []));
-  if (each.length > 0) return Math.max(...each);
-  return trends.join?.p99;
-}
-
-function loadOf({ regions }: LoadWindow, region: string) {
-  return regions.filter(({ regionId }) => regionId === region);
-}
-
-/** @throws when nodes of several builds took the load: whose limit would it be? */
-function buildOf({ windows }: LoadSummary, region: string): string {
-  const builds = new Set(
-    windows.flatMap((window) => loadOf(window, region)).flatMap((one) => one.builds),
-  );
-  const [build, another] = builds;
-  if (build !== undefined && another === undefined) return build;
-  throw new Error(`the nodes of ${region} run ${builds.size} builds (${[...builds].join(", ")})`);
-}
-
-function nodesOf({ windows }: LoadSummary, region: string): number {
-  return Math.max(
-    1,
-    ...windows.flatMap((window) => loadOf(window, region)).map((one) => one.nodes),
-  );
+function write(dir: string, result: CapacityResult): void {
+  writeFileSync(join(dir, "capacity.json"), `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
 async function store({ ops }: Target, found: CapacityResult, dir: string): Promise<void> {
@@ -256,7 +56,7 @@ async function store({ ops }: Target, found: CapacityResult, dir: string): Promi
     `${found.steps.length} steps, limits ${found.limits.join(", ")}`,
     ...(found.generatorBound ? ["k6 was the bottleneck"] : []),
     ...(found.broke ? [] : ["nothing broke"]),
-    dir,
+    `report in ${basename(dir)}`,
   ];
   await callOps(ops, {
     method: "POST",
@@ -270,33 +70,10 @@ async function store({ ops }: Target, found: CapacityResult, dir: string): Promi
       evidence: notes.join("; "),
     },
     answer: z.unknown(),
+  }).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${regionId} takes ${playersPerNode} players a node, not stored: ${why}`, {
+      cause,
+    });
   });
-}
-
-function stepText(players: number, served: Served, wrong: string[], { generator }: LoadSummary) {
-  const ms = (value: number | undefined) => (value === undefined ? "-" : value.toFixed(0));
-  const { echoP99Ms, tickP99Ms, joinP99Ms } = served;
-  const share = generator.share === null ? "" : `, k6 ${Math.round(generator.share * 100)}% of cpu`;
-  const bound = generator.isBottleneck ? ", k6 was the bottleneck" : "";
-  const figures = `echo p99 ${ms(echoP99Ms)}, tick ${ms(tickP99Ms)}, join ${ms(joinP99Ms)} ms${share}${bound}`;
-  const mark = wrong.length === 0 ? "✓" : "✗";
-  return `${mark} ${players} players: ${figures}${wrong.length > 0 ? `: ${wrong.join(", ")}` : ""}`;
-}
-
-function resultText(result: CapacityResult, dir: string): string {
-  const { regionId, playersPerNode, limits, hardware, build, measuredAt } = result;
-  if (playersPerNode === 0) return `✗ ${regionId} serves not even one player as it should`;
-  const more = result.generatorBound
-    ? [
-        "  k6 was the bottleneck where it broke: the region may take more. Load it from other machines.",
-      ]
-    : [];
-  if (!result.broke) more.push("  nothing broke: the region may take more (--most)");
-  return [
-    `✓ ${regionId}: ${playersPerNode} players a node (rounds: ${limits.join(", ")})`,
-    ...more,
-    `  ${result.serviceLevel}`,
-    `  build ${build}, ${measuredAt}, ${hardware}`,
-    `  ${result.stored ? "stored at the core" : "not stored"}; ${join(dir, "capacity.json")}`,
-  ].join("\n");
 }
