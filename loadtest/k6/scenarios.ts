@@ -97,6 +97,7 @@ export const SCENARIOS: readonly Scenario[] = [
       { PLAYERS: "0", DURATION_S: "60" },
       { env: "SEATS", preset: "4", what: "seats for everyone; PLAYERS=0 means ten times as many" },
       { env: "STAY_S", preset: "2", what: "how long each who got in stays, s" },
+      { ...RATE, preset: "20" },
     ),
     needs: ["small-capacity"],
   },
@@ -106,6 +107,7 @@ export const SCENARIOS: readonly Scenario[] = [
     parameters: parameters(
       {},
       { ...RATE, preset: "2", what: "arrivals a second before the spike; ten times as many in it" },
+      { env: "STAY_S", preset: "3", what: "how long each stays who comes in the spike, s" },
       { env: "SPIKE_S", preset: "5", what: "how long the spike lasts, s" },
     ),
     needs: [],
@@ -149,7 +151,13 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "upgrade",
     what: "Players play while nodes are replaced one by one: none is cut off untold, none fails to join.",
-    parameters: parameters({}, RATE),
+    parameters: parameters(
+      { OBSERVERS: "1" },
+      { ...RATE, what: "arrivals a second until all have come" },
+      { env: "NEWCOMERS_PER_S", preset: "1", what: "others, who come all the time" },
+      { env: "STAY_S", preset: "3", what: "how long each of these stays, s" },
+      { env: "MOVES", preset: "1", what: "0: nobody has to be moved for the run to pass" },
+    ),
     needs: ["replace"],
   },
 ];

@@ -6,9 +6,12 @@ import { Parameters } from "./engine/parameters.ts";
 
 const parameters = new Parameters("smoke");
 const players = parameters.count("PLAYERS");
-const ms = parameters.number("DURATION_S") * 1_000;
+const stayMs = parameters.number("DURATION_S") * 1_000;
 
-export const options = optionsOf(parameters, players, { input_echo_ms: ["p(95)<1000"] });
+export const options = optionsOf(parameters, {
+  finished: players,
+  thresholds: { input_echo_ms: ["p(95)<1000"] },
+});
 
 export function setup(): void {
   prepare(parameters);
@@ -20,7 +23,7 @@ export default async function smoke(): Promise<void> {
     count: players,
     perS: 2,
     live: async (player) => {
-      await visit(player, { ms });
+      await visit(player, { stayMs });
       // As the same guest, with what the first visit brought.
       if (await enter(player)) await leave(player);
     },

@@ -9,9 +9,9 @@ const players = parameters.count("PLAYERS");
 const perS = parameters.number("RATE");
 const stayMs = parameters.number("DURATION_S") * 1_000;
 
-export const options = optionsOf(parameters, players, {
-  input_echo_ms: ["p(95)<500"],
-  join_ms: ["p(95)<5000"],
+export const options = optionsOf(parameters, {
+  finished: players,
+  thresholds: { input_echo_ms: ["p(95)<500"], join_ms: ["p(95)<5000"] },
 });
 
 export function setup(): void {

@@ -2,9 +2,12 @@
 import { check } from "k6";
 import type { Player } from "../player/player.ts";
 
+/** To come back after a region was lost; a black hole is found out within 6 s. */
+const BACK_MS_MAX = 20_000;
+
 /** @returns whether the player is in a room */
-export async function enter(player: Player): Promise<boolean> {
-  const isIn = (await player.logIn()) && (await player.join());
+export async function enter(player: Player, withinMs?: number): Promise<boolean> {
+  const isIn = (await player.logIn()) && (await player.join(withinMs)) === "in";
   check(isIn, { "logs in, joins, and sees its own input": (is) => is });
   return isIn;
 }
@@ -15,14 +18,20 @@ export async function leave(player: Player): Promise<void> {
   check(player, { "saw nothing wrong": ({ sawNoWrong }) => sawNoWrong });
 }
 
-/** A whole visit: until the moment, or for so long. */
-export async function visit(
-  player: Player,
-  stay: { untilMs?: number; ms?: number },
-): Promise<void> {
-  if (await enter(player)) {
-    const isStill = await player.play(stay.untilMs ?? Date.now() + (stay.ms ?? 0));
-    check(isStill, { "plays to the end": (is) => is });
+export interface Visit {
+  readonly untilMs?: number;
+  /** From the join on, where there is no moment. */
+  readonly stayMs?: number;
+  /** How long it waits in a queue. */
+  readonly waitMs?: number;
+}
+
+/** Comes, plays, and leaves. Where its connection breaks on the way it has to be back by the end. */
+export async function visit(player: Player, { untilMs, stayMs = 0, waitMs }: Visit): Promise<void> {
+  if (await enter(player, waitMs)) {
+    const isThere =
+      (await player.play(untilMs ?? Date.now() + stayMs)) && (await player.isBack(BACK_MS_MAX));
+    check(isThere, { "plays to the end": (is) => is });
   }
   await leave(player);
 }

@@ -60,6 +60,12 @@ export const metrics = {
   queuePosition: new Trend("queue_position"),
   queueLength: new Gauge("queue_length"),
   failures: new Counter("failures"),
+  /** Of those who play while others come at ten times the rate. */
+  spikeEchoMs: new Trend("spike_echo_ms", true),
+  loggedIn: new Counter("players_logged_in"),
+  /** Places in a queue that were given. */
+  queued: new Counter("players_queued"),
+  /** Refusals that say when to come back: what a server that is full should do. */
   politeRefusals: new Counter("polite_refusals"),
   inputsSent: new Counter("inputs_sent"),
   patchesSeen: new Counter("patches_seen"),
@@ -69,6 +75,29 @@ export const metrics = {
   moved: new Counter("players_moved"),
   lookUpMs: new Trend("look_up_ms", true),
 } as const;
+
+/** What is counted so often that k6 is told only once a second, by region. */
+type Often = "inputsSent" | "patchesSeen" | "patchesDecoded";
+const counted = new Map<string, Record<Often, number>>();
+
+export function count(what: Often, region: string): void {
+  let counts = counted.get(region);
+  if (!counts) {
+    counts = { inputsSent: 0, patchesSeen: 0, patchesDecoded: 0 };
+    counted.set(region, counts);
+  }
+  counts[what] += 1;
+}
+
+/** Tells k6 what was counted since. */
+export function tellCounts(): void {
+  for (const [region, { inputsSent, patchesSeen, patchesDecoded }] of counted) {
+    metrics.inputsSent.add(inputsSent, { region });
+    metrics.patchesSeen.add(patchesSeen, { region });
+    metrics.patchesDecoded.add(patchesDecoded, { region });
+  }
+  counted.clear();
+}
 
 let told = 0;
 
@@ -83,8 +112,7 @@ export function failed(kind: FailureKind, words: string, tags: Tags = {}): void 
  * nothing happens would be.
  */
 export function beginAtZero(): void {
-  const { failures, finished, inputsSent, patchesSeen, patchesDecoded, moved } = metrics;
-  for (const counter of [failures, finished, inputsSent, patchesSeen, patchesDecoded, moved]) {
-    counter.add(0);
+  for (const metric of Object.values(metrics)) {
+    if (metric instanceof Counter) metric.add(0);
   }
 }

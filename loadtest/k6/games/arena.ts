@@ -8,7 +8,13 @@
  * - The round's time runs.
  */
 import type { Schema } from "@colyseus/schema";
-import { HEIGHT, PLAYER_RADIUS, SPEED, WIDTH } from "../../../region/games/arena/arena-map.ts";
+import {
+  HEIGHT,
+  PLAYER_RADIUS,
+  type Point,
+  SPEED,
+  WIDTH,
+} from "../../../region/games/arena/arena-map.ts";
 import type { ArenaState } from "../../../region/games/arena/arena-state.ts";
 import { decide, type Goal, LOOK_EVERY_MS } from "../../../region/games/arena/bot.ts";
 import type { Game, GamePlay, Message, Owed, Violation } from "./game.ts";
@@ -16,16 +22,18 @@ import type { Game, GamePlay, Message, Owed, Violation } from "./game.ts";
 /** Positions are rounded to float32. */
 const ROUNDING = 0.01;
 /** A stretch over which speed is judged: short ones say nothing, because patches come in bursts. */
-const STRETCH_MS = 2_000;
-/** By how much a stretch on the way may be shorter than it was in the room. */
-const BURST_MS = 500;
+const STRETCH_MS = 5_000;
+/** By how much a stretch may be shorter here than it was in the room. */
+const BURST_MS = 1_500;
 /** The room tells of each second; after so long without one it stands still. */
 const STILL_MS = 6_000;
 
-interface Place {
-  readonly x: number;
-  readonly y: number;
-  readonly atMs: number;
+/** The way that somebody ran since a moment. */
+interface Run {
+  x: number;
+  y: number;
+  sinceMs: number;
+  way: number;
 }
 
 export const arena: Game = {
@@ -39,11 +47,10 @@ class ArenaPlay implements GamePlay {
   #goal: Goal | undefined;
   #sent = 0;
   #lastInput = 0;
-  /** Where players were when a stretch began. */
-  readonly #places = new Map<string, Place>();
+  readonly #runs = new Map<string, Run>();
   /** Rounds and seconds, as one number that rises. */
   #time = 0;
-  #timeRoseAtMs = 0;
+  #roseAtMs = 0;
   /** What was banked, by round. */
   readonly #scores = new Map<number, number>();
 
@@ -67,14 +74,14 @@ class ArenaPlay implements GamePlay {
     return (state as ArenaState).players.get(this.#sessionId)?.lastInput;
   }
 
-  verify(given: Schema, nowMs: number): readonly Violation[] {
+  verify(given: Schema, atMs: number): readonly Violation[] {
     const state = given as ArenaState;
-    const found = [coinsAreKept(state), this.#inputsAreOwn(state), this.#timeRuns(state, nowMs)];
+    const found = [coinsAreKept(state), this.#inputsAreOwn(state), this.#timeRuns(state, atMs)];
     state.players.forEach((player, session) => {
-      found.push(this.#isPossible(session, { x: player.x, y: player.y, atMs: nowMs }));
+      found.push(this.#isPossible(session, player, atMs));
     });
-    for (const session of this.#places.keys()) {
-      if (!state.players.has(session)) this.#places.delete(session);
+    for (const session of this.#runs.keys()) {
+      if (!state.players.has(session)) this.#runs.delete(session);
     }
     const own = state.players.get(this.#sessionId);
     if (own) this.#scores.set(state.round, own.score);
@@ -82,9 +89,9 @@ class ArenaPlay implements GamePlay {
   }
 
   broke(): void {
-    this.#places.clear();
+    this.#runs.clear();
     this.#time = 0;
-    this.#timeRoseAtMs = 0;
+    this.#roseAtMs = 0;
     this.#lastInput = 0;
   }
 
@@ -103,7 +110,7 @@ class ArenaPlay implements GamePlay {
     return isRight ? undefined : { kind: "wrong_state", words };
   }
 
-  #timeRuns({ round, phase, secondsLeft }: ArenaState, nowMs: number): Violation | undefined {
+  #timeRuns({ round, phase, secondsLeft }: ArenaState, atMs: number): Violation | undefined {
     // A round is play, then results; each counts its seconds down, from below 256.
     const time = round * 512 + (phase === "play" ? 255 : 511) - secondsLeft;
     if (time < this.#time) {
@@ -112,31 +119,33 @@ class ArenaPlay implements GamePlay {
         words: `round ${round}, ${phase}, ${secondsLeft} s: earlier than before`,
       };
     }
-    if (time > this.#time || this.#timeRoseAtMs === 0) {
+    if (time > this.#time || this.#roseAtMs === 0) {
       this.#time = time;
-      this.#timeRoseAtMs = nowMs;
+      this.#roseAtMs = atMs;
       return undefined;
     }
-    if (nowMs - this.#timeRoseAtMs < STILL_MS) return undefined;
-    this.#timeRoseAtMs = nowMs;
+    if (atMs - this.#roseAtMs < STILL_MS) return undefined;
+    this.#roseAtMs = atMs;
     return { kind: "clock", words: `no second went by in ${STILL_MS} ms` };
   }
 
-  #isPossible(session: string, place: Place): Violation | undefined {
-    const { x, y, atMs } = place;
+  #isPossible(session: string, { x, y }: Point, atMs: number): Violation | undefined {
     if (!isWithin(x, WIDTH) || !isWithin(y, HEIGHT)) {
       return { kind: "wrong_state", words: `${session} is at ${x}, ${y}` };
     }
-    const from = this.#places.get(session);
-    if (from && atMs - from.atMs < STRETCH_MS) return undefined;
-    this.#places.set(session, place);
-    if (!from) return undefined;
-    const tookMs = atMs - from.atMs;
-    const way = Math.hypot(x - from.x, y - from.y);
-    const wayMax = (SPEED * (tookMs + BURST_MS)) / 1_000;
+    const run = this.#runs.get(session);
+    if (!run) {
+      this.#runs.set(session, { x, y, sinceMs: atMs, way: 0 });
+      return undefined;
+    }
+    const { sinceMs } = run;
+    const way = run.way + Math.hypot(x - run.x, y - run.y);
+    const isOver = atMs - sinceMs >= STRETCH_MS;
+    Object.assign(run, { x, y }, isOver ? { sinceMs: atMs, way: 0 } : { way });
+    const wayMax = (SPEED * (atMs - sinceMs + BURST_MS)) / 1_000;
     if (way <= wayMax) return undefined;
-    const words = `${session} ran ${Math.round(way)} in ${tookMs} ms, ${Math.round(wayMax)} at most`;
-    return { kind: "too_fast", words };
+    const words = `${session} ran ${Math.round(way)} in ${Math.round(atMs - sinceMs)} ms`;
+    return { kind: "too_fast", words: `${words}, ${Math.round(wayMax)} at most` };
   }
 }
 

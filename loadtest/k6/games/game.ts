@@ -39,7 +39,7 @@ export interface GamePlay {
   /** The number of one's own input that the state shows; undefined while one's own entity is not in it. */
   echoed(state: Schema): number | undefined;
   /** Whether all that can be told from this state, and the ones before, is as it should be. */
-  verify(state: Schema, nowMs: number): readonly Violation[];
+  verify(state: Schema, atMs: number): readonly Violation[];
   /** A connection broke: the room may have gone on from a moment before what was seen. */
   broke(): void;
   /** What the core must have once the player has left. */

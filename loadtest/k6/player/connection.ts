@@ -29,6 +29,7 @@ import { leaveFrame, messageFrame } from "./sent-frames.ts";
 const COME_BACK_DEADLINE_MS = 7_000;
 const POLL_DEADLINE_MS = 15_000;
 const ABNORMAL_CLOSURE = 1006;
+const HEARD_EVERY_MS = 100;
 /** Of a websocket. */
 const OPEN = 1;
 type Ask = Extract<Effect, { readonly type: "ask" }>;
@@ -45,7 +46,8 @@ export interface ConnectionOptions {
 
 export interface ConnectionListener {
   viewChanged(view: Connection, before: Connection): void;
-  frame(frame: Frame, stream: RoomStream): void;
+  /** @param atMs when it came from the network, which is before the script got to it */
+  frame(frame: Frame, stream: RoomStream, atMs: number): void;
   /** An answer to a question that was asked at that moment. */
   place(place: QueuePlace, askedAtMs: number): void;
   /** Why there was no seat for whoever asked; `called`: a seat had been held for them. */
@@ -77,6 +79,10 @@ export class PlayerConnection {
 
   get regionId(): string {
     return this.#state.regionId;
+  }
+
+  get nodeId(): string {
+    return this.#state.nodeId;
   }
 
   get sessionId(): string {
@@ -252,8 +258,9 @@ export class PlayerConnection {
     const stream = new RoomStream();
     const mine = () => this.#socket === socket;
     socket.onmessage = (message) => {
-      const data = message?.data;
-      if (mine() && data instanceof ArrayBuffer) this.#heard(new Uint8Array(data), stream);
+      const { data, timestamp = Date.now() } = message ?? {};
+      if (!mine() || !(data instanceof ArrayBuffer)) return;
+      this.#heard(new Uint8Array(data), stream, timestamp);
     };
     const closed = ({ code = ABNORMAL_CLOSURE, reason = "" }: Closed = {}) => {
       if (!mine()) return;
@@ -268,17 +275,25 @@ export class PlayerConnection {
     this.#socket = socket;
   }
 
-  #heard(bytes: Uint8Array, stream: RoomStream): void {
-    this.#dispatch({ type: "heard" });
+  #heard(bytes: Uint8Array, stream: RoomStream, atMs: number): void {
+    this.#noteHeard();
     try {
       const frame = stream.read(bytes);
       if (frame.kind === "join") this.#reconnectionToken = frame.reconnectionToken;
       if (frame.kind === "state") this.#dispatch({ type: "opened" });
-      this.#options.listener.frame(frame, stream);
+      this.#options.listener.frame(frame, stream, atMs);
     } catch (error) {
       // Thrown on, it would end the connection, and be taken for the network's doing.
       failed("bad_frame", `first byte ${bytes[0]}, ${bytes.length} bytes: ${error}`);
     }
+  }
+
+  /** Silence is judged by the second: to be told of each frame costs more than to read it. */
+  #noteHeard(): void {
+    const { activity, heardAtMs, view } = this.#state;
+    const isFresh = clock.monotonicMs() - heardAtMs < HEARD_EVERY_MS;
+    if (activity === "live" && isFresh && view.phase === "playing") return;
+    this.#dispatch({ type: "heard" });
   }
 
   #write(frame: ArrayBuffer): boolean {

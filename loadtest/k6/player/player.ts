@@ -39,8 +39,12 @@ export interface PlayerOptions {
 }
 
 export interface QueueWatch {
-  place(player: Player, place: QueuePlace, askedAtMs: number): void;
+  /** An answer to a question that was asked at that moment. */
+  heard(place: QueuePlace, askedAtMs: number): void;
 }
+
+/** `waiting`: in a queue, when it was to wait no longer. */
+export type Entry = "in" | "waiting" | "failed";
 
 export class Player {
   readonly account: Account;
@@ -51,12 +55,13 @@ export class Player {
   #askedAtMs = 0;
   /** The last frame before a break from which the player is not back yet. */
   #brokeAtMs: number | undefined;
-  #regionBefore = "";
+  #nodeBefore = "";
   #leaving = false;
   #violations = 0;
   /** Why the last stay, or search for one, is over. */
   #why = "";
   #moves = 0;
+  #placeNumber: number | undefined;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: PlayerOptions) {
@@ -66,7 +71,7 @@ export class Player {
     this.#wallet = new Wallet(this.account, name);
     const listener: ConnectionListener = {
       viewChanged: (view, before) => this.#viewChanged(view, before),
-      frame: (frame, stream) => this.#frame(frame, stream),
+      frame: (frame, stream, atMs) => this.#frame(frame, stream, atMs),
       place: (place, askedAtMs) => this.#place(place, askedAtMs),
       refused: (error, called) => this.#refused(error, called),
       closed: (code, reason, isOpen) => this.#closed(code, reason, isOpen),
@@ -89,7 +94,7 @@ export class Player {
     return this.isPlaying && (this.#stay?.isEchoed ?? false);
   }
 
-  /** How often it was carried into another region. */
+  /** How often it was carried to another node. */
   get moves(): number {
     return this.#moves;
   }
@@ -119,18 +124,21 @@ export class Player {
     }
   }
 
-  /** Resolves once an input has come back; however long it waits in a queue. @returns whether it did */
-  async join(): Promise<boolean> {
+  /**
+   * Resolves once an input has come back; before that it may wait in a queue.
+   * @param withinMs how long it waits there
+   */
+  async join(withinMs?: number): Promise<Entry> {
     this.#leaving = false;
     this.#why = "";
     this.#askedAtMs = Date.now();
     this.#connection.join();
-    await this.#until(() => this.isPlaying || this.#isOver);
-    const isIn =
-      this.isPlaying && (await this.#until(() => this.isEchoed || this.#isOver, ECHO_MS_MAX));
-    if (isIn && this.isEchoed) return true;
+    const settled = await this.#until(() => this.isPlaying || this.#isOver, withinMs);
+    if (!settled && this.#waits) return "waiting";
+    const isIn = await this.#until(() => this.isEchoed || this.#isOver, ECHO_MS_MAX);
+    if (isIn && this.isEchoed) return "in";
     this.#failed("join_failed", this.#why || `no input came back in ${ECHO_MS_MAX} ms`);
-    return false;
+    return "failed";
   }
 
   /** Plays on until the moment. @returns false when the stay ended before */
@@ -155,6 +163,11 @@ export class Player {
     this.#connection.leave();
     this.#endStay();
     if (owed) await this.#wallet.expect(owed);
+  }
+
+  get #waits(): boolean {
+    const { phase } = this.#connection.view;
+    return phase === "queued" || phase === "offered";
   }
 
   get #isOver(): boolean {
@@ -187,7 +200,7 @@ export class Player {
       observes: this.#options.observes,
       random: this.#options.random,
       send: (type, payload) => this.#connection.send(type, payload),
-      tags: () => this.#tags,
+      region: () => this.#connection.regionId,
       seen: () => this.#seen(),
       echoed: () => this.#echoed(),
       ...(this.#options.sampled && { sampled: this.#options.sampled }),
@@ -198,7 +211,7 @@ export class Player {
   #broke(): void {
     if (this.#brokeAtMs !== undefined) return;
     this.#brokeAtMs = this.#connection.heardAtMs;
-    this.#regionBefore = this.#connection.regionId;
+    this.#nodeBefore = this.#connection.nodeId;
     this.#stay?.broke();
   }
 
@@ -213,24 +226,26 @@ export class Player {
     if (this.#brokeAtMs === undefined) return;
     metrics.downtimeMs.add(Date.now() - this.#brokeAtMs, this.#tags);
     this.#brokeAtMs = undefined;
-    if (this.#connection.regionId === this.#regionBefore) return;
+    if (this.#connection.nodeId === this.#nodeBefore) return;
     this.#moves += 1;
     metrics.moved.add(1, this.#tags);
   }
 
-  #frame(frame: Frame, stream: RoomStream): void {
+  #frame(frame: Frame, stream: RoomStream, atMs: number): void {
     if (frame.kind === "message") this.#wallet.heard(frame.type, frame.payload);
     else if (frame.kind === "error") this.#failed("bad_frame", frame.words);
-    else this.#stay?.frame(frame, stream);
+    else this.#stay?.frame(frame, stream, atMs);
   }
 
   #place(place: QueuePlace, askedAtMs: number): void {
     const tags = { region: place.regionId };
     if (place.position !== null) metrics.queuePosition.add(place.position, tags);
     metrics.queueLength.add(place.waiting, tags);
+    if (place.number !== this.#placeNumber) metrics.queued.add(1, tags);
+    this.#placeNumber = place.number;
     // A wait is no part of how long a join takes.
     if (place.state === "called") this.#askedAtMs = Date.now();
-    this.#options.queueWatch?.place(this, place, askedAtMs);
+    this.#options.queueWatch?.heard(place, askedAtMs);
   }
 
   #refused(error: MeridianError, called: boolean): void {

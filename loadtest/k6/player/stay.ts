@@ -6,7 +6,7 @@
  * or a return, has to show. Who is no observer stops decoding then, and only sees that frames come.
  */
 import { clock } from "../engine/clock.ts";
-import { failed, metrics, type Tags } from "../engine/metrics.ts";
+import { count, failed, metrics, type Tags } from "../engine/metrics.ts";
 import type { Game, GamePlay } from "../games/game.ts";
 import type { Frame, RoomStream } from "./room-stream.ts";
 
@@ -23,7 +23,8 @@ export interface StayOptions {
   readonly observes: boolean;
   readonly random: () => number;
   readonly send: (type: string, payload: object) => boolean;
-  readonly tags: () => Tags;
+  /** Where the room is by now. */
+  readonly region: () => string;
   /** One's own entity is there, after a join or a return. */
   readonly seen: () => void;
   /** And an input of this connection in it. */
@@ -93,20 +94,23 @@ export class Stay {
     this.#stopLooking();
   }
 
-  frame(frame: Frame, stream: RoomStream): void {
+  frame(frame: Frame, stream: RoomStream, atMs: number): void {
     if (frame.kind !== "state" && frame.kind !== "patch") return;
     this.#stream = stream;
-    if (frame.kind === "patch") metrics.patchesSeen.add(1, this.#options.tags());
+    if (frame.kind === "patch") count("patchesSeen", this.#options.region());
     const { state } = stream;
     if (!state) return;
-    metrics.patchesDecoded.add(1);
-    const nowMs = Date.now();
+    count("patchesDecoded", this.#options.region());
     const echoed = this.#play.echoed(state);
-    if (echoed !== undefined) this.#hear(echoed, nowMs);
-    for (const { kind, words } of this.#play.verify(state, nowMs)) this.#violated(kind, words);
+    if (echoed !== undefined) this.#hear(echoed, atMs);
+    for (const { kind, words } of this.#play.verify(state, atMs)) this.#violated(kind, words);
   }
 
-  #hear(input: number, nowMs: number): void {
+  get #tags(): Tags {
+    return { region: this.#options.region() };
+  }
+
+  #hear(input: number, atMs: number): void {
     const { seen, echoed, observes } = this.#options;
     if (!this.#isSeen) {
       this.#isSeen = true;
@@ -120,9 +124,9 @@ export class Stay {
       if (!observes) this.#stopDecoding();
     }
     if (!this.#sample || input < this.#sample.input) return;
-    const tookMs = nowMs - this.#sample.sentMs;
+    const tookMs = Math.max(0, atMs - this.#sample.sentMs);
     this.#sample = undefined;
-    metrics.inputEchoMs.add(tookMs, this.#options.tags());
+    metrics.inputEchoMs.add(tookMs, this.#tags);
     this.#options.sampled?.(tookMs);
   }
 
@@ -134,13 +138,13 @@ export class Stay {
   #look(): void {
     // Before that it is not known which numbers were used up on connections before.
     if (!this.#isSeen) return;
-    const { send, tags } = this.#options;
+    const { send, region } = this.#options;
     const nowMs = Date.now();
     const input = this.#input + 1;
     const { type, payload } = this.#play.look(this.#stream?.state, input);
     if (!send(type, payload)) return;
     this.#input = input;
-    metrics.inputsSent.add(1, tags());
+    count("inputsSent", region());
     this.#firstInput = Math.min(this.#firstInput, input);
     if (this.#sample) this.#checkLost(this.#sample, nowMs);
     else if (this.#stream?.decodes && nowMs - this.#sampledAtMs >= SAMPLE_EVERY_MS) {
@@ -153,7 +157,7 @@ export class Stay {
     if (nowMs - sentMs < ECHO_MS_MAX) return;
     this.#sample = undefined;
     this.violations += 1;
-    failed("input_lost", `input ${input} did not show in ${ECHO_MS_MAX} ms`, this.#options.tags());
+    failed("input_lost", `input ${input} did not show in ${ECHO_MS_MAX} ms`, this.#tags);
   }
 
   #violated(kind: Parameters<typeof failed>[0], words: string): void {
@@ -161,6 +165,6 @@ export class Stay {
     const nowMs = Date.now();
     if (nowMs - this.#toldAtMs < TELL_AGAIN_MS) return;
     this.#toldAtMs = nowMs;
-    failed(kind, words, this.#options.tags());
+    failed(kind, words, this.#tags);
   }
 }
