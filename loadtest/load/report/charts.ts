@@ -15,8 +15,8 @@ export interface Chart {
   /** Of the vertical axis. */
   readonly unit: string;
   readonly series: readonly Series[];
-  /** Values stand for their window alone, and are not joined by a line. */
-  readonly bars?: boolean;
+  /** Lines by default; values that stand for their window alone are not joined by any. */
+  readonly style?: "bars" | "points";
 }
 
 export interface ReportData {
@@ -60,7 +60,7 @@ export function reportData({ windows, windowS, events }: LoadSummary): ReportDat
         { label: "joins", values: rate(({ joins }) => joins) },
         { label: "failures", values: rate(({ failures }) => failures) },
       ],
-      bars: true,
+      style: "bars",
     },
     { title: "Input echo", unit: "ms", series: spread(({ echo }) => echo) },
     { title: "Join", unit: "ms", series: spread(({ join }) => join) },
@@ -69,7 +69,7 @@ export function reportData({ windows, windowS, events }: LoadSummary): ReportDat
       title: "Downtime, at the moment of the return",
       unit: "ms",
       series: spread(({ downtime }) => downtime),
-      bars: true,
+      style: "points",
     },
     {
       title: "Players by region",

@@ -6,6 +6,7 @@ const HEIGHT_PX = 220;
 const COLOURS = 6;
 const DASH = [6, 4];
 const LABEL_PX = 14;
+const POINT_PX = 7;
 const SYNC = "report";
 
 const data = JSON.parse(document.getElementById("data")?.textContent ?? "{}") as ReportData;
@@ -53,9 +54,10 @@ function plotOf(chart: Chart, place: HTMLElement): uPlot {
           stroke: own,
           width: 2,
           value: (_plot, value) => (value === null ? "–" : short(value)),
-          points: { show: false },
+          points: { size: POINT_PX, fill: own, filter: chart.style === "points" ? told : lonely },
           ...(dashed && { dash: DASH }),
-          ...(chart.bars && bars && { fill: own, width: 0, paths: bars }),
+          ...(chart.style === "points" && { paths: () => null }),
+          ...(chart.style === "bars" && bars && { fill: own, width: 0, paths: bars }),
         };
       }),
     ],
@@ -63,6 +65,19 @@ function plotOf(chart: Chart, place: HTMLElement): uPlot {
   };
   const series = chart.series.map(({ values }) => [...values]);
   return new uPlot(options, [[...data.atS], ...series], place);
+}
+
+/** Values that no line shows: those without a neighbour. */
+function lonely(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const isThere = (at: number) => (values[at] ?? null) !== null;
+  return told(plot, series).filter((at) => !isThere(at - 1) && !isThere(at + 1));
+}
+
+function told(plot: uPlot, series: number): number[] {
+  return [...(plot.data[series] ?? [])].flatMap((value, at) =>
+    (value ?? null) === null ? [] : [at],
+  );
 }
 
 /** A line at each event, with its number in the list below. */
