@@ -19,7 +19,7 @@ export interface Parameter {
  *
  * - `kill`: whoever runs it kills or evacuates the players' region once they play.
  * - `replace`: whoever runs it replaces the nodes one by one while they play.
- * - `name-server`: a responder for DNS over HTTP at `DNS_URL`.
+ * - `name-server`: DNS over HTTP at `DNS_URL`, in front of the name server.
  * - `small-capacity`: regions with `SEATS` seats for everyone in all, so that ten times as many players can come.
  */
 export type Need = "kill" | "replace" | "name-server" | "small-capacity";
@@ -143,8 +143,17 @@ export const SCENARIOS: readonly Scenario[] = [
     parameters: parameters(
       { PLAYERS: "0" },
       { ...RATE, preset: "200", what: "look-ups a second" },
-      { env: "DNS_URL", preset: "", what: "the responder's address over HTTP" },
-      { env: "DNS_NAME", preset: "play.meridian.test", what: "the name players look up" },
+      {
+        env: "DNS_URL",
+        preset: "http://127.0.0.1:8053/dns-query",
+        what: "DNS over HTTP: loadtest/load/dns-gateway.ts, or a gateway of one's own",
+      },
+      { env: "DNS_NAME", preset: "play.meridian.test", what: "the name that players look up" },
+      {
+        env: "DNS_EXPECT",
+        preset: "159.226.0.0/24=203.0.113.11|203.0.113.12;202.120.2.0/24=203.0.113.13",
+        what: "which addresses are right for whom, as SUBNET=ADDRESS|ADDRESS;…",
+      },
     ),
     needs: ["name-server"],
   },
