@@ -63,6 +63,7 @@ export function buildSummary(measured: Measured): LoadSummary {
     commit: measured.commit ?? null,
     generator: judgeGenerator(cpus, {
       processors: measured.k6Processors,
+      machineProcessors: measured.machine.processors,
       dropped: counters.dropped_iterations ?? 0,
     }),
     thresholds: [...measured.thresholds],
@@ -72,6 +73,7 @@ export function buildSummary(measured: Measured): LoadSummary {
       joins: trends.join_ms?.count ?? 0,
       inputs: counters.inputs_sent ?? 0,
       patches: counters.patches_seen ?? 0,
+      refusals: counters.polite_refusals ?? 0,
       failures: { ...totals.failures },
       lateSamples: totals.late,
     },
@@ -92,6 +94,7 @@ function windowOf(figures: WindowFigures, windowMs: number, sight: Sight | undef
     failures: counters.failures ?? 0,
     inputs: counters.inputs_sent ?? 0,
     patches: counters.patches_seen ?? 0,
+    refusals: counters.polite_refusals ?? 0,
     ...named(trends),
     regions: [...(sight?.regions ?? [])],
     ...(sight?.cpu && { cpu: sight.cpu }),
@@ -99,12 +102,13 @@ function windowOf(figures: WindowFigures, windowMs: number, sight: Sight | undef
 }
 
 function named(trends: Totals["trends"]): LoadSummary["trends"] {
-  const { login_ms, join_ms, input_echo_ms, downtime_ms } = trends;
+  const { login_ms, join_ms, input_echo_ms, downtime_ms, look_up_ms } = trends;
   return {
     ...(login_ms && { login: login_ms }),
     ...(join_ms && { join: join_ms }),
     ...(input_echo_ms && { echo: input_echo_ms }),
     ...(downtime_ms && { downtime: downtime_ms }),
+    ...(look_up_ms && { lookUp: look_up_ms }),
   };
 }
 

@@ -7,7 +7,7 @@ function windows(count: number, cpu: Cpu): Cpu[] {
 }
 
 const CALM = { k6: 0.5, servers: 1, busy: 0.7 };
-const TWO = { processors: 2, dropped: 0 };
+const TWO = { processors: 2, machineProcessors: 2, dropped: 0 };
 
 test("the generator's share is told, and that it had time to spare", () => {
   const { share, isBottleneck, verdict } = judgeGenerator(windows(10, CALM), TWO);
@@ -29,9 +29,9 @@ test("a machine that is full and mostly busy with k6 makes k6 the bottleneck", (
 
 test("so does a k6 that fills the processors it may use, or arrivals that it did not get to", () => {
   const pinned = { k6: 0.95, servers: 0.1, busy: 0.5 };
-  const one = { processors: 1, dropped: 0 };
+  const one = { ...TWO, processors: 1 };
   assert.equal(judgeGenerator(windows(5, pinned), one).isBottleneck, true);
-  assert.equal(judgeGenerator(windows(5, CALM), { processors: 2, dropped: 3 }).isBottleneck, true);
+  assert.equal(judgeGenerator(windows(5, CALM), { ...TWO, dropped: 3 }).isBottleneck, true);
 });
 
 test("a full machine that the servers fill is not k6's fault; one busy second is nobody's", () => {
@@ -39,6 +39,13 @@ test("a full machine that the servers fill is not k6's fault; one busy second is
   assert.equal(judgeGenerator(windows(10, servers), TWO).isBottleneck, false);
   const once = [...windows(10, CALM), { k6: 1.9, servers: 0.1, busy: 1 }];
   assert.equal(judgeGenerator(once, TWO).isBottleneck, false);
+});
+
+test("a machine that other programs fill is told apart", () => {
+  const crowded = { k6: 0.3, servers: 0.2, busy: 1 };
+  const { isBottleneck, isCrowded, verdict } = judgeGenerator(windows(8, crowded), TWO);
+  assert.deepEqual([isBottleneck, isCrowded], [false, true]);
+  assert.match(verdict, /^Other programs filled this machine in 8 of 8 windows/);
 });
 
 test("of servers elsewhere there is no share, and of systems that don't tell there is nothing", () => {

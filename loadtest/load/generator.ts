@@ -24,11 +24,15 @@ export const Generator = z.object({
   processors: z.number(),
   /** Windows in which k6 had no time to spare. */
   boundWindows: z.number().int(),
+  /** Windows in which other programs took what there was of this machine. */
+  crowdedWindows: z.number().int(),
   windows: z.number().int(),
   /** Arrivals that k6 did not get to. */
   dropped: z.number(),
   /** Whether the figures are k6's rather than the servers'. */
   isBottleneck: z.boolean(),
+  /** Whether they are neither's. */
+  isCrowded: z.boolean(),
   /** In words. */
   verdict: z.string(),
 });
@@ -37,52 +41,79 @@ export type Generator = z.infer<typeof Generator>;
 /** Of its processors. */
 const K6_FULL = 0.9;
 const MACHINE_FULL = 0.95;
+/** Of all processors: what neither k6 nor the servers took. */
+const CROWDED_SHARE = 0.25;
 /** Once in a while every machine has other things to do. */
-const BOUND_SHARE_MAX = 0.1;
-const BOUND_WINDOWS_MAX = 2;
+const SHARE_MAX = 0.1;
+const WINDOWS_MAX = 2;
 
-export function judgeGenerator(
-  windows: readonly Cpu[],
-  { processors, dropped }: { readonly processors: number; readonly dropped: number },
-): Generator {
+export interface GeneratorMachine {
+  /** Those that k6 may use. */
+  readonly processors: number;
+  /** All of the machine's. */
+  readonly machineProcessors: number;
+  readonly dropped: number;
+}
+
+export function judgeGenerator(windows: readonly Cpu[], machine: GeneratorMachine): Generator {
+  const { processors, dropped } = machine;
   const k6 = average(windows.map((cpu) => cpu.k6));
   const told = windows.flatMap(({ servers }) => (servers === null ? [] : [servers]));
   const servers = told.length > 0 ? average(told) : null;
   const share = servers === null || k6 + servers === 0 ? null : k6 / (k6 + servers);
-  const boundWindows = windows.filter((cpu) => isBound(cpu, processors)).length;
-  const boundMax = Math.max(BOUND_WINDOWS_MAX, windows.length * BOUND_SHARE_MAX);
-  const isBottleneck = boundWindows > boundMax || dropped > 0;
+  const states = windows.map((cpu) => stateOf(cpu, machine));
+  const boundWindows = states.filter((state) => state === "bound").length;
+  const crowdedWindows = states.filter((state) => state === "crowded").length;
+  const most = Math.max(WINDOWS_MAX, windows.length * SHARE_MAX);
   const figures = {
     share: share === null ? null : hundredths(share),
     k6: hundredths(k6),
     servers: servers === null ? null : hundredths(servers),
     processors,
     boundWindows,
+    crowdedWindows,
     windows: windows.length,
     dropped,
-    isBottleneck,
+    isBottleneck: boundWindows > most || dropped > 0,
+    isCrowded: crowdedWindows > most,
   };
   return { ...figures, verdict: verdictOf(figures) };
 }
 
-function isBound({ k6, servers, busy }: Cpu, processors: number): boolean {
-  if (k6 >= processors * K6_FULL) return true;
-  return busy >= MACHINE_FULL && k6 >= (servers ?? 0);
+function stateOf(
+  { k6, servers, busy }: Cpu,
+  { processors, machineProcessors }: GeneratorMachine,
+): "bound" | "crowded" | "spare" {
+  if (k6 >= processors * K6_FULL) return "bound";
+  if (busy < MACHINE_FULL) return "spare";
+  const others = busy * machineProcessors - k6 - (servers ?? 0);
+  if (others >= machineProcessors * CROWDED_SHARE) return "crowded";
+  return k6 >= (servers ?? 0) ? "bound" : "spare";
 }
 
 function verdictOf(generator: Omit<Generator, "verdict">): string {
-  const { share, k6, servers, processors, boundWindows, windows, dropped } = generator;
+  const { share, k6, servers, processors, boundWindows, crowdedWindows, windows, dropped } =
+    generator;
   if (windows === 0) return "not measured: this system does not tell what processes take";
   const took =
     share === null
       ? `k6 took ${k6} of ${processors} processors; the servers run elsewhere`
       : `k6 took ${Math.round(share * 100)}% of what k6 and the servers took (${k6} and ${servers} processors)`;
-  if (!generator.isBottleneck) return took;
   const why = [
     ...(boundWindows > 0 ? [`without time to spare in ${boundWindows} of ${windows} windows`] : []),
     ...(dropped > 0 ? [`${dropped} arrivals late`] : []),
   ];
-  return `k6 is the bottleneck (${why.join(", ")}): the figures are the generator's. ${took}`;
+  return [
+    ...(generator.isBottleneck
+      ? [`k6 is the bottleneck (${why.join(", ")}): the figures are the generator's.`]
+      : []),
+    ...(generator.isCrowded
+      ? [
+          `Other programs filled this machine in ${crowdedWindows} of ${windows} windows: the figures are worth little.`,
+        ]
+      : []),
+    took,
+  ].join(" ");
 }
 
 function average(values: readonly number[]): number {

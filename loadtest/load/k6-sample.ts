@@ -15,10 +15,22 @@ export interface Sample {
 }
 
 /** Durations, ms: percentiles are taken of them. */
-export const TRENDS = ["login_ms", "join_ms", "input_echo_ms", "downtime_ms"] as const;
+export const TRENDS = [
+  "login_ms",
+  "join_ms",
+  "input_echo_ms",
+  "downtime_ms",
+  "look_up_ms",
+] as const;
 export type Trend = (typeof TRENDS)[number];
 /** What happened so often. */
-export const COUNTERS = ["failures", "inputs_sent", "patches_seen", "dropped_iterations"] as const;
+export const COUNTERS = [
+  "failures",
+  "inputs_sent",
+  "patches_seen",
+  "polite_refusals",
+  "dropped_iterations",
+] as const;
 export type Counter = (typeof COUNTERS)[number];
 /** What is so much at a moment. */
 export const GAUGES = ["players", "queue_length"] as const;

@@ -182,9 +182,10 @@ function strikeOf(
   return strike;
 }
 
-/** Seats are counted exactly where there is one region; a drill needs somewhere to go. */
+/** Seats are counted exactly where there is one region; a drill needs somewhere to go, a look-up a choice. */
 function regionsDefault({ needs }: Scenario): number {
-  return needs.includes("small-capacity") ? 1 : REGIONS_DEFAULT;
+  if (needs.includes("small-capacity")) return 1;
+  return needs.includes("name-server") ? 3 : REGIONS_DEFAULT;
 }
 
 function urlOf(name: string, text: string): string {

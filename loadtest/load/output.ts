@@ -43,6 +43,10 @@ export function endText(summary: LoadSummary, dir: string): string {
     ...spread("join", trends.join),
     ...spread("input echo", trends.echo),
     ...spread("downtime", trends.downtime),
+    ...spread("look-up", trends.lookUp),
+    ...(totals.refusals > 0
+      ? [`  refusals     ${totals.refusals}, all told when to come back`]
+      : []),
     ...(drill
       ? [`  struck       ${drill.players}, of whom ${drill.missing} did not come back`]
       : []),

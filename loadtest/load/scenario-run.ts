@@ -1,8 +1,10 @@
 /** A scenario from the command line: its target is started, loaded, and stopped, whatever comes of it. */
 import { join } from "node:path";
+import { PRIVATE_HOST as NAME_SERVER_HOST } from "../../infra/local/addresses.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Output } from "../bots/terminal.ts";
 import { replaceNodes, strike, strikeFor } from "./acts.ts";
+import { startDnsGateway } from "./dns-gateway.ts";
 import { findK6 } from "./k6-binary.ts";
 import { bundleScript } from "./k6-bundle.ts";
 import { parametersOf, type RunOptions } from "./options.ts";
@@ -36,18 +38,23 @@ export async function runByOptions(run: RunOptions, around: Surroundings): Promi
   const script = await bundleScript(scenario.name, dir);
   return withTarget(run, around, join(dir, "logs"), async (target) => {
     const act = actOf(run, target);
-    const summary = await runScenario({
-      ...around,
-      scenario,
-      parameters: { ...parametersOf(run), ...dnsParameters(target) },
-      target,
-      k6Binary,
-      script,
-      outDir: dir,
-      ...(act && { act }),
-    });
-    writeSummary(dir, summary);
-    return { summary, dir };
+    const gateway = await gatewayTo(target);
+    try {
+      const summary = await runScenario({
+        ...around,
+        scenario,
+        parameters: { ...parametersOf(run), ...gateway?.parameters },
+        target,
+        k6Binary,
+        script,
+        outDir: dir,
+        ...(act && { act }),
+      });
+      writeSummary(dir, summary);
+      return { summary, dir };
+    } finally {
+      await gateway?.stop();
+    }
   });
 }
 
@@ -110,7 +117,13 @@ function seatsEnv(run: RunOptions): Record<string, string> {
   return { REGION_CAPACITY: String(seats / run.regions), ADMISSION_HEADROOM: "0" };
 }
 
-function dnsParameters({ world }: Target): Record<string, string> {
+/** k6 speaks no DNS: something beside the local world's name server has to hand on what it asks over HTTP. */
+async function gatewayTo({ world }: Target) {
   const { nameServer } = world ?? {};
-  return nameServer ? { DNS_URL: nameServer.privateUrl, DNS_NAME: nameServer.play } : {};
+  if (!nameServer) return undefined;
+  const gateway = await startDnsGateway({ host: NAME_SERVER_HOST, port: nameServer.port });
+  return {
+    parameters: { DNS_URL: gateway.url, DNS_NAME: nameServer.play },
+    stop: () => gateway.stop(),
+  };
 }

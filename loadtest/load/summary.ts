@@ -42,12 +42,15 @@ export const LoadWindow = z.object({
   failures: count,
   inputs: count,
   patches: count,
+  /** Refusals that said when to come back. */
+  refusals: count,
   /** As k6 counts them; the regions' `waiting` is the servers' count. */
   queue: count,
   login: Spread.optional(),
   join: Spread.optional(),
   echo: Spread.optional(),
   downtime: Spread.optional(),
+  lookUp: Spread.optional(),
   /** Empty where the operators' port was not asked, or did not answer. */
   regions: z.array(RegionLoad),
   cpu: Cpu.optional(),
@@ -103,6 +106,7 @@ export const LoadSummary = z.object({
     joins: count,
     inputs: count,
     patches: count,
+    refusals: count,
     failures: z.record(z.string(), count),
     /** Samples that came too late for their window; those of windows that are not kept too. */
     lateSamples: count,
@@ -112,6 +116,7 @@ export const LoadSummary = z.object({
     join: Spread.optional(),
     echo: Spread.optional(),
     downtime: Spread.optional(),
+    lookUp: Spread.optional(),
   }),
   /** Of a drill: how many were struck, as the core counted them, and who of them did not come back. */
   drill: z

@@ -54,16 +54,18 @@ export function reportData({ windows, windowS, events }: LoadSummary): ReportDat
       ],
     },
     {
-      title: "Joins and failures",
+      title: "Joins, polite refusals and failures",
       unit: "a second",
       series: [
         { label: "joins", values: rate(({ joins }) => joins) },
+        { label: "refusals", values: rate(({ refusals }) => refusals) },
         { label: "failures", values: rate(({ failures }) => failures) },
       ],
       style: "bars",
     },
     { title: "Input echo", unit: "ms", series: spread(({ echo }) => echo) },
     { title: "Join", unit: "ms", series: spread(({ join }) => join) },
+    { title: "Look-up", unit: "ms", series: spread(({ lookUp }) => lookUp) },
     { title: "Log-in", unit: "ms", series: spread(({ login }) => login) },
     {
       title: "Downtime, at the moment of the return",

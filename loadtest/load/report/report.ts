@@ -39,7 +39,7 @@ export function reportPage(summary: LoadSummary): string {
 <p>${what}</p>
 <p class="muted">${startedAt.replace("T", " ").replace(/\..*/, " UTC")}, ${durationS} s, ${target.kind} ${target.coreUrl}</p>
 ${problem === null ? "" : warning(problem)}
-${generator.isBottleneck ? warning(generator.verdict) : ""}
+${generator.isBottleneck || generator.isCrowded ? warning(generator.verdict) : ""}
 <div class="tiles">${tilesOf(summary)}</div>
 ${plots.length > 0 ? html`<h2>Over time</h2>${eventsOf(summary)}<div class="charts">${plots}</div>` : ""}
 <h2>Figures</h2>
@@ -129,6 +129,10 @@ function tablesOf(summary: LoadSummary): Markup[] {
       [
         ["verdict", generator.verdict],
         ["windows without time to spare", `${generator.boundWindows} of ${generator.windows}`],
+        [
+          "windows that other programs filled",
+          `${generator.crowdedWindows} of ${generator.windows}`,
+        ],
         ["samples that came late", String(totals.lateSamples)],
       ],
     ),
