@@ -62,6 +62,7 @@ for (const [line, says] of [
   ["capacity", /^capacity needs --region/],
   ["capacity --region a --repeats 2", /^--repeats 2 is not a whole number from 3 to 20$/],
   ["capacity --region a --first 50 --most 20", /^--most is below --first$/],
+  ["capacity --region a --players 5", /^--players is for scenarios: capacity has --first/],
   ["smoke --frobnicate", /^Unknown option '--frobnicate'$/],
 ] as const) {
   test(`"${line}" is refused in one line`, () => {

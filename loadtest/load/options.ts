@@ -91,6 +91,11 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
     if (values["dry-run"]) throw new UsageError("--dry-run is for capacity");
     return { help, asked: { kind: "scenario", run } };
   }
+  for (const option of ["players", "duration"] as const) {
+    if (values[option] !== undefined) {
+      throw new UsageError(`--${option} is for scenarios: capacity has --first, --step-seconds`);
+    }
+  }
   const capacity = help ? capacityOptions({ region: "-" }) : capacityOptions(values);
   return { help, asked: { kind: "capacity", run, capacity } };
 }

@@ -40,6 +40,7 @@ export function endText(summary: LoadSummary, dir: string): string {
     ...broken.map(({ metric, expression }) => `  ✗ ${metric}: ${expression}`),
     ...unchecked.map(({ name, fails }) => `  ✗ ${fails} times not: ${name}`),
     `  players      ${totals.playersMost} at once, ${totals.joins} joins`,
+    ...spread("log-in", trends.login),
     ...spread("join", trends.join),
     ...spread("input echo", trends.echo),
     ...spread("downtime", trends.downtime),

@@ -1,6 +1,7 @@
 /** What a search for a capacity found. */
 import { join } from "node:path";
 import { z } from "zod";
+import { NOT_IN } from "./service-level.ts";
 
 /** What was found, and what is stored of it. */
 export const CapacityResult = z.object({
@@ -9,10 +10,8 @@ export const CapacityResult = z.object({
   /** 0: not even one player was served well. */
   playersPerNode: z.number().int().nonnegative(),
   nodes: z.number().int(),
-  /** Whether anything broke; if not, the region may take more. */
-  broke: z.boolean(),
-  /** Whether k6 was the bottleneck of the step that broke: the region may take more. */
-  generatorBound: z.boolean(),
+  /** Why a node may take more than that, in words. */
+  doubts: z.array(z.string()),
   serviceLevel: z.string(),
   build: z.string(),
   commit: z.string().nullable(),
@@ -30,25 +29,42 @@ export const CapacityResult = z.object({
       /** k6's, of processor time. */
       generatorShare: z.number().nullable(),
       generatorBound: z.boolean(),
+      /** Other programs filled the machine that k6 ran on. */
+      crowded: z.boolean(),
     }),
   ),
   stored: z.boolean(),
 });
 export type CapacityResult = z.infer<typeof CapacityResult>;
 
+/**
+ * Why the limit may be another than the node's own. Pure.
+ * @param broke whether anything broke at all
+ */
+export function doubtsOf(steps: CapacityResult["steps"], broke: boolean): string[] {
+  if (!broke) return ["nothing broke up to --most"];
+  const broken = steps.filter((step) => step.broken.length > 0);
+  const isAny = (is: (step: (typeof broken)[number]) => boolean) => broken.some(is);
+  return [
+    ...(isAny(({ generatorBound }) => generatorBound)
+      ? ["k6 had no time to spare where it broke; load the region from other machines"]
+      : []),
+    ...(isAny(({ crowded }) => crowded)
+      ? ["other programs filled the machine where it broke"]
+      : []),
+    ...(isAny((step) => step.broken.some((words) => words.endsWith(NOT_IN)))
+      ? ["not all got in: look at REGION_CAPACITY, ADMISSION_HEADROOM, and a limit stored before"]
+      : []),
+  ];
+}
+
 /** A few lines for people. */
 export function resultText(result: CapacityResult, dir: string): string {
   const { regionId, playersPerNode, limits, hardware, build, measuredAt } = result;
   if (playersPerNode === 0) return `✗ ${regionId} serves not even one player as it should`;
-  const more = result.generatorBound
-    ? [
-        "  k6 was the bottleneck where it broke: the region may take more. Load it from other machines.",
-      ]
-    : [];
-  if (!result.broke) more.push("  nothing broke: the region may take more (--most)");
   return [
     `✓ ${regionId}: ${playersPerNode} players a node (rounds: ${limits.join(", ")})`,
-    ...more,
+    ...result.doubts.map((doubt) => `  it may be more: ${doubt}`),
     `  ${result.serviceLevel}`,
     `  build ${build}, ${measuredAt}, ${hardware}`,
     `  ${result.stored ? "stored at the core" : "not stored"}; ${join(dir, "capacity.json")}`,

@@ -16,6 +16,9 @@ import { UsageError } from "../usage-error.ts";
 import { type CapacityResult, resultText } from "./capacity-result.ts";
 import { searchCapacity } from "./search-capacity.ts";
 
+/** Of what the core stores. */
+const EVIDENCE_MAX = 500;
+
 type Asked = Extract<AskedFor, { kind: "capacity" }>;
 
 /** @returns whether a limit was found, and stored where it was to be */
@@ -54,8 +57,7 @@ async function store({ ops }: Target, found: CapacityResult, dir: string): Promi
   const { regionId, playersPerNode, build, measuredAt, hardware, serviceLevel } = found;
   const notes = [
     `${found.steps.length} steps, limits ${found.limits.join(", ")}`,
-    ...(found.generatorBound ? ["k6 was the bottleneck"] : []),
-    ...(found.broke ? [] : ["nothing broke"]),
+    ...found.doubts,
     `report in ${basename(dir)}`,
   ];
   await callOps(ops, {
@@ -67,7 +69,7 @@ async function store({ ops }: Target, found: CapacityResult, dir: string): Promi
       measuredAt,
       hardware,
       serviceLevel,
-      evidence: notes.join("; "),
+      evidence: notes.join("; ").slice(0, EVIDENCE_MAX),
     },
     answer: z.unknown(),
   }).catch((cause: unknown) => {

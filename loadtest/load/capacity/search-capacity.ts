@@ -15,7 +15,7 @@ import type { LoadSummary, LoadWindow } from "../summary.ts";
 import type { Target } from "../target.ts";
 import { UsageError } from "../usage-error.ts";
 import type { CapacityOptions } from "./capacity-options.ts";
-import type { CapacityResult } from "./capacity-result.ts";
+import { type CapacityResult, doubtsOf } from "./capacity-result.ts";
 import { beginSearch, nextOf, stepOf, stepsMaxOf } from "./capacity-step.ts";
 import { broken, levelText, type Served } from "./service-level.ts";
 
@@ -48,15 +48,13 @@ export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult
     const next = nextOf(search);
     if (next.kind === "limit") {
       if (!last) throw new Error("no step was made");
-      const lastBroken = steps.findLast(({ broken }) => broken.length > 0);
       const nodes = nodesOf(last, region);
       return {
         version: 1,
         regionId: region,
         playersPerNode: Math.floor(next.players / nodes),
         nodes,
-        broke: next.broke,
-        generatorBound: lastBroken?.generatorBound ?? false,
+        doubts: doubtsOf(steps, next.broke),
         serviceLevel: levelText(level),
         build: buildOf(last, region),
         commit: checkedOutCommit() ?? null,
@@ -81,6 +79,7 @@ export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult
       joinP99Ms: served.joinP99Ms ?? null,
       generatorShare: last.generator.share,
       generatorBound: last.generator.isBottleneck,
+      crowded: last.generator.isCrowded,
     });
     around.say(stepText(players, served, wrong, last));
     search = stepOf(search, wrong.length === 0);
@@ -101,8 +100,7 @@ async function loadWith(setup: SearchSetup, players: number, step: number): Prom
       PLAYERS: String(players),
       REGION: capacity.region,
       DURATION_S: String(capacity.stepS),
-      RATE: String(Math.max(RATE_MIN, Math.ceil(players / ARRIVE_S))),
-      ...run.given,
+      RATE: run.given.RATE ?? String(Math.max(RATE_MIN, Math.ceil(players / ARRIVE_S))),
     },
     target,
     k6Binary,
@@ -188,7 +186,7 @@ function stepText(players: number, served: Served, wrong: string[], { generator 
   const ms = (value: number | undefined) => (value === undefined ? "-" : value.toFixed(0));
   const { echoP99Ms, tickP99Ms, joinP99Ms } = served;
   const share = generator.share === null ? "" : `, k6 ${Math.round(generator.share * 100)}% of cpu`;
-  const bound = generator.isBottleneck ? ", k6 was the bottleneck" : "";
+  const bound = generator.isBottleneck ? ", k6 had no time to spare" : "";
   const figures = `echo p99 ${ms(echoP99Ms)}, tick ${ms(tickP99Ms)}, join ${ms(joinP99Ms)} ms${share}${bound}`;
   const mark = wrong.length === 0 ? "✓" : "✗";
   return `${mark} ${players} players: ${figures}${wrong.length > 0 ? `: ${wrong.join(", ")}` : ""}`;

@@ -21,13 +21,16 @@ export interface Served {
   readonly failures: number;
 }
 
+/** How the words end when not everybody played. */
+export const NOT_IN = "got in";
+
 /** @returns in words what is not as it should be; empty when all is */
 export function broken(level: ServiceLevel, served: Served): string[] {
   const { players, playing, failures } = served;
   const wrong: string[] = [];
   const failuresMax = level.failuresShare * players;
   if (failures > failuresMax) wrong.push(`${failures} failures`);
-  if (playing < players - failuresMax) wrong.push(`${playing} of ${players} got in`);
+  if (playing < players - failuresMax) wrong.push(`${playing} of ${players} ${NOT_IN}`);
   const times = [
     ["an input's echo", served.echoP99Ms, level.echoP99Ms],
     ["a tick's lateness", served.tickP99Ms, level.tickP99Ms],
