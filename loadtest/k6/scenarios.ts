@@ -38,7 +38,8 @@ const COMMON: readonly Parameter[] = [
   { env: "DURATION_S", preset: "30", what: "how long they play, in seconds" },
   { env: "SEED", preset: "1", what: "of everything random: names, moves, arrivals" },
   { env: "REGION", preset: "", what: "the region to insist on; empty: the best for each player" },
-  { env: "GAME", preset: "arena", what: "the room's name; one of loadtest/k6/games.ts" },
+  { env: "GAME", preset: "arena", what: "the room's name" },
+  { env: "RULES", preset: "", what: "which of loadtest/k6/games it is played as; empty: GAME" },
   { env: "VUS", preset: "1", what: "threads of k6 that the players are split among" },
   { env: "OBSERVERS", preset: "10", what: "one player of this many decodes every patch" },
 ];

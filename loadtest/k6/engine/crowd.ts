@@ -115,7 +115,7 @@ export class Crowd {
       core: this.#core,
       name: `k6 ${index}`,
       gameName,
-      game: gameNamed(gameName),
+      game: gameNamed(parameters.text("RULES") || gameName),
       region: parameters.text("REGION"),
       observes: index % parameters.count("OBSERVERS") === 0,
       random: seeded(parameters.number("SEED") * 1_000_003 + index),

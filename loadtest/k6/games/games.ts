@@ -1,4 +1,4 @@
-/** The games that the scripts can play, by the room's name. */
+/** The games that the scripts can play, by the name that `GAME` or `RULES` gives. */
 import { arena } from "./arena.ts";
 import type { Game } from "./game.ts";
 
@@ -8,5 +8,5 @@ const games: Readonly<Record<string, Game>> = { arena };
 export function gameNamed(name: string): Game {
   const game = games[name];
   if (game) return game;
-  throw new Error(`GAME=${name} is none of ${Object.keys(games).join(", ")}: see games/games.ts`);
+  throw new Error(`"${name}" is none of ${Object.keys(games).join(", ")}: see games/games.ts`);
 }

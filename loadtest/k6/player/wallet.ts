@@ -9,7 +9,7 @@ import type { Owed } from "../games/game.ts";
 import type { Account } from "./account.ts";
 
 /** The room commits what a player banked when they leave. */
-const OWED_MS_MAX = 10_000;
+const OWED_MS_MAX = 5_000;
 const ASK_EVERY_MS = 250;
 
 export class Wallet {
