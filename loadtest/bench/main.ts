@@ -12,6 +12,7 @@ import { herdBenchmark } from "./herd/herd.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
+import { loadBenchmark } from "./load/load.ts";
 import { logInTargets } from "./log-in-targets.ts";
 import { overloadBenchmark } from "./overload/overload.ts";
 import { queueBenchmark } from "./queue/queue.ts";
@@ -37,11 +38,12 @@ const benchmarks: readonly Benchmark[] = [
   evacuateBenchmark,
   herdBenchmark,
   replicationBenchmark,
+  loadBenchmark,
 ];
 
 const usage = `Usage: npm run bench -- NAME [--quick] [--json] [--target NAME]
 
-  --quick   a shorter run, within 60 s ("queue" and "overload" take some minutes)
+  --quick   a shorter run, within 60 s ("queue", "overload" and "load" take some minutes)
   --json    end with one line of JSON that holds every figure
   --target  what "stuffing" attacks: ${logInTargets.map(({ name }) => name).join(", ")}
 

@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { OpsClientOptions } from "../../../core/ops/cli-client.ts";
 import { percentile } from "../../bench/benchmark.ts";
 import { checkedOutCommit, machineText } from "../machine.ts";
 import { parametersOf, type RunOptions } from "../options.ts";
@@ -116,21 +117,33 @@ async function loadWith(setup: SearchSetup, players: number, step: number): Prom
 
 /** Who played in the step before is gone: each step begins alike. */
 async function regionEmpty({ target, capacity, around }: SearchSetup): Promise<void> {
-  const watch = new ServerWatch(target.ops, around.clock);
+  const isEmpty = await untilEmpty(target.ops, capacity.region, around);
+  around.signal.throwIfAborted();
+  // Others' players are part of what the region carries; the limit is then too low rather than too high.
+  if (!isEmpty) around.say(`${capacity.region} is not empty: others play there, who count as load`);
+}
+
+/**
+ * Waits until nobody plays in a region, nor has a seat there.
+ * @returns whether it came to that
+ * @throws UsageError when there is no such region
+ */
+export async function untilEmpty(
+  ops: OpsClientOptions | undefined,
+  regionId: string,
+  { clock, signal }: Pick<Surroundings, "clock" | "signal">,
+): Promise<boolean> {
+  const watch = new ServerWatch(ops, clock);
   await watch.start();
   try {
-    const isEmpty = await watch.until(
+    return await watch.until(
       ({ regions }) => {
-        const region = regions.find(({ regionId }) => regionId === capacity.region);
-        if (!region) throw new UsageError(`there is no region ${capacity.region}`);
+        const region = regions.find((one) => one.regionId === regionId);
+        if (!region) throw new UsageError(`there is no region ${regionId}`);
         return region.nodes.every(({ connected, reserved }) => connected + reserved === 0);
       },
-      { withinMs: EMPTY_WITHIN_MS, signal: around.signal },
+      { withinMs: EMPTY_WITHIN_MS, signal },
     );
-    around.signal.throwIfAborted();
-    // Others' players are part of what the region carries; the limit is then too low rather than too high.
-    if (!isEmpty)
-      around.say(`${capacity.region} is not empty: others play there, who count as load`);
   } finally {
     await watch.stop();
   }
