@@ -4,6 +4,7 @@
  * `downtime_ms`.
  */
 import "./engine/shims.ts";
+import { pause } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { Parameters } from "./engine/parameters.ts";
@@ -11,6 +12,8 @@ import { Parameters } from "./engine/parameters.ts";
 const parameters = new Parameters("failover-drill");
 const players = parameters.count("PLAYERS");
 const perS = parameters.number("RATE");
+const afterMs = parameters.number("AFTER_S") * 1_000;
+const LOOK_EVERY_MS = 250;
 const stayMs = parameters.number("DURATION_S") * 1_000;
 
 export const options = optionsOf(parameters, {
@@ -29,6 +32,20 @@ export function setup(): void {
 export default async function failoverDrill(): Promise<void> {
   const crowd = new Crowd(parameters);
   const untilMs = Date.now() + (players * 1_000) / perS + stayMs;
-  await crowd.arrive({ count: players, perS, live: (player) => visit(player, { untilMs }) });
+  const over = drillIsOver(crowd, untilMs);
+  await crowd.arrive({
+    count: players,
+    perS,
+    live: (player) => visit(player, { stay: () => over }),
+  });
   crowd.end();
+}
+
+/** At the moment, or some time after everybody has been moved; or when nobody plays any more. */
+async function drillIsOver(crowd: Crowd, untilMs: number): Promise<void> {
+  const haveMoved = () =>
+    [...crowd.players].every(({ moves, isEchoed }) => moves > 0 && isEchoed) &&
+    crowd.players.size > 0;
+  while (Date.now() < untilMs && !haveMoved() && !crowd.hasEnded) await pause(LOOK_EVERY_MS);
+  if (!crowd.hasEnded) await pause(Math.min(afterMs, untilMs - Date.now()));
 }

@@ -1,5 +1,6 @@
 /** Players log in, join and see their own entity, at a rate; each leaves after a moment. */
 import "./engine/shims.ts";
+import { pause } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { Parameters } from "./engine/parameters.ts";
@@ -21,6 +22,10 @@ export function setup(): void {
 
 export default async function join(): Promise<void> {
   const crowd = new Crowd(parameters);
-  await crowd.arrive({ count: players, perS, live: (player) => visit(player, { stayMs }) });
+  await crowd.arrive({
+    count: players,
+    perS,
+    live: (player) => visit(player, { stay: () => pause(stayMs) }),
+  });
   crowd.end();
 }

@@ -3,6 +3,7 @@
  * in: in their order, nobody refused who was called, and no place ever goes back.
  */
 import "./engine/shims.ts";
+import { pause } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { failed } from "./engine/metrics.ts";
@@ -37,7 +38,7 @@ export default async function queue10x(): Promise<void> {
     count: players,
     perS: parameters.number("RATE"),
     more: { queueWatch },
-    live: (player) => visit(player, { stayMs, waitMs }),
+    live: (player) => visit(player, { stay: () => pause(stayMs), waitMs }),
   });
   crowd.end();
 }

@@ -131,8 +131,9 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "failover-drill",
     what: "The players' region is killed or evacuated in mid-run: all play on elsewhere.",
     parameters: parameters(
-      { OBSERVERS: "1" },
+      { OBSERVERS: "1", DURATION_S: "60" },
       { ...RATE, what: "arrivals a second until all have come" },
+      { env: "AFTER_S", preset: "10", what: "how long they play on once all have been moved, s" },
       { env: "DOWNTIME_P99_MS", preset: "6000", what: "99 of 100 are away for less, in ms" },
       { env: "MOVES", preset: "1", what: "0: nobody has to be moved for the run to pass" },
     ),

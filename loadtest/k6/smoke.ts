@@ -1,5 +1,6 @@
 /** A few players do everything once, one after the other: log in, join, play, leave, come back. */
 import "./engine/shims.ts";
+import { pause } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { enter, leave, visit } from "./engine/lives.ts";
 import { Parameters } from "./engine/parameters.ts";
@@ -23,9 +24,9 @@ export default async function smoke(): Promise<void> {
     count: players,
     perS: 2,
     live: async (player) => {
-      await visit(player, { stayMs });
+      await visit(player, { stay: () => pause(stayMs) });
       // As the same guest, with what the first visit brought.
-      if (await enter(player)) await leave(player);
+      if (player.sawNoWrong && (await enter(player))) await leave(player);
     },
   });
   crowd.end();

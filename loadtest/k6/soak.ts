@@ -4,6 +4,7 @@
  */
 import { check } from "k6";
 import "./engine/shims.ts";
+import { pauseUntil } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { Drift } from "./engine/drift.ts";
 import { visit } from "./engine/lives.ts";
@@ -33,7 +34,7 @@ export default async function soak(): Promise<void> {
     count: players,
     perS,
     more: { sampled: (echoMs) => drift.add(echoMs, Date.now()) },
-    live: (player) => visit(player, { untilMs }),
+    live: (player) => visit(player, { stay: () => pauseUntil(untilMs) }),
   });
   check(drift, { "is as fast at the end as at the beginning": ({ factor }) => factor <= driftMax });
   console.log(

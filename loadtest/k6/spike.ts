@@ -4,7 +4,7 @@
  */
 import { check } from "k6";
 import "./engine/shims.ts";
-import { pause } from "./engine/clock.ts";
+import { pause, pauseUntil } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { leave, visit } from "./engine/lives.ts";
 import { metrics } from "./engine/metrics.ts";
@@ -42,7 +42,7 @@ export default async function spike(): Promise<void> {
     const nowMs = Date.now();
     if (nowMs >= fromMs && nowMs <= overMs) metrics.spikeEchoMs.add(echoMs);
   };
-  const live = (player: Player) => visit(player, { untilMs });
+  const live = (player: Player) => visit(player, { stay: () => pauseUntil(untilMs) });
   await Promise.all([
     crowd.arrive({ count: players, perS, more: { sampled }, live }),
     comeAt(fromMs, crowd),
@@ -59,7 +59,7 @@ async function comeAt(fromMs: number, crowd: Crowd): Promise<void> {
     live: async (player) => {
       const entry = (await player.logIn()) ? await player.join(stayMs) : "failed";
       check(entry, { "comes in, or waits": (is) => is !== "failed" });
-      if (entry === "in") await player.play(Date.now() + stayMs);
+      if (entry === "in") await player.play(pause(stayMs));
       await leave(player);
     },
   });

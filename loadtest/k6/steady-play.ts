@@ -1,5 +1,6 @@
 /** Players play for a time, and what each sees is held against the rules. */
 import "./engine/shims.ts";
+import { pauseUntil } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { Parameters } from "./engine/parameters.ts";
@@ -21,6 +22,10 @@ export function setup(): void {
 export default async function steadyPlay(): Promise<void> {
   const crowd = new Crowd(parameters);
   const untilMs = Date.now() + (players * 1_000) / perS + stayMs;
-  await crowd.arrive({ count: players, perS, live: (player) => visit(player, { untilMs }) });
+  await crowd.arrive({
+    count: players,
+    perS,
+    live: (player) => visit(player, { stay: () => pauseUntil(untilMs) }),
+  });
   crowd.end();
 }

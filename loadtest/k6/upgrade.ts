@@ -3,6 +3,7 @@
  * without a word, everybody is carried along, and no join fails.
  */
 import "./engine/shims.ts";
+import { pause, pauseUntil } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { Parameters } from "./engine/parameters.ts";
@@ -32,12 +33,16 @@ export default async function upgrade(): Promise<void> {
   const crowd = new Crowd(parameters);
   const untilMs = Date.now() + (players * 1_000) / perS + durationS * 1_000;
   await Promise.all([
-    crowd.arrive({ count: players, perS, live: (player) => visit(player, { untilMs }) }),
+    crowd.arrive({
+      count: players,
+      perS,
+      live: (player) => visit(player, { stay: () => pauseUntil(untilMs) }),
+    }),
     crowd.arrive({
       first: players,
       count: newcomers,
       perS: Math.max(newcomersPerS, 0.001),
-      live: (player) => visit(player, { stayMs }),
+      live: (player) => visit(player, { stay: () => pause(stayMs) }),
     }),
   ]);
   crowd.end();

@@ -2,7 +2,7 @@
  * Finds k6, or installs it with Go: there is no package of it on npm, and the systems' package managers have none or
  * an old one. A load test needs nothing else that Meridian does not bring.
  *
- * `node loadtest/load/k6-binary.ts` does it beforehand, and prints where it is: a compilation of some minutes.
+ * `npm run k6` does it beforehand, and prints where it is: a compilation of some minutes.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -46,13 +46,18 @@ export async function findK6(options: FindK6Options = {}): Promise<string> {
   const { env = process.env, say = () => {}, signal } = options;
   const wanted = wantedOf(env);
   // One that is too old is not replaced: whose it is would be told of that.
-  if (programAt(wanted) !== undefined) return findProgram(wanted);
+  if (k6Path(env) !== undefined) return findProgram(wanted);
   const go = programAt({ program: "go", given: undefined, path: env.PATH, folders: GO_FOLDERS });
   if (go === undefined) throw new Error(`k6 is not installed, nor is Go: ${HINT}`);
   say(`k6 is not installed: "go install ${MODULE}" compiles it, which takes some minutes`);
   mkdirSync(OWN_FOLDER, { recursive: true });
   await install(go, env, signal);
   return findProgram({ ...wanted, path: OWN_FOLDER });
+}
+
+/** Where k6 is by now, nothing being installed; undefined where it is not. */
+export function k6Path(env: K6Env = process.env): string | undefined {
+  return programAt(wantedOf(env));
 }
 
 function wantedOf(env: K6Env): Wanted {
@@ -93,4 +98,11 @@ async function install(go: string, env: K6Env, signal: AbortSignal | undefined):
   throw new Error(`Go could not install k6 (${last}): ${HINT}`);
 }
 
-if (import.meta.main) console.log(await findK6({ say: (line) => console.error(line) }));
+if (import.meta.main) {
+  try {
+    console.log(await findK6({ say: (line) => console.error(line) }));
+  } catch (error) {
+    console.error(`✗ ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
+}

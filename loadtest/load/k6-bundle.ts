@@ -5,6 +5,7 @@
  *
  * `node loadtest/load/k6-bundle.ts` makes those of all scenarios, and prints their paths.
  */
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -21,9 +22,10 @@ export async function bundleScript(script: string, folder = BUNDLES): Promise<st
   const isPath = script.endsWith(".ts");
   const name = isPath ? script.replace(/^.*[/\\]|\.ts$/g, "") : script;
   const outfile = join(folder, `${name}.js`);
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [isPath ? script : join(SCRIPTS, `${script}.ts`)],
     outfile,
+    write: false,
     bundle: true,
     format: "esm",
     platform: "neutral",
@@ -36,6 +38,11 @@ export async function bundleScript(script: string, folder = BUNDLES): Promise<st
     sourcesContent: false,
     logLevel: "silent",
   });
+  mkdirSync(folder, { recursive: true });
+  // Another run may be about to read the one before.
+  const fresh = `${outfile}.${process.pid}`;
+  writeFileSync(fresh, outputFiles[0]?.contents ?? "");
+  renameSync(fresh, outfile);
   return outfile;
 }
 

@@ -25,8 +25,8 @@ export interface Answered {
   readonly body: unknown;
 }
 
-/** @param ask what the core answers */
-export type Twist = (asked: Asked, ask: () => Promise<Answered>) => Promise<Answered>;
+/** @param ask what the core answers, to another body if one is given */
+export type Twist = (asked: Asked, ask: (body?: object) => Promise<Answered>) => Promise<Answered>;
 
 export interface FaultyCore {
   readonly url: string;
@@ -58,8 +58,9 @@ async function serve(
 ): Promise<void> {
   const { method = "GET", url = "/", headers } = request;
   try {
-    const text = await textOf(request);
-    const ask = async (): Promise<Answered> => {
+    const given = await textOf(request);
+    const ask = async (other?: object): Promise<Answered> => {
+      const text = other ? JSON.stringify(other) : given;
       const answer = await fetch(`${coreUrl}${url}`, {
         method,
         headers: {
@@ -76,7 +77,7 @@ async function serve(
         body: await answer.json(),
       };
     };
-    const { status, headers: own, body } = await twist({ path: url, body: parsed(text) }, ask);
+    const { status, headers: own, body } = await twist({ path: url, body: parsed(given) }, ask);
     response.writeHead(status, { ...own, "content-type": "application/json" });
     response.end(JSON.stringify(body));
   } catch {

@@ -19,7 +19,8 @@ export interface WayOptions {
 export interface FaultyWay {
   /** `host:port`. */
   readonly address: string;
-  readonly connections: number;
+  /** How many connections there are on which so many patches went on. */
+  playing(patches: number): number;
   /** Breaks all connections. */
   cut(): void;
   stop(): Promise<void>;
@@ -28,6 +29,7 @@ export interface FaultyWay {
 export async function startFaultyWay(options: WayOptions): Promise<FaultyWay> {
   const [host = "", port = ""] = options.node.split(":");
   const sockets = new Set<Socket>();
+  const ways = new Set<Frames>();
   const server = createServer((client) => {
     const node = connect(Number(port), host);
     for (const [socket, other] of [
@@ -45,6 +47,8 @@ export async function startFaultyWay(options: WayOptions): Promise<FaultyWay> {
     }
     client.on("data", (bytes) => node.write(bytes));
     const frames = new Frames(options.loses ?? (() => false));
+    ways.add(frames);
+    client.on("close", () => ways.delete(frames));
     node.on("data", (bytes) => pass(client, frames.take(bytes), options.delayMs?.() ?? 0));
   });
   server.listen(0, "127.0.0.1");
@@ -55,9 +59,7 @@ export async function startFaultyWay(options: WayOptions): Promise<FaultyWay> {
   };
   return {
     address: `127.0.0.1:${bound}`,
-    get connections() {
-      return sockets.size / 2;
-    },
+    playing: (patches) => [...ways].filter((frames) => frames.patches >= patches).length,
     cut,
     async stop() {
       server.close();
@@ -77,10 +79,10 @@ function pass(to: Socket, bytes: Buffer, delayMs: number): void {
 
 /** What a server sends: the answer to the upgrade, then frames, of which none is masked or in parts. */
 class Frames {
+  patches = 0;
   readonly #loses: (nth: number) => boolean;
   #left: Buffer = Buffer.alloc(0);
   #upgraded = false;
-  #patches = 0;
 
   constructor(loses: (nth: number) => boolean) {
     this.#loses = loses;
@@ -98,8 +100,8 @@ class Frames {
 
   #isLost({ firstByte }: { readonly firstByte: number | undefined }): boolean {
     if (firstByte !== Protocol.ROOM_STATE_PATCH) return false;
-    this.#patches += 1;
-    return this.#loses(this.#patches);
+    this.patches += 1;
+    return this.#loses(this.patches);
   }
 
   #next(): { readonly bytes: Buffer; readonly firstByte: number | undefined } | undefined {

@@ -20,3 +20,7 @@ export function pause(delayMs: number): Promise<void> {
     setTimeout(resolve, Math.max(0, delayMs));
   });
 }
+
+export function pauseUntil(atMs: number): Promise<void> {
+  return pause(atMs - Date.now());
+}

@@ -79,6 +79,7 @@ export class Crowd {
   readonly #core: CoreCalls;
   readonly #players = new Set<Player>();
   readonly #stop: () => void;
+  #hasEnded = false;
 
   constructor(parameters: Parameters) {
     this.#parameters = parameters;
@@ -102,8 +103,13 @@ export class Crowd {
     await Promise.all(lives);
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** No player is told of any more. */
   end(): void {
+    this.#hasEnded = true;
     this.#tell();
     this.#stop();
   }

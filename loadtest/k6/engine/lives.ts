@@ -19,18 +19,16 @@ export async function leave(player: Player): Promise<void> {
 }
 
 export interface Visit {
-  readonly untilMs?: number;
-  /** From the join on, where there is no moment. */
-  readonly stayMs?: number;
-  /** How long it waits in a queue. */
+  /** Begun once the player is in: it leaves when that is settled. */
+  readonly stay: () => Promise<void>;
+  /** How long it waits in a queue; without an end if nothing is said. */
   readonly waitMs?: number;
 }
 
 /** Comes, plays, and leaves. Where its connection breaks on the way it has to be back by the end. */
-export async function visit(player: Player, { untilMs, stayMs = 0, waitMs }: Visit): Promise<void> {
+export async function visit(player: Player, { stay, waitMs }: Visit): Promise<void> {
   if (await enter(player, waitMs)) {
-    const isThere =
-      (await player.play(untilMs ?? Date.now() + stayMs)) && (await player.isBack(BACK_MS_MAX));
+    const isThere = (await player.play(stay())) && (await player.isBack(BACK_MS_MAX));
     check(isThere, { "plays to the end": (is) => is });
   }
   await leave(player);

@@ -141,16 +141,22 @@ export class Player {
     return "failed";
   }
 
-  /** Plays on until the moment. @returns false when the stay ended before */
-  async play(untilMs: number): Promise<boolean> {
-    await this.#until(() => this.#isOver, untilMs - Date.now());
+  /** Plays on until that is settled. @returns false when the stay ended before */
+  async play(until: Promise<void>): Promise<boolean> {
+    let isSettled = false;
+    void until.then(() => {
+      isSettled = true;
+      this.#changed();
+    });
+    await this.#until(() => isSettled || this.#isOver);
     return !this.#isOver;
   }
 
-  /** Whether it is in the room, or comes back into it in time, its inputs heard. */
+  /** Whether it is in the room, or comes back into it in time, and all inputs that it waited for were heard. */
   async isBack(withinMs: number): Promise<boolean> {
-    const isBack = await this.#until(() => this.isEchoed || this.#isOver, withinMs);
-    if (isBack && this.isEchoed) return true;
+    const isAnswered = () => this.isEchoed && (this.#stay?.isAnswered ?? false);
+    await this.#until(() => isAnswered() || this.#isOver, withinMs);
+    if (this.isEchoed) return true;
     this.#failed("not_resumed", this.#why || `not back after ${withinMs} ms`);
     return false;
   }
@@ -203,6 +209,7 @@ export class Player {
       region: () => this.#connection.regionId,
       seen: () => this.#seen(),
       echoed: () => this.#echoed(),
+      answered: () => this.#changed(),
       ...(this.#options.sampled && { sampled: this.#options.sampled }),
     });
     this.#stay.arrived();

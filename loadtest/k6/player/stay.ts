@@ -29,6 +29,8 @@ export interface StayOptions {
   readonly seen: () => void;
   /** And an input of this connection in it. */
   readonly echoed: () => void;
+  /** An input that was waited for came back, or is lost. */
+  readonly answered: () => void;
   /** How long an input took. */
   readonly sampled?: (echoMs: number) => void;
 }
@@ -62,6 +64,11 @@ export class Stay {
 
   get isEchoed(): boolean {
     return this.#isEchoed;
+  }
+
+  /** Whether the state has shown every input that was waited for. */
+  get isAnswered(): boolean {
+    return this.#sample === undefined;
   }
 
   get owed() {
@@ -128,6 +135,7 @@ export class Stay {
     this.#sample = undefined;
     metrics.inputEchoMs.add(tookMs, this.#tags);
     this.#options.sampled?.(tookMs);
+    this.#options.answered();
   }
 
   #stopDecoding(): void {
@@ -158,6 +166,7 @@ export class Stay {
     this.#sample = undefined;
     this.violations += 1;
     failed("input_lost", `input ${input} did not show in ${ECHO_MS_MAX} ms`, this.#tags);
+    this.#options.answered();
   }
 
   #violated(kind: Parameters<typeof failed>[0], words: string): void {
