@@ -36,6 +36,8 @@ export interface Measured {
   readonly events: readonly LoadEvent[];
   readonly end: K6End;
   readonly interrupted: boolean;
+  /** Ended because it took too long. */
+  readonly isLate: boolean;
   /** What went wrong beside k6. */
   readonly problem: string | undefined;
   /** Processors that k6 might use. */
@@ -116,14 +118,16 @@ function drillOf({ regionId, how, players }: Struck, back: number) {
   return { regionId, how, players, back, missing: Math.max(0, players - back) };
 }
 
-function outcomeOf({ interrupted, end }: Measured, problem: string | undefined) {
+function outcomeOf({ interrupted, isLate, end }: Measured, problem: string | undefined) {
   if (interrupted) return "interrupted";
+  if (isLate) return "failed";
   if (problem !== undefined) return "broken";
   return end.code === 0 ? "passed" : "failed";
 }
 
-function problemOf({ problem, end, interrupted }: Measured): string | undefined {
+function problemOf({ problem, end, interrupted, isLate }: Measured): string | undefined {
   if (problem !== undefined) return problem;
+  if (isLate) return "it did not end in time";
   if (interrupted || end.code === 0 || end.code === K6_THRESHOLDS_FAILED) return undefined;
   const [line = ""] = end.lastWords.split("\n").slice(-1);
   return `k6 ended with ${end.code ?? "a signal"}: ${line}`;

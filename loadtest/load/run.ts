@@ -41,6 +41,8 @@ export interface RunSetup {
   readonly processor?: number;
   /** Percentiles of the whole run begin once so many play. */
   readonly warmUpPlayers?: number;
+  /** A run that takes longer is ended, and has failed. */
+  readonly withinMs?: number;
   /** Ends the run before its time. */
   readonly signal: AbortSignal;
   /** Ends k6 at once. */
@@ -91,6 +93,14 @@ export async function runScenario(setup: RunSetup): Promise<LoadSummary> {
     ? showStatus(() => gathering.line, setup.output, clock)
     : () => {};
   const acting = beginAct(setup, { k6, watch, timeline });
+  let isLate = false;
+  const cancelDeadline =
+    setup.withinMs === undefined
+      ? () => {}
+      : clock.after(setup.withinMs, () => {
+          isLate = true;
+          endInOrder(setup, k6);
+        });
   const unlink = endOnSignals(setup, k6);
   try {
     const end = await k6.ended;
@@ -119,11 +129,13 @@ export async function runScenario(setup: RunSetup): Promise<LoadSummary> {
       events: timeline.events,
       end,
       interrupted: signal.aborted,
+      isLate,
       problem,
       k6Processors: processor === undefined ? availableParallelism() : 1,
       struck,
     });
   } finally {
+    cancelDeadline();
     gathering.stop();
     stopStatus();
     unlink();

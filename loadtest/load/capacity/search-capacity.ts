@@ -37,6 +37,10 @@ const EMPTY_WITHIN_MS = 30_000;
 const RATE_MIN = 10;
 /** All have come within so many seconds. */
 const ARRIVE_S = 8;
+/** A step that takes so much longer has broken, whatever else it shows. */
+const LATE_S = 60;
+/** Who decodes everything costs k6 a hundred times what the others do, and so many see enough. */
+const OBSERVERS_MAX = 10;
 
 /** @throws when it is called off, or a step can't be run */
 export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult> {
@@ -71,7 +75,7 @@ export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult
     last = await loadWith(setup, players, search.steps + 1);
     around.signal.throwIfAborted();
     const served = servedOf(last, region, players);
-    const wrong = broken(level, served);
+    const wrong = [...broken(level, served), ...(last.problem === null ? [] : [last.problem])];
     steps.push({
       players,
       broken: wrong,
@@ -101,6 +105,7 @@ async function loadWith(setup: SearchSetup, players: number, step: number): Prom
       PLAYERS: String(players),
       REGION: capacity.region,
       DURATION_S: String(capacity.stepS),
+      OBSERVERS: run.given.OBSERVERS ?? String(observersOneOf(players)),
       RATE: run.given.RATE ?? String(Math.max(RATE_MIN, Math.ceil(players / ARRIVE_S))),
     },
     target,
@@ -108,11 +113,16 @@ async function loadWith(setup: SearchSetup, players: number, step: number): Prom
     script,
     outDir,
     warmUpPlayers: players,
+    withinMs: (ARRIVE_S + capacity.stepS + LATE_S) * 1_000,
     ...(processor !== undefined && { processor }),
   });
   writeSummary(outDir, summary);
   if (summary.outcome === "broken") throw new Error(`a step could not be run: ${summary.problem}`);
   return summary;
+}
+
+function observersOneOf(players: number): number {
+  return Math.max(OBSERVERS_MAX, Math.ceil(players / OBSERVERS_MAX));
 }
 
 /** Who played in the step before is gone: each step begins alike. */

@@ -49,6 +49,7 @@ function measured(changes: Partial<Measured> = {}): Measured {
     events: [{ atS: 1, what: "SIGKILL to all of beijing" }],
     end: { code: 99, lastWords: "" },
     interrupted: false,
+    isLate: false,
     problem: undefined,
     k6Processors: 2,
     struck: { regionId: "beijing", how: "kill", players: 3 },
@@ -75,6 +76,10 @@ test("outcomes: what k6 says, unless it was ended or could not do it", () => {
   assert.deepEqual(outcome({ end: { code: 0, lastWords: "" }, problem: "nobody" }), [
     "broken",
     "nobody",
+  ]);
+  assert.deepEqual(outcome({ end: { code: 105, lastWords: "" }, isLate: true }), [
+    "failed",
+    "it did not end in time",
   ]);
   assert.deepEqual(outcome({ end: { code: null, lastWords: "" }, interrupted: true }), [
     "interrupted",
