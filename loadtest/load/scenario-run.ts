@@ -80,7 +80,7 @@ export async function withTarget<T>(
           dns: scenario.needs.includes("name-server"),
           env: { ...seatsEnv(run), ...env },
         })
-      : givenTarget(coreUrl, opsUrl, around.env);
+      : await givenTarget(coreUrl, opsUrl, around.env);
   try {
     return await use(target);
   } finally {

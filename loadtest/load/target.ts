@@ -3,8 +3,9 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OPS_URL_DEFAULT, readOpsAccess } from "../../core/ops/access.ts";
-import type { OpsClientOptions } from "../../core/ops/cli-client.ts";
+import { callOps, type OpsClientOptions } from "../../core/ops/cli-client.ts";
 import { type LocalWorld, startLocalWorld } from "../../infra/local/world.ts";
+import { StatusAnswer } from "../../shared/protocol/ops.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface Target {
@@ -82,22 +83,20 @@ export async function startLocalTarget(options: LocalTargetOptions): Promise<Tar
 }
 
 /**
- * @param opsUrl the operators' port; without it what `MERIDIAN_OPS_URL` names, or that of this machine's own world:
- *   a core elsewhere must not be taken for the one here
+ * @param opsUrl the operators' port; without it what `MERIDIAN_OPS_URL` names, or that of this machine's own world, if
+ *   it answers: a core elsewhere must not be taken for the one here
  * @throws UsageError when the token for a port that was named is missing
  */
-export function givenTarget(
+export async function givenTarget(
   coreUrl: string,
   opsUrl: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
-): Target {
-  const isHere = LOOPBACK.has(new URL(coreUrl).hostname);
-  const named = opsUrl ?? env.MERIDIAN_OPS_URL;
-  const url = named || (isHere ? OPS_URL_DEFAULT : undefined);
+): Promise<Target> {
+  const named = opsUrl ?? (env.MERIDIAN_OPS_URL || undefined);
   return {
     kind: "given core",
     coreUrl,
-    ops: url === undefined ? undefined : accessTo(url, env, Boolean(named)),
+    ops: named === undefined ? await ownWorldAt(coreUrl, env) : accessTo(named, env),
     world: undefined,
     wan: false,
     serverPids: () => undefined,
@@ -105,15 +104,28 @@ export function givenTarget(
   };
 }
 
+async function ownWorldAt(
+  coreUrl: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<OpsClientOptions | undefined> {
+  if (!LOOPBACK.has(new URL(coreUrl).hostname)) return undefined;
+  try {
+    const access = accessTo(OPS_URL_DEFAULT, env);
+    await callOps(access, { path: "/ops/status", answer: StatusAnswer });
+    return access;
+  } catch {
+    // Nobody named it: the run goes without.
+    return undefined;
+  }
+}
+
 function accessTo(
   url: string,
   env: Readonly<Record<string, string | undefined>>,
-  isNeeded: boolean,
-): OpsClientOptions | undefined {
+): OpsClientOptions {
   try {
     return readOpsAccess({ ...env, MERIDIAN_OPS_URL: url });
   } catch (error) {
-    if (!isNeeded) return undefined;
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 }

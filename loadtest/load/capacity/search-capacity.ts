@@ -33,7 +33,8 @@ export interface SearchSetup {
   readonly processor?: number;
 }
 
-const EMPTY_WITHIN_MS = 30_000;
+/** Seats of players who were cut off are kept for a while. */
+const EMPTY_WITHIN_MS = 90_000;
 const RATE_MIN = 10;
 /** All have come within so many seconds. */
 const ARRIVE_S = 8;
