@@ -161,7 +161,11 @@ export async function untilEmpty(
 }
 
 /** Pure. From when everybody played, or of all windows when that never came about. */
-export function servedOf(summary: LoadSummary, region: string, players: number): Served {
+export function servedOf(
+  summary: Pick<LoadSummary, "windows" | "trends" | "totals">,
+  region: string,
+  players: number,
+): Served {
   const { windows, trends, totals } = summary;
   const full = windows.filter((window) => window.players >= players);
   const loads = (full.length > 0 ? full : windows).flatMap((window) => loadOf(window, region));
@@ -179,7 +183,10 @@ export function servedOf(summary: LoadSummary, region: string, players: number):
 }
 
 /** Joins come before everybody plays, so the run's own percentiles have none of them. */
-function joinP99Of({ windows, trends }: LoadSummary): number | undefined {
+function joinP99Of({
+  windows,
+  trends,
+}: Pick<LoadSummary, "windows" | "trends">): number | undefined {
   const each = windows.flatMap(({ join }) => (join ? [join.p99] : []));
   if (each.length > 0) return Math.max(...each);
   return trends.join?.p99;
