@@ -72,7 +72,7 @@ export function buildSummary(measured: Measured): LoadSummary {
     checks: Object.entries(totals.checks).map(([name, counts]) => ({ name, ...counts })),
     totals: {
       playersMost: totals.playersMost,
-      joins: trends.join_ms?.count ?? 0,
+      joins: totals.joins,
       inputs: counters.inputs_sent ?? 0,
       patches: counters.patches_seen ?? 0,
       refusals: counters.polite_refusals ?? 0,

@@ -9,6 +9,7 @@ const TOTALS = {
   trends: {},
   checks: {},
   playersMost: 0,
+  joins: 0,
   late: 0,
 };
 const REGION = { capacity: 9, rooms: 1, nodes: 1, builds: ["b"], tickLatenessP99Ms: 0 };

@@ -87,6 +87,10 @@ test("percentiles of the whole run can begin anew after the warm-up", () => {
   windows.add(sample("input_echo_ms", 10, 900));
   windows.restartTrends();
   windows.add(sample("input_echo_ms", 1_010, 20));
+  windows.add(sample("join_ms", 20, 5));
+  windows.restartTrends();
+  windows.add(sample("input_echo_ms", 1_010, 20));
+  assert.equal(windows.totals.joins, 1);
   assert.equal(windows.totals.trends.input_echo_ms?.count, 1);
   assert.equal(Math.round(windows.totals.trends.input_echo_ms?.p99 ?? 0), 20);
 });

@@ -40,6 +40,8 @@ export interface Totals {
   readonly trends: Readonly<Partial<Record<Trend, Spread>>>;
   readonly checks: Readonly<Record<string, { readonly passes: number; readonly fails: number }>>;
   readonly playersMost: number;
+  /** Of the whole run, whenever percentiles began. */
+  readonly joins: number;
   /** Samples that came after their window was closed, or of no window. */
   readonly late: number;
 }
@@ -69,6 +71,7 @@ export class Windows {
   /** As last told. */
   readonly #gauges = new Map<string, number>();
   #playersMost = 0;
+  #joins = 0;
   #late = 0;
 
   constructor(options: WindowsOptions) {
@@ -79,6 +82,7 @@ export class Windows {
     const { metric, value, tags } = sample;
     const open = this.#windowAt(sample.atMs);
     if (!open) this.#late += 1;
+    if (metric === "join_ms") this.#joins += 1;
     if (isTrend(metric)) {
       this.#trends.get(metric)?.add(value);
       if (open) listOf(open.values, metric).push(value);
@@ -128,6 +132,7 @@ export class Windows {
       checks: Object.fromEntries(this.#checks),
       trends,
       playersMost: this.#playersMost,
+      joins: this.#joins,
       late: this.#late,
     };
   }

@@ -43,6 +43,7 @@ function measured(changes: Partial<Measured> = {}): Measured {
       trends: { join_ms: SPREAD, downtime_ms: { ...SPREAD, count: 2 } },
       checks: { "plays to the end": { passes: 2, fails: 1 } },
       playersMost: 3,
+      joins: 3,
       late: 0,
     },
     thresholds: [{ metric: "failures", expression: "count==0", passed: false }],
