@@ -13,8 +13,8 @@ import { Child } from "../child.ts";
 import { moveTo } from "../processors.ts";
 
 const BUSY_LOOP = fileURLToPath(import.meta.resolve("./busy-loop.ts"));
-/** Weighs 36 beside the loop's 1,024: 3.4% of the processor. */
-const NICE = 15;
+/** Weighs 110 beside the loop's 1,024: 9.7% of the processor. Of a third of that a node misses heartbeats. */
+const NICE = 10;
 
 /** @returns ends the loop; the node keeps its weight */
 export async function slowDown(pid: number, processor: number): Promise<() => Promise<void>> {
