@@ -73,6 +73,8 @@ export const metrics = {
   /** Players who came to the end of what they had to do. */
   finished: new Counter("players_finished"),
   moved: new Counter("players_moved"),
+  /** How long frames waited in the generator before they were read: the longest of each second. */
+  generatorLagMs: new Trend("generator_lag_ms", true),
   lookUpMs: new Trend("look_up_ms", true),
 } as const;
 
@@ -89,8 +91,16 @@ export function count(what: Often, region: string): void {
   counts[what] += 1;
 }
 
+let lagMs = 0;
+
+export function noteLag(ms: number): void {
+  if (ms > lagMs) lagMs = ms;
+}
+
 /** Tells k6 what was counted since. */
 export function tellCounts(): void {
+  metrics.generatorLagMs.add(lagMs);
+  lagMs = 0;
   for (const [region, { inputsSent, patchesSeen, patchesDecoded }] of counted) {
     metrics.inputsSent.add(inputsSent, { region });
     metrics.patchesSeen.add(patchesSeen, { region });

@@ -19,6 +19,7 @@ import type { ArenaState } from "../../../region/games/arena/arena-state.ts";
 import { decide, type Goal, LOOK_EVERY_MS } from "../../../region/games/arena/bot.ts";
 import type { Game, GamePlay, Message, Owed, Violation } from "./game.ts";
 
+const CURRENCY = "coin";
 /** Positions are rounded to float32. */
 const ROUNDING = 0.01;
 /** A stretch over which speed is judged: short ones say nothing, because patches come in bursts. */
@@ -38,6 +39,11 @@ interface Run {
 
 export const arena: Game = {
   lookEveryMs: LOOK_EVERY_MS,
+  balanceIn(type, payload) {
+    if (type !== "paid" || typeof payload !== "object" || payload === null) return undefined;
+    const { balance } = payload as { readonly balance?: unknown };
+    return { currency: CURRENCY, amount: Number(balance) };
+  },
   begin: (sessionId, random) => new ArenaPlay(sessionId, random),
 };
 
@@ -97,7 +103,7 @@ class ArenaPlay implements GamePlay {
 
   owed(): Owed {
     const amount = [...this.#scores.values()].reduce((sum, score) => sum + score, 0);
-    return { currency: "coin", amount };
+    return { currency: CURRENCY, amount };
   }
 
   #inputsAreOwn(state: ArenaState): Violation | undefined {

@@ -8,6 +8,8 @@ import type { FailureKind } from "../engine/metrics.ts";
 export interface Game {
   /** How often a player sends an input, ms. */
   readonly lookEveryMs: number;
+  /** The balance that a message of the room says the player has for good; undefined for any other message. */
+  balanceIn(type: string | number, payload: unknown): Owed | undefined;
   /** One player's stay in one room. */
   begin(sessionId: string, random: () => number): GamePlay;
 }
@@ -23,7 +25,7 @@ export interface Message {
   readonly payload: object;
 }
 
-/** What the player has for good, by what the room showed. */
+/** So much of a currency, by what the room showed. */
 export interface Owed {
   readonly currency: string;
   readonly amount: number;

@@ -3,7 +3,6 @@
  * (`shared/client/connection-step.ts`, and `queue-step.ts` in it), which this carries out with k6's HTTP and
  * websockets. So the load is that of real clients, in what they ask and in when they ask it.
  */
-import { WebSocket } from "k6/websockets";
 import { z } from "zod";
 import { Alarm } from "../../../shared/client/alarm.ts";
 import type { Connection } from "../../../shared/client/connection.ts";
@@ -22,16 +21,14 @@ import { clock } from "../engine/clock.ts";
 import type { CoreCalls } from "../engine/core-calls.ts";
 import { failed } from "../engine/metrics.ts";
 import type { Account } from "./account.ts";
+import { RoomSocket } from "./room-socket.ts";
 import { type Frame, RoomStream } from "./room-stream.ts";
 import { leaveFrame, messageFrame } from "./sent-frames.ts";
 
 /** As the client SDK waits. */
 const COME_BACK_DEADLINE_MS = 7_000;
 const POLL_DEADLINE_MS = 15_000;
-const ABNORMAL_CLOSURE = 1006;
 const HEARD_EVERY_MS = 100;
-/** Of a websocket. */
-const OPEN = 1;
 type Ask = Extract<Effect, { readonly type: "ask" }>;
 
 export interface ConnectionOptions {
@@ -62,7 +59,7 @@ export class PlayerConnection {
   #state: ConnectionState = initialConnection;
   #seat: JoinAnswer | undefined;
   #reconnectionToken = "";
-  #socket: WebSocket | undefined;
+  #socket: RoomSocket | undefined;
   #queueToken: string | undefined;
   /** Calls of the queue that were ended are not heard any more. */
   #queueCall = 0;
@@ -106,7 +103,7 @@ export class PlayerConnection {
   /** @returns false when there is no connection to send by */
   send(type: string, payload: unknown): boolean {
     if (this.#state.activity !== "live") return false;
-    return this.#write(messageFrame(type, payload));
+    return this.#socket?.send(messageFrame(type, payload)) ?? false;
   }
 
   #dispatch(event: ConnectionEvent): void {
@@ -136,7 +133,7 @@ export class PlayerConnection {
         this.#retire();
         break;
       case "sayLeave":
-        this.#write(leaveFrame);
+        this.#socket?.send(leaveFrame);
         break;
       case "hush":
         this.#queueCall += 1;
@@ -247,32 +244,16 @@ export class PlayerConnection {
     const seat = this.#seat;
     if (!seat) return;
     this.#retire();
-    const socket = new WebSocket(
-      addressOf(seat, this.#options.core.scheme, this.#reconnectionToken),
-      null,
-      {
-        tags: { name: "room" },
-      },
-    );
-    socket.binaryType = "arraybuffer" as typeof socket.binaryType;
     const stream = new RoomStream();
-    const mine = () => this.#socket === socket;
-    socket.onmessage = (message) => {
-      const { data, timestamp = Date.now() } = message ?? {};
-      if (!mine() || !(data instanceof ArrayBuffer)) return;
-      this.#heard(new Uint8Array(data), stream, timestamp);
-    };
-    const closed = ({ code = ABNORMAL_CLOSURE, reason = "" }: Closed = {}) => {
-      if (!mine()) return;
-      this.#socket = undefined;
-      this.#options.listener.closed(code, reason, this.#state.activity === "live");
-      this.#dispatch({ type: "closed", code, reason });
-    };
-    // k6 gives it an event, which its types leave out.
-    socket.onclose = closed as () => void;
-    // A close follows, which says what there is to say.
-    socket.onerror = () => {};
-    this.#socket = socket;
+    const url = addressOf(seat, this.#options.core.scheme, this.#reconnectionToken);
+    this.#socket = new RoomSocket(url, {
+      message: (bytes, atMs) => this.#heard(bytes, stream, atMs),
+      closed: (code, reason) => {
+        this.#socket = undefined;
+        this.#options.listener.closed(code, reason, this.#state.activity === "live");
+        this.#dispatch({ type: "closed", code, reason });
+      },
+    });
   }
 
   #heard(bytes: Uint8Array, stream: RoomStream, atMs: number): void {
@@ -296,27 +277,10 @@ export class PlayerConnection {
     this.#dispatch({ type: "heard" });
   }
 
-  #write(frame: ArrayBuffer): boolean {
-    const socket = this.#socket;
-    if (socket?.readyState !== OPEN) return false;
-    socket.send(frame);
-    return true;
-  }
-
-  /** k6 can't close a connection that is being opened: its event loop would stand still. */
   #retire(): void {
-    const socket = this.#socket;
+    this.#socket?.drop();
     this.#socket = undefined;
-    if (!socket) return;
-    if (socket.readyState === OPEN) socket.close();
-    else socket.onopen = () => socket.close();
   }
-}
-
-/** What k6 tells of a close, which its types leave out. */
-interface Closed {
-  readonly code?: number;
-  readonly reason?: string;
 }
 
 function addressOf({ reservation }: JoinAnswer, scheme: string, reconnectionToken: string): string {

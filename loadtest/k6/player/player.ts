@@ -2,8 +2,7 @@
  * One player of a load test: logs in, joins, plays, leaves, and notes what went wrong on the way. What it does is
  * what the client SDK does; how long it took is measured here.
  */
-import type { Connection } from "../../../shared/client/connection.ts";
-import { mayReturn } from "../../../shared/client/connection.ts";
+import { type Connection, mayReturn } from "../../../shared/client/connection.ts";
 import type { Cancel } from "../../../shared/clock.ts";
 import { errorKinds, isFailure, type MeridianError } from "../../../shared/errors.ts";
 import type { QueuePlace } from "../../../shared/protocol/queue.ts";
@@ -30,7 +29,7 @@ export interface PlayerOptions {
   readonly game: Game;
   readonly gameName: string;
   readonly region: string;
-  /** Decodes all that comes, not only until its first echo. */
+  /** Decodes all that comes, not only the first state. */
   readonly observes: boolean;
   readonly random: () => number;
   /** Answers of the queue. */
@@ -89,7 +88,7 @@ export class Player {
     return phase === "playing" || phase === "suspect";
   }
 
-  /** Whether an input of the present connection has come back in the state. */
+  /** Whether its own entity is there, and for an observer an input of the present connection in it. */
   get isEchoed(): boolean {
     return this.isPlaying && (this.#stay?.isEchoed ?? false);
   }
@@ -231,7 +230,10 @@ export class Player {
   #echoed(): void {
     this.#changed();
     if (this.#brokeAtMs === undefined) return;
-    metrics.downtimeMs.add(Date.now() - this.#brokeAtMs, this.#tags);
+    // Who does not observe has only seen its own entity, which is earlier.
+    if (this.#options.observes) {
+      metrics.downtimeMs.add(Date.now() - this.#brokeAtMs, this.#tags);
+    }
     this.#brokeAtMs = undefined;
     if (this.#connection.nodeId === this.#nodeBefore) return;
     this.#moves += 1;
@@ -239,8 +241,10 @@ export class Player {
   }
 
   #frame(frame: Frame, stream: RoomStream, atMs: number): void {
-    if (frame.kind === "message") this.#wallet.heard(frame.type, frame.payload);
-    else if (frame.kind === "error") this.#failed("bad_frame", frame.words);
+    if (frame.kind === "message") {
+      const balance = this.#options.game.balanceIn(frame.type, frame.payload);
+      if (balance) this.#wallet.told(balance);
+    } else if (frame.kind === "error") this.#failed("bad_frame", frame.words);
     else this.#stay?.frame(frame, stream, atMs);
   }
 

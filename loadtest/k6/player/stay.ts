@@ -2,11 +2,13 @@
  * What a player does and sees in a room: inputs go out, states come in, and each is held against the rules. Over a
  * break of the connection it stays the same, until its room can't be had back.
  *
- * Every player decodes until it has seen its own entity, and an input of this connection in it: that is what a join,
- * or a return, has to show. Who is no observer stops decoding then, and only sees that frames come.
+ * Every player decodes the first state of a connection, and has to find its own entity there: that is what a join, or
+ * a return, has to show. Observers decode on, and have their inputs come back; the others only see that frames come.
+ * Where the generator can't keep up with its observers they stop: frames that wait in it would be more and more, and
+ * nothing it measures is true any more, which `generator_lag_ms` says.
  */
 import { clock } from "../engine/clock.ts";
-import { count, failed, metrics, type Tags } from "../engine/metrics.ts";
+import { count, failed, metrics, noteLag, type Tags } from "../engine/metrics.ts";
 import type { Game, GamePlay } from "../games/game.ts";
 import type { Frame, RoomStream } from "./room-stream.ts";
 
@@ -16,6 +18,8 @@ const ECHO_MS_MAX = 5_000;
 const SAMPLE_EVERY_MS = 500;
 /** The same broken rule is told at each state: once in so long is enough. */
 const TELL_AGAIN_MS = 1_000;
+/** A frame that waited for so long to be read. */
+const LAG_MS_MAX = 2_000;
 
 export interface StayOptions {
   readonly game: Game;
@@ -27,7 +31,7 @@ export interface StayOptions {
   readonly region: () => string;
   /** One's own entity is there, after a join or a return. */
   readonly seen: () => void;
-  /** And an input of this connection in it. */
+  /** And an observer's input of this connection in it. */
   readonly echoed: () => void;
   /** An input that was waited for came back, or is lost. */
   readonly answered: () => void;
@@ -104,6 +108,9 @@ export class Stay {
   frame(frame: Frame, stream: RoomStream, atMs: number): void {
     if (frame.kind !== "state" && frame.kind !== "patch") return;
     this.#stream = stream;
+    const lagMs = Date.now() - atMs;
+    noteLag(lagMs);
+    if (lagMs > LAG_MS_MAX && this.#isSeen) this.#stopDecoding();
     if (frame.kind === "patch") count("patchesSeen", this.#options.region());
     const { state } = stream;
     if (!state) return;
@@ -111,6 +118,7 @@ export class Stay {
     const echoed = this.#play.echoed(state);
     if (echoed !== undefined) this.#hear(echoed, atMs);
     for (const { kind, words } of this.#play.verify(state, atMs)) this.#violated(kind, words);
+    if (!this.#options.observes && this.#isSeen) this.#stopDecoding();
   }
 
   get #tags(): Tags {
@@ -125,10 +133,9 @@ export class Stay {
       this.#input = Math.max(this.#input, input);
       seen();
     }
-    if (!this.#isEchoed && input >= this.#firstInput) {
+    if (!this.#isEchoed && (!observes || input >= this.#firstInput)) {
       this.#isEchoed = true;
       echoed();
-      if (!observes) this.#stopDecoding();
     }
     if (!this.#sample || input < this.#sample.input) return;
     const tookMs = Math.max(0, atMs - this.#sample.sentMs);
@@ -141,6 +148,9 @@ export class Stay {
   #stopDecoding(): void {
     this.#stream?.stopDecoding();
     this.#sample = undefined;
+    if (this.#isEchoed) return;
+    this.#isEchoed = true;
+    this.#options.echoed();
   }
 
   #look(): void {

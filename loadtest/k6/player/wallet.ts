@@ -48,14 +48,11 @@ export class Wallet {
     }
   }
 
-  /** The room says that it has paid: that is the core's word, and stays. */
-  heard(type: string | number, payload: unknown): void {
-    if (type !== "paid" || typeof payload !== "object" || payload === null) return;
-    const balance = Number((payload as { readonly balance?: unknown }).balance);
-    const known = this.#balances.get("coin") ?? 0;
-    if (balance < known)
-      this.#failed("wallet_fell", `coin from ${known} to ${balance}, says the room`);
-    else this.#balances = new Map([...this.#balances, ["coin", balance]]);
+  /** The room says what the player has: that is the core's word, and stays. */
+  told({ currency, amount }: Owed): void {
+    const known = this.#balances.get(currency) ?? 0;
+    if (amount >= known) this.#balances = new Map([...this.#balances, [currency, amount]]);
+    else this.#failed("wallet_fell", `${currency} from ${known} to ${amount}, says the room`);
   }
 
   /** Waits for what is owed since the stay began; from then on it is the next one's beginning. */
