@@ -67,6 +67,7 @@ export function buildSummary(measured: Measured): LoadSummary {
       processors: measured.k6Processors,
       machineProcessors: measured.machine.processors,
       dropped: counters.dropped_iterations ?? 0,
+      lagP95Ms: trends.generator_lag_ms?.p95,
     }),
     thresholds: [...measured.thresholds],
     checks: Object.entries(totals.checks).map(([name, counts]) => ({ name, ...counts })),
@@ -104,13 +105,14 @@ function windowOf(figures: WindowFigures, windowMs: number, sight: Sight | undef
 }
 
 function named(trends: Totals["trends"]): LoadSummary["trends"] {
-  const { login_ms, join_ms, input_echo_ms, downtime_ms, look_up_ms } = trends;
+  const { login_ms, join_ms, input_echo_ms, downtime_ms, look_up_ms, generator_lag_ms } = trends;
   return {
     ...(login_ms && { login: login_ms }),
     ...(join_ms && { join: join_ms }),
     ...(input_echo_ms && { echo: input_echo_ms }),
     ...(downtime_ms && { downtime: downtime_ms }),
     ...(look_up_ms && { lookUp: look_up_ms }),
+    ...(generator_lag_ms && { generatorLag: generator_lag_ms }),
   };
 }
 

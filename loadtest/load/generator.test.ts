@@ -7,7 +7,7 @@ function windows(count: number, cpu: Cpu): Cpu[] {
 }
 
 const CALM = { k6: 0.5, servers: 1, busy: 0.7 };
-const TWO = { processors: 2, machineProcessors: 2, dropped: 0 };
+const TWO = { processors: 2, machineProcessors: 2, dropped: 0, lagP95Ms: 3 };
 
 test("the generator's share is told, and that it had time to spare", () => {
   const { share, isBottleneck, verdict } = judgeGenerator(windows(10, CALM), TWO);
@@ -32,6 +32,8 @@ test("so does a k6 that fills the processors it may use, or arrivals that it did
   const one = { ...TWO, processors: 1 };
   assert.equal(judgeGenerator(windows(5, pinned), one).isBottleneck, true);
   assert.equal(judgeGenerator(windows(5, CALM), { ...TWO, dropped: 3 }).isBottleneck, true);
+  const slow = judgeGenerator(windows(5, CALM), { ...TWO, lagP95Ms: 280 });
+  assert.match(slow.verdict, /^k6 is the bottleneck \(frames waited 280 ms for it, p95\)/);
 });
 
 test("a full machine that the servers fill is not k6's fault; one busy second is nobody's", () => {

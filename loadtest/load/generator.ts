@@ -29,6 +29,8 @@ export const Generator = z.object({
   windows: z.number().int(),
   /** Arrivals that k6 did not get to. */
   dropped: z.number(),
+  /** How long a frame waited for k6's script at most in a second, ms; null where no script told. */
+  lagP95Ms: z.number().nullable(),
   /** Whether the figures are k6's rather than the servers'. */
   isBottleneck: z.boolean(),
   /** Whether they are neither's. */
@@ -46,6 +48,8 @@ const CROWDED_SHARE = 0.25;
 /** Once in a while every machine has other things to do. */
 const SHARE_MAX = 0.1;
 const WINDOWS_MAX = 2;
+/** Of the longest of each second: players who are so slow to react are no players any more. */
+const LAG_P95_MS_MAX = 250;
 
 export interface GeneratorMachine {
   /** Those that k6 may use. */
@@ -53,10 +57,11 @@ export interface GeneratorMachine {
   /** All of the machine's. */
   readonly machineProcessors: number;
   readonly dropped: number;
+  readonly lagP95Ms: number | undefined;
 }
 
 export function judgeGenerator(windows: readonly Cpu[], machine: GeneratorMachine): Generator {
-  const { processors, dropped } = machine;
+  const { processors, dropped, lagP95Ms } = machine;
   const k6 = average(windows.map((cpu) => cpu.k6));
   const told = windows.flatMap(({ servers }) => (servers === null ? [] : [servers]));
   const servers = told.length > 0 ? average(told) : null;
@@ -74,7 +79,8 @@ export function judgeGenerator(windows: readonly Cpu[], machine: GeneratorMachin
     crowdedWindows,
     windows: windows.length,
     dropped,
-    isBottleneck: boundWindows > most || dropped > 0,
+    lagP95Ms: lagP95Ms ?? null,
+    isBottleneck: boundWindows > most || dropped > 0 || (lagP95Ms ?? 0) > LAG_P95_MS_MAX,
     isCrowded: crowdedWindows > most,
   };
   return { ...figures, verdict: verdictOf(figures) };
@@ -92,8 +98,17 @@ function stateOf(
 }
 
 function verdictOf(generator: Omit<Generator, "verdict">): string {
-  const { share, k6, servers, processors, boundWindows, crowdedWindows, windows, dropped } =
-    generator;
+  const {
+    share,
+    k6,
+    servers,
+    processors,
+    boundWindows,
+    crowdedWindows,
+    windows,
+    dropped,
+    lagP95Ms,
+  } = generator;
   if (windows === 0) return "not measured: this system does not tell what processes take";
   const took =
     share === null
@@ -102,6 +117,7 @@ function verdictOf(generator: Omit<Generator, "verdict">): string {
   const why = [
     ...(boundWindows > 0 ? [`without time to spare in ${boundWindows} of ${windows} windows`] : []),
     ...(dropped > 0 ? [`${dropped} arrivals late`] : []),
+    ...((lagP95Ms ?? 0) > LAG_P95_MS_MAX ? [`frames waited ${lagP95Ms} ms for it, p95`] : []),
   ];
   return [
     ...(generator.isBottleneck

@@ -21,6 +21,7 @@ export const TRENDS = [
   "input_echo_ms",
   "downtime_ms",
   "look_up_ms",
+  "generator_lag_ms",
 ] as const;
 export type Trend = (typeof TRENDS)[number];
 /** What happened so often. */

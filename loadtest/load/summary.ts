@@ -51,6 +51,7 @@ export const LoadWindow = z.object({
   echo: Spread.optional(),
   downtime: Spread.optional(),
   lookUp: Spread.optional(),
+  generatorLag: Spread.optional(),
   /** Empty where the operators' port was not asked, or did not answer. */
   regions: z.array(RegionLoad),
   cpu: Cpu.optional(),
@@ -117,6 +118,8 @@ export const LoadSummary = z.object({
     echo: Spread.optional(),
     downtime: Spread.optional(),
     lookUp: Spread.optional(),
+    /** From when a frame came until k6's script got to it, the longest of each second. */
+    generatorLag: Spread.optional(),
   }),
   /** Of a drill: how many were struck, as the core counted them, and who of them did not come back. */
   drill: z

@@ -97,6 +97,11 @@ export function reportData({ windows, windowS, events }: LoadSummary): ReportDat
       ],
     },
     {
+      title: "k6's own lag, from a frame to the script",
+      unit: "ms",
+      series: spread(({ generatorLag }) => generatorLag),
+    },
+    {
       title: "Processors",
       unit: "processors",
       series: [
