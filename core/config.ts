@@ -75,7 +75,9 @@ const admissionClasses = z.string().transform((text, context) => {
   }
 });
 
-const headroom = z.literal("n+1").or(z.coerce.number().min(0).max(0.9));
+const share = z.coerce.number().min(0).max(0.9);
+const takenShare = z.coerce.number().positive().max(1);
+const headroom = z.literal("n+1").or(share);
 
 const operatorToken = optionalText.refine(
   (text) => text === undefined || text.length >= 20,
@@ -288,12 +290,56 @@ export const coreSettings = {
       "`reconnect`, `failover` and `normal` are given by the core, all others by operators.",
     default: CLASSES_DEFAULT,
   },
+  CAPACITY_MARGIN: {
+    schema: share,
+    description:
+      "Share of a node's measured capacity that admission does not give (`npm run ops -- capacity`), 0 to 0.9.",
+    default: "0.15",
+  },
   ADMISSION_HEADROOM: {
     schema: headroom,
     description:
       "Share of each region's seats, 0 to 0.9, that is kept free for players whose own region is lost; " +
       "`n+1`: as much as the loss of the largest region takes.",
     default: "n+1",
+  },
+  SCALING_NODES_MIN: {
+    schema: limit,
+    description:
+      "Fewest nodes that a region is to run, unless its `nodes` in the topology says so.",
+    default: "1",
+  },
+  SCALING_NODES_MAX: {
+    schema: limit,
+    description: "The most, likewise.",
+    default: "8",
+  },
+  SCALING_FILL: {
+    schema: takenShare,
+    description:
+      "Share of the seats for everyone that may be taken before one more node is wanted, above 0, to 1.",
+    default: "0.8",
+  },
+  SCALING_CALM_FILL: {
+    schema: takenShare,
+    description: "The share that fewer nodes would have to keep to; below `SCALING_FILL`.",
+    default: "0.6",
+  },
+  SCALING_COOL_DOWN_MS: {
+    schema: durationMs,
+    description:
+      "How long fewer nodes must have sufficed, and the last change must be past, before one fewer is wanted, ms.",
+    default: "600000",
+  },
+  SCALING_LEAD_MS: {
+    schema: as.wholeNumber,
+    description: "How long a node takes to start: growth is looked ahead by so much, ms.",
+    default: "60000",
+  },
+  SCALING_PERIOD_MS: {
+    schema: durationMs,
+    description: "How often it is decided how many nodes each region should run, ms.",
+    default: "5000",
   },
   ADMISSION_SPILL_MS: {
     schema: as.wholeNumber,

@@ -29,6 +29,7 @@ import { createAdmission } from "./admission/admission-parts.ts";
 import { addOpeningRoutes } from "./admission/opening-routes.ts";
 import { Openings } from "./admission/openings.ts";
 import { addQueueRoutes } from "./admission/routes.ts";
+import { Capacity } from "./capacity/capacity.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
@@ -75,6 +76,7 @@ import { Seating } from "./join/seating.ts";
 import { Seats } from "./join/seats.ts";
 import { AuditLog } from "./ops/audit-log.ts";
 import { addAuditRoutes } from "./ops/audit-routes.ts";
+import { addCapacityRoutes } from "./ops/capacity-routes.ts";
 import { addEvacuationRoutes } from "./ops/evacuation-routes.ts";
 import { addFailbackRoutes } from "./ops/failback-routes.ts";
 import { addFailoverRoutes } from "./ops/failover-routes.ts";
@@ -88,6 +90,7 @@ import { addReconcileRoutes } from "./ops/reconcile-routes.ts";
 import { addRefusedRoutes } from "./ops/refused-routes.ts";
 import { addRouteOpsRoutes } from "./ops/route-routes.ts";
 import { addOpsRoutes } from "./ops/routes.ts";
+import { addScalingRoutes } from "./ops/scaling-routes.ts";
 import { createProfileParts } from "./profiles/profile-parts.ts";
 import { addProfileLinkRoutes, addProfileRoutes } from "./profiles/routes.ts";
 import { createPurchases } from "./purchases/purchase-parts.ts";
@@ -102,6 +105,8 @@ import type { NodeRecord } from "./regions/registry-step.ts";
 import type { Topology } from "./regions/topology.ts";
 import { TopologyFile } from "./regions/topology-file.ts";
 import { LINK_LIMITS, PRIVATE_LIMITS, publicLimits } from "./request-limits.ts";
+import { Scaling } from "./scaling/scaling.ts";
+import { scalingSettingsOf } from "./scaling/scaling-settings.ts";
 import { OwnerLives } from "./sync/owner-lives.ts";
 import { PlayerStates } from "./sync/player-states.ts";
 import { RefusedChanges } from "./sync/refused-changes.ts";
@@ -305,12 +310,20 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     log,
     metrics: failoverMetrics,
   });
+  const capacity = new Capacity({ database, registry, margin: config.CAPACITY_MARGIN, ...common });
   const openings = new Openings({ database, vault, random, clock });
   const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
     database,
     openings,
     random: Math.random,
+    ...common,
+  });
+  const scaling = new Scaling({
+    registry,
+    waitingOf: (regionId) => admission.rooms.queues.get(regionId)?.waiting ?? 0,
+    headroom: config.ADMISSION_HEADROOM,
+    ...scalingSettingsOf(config),
     ...common,
   });
   const reserveDeadlineMs = config.RESERVE_DEADLINE_MS;
@@ -422,6 +435,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
         build,
       });
       addAuditRoutes(server, operators);
+      addScalingRoutes(server, { operators, scaling });
+      addCapacityRoutes(server, { operators, registry, capacity });
       addFenceRoutes(server, { operators, registry, calls });
       addEvacuationRoutes(server, { operators, evacuations });
       addFailoverRoutes(server, { operators, failovers });
@@ -446,9 +461,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
     prepare(server) {
       const { feed } = seen;
       const peers = new PeerList({ regions: () => registry.regions(), clock });
-      const standbys = new StandbyLists({ regions: () => registry.regions(), clock });
-      addEvidenceRoute(server, { registry, watch, clock });
       const drains = (nodeId: NodeId) => evacuations.drains(nodeId);
+      const standbys = new StandbyLists({ regions: () => registry.regions(), drains, clock });
+      addEvidenceRoute(server, { registry, watch, clock });
       const lists = { peers, standbys, feed };
       addLinkRoutes(server, { registry, ...lists, drains, keyring, value, valueAgain, clock });
       addSyncRoutes(server, { registry, states });
@@ -473,6 +488,8 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       operators,
       endedRooms,
       registry,
+      // Before anybody is admitted.
+      capacity,
       topologyFile,
       evictions,
       ...seen.parts,
@@ -488,6 +505,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       reconciler,
       openings,
       ...admissionParts,
+      scaling,
       linkServing,
       // Behind the link server, so that it lets the waiting go before that one waits for them.
       viewPolls,

@@ -7,23 +7,34 @@ import { readLinkCredentials } from "../shared/link/credentials.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
 import { type CoreConfig, coreSettings } from "./config.ts";
-import { createCore } from "./core.ts";
+import { type Core, createCore } from "./core.ts";
 import { loadTopology, type Topology } from "./regions/topology.ts";
 
 const STOP_DEADLINE_MS = 4_500;
 
 const { config, topology, identity } = readEverything();
 const log = createLog("core", config.LOG_LEVEL);
-const core = createCore(config, {
-  topology,
-  identity,
-  readIdentity: () => readLinkCredentials(config),
-  clock: systemClock,
-  random: randomBytes,
-  log,
-});
+const core = coreOfSettings();
 process.on("SIGHUP", () => void core.topologyFile.reload());
 await runProcess({ log, parts: core.parts.map(inWords), stopDeadlineMs: STOP_DEADLINE_MS });
+
+/** The core of these settings; where they contradict each other, the lines that say so and the end. */
+function coreOfSettings(): Core {
+  try {
+    return createCore(config, {
+      topology,
+      identity,
+      readIdentity: () => readLinkCredentials(config),
+      clock: systemClock,
+      random: randomBytes,
+      log,
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    sayWhy(error);
+    process.exit(2);
+  }
+}
 
 interface Given {
   readonly config: CoreConfig;

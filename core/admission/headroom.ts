@@ -6,7 +6,15 @@
  * keep a third each, thirty a thirtieth. A lone region keeps nothing, as nobody could come.
  */
 import type { RegionId } from "../../shared/ids.ts";
-import { freeSeats, isHealthy, liveNodes, takesPlayers, wantedOf } from "../regions/region-view.ts";
+import {
+  freeOffered,
+  isHealthy,
+  liveNodes,
+  offeredSeats,
+  seatsTaken,
+  takesPlayers,
+  wantedOf,
+} from "../regions/region-view.ts";
 import type { RegionRecord } from "../regions/registry-step.ts";
 import type { SeatReport } from "./region-queue.ts";
 
@@ -35,9 +43,9 @@ export function seatReports(
     let capacity = 0;
     let all = 0;
     for (const node of healthy) {
-      capacity += node.heartbeat.capacity;
+      capacity += offeredSeats(region, node);
       // One that is overloaded has seats, and gives none for now.
-      if (takesPlayers(node)) all += freeSeats(node);
+      if (takesPlayers(node)) all += freeOffered(region, node);
     }
     const limit = Math.floor(capacity * (1 - share));
     reports.set(region.spec.id, { all, limited: all - (capacity - limit), limit });
@@ -45,12 +53,17 @@ export function seatReports(
   return reports;
 }
 
-/** Regions that are down count: whoever was there is on the way to the others. */
-function shareOfLargest(regions: readonly RegionRecord[]): number {
+/**
+ * Regions and nodes that are down count: whoever was there is on the way to the others. Not so nodes that were
+ * emptied before they ended.
+ */
+export function shareOfLargest(regions: readonly RegionRecord[]): number {
   const capacities = regions
     .filter((region) => wantedOf(region) === "active")
-    .map(({ nodes }) =>
-      [...nodes.values()].reduce((sum, { heartbeat }) => sum + heartbeat.capacity, 0),
+    .map((region) =>
+      [...region.nodes.values()]
+        .filter(({ alive, heartbeat }) => alive || heartbeat.state === "active")
+        .reduce((sum, node) => sum + offeredSeats(region, node), 0),
     )
     .filter((capacity) => capacity > 0);
   if (capacities.length < 2) return 0;
@@ -60,9 +73,5 @@ function shareOfLargest(regions: readonly RegionRecord[]): number {
 
 /** Seats that are taken in all of these. */
 export function takenSeats(regions: readonly RegionRecord[]): number {
-  let taken = 0;
-  for (const node of regions.flatMap(liveNodes)) {
-    taken += node.heartbeat.connected + node.heartbeat.reserved + node.seatsSince;
-  }
-  return taken;
+  return regions.flatMap(liveNodes).reduce((sum, node) => sum + seatsTaken(node), 0);
 }

@@ -30,6 +30,7 @@ import {
 import { selectOpenRooms, selectStandings } from "./evacuation-store.ts";
 import { type Moved, PATIENCE_MS } from "./mover.ts";
 import type { PromisedSeats } from "./promised-seats.ts";
+import { hasSiblings } from "./standbys.ts";
 
 /** Of one look; the rest is found by the next. */
 const LISTED_MAX = 10_000;
@@ -65,6 +66,12 @@ export type GoOn = (
   patienceMs: number,
 ) => Promise<Pick<Moved, "players">>;
 
+/**
+ * Of a node that is emptied alone: its rooms are copied to its siblings first (`standbys.ts`), which takes a heartbeat
+ * or two and the rooms' size. One that is not there by then goes to the standby that it has.
+ */
+const COPIED_MS = 3_000;
+
 const PHASES = { pause: "paused", resume: "running", stop: "stopped" } as const;
 
 export class EvacuationRun {
@@ -73,13 +80,20 @@ export class EvacuationRun {
   readonly #startedAtMs: number;
   readonly #underWay = new Set<Promise<void>>();
   #endedAtMs: number | null = null;
+  /** Nothing moves before, monotonic. */
+  readonly #notBeforeMs: number;
   #state: Evacuation;
 
   constructor(start: EvacuationStart, deps: EvacuationRunDeps) {
     this.#start = start;
     this.#deps = deps;
     this.#startedAtMs = deps.clock.nowMs();
-    this.#state = newEvacuation(start.roomsPerS, deps.clock.monotonicMs());
+    const nowMs = deps.clock.monotonicMs();
+    this.#notBeforeMs =
+      start.nodeId && hasSiblings(start.nodeId, deps.registry.regions())
+        ? nowMs + COPIED_MS
+        : nowMs;
+    this.#state = newEvacuation(start.roomsPerS, nowMs);
   }
 
   get isOver(): boolean {
@@ -114,6 +128,7 @@ export class EvacuationRun {
   }
 
   tick(): void {
+    if (this.#deps.clock.monotonicMs() < this.#notBeforeMs) return;
     if (!this.isOver) this.#dispatch({ type: "tick" });
   }
 

@@ -12,8 +12,12 @@ function copying(id: string, change: Record<string, unknown> = {}, incarnation =
 }
 
 function of(nodeId: string, ...events: RegistryEvent[]) {
+  return listOf(nodeId, events, false);
+}
+
+function listOf(nodeId: string, events: RegistryEvent[], siblingsFirst: boolean) {
   const { regions } = run(events.map((event) => [0, event] as const));
-  const { nodes, version } = standbysFor(NodeId.parse(nodeId), regions);
+  const { nodes, version } = standbysFor(NodeId.parse(nodeId), regions, siblingsFirst);
   return { ids: nodes.map((node) => node.nodeId), version };
 }
 
@@ -43,6 +47,13 @@ test("siblings only where no other region has any; a node that nobody knows has 
   ];
   assert.deepEqual(of("beijing-1", ...siblings, ...unfit).ids, ["beijing-2"]);
   assert.deepEqual(of("beijing-9", ...siblings).ids, []);
+});
+
+test("a node that is being emptied has its siblings first, where it has any with seats", () => {
+  const all = [copying("beijing"), copying("beijing", {}, 2), copying("tianjin")];
+  assert.deepEqual(listOf("beijing-1", all, true).ids, ["beijing-2"]);
+  const full = copying("beijing", { connected: 100, sequence: 2 }, 2);
+  assert.deepEqual(listOf("beijing-1", [...all, full], true).ids, ["tianjin-1"]);
 });
 
 test("doubted, cut off and fenced ones are none; the version stands for the list", () => {

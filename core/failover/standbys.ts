@@ -1,5 +1,6 @@
 /**
- * Which nodes may have copies of a node's rooms: those of its nearest neighbour region that has seats to spare.
+ * Which nodes may have copies of a node's rooms: those of its nearest neighbour region that has seats to spare. Of a
+ * node that is being emptied alone its siblings: its rooms are to stay in their region.
  * Every heartbeat says which list its node has, and is answered with another one only when there is one; a list
  * is made once a second at most for all nodes of a region.
  */
@@ -17,6 +18,8 @@ const KEPT_MAX = 4_096;
 
 export interface StandbyListsDeps {
   readonly regions: () => readonly RegionRecord[];
+  /** Whether an operator has this very node emptied. */
+  readonly drains: (nodeId: NodeId) => boolean;
   readonly clock: Pick<Clock, "monotonicMs">;
 }
 
@@ -39,7 +42,8 @@ export class StandbyLists {
     const nowMs = this.#deps.clock.monotonicMs();
     const known = this.#lists.get(nodeId);
     if (known && nowMs - known.madeMs < KEEP_MS) return known.standbys;
-    const standbys = standbysFor(nodeId, this.#deps.regions());
+    const { regions, drains } = this.#deps;
+    const standbys = standbysFor(nodeId, regions(), drains(nodeId));
     // Nodes come and go: what was kept for those of before goes with the oldest.
     this.#lists.delete(nodeId);
     this.#lists.set(nodeId, { standbys, madeMs: nowMs });
@@ -50,13 +54,17 @@ export class StandbyLists {
 }
 
 /**
- * All of the nearest neighbour region that has any; the node's siblings only where no other region has one. Of
- * more than a list holds the oldest ones, so that it changes with few of their changes. Pure.
+ * All of the nearest neighbour region that has any; the node's siblings only where no other region has one, or first
+ * if it is being emptied. Of more than a list holds the oldest ones, so that it changes with few of their changes. Pure.
  */
-export function standbysFor(nodeId: NodeId, regions: readonly RegionRecord[]): Standbys {
+export function standbysFor(
+  nodeId: NodeId,
+  regions: readonly RegionRecord[],
+  siblingsFirst: boolean,
+): Standbys {
   const own = regions.find(({ spec }) => spec.id === partsOf(nodeId).region);
   const owner = own?.nodes.get(nodeId);
-  const nodes = own && owner ? candidates(owner, own, regions) : [];
+  const nodes = own && owner ? candidates(owner, own, regions, siblingsFirst) : [];
   const list = nodes
     .toSorted((a, b) => a.incarnation - b.incarnation)
     .slice(0, STANDBYS_MAX)
@@ -65,14 +73,22 @@ export function standbysFor(nodeId: NodeId, regions: readonly RegionRecord[]): S
   return { version: hash.slice(0, VERSION_CHARACTERS), nodes: list };
 }
 
+/** Whether others of its region may go on with its rooms. Pure. */
+export function hasSiblings(nodeId: NodeId, regions: readonly RegionRecord[]): boolean {
+  const own = regions.find(({ spec }) => spec.id === partsOf(nodeId).region);
+  const owner = own?.nodes.get(nodeId);
+  return own !== undefined && owner !== undefined && standbysIn(own, owner).length > 0;
+}
+
 function candidates(
   owner: NodeRecord,
   own: RegionRecord,
   regions: readonly RegionRecord[],
+  siblingsFirst: boolean,
 ): NodeRecord[] {
   const byId = new Map<RegionId, RegionRecord>(regions.map((region) => [region.spec.id, region]));
   const others = neighboursOf(own, regions).flatMap(({ regionId }) => byId.get(regionId) ?? []);
-  for (const region of [...others, own]) {
+  for (const region of siblingsFirst ? [own, ...others] : [...others, own]) {
     const nodes = standbysIn(region, owner);
     if (nodes.length > 0) return nodes;
   }

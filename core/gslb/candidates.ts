@@ -5,9 +5,10 @@
 import { compareEpochs, EPOCH_NONE } from "../../shared/epoch.ts";
 import type { GameName, RegionId } from "../../shared/ids.ts";
 import {
-  freeSeats,
+  freeOffered,
   isHealthy,
   liveNodes,
+  offeredSeats,
   regionStateOf,
   runsGame,
   suits,
@@ -116,7 +117,7 @@ export function asWaitable(candidates: readonly Candidate[]): readonly Candidate
 export function candidateOf(region: RegionRecord, wish: Wish): Candidate {
   const { id, weight } = region.spec;
   const nodes = liveNodes(region).filter((node) => takesPlayers(node) && suits(node, wish));
-  const load = loadOf(nodes);
+  const load = loadOf(region, nodes);
   const obstacle = obstacleOf(region, wish);
   return {
     regionId: id,
@@ -163,19 +164,22 @@ function obstacleOf(region: RegionRecord, wish: Wish): string | undefined {
   if (understood.length === 0) return "it runs another version than the client";
   const open = understood.filter(takesPlayers);
   if (open.length === 0) return OVERLOADED;
-  if (open.every((node) => freeSeats(node) === 0)) return FULL;
+  if (open.every((node) => freeOffered(region, node) === 0)) return FULL;
   return undefined;
 }
 
-function loadOf(nodes: readonly NodeRecord[]): Pick<Candidate, "fullness" | "utilisation"> {
+function loadOf(
+  region: RegionRecord,
+  nodes: readonly NodeRecord[],
+): Pick<Candidate, "fullness" | "utilisation"> {
   // Of a region that takes nobody nothing is known that counts.
   if (nodes.length === 0) return { fullness: 0, utilisation: 0 };
   let capacity = 0;
   let free = 0;
   let utilisation = 0;
   for (const node of nodes) {
-    capacity += node.heartbeat.capacity;
-    free += freeSeats(node);
+    capacity += offeredSeats(region, node);
+    free += freeOffered(region, node);
     utilisation = Math.max(utilisation, node.heartbeat.load.eventLoopUtilisation);
   }
   return { fullness: capacity === 0 ? 1 : 1 - free / capacity, utilisation };

@@ -5,7 +5,7 @@ import { GameName } from "../../shared/ids.ts";
 import { type RegionInfo, RegionsAnswer, RoundTripsReport } from "../../shared/protocol/join.ts";
 import { RouteAnswer, RouteQuery } from "../../shared/protocol/route.ts";
 import { failures } from "../http/failures.ts";
-import { liveNodes, regionStateOf } from "../regions/region-view.ts";
+import { liveNodes, offeredSeats, regionStateOf } from "../regions/region-view.ts";
 import type { Registry } from "../regions/registry.ts";
 import type { RegionRecord } from "../regions/registry-step.ts";
 import type { Candidates } from "./candidates.ts";
@@ -95,7 +95,7 @@ function infoOf(region: RegionRecord): RegionInfo {
   const { id, name, latitude, longitude, capacity } = region.spec;
   const live = liveNodes(region);
   const state = regionStateOf(region);
-  const reported = live.reduce((sum, node) => sum + node.heartbeat.capacity, 0);
+  const reported = live.reduce((sum, node) => sum + offeredSeats(region, node), 0);
   return {
     regionId: id,
     name,

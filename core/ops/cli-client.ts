@@ -16,12 +16,15 @@ export interface OpsCall<T> {
   readonly answer: z.ZodType<T>;
   /** Of one that takes its time. */
   readonly deadlineMs?: number;
+  /** Calls it off. */
+  readonly signal?: AbortSignal;
 }
 
 /** @throws an error whose message is one clear line */
 export async function callOps<T>(options: OpsClientOptions, call: OpsCall<T>): Promise<T> {
   const { url, token } = options;
   const { method = "GET", path, body, answer, deadlineMs = DEADLINE_MS } = call;
+  const deadline = AbortSignal.timeout(deadlineMs);
   const response = await send(url, path, {
     method,
     headers: {
@@ -29,7 +32,7 @@ export async function callOps<T>(options: OpsClientOptions, call: OpsCall<T>): P
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(deadlineMs),
+    signal: call.signal ? AbortSignal.any([deadline, call.signal]) : deadline,
   });
   const content: unknown = await response.json().catch(() => undefined);
   if (!response.ok) throw failureFromBody(response.status, content);

@@ -26,6 +26,12 @@ export interface Options {
   readonly resume: boolean;
   readonly stop: boolean;
   readonly status: boolean;
+  readonly players?: string | undefined;
+  readonly build?: string | undefined;
+  readonly hardware?: string | undefined;
+  readonly level?: string | undefined;
+  readonly "measured-at"?: string | undefined;
+  readonly evidence?: string | undefined;
 }
 
 export function readArgs(args: string[]): { words: string[]; options: Options; help: boolean } {
@@ -56,6 +62,12 @@ export function readArgs(args: string[]): { words: string[]; options: Options; h
         resume: { type: "boolean", default: false },
         stop: { type: "boolean", default: false },
         status: { type: "boolean", default: false },
+        players: { type: "string" },
+        build: { type: "string" },
+        hardware: { type: "string" },
+        level: { type: "string" },
+        "measured-at": { type: "string" },
+        evidence: { type: "string" },
       },
     });
     const { help, ...options } = values;

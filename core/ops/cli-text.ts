@@ -36,6 +36,11 @@ export const USAGE = `Usage: npm run ops -- COMMAND
   player show PLAYER              all that is stored of a player, as JSON
   player delete PLAYER            delete the account for good
   player class PLAYER CLASS       in which class of ADMISSION_CLASSES the player waits; none for everybody's
+  capacity [--json]               measured limits: players of a node, build, when and on what; builds without one
+  capacity set REGION --players N --build B --hardware H --level L [--measured-at T] [--evidence E]
+                                  [--dry-run] [--json]
+                                  store one; admission uses it from then on, less CAPACITY_MARGIN
+  scale [--json] [--watch]        how many nodes each region should run, and why (npm run scale does it)
   queue [--json] [--watch]        who waits for which region, and how fast they are let in
   opening REGION --at T           nobody is let in there before T (ISO 8601), then in an order that is drawn;
                                   again to change the time
@@ -81,6 +86,7 @@ const HEADER = [
   "NODE",
   "STATE",
   "PLAYERS",
+  "LIMIT",
   "RESERVED",
   "ROOMS",
   "LOOP P99",
@@ -202,7 +208,8 @@ function regionRows(region: z.infer<typeof RegionStatus>): string[][] {
     ...(index === 0 ? own : own.map(() => "")),
     node.nodeId,
     node.state,
-    `${node.connected}/${node.capacity}`,
+    `${node.connected}/${node.offered}`,
+    node.limit === "none" ? "-" : node.limit,
     String(node.reserved),
     String(node.rooms),
     `${node.eventLoopDelayP99Ms.toFixed(1)} ms`,

@@ -4,6 +4,7 @@ import { Done } from "../../shared/protocol/link.ts";
 import { OperatorRole, OperatorTokenAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
 import { readOpsAccess } from "./access.ts";
 import { showAudit } from "./cli-audit.ts";
+import { setCapacity, showCapacity } from "./cli-capacity.ts";
 import { callOps, type OpsCall } from "./cli-client.ts";
 import { terminalAsk } from "./cli-confirm.ts";
 import {
@@ -30,13 +31,14 @@ import {
 import { reconcile } from "./cli-reconcile.ts";
 import { listRefused, resolveRefused } from "./cli-refused.ts";
 import { fenceRegion, unfenceRegion } from "./cli-regions.ts";
+import { showScaling } from "./cli-scaling.ts";
 import { statusText, tokensText, usageOf, wantedText } from "./cli-text.ts";
 import { OperatorTokens, RotateAnswer, WantedAnswer } from "./schemas.ts";
 
 const WATCH_PERIOD_MS = 1_000;
 const CLEAR_SCREEN = "\u001b[2J\u001b[H";
 
-const ONE_WORD = new Set(["status", "queue", "reconcile", "audit", "regions", "rooms"]);
+const ONE_WORD = new Set(["status", "scale", "queue", "reconcile", "audit", "regions", "rooms"]);
 const ORDERS = ["pause", "resume", "stop"] as const;
 
 try {
@@ -58,13 +60,21 @@ async function main(args: string[]): Promise<void> {
   const resolves = command === "refused" && second !== "list";
   const cancels = command === "opening" && second === "cancel";
   const three =
-    (command === "token" && second === "revoke") || command === "player" || resolves || cancels;
+    (command === "token" && second === "revoke") ||
+    command === "capacity" ||
+    command === "player" ||
+    resolves ||
+    cancels;
   const one = ONE_WORD.has(command ?? "");
   const four = (command === "player" && second === "class") || second === "verify";
   const expected = one ? 1 : four ? 4 : three ? 3 : 2;
   if (words.length > expected) throw new UsageError(`too many words: ${words.join(" ")}`);
   if (command === "status") await shown(options, () => status(options));
   else if (command === "queue") await shown(options, () => showQueue(call, options));
+  else if (command === "scale") await shown(options, () => showScaling(call, options));
+  else if (command === "capacity" && second === "set")
+    say(await setCapacity(call, namedRegion(third), options));
+  else if (command === "capacity" && second === undefined) say(await showCapacity(call, options));
   else if (command === "drain") await want(second, "draining", options);
   else if (command === "undrain") await want(second, "active", options);
   else if (command === "regions") say(await showRegions(call, options));

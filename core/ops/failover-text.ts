@@ -13,7 +13,17 @@ import type {
 import { counted, table } from "./cli-text.ts";
 
 export function regionsText({ regions }: z.infer<typeof StatusAnswer>): string {
-  const header = ["REGION", "STATE", "EPOCH", "NODES", "PLAYERS", "SEATS", "ROOMS", "NEXT TO IT"];
+  const header = [
+    "REGION",
+    "STATE",
+    "EPOCH",
+    "NODES",
+    "PLAYERS",
+    "SEATS",
+    "LIMIT",
+    "ROOMS",
+    "NEXT TO IT",
+  ];
   const rows = regions.map(({ regionId, state, regionEpoch, nodes, neighbours }) => {
     const live = nodes.filter((node) => node.state !== "down");
     const sum = (of: (node: (typeof nodes)[number]) => number) =>
@@ -24,7 +34,8 @@ export function regionsText({ regions }: z.infer<typeof StatusAnswer>): string {
       regionEpoch.join("."),
       `${live.length}/${nodes.length}`,
       sum(({ connected }) => connected),
-      sum(({ capacity }) => capacity),
+      sum(({ offered }) => offered),
+      limitIn(live),
       sum((node) => node.rooms),
       neighbours
         .slice(0, 3)
@@ -33,6 +44,12 @@ export function regionsText({ regions }: z.infer<typeof StatusAnswer>): string {
     ];
   });
   return table([header, ...rows]);
+}
+
+/** One node of a build without a limit of its own is worth a word. */
+function limitIn(nodes: z.infer<typeof StatusAnswer>["regions"][number]["nodes"]): string {
+  const limits = nodes.map(({ limit }) => limit).filter((limit) => limit !== "none");
+  return limits.find((limit) => limit === "unmeasured_build") ?? limits[0] ?? "-";
 }
 
 /** What an evacuation will do, for whoever is to say yes to it. */

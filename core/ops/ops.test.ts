@@ -81,10 +81,19 @@ test("each role may do what the one before may, and no more, at every route ther
   const nobody = "00000000-0000-7000-8000-000000000000";
   const [region, player] = ["/ops/regions/nowhere", `/ops/players/${nobody}`];
   const opensAt = "2100-01-01T00:00:00Z";
+  const measured = {
+    playersPerNode: 100,
+    build: "test",
+    measuredAt: "2026-01-01T00:00:00Z",
+    hardware: "2 cores",
+    serviceLevel: "joins within 1 s",
+  };
   // What comes of it with the right to it: nothing is there that it could change.
   const table: [OperatorRole, string, string, number, unknown?][] = [
     ["viewer", "GET", "/ops/status", 200],
     ["viewer", "GET", "/ops/queue", 200],
+    ["viewer", "GET", "/ops/capacity", 200],
+    ["viewer", "GET", "/ops/scaling", 200],
     ["viewer", "GET", "/ops/openings", 200],
     ["viewer", "GET", "/ops/route?ip=127.0.0.1", 200],
     ["viewer", "GET", "/ops/rooms", 200],
@@ -92,6 +101,7 @@ test("each role may do what the one before may, and no more, at every route ther
     ["viewer", "GET", "/ops/evacuations", 200],
     ["operator", "POST", `${region}/wanted`, 404, { state: "active" }],
     ["operator", "POST", `${region}/failback`, 404, {}],
+    ["operator", "POST", `${region}/capacity`, 404, measured],
     ["operator", "POST", "/ops/failover", 404, { nodeId: "nowhere-1" }],
     ["operator", "POST", `${region}/fence`, 404],
     ["operator", "DELETE", `${region}/fence`, 404],
@@ -195,7 +205,7 @@ test("status is a pleasant table, or JSON", async () => {
   assert.match(lines[3] ?? "", /^REGION +STATE +EPOCH +WAITING +NODE +STATE +PLAYERS/);
   assert.match(
     lines[4] ?? "",
-    /^beijing +active +1\.1 +- +beijing-1 +active +12\/100 +0 +2 +1\.0 ms/,
+    /^beijing +active +1\.1 +- +beijing-1 +active +12\/100 +- +0 +2 +1\.0 ms/,
   );
   assert.match(lines[5] ?? "", /^shanghai +unknown +- +- +-$/);
   const json = await ops(["status", "--json"]);

@@ -1,8 +1,9 @@
 /** The status that operators see, from the registry's state. Pure. */
 import type { z } from "zod";
 import type { NodeStatus, RegionStatus } from "../../shared/protocol/ops.ts";
+import { seatLimitFor } from "../capacity/seat-limits.ts";
 import { neighboursOf } from "../regions/neighbours.ts";
-import { overloadOf, regionStateOf, wantedOf } from "../regions/region-view.ts";
+import { offeredSeats, overloadOf, regionStateOf, wantedOf } from "../regions/region-view.ts";
 import type { NodeRecord, RegionRecord } from "../regions/registry-step.ts";
 
 export interface RegionStatusOptions {
@@ -45,6 +46,15 @@ function stateOf({ alive, health }: NodeRecord, open: boolean) {
   return open ? "active" : "draining";
 }
 
+export function limitOf(
+  { heartbeat }: NodeRecord,
+  { limits }: RegionRecord,
+): z.infer<typeof NodeStatus>["limit"] {
+  const limit = seatLimitFor(limits, heartbeat.build);
+  if (!limit) return "none";
+  return limit.measured ? "measured" : "unmeasured_build";
+}
+
 function nodeStatus(
   node: NodeRecord,
   region: RegionRecord,
@@ -60,6 +70,8 @@ function nodeStatus(
     connected: heartbeat.connected,
     reserved: heartbeat.reserved,
     capacity: heartbeat.capacity,
+    offered: offeredSeats(region, node),
+    limit: limitOf(node, region),
     rooms: heartbeat.rooms,
     eventLoopDelayP99Ms: heartbeat.load.eventLoopDelayP99Ms,
     overload: overloadOf(node),

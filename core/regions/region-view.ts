@@ -2,6 +2,7 @@
 import type { GameName, NodeId } from "../../shared/ids.ts";
 import type { JoinMode } from "../../shared/protocol/join.ts";
 import { type OverloadLevel, reaches } from "../../shared/protocol/overload.ts";
+import { seatLimitFor } from "../capacity/seat-limits.ts";
 import type { Wanted } from "./fence-step.ts";
 import type { NodeRecord, RegionRecord } from "./registry-step.ts";
 
@@ -73,10 +74,28 @@ export function runsGame(node: NodeRecord, game: GameName | undefined): boolean 
   return game === undefined || node.heartbeat.games.includes(game);
 }
 
-/** Seats that nobody holds, as far as the core knows; the node itself decides. */
+/** Players of a node that have a seat, as far as the core knows. */
+export function seatsTaken({ heartbeat, seatsSince }: NodeRecord): number {
+  return heartbeat.connected + heartbeat.reserved + seatsSince;
+}
+
+/**
+ * Seats that nobody holds, as the node itself says, which decides. For rooms that go on after a failover: one that
+ * runs slowly is better than one that is lost.
+ */
 export function freeSeats(node: NodeRecord): number {
-  const { capacity, connected, reserved } = node.heartbeat;
-  return Math.max(0, capacity - connected - reserved - node.seatsSince);
+  return Math.max(0, node.heartbeat.capacity - seatsTaken(node));
+}
+
+/** Seats of a node that admission may give: what the node says, and no more than was measured, less the margin. */
+export function offeredSeats({ limits }: RegionRecord, { heartbeat }: NodeRecord): number {
+  const limit = seatLimitFor(limits, heartbeat.build)?.seats ?? Number.POSITIVE_INFINITY;
+  return Math.min(heartbeat.capacity, limit);
+}
+
+/** Of those, the seats that nobody holds. Who plays above a limit that fell plays on. */
+export function freeOffered(region: RegionRecord, node: NodeRecord): number {
+  return Math.max(0, offeredSeats(region, node) - seatsTaken(node));
 }
 
 export interface NodeWish extends Wish {
@@ -93,13 +112,13 @@ export interface NodeWish extends Wish {
 export function chooseNode(region: RegionRecord, wish: NodeWish): NodeRecord | undefined {
   const { game, mode, near } = wish;
   const open = liveNodes(region).filter(
-    (node) => takesPlayers(node) && suits(node, wish) && freeSeats(node) > 0,
+    (node) => takesPlayers(node) && suits(node, wish) && freeOffered(region, node) > 0,
   );
   const friendly = open.filter(({ nodeId }) => near?.has(nodeId));
   const meeting = mode === "create" ? [] : open.filter((node) => hasOpenSeats(node, game));
   const making = open.filter((node) => !reaches(overloadOf(node), "no_rooms"));
   const candidates = [friendly, meeting, making, open].find((nodes) => nodes.length > 0) ?? [];
-  return candidates.toSorted(compareRoom)[0];
+  return candidates.toSorted((a, b) => compareRoom(region, a, b))[0];
 }
 
 function hasOpenSeats(node: NodeRecord, game: GameName | undefined): boolean {
@@ -112,9 +131,9 @@ function hasOpenSeats(node: NodeRecord, game: GameName | undefined): boolean {
  * Negative when `a` is the better place: by free share, less what its event loop is busy. Nodes of
  * about the same room are taken in a fixed order, so that the first few players land together.
  */
-function compareRoom(a: NodeRecord, b: NodeRecord): number {
+function compareRoom(region: RegionRecord, a: NodeRecord, b: NodeRecord): number {
   const room = (node: NodeRecord) => {
-    const share = freeSeats(node) / Math.max(1, node.heartbeat.capacity);
+    const share = freeOffered(region, node) / Math.max(1, offeredSeats(region, node));
     return Math.round((share - node.heartbeat.load.eventLoopUtilisation / 2) * ROOM_STEPS);
   };
   return room(b) - room(a) || a.incarnation - b.incarnation;

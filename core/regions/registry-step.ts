@@ -16,6 +16,7 @@ import type { ErrorKind } from "../../shared/errors.ts";
 import type { NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import { GRACE_MS, type Heartbeat } from "../../shared/protocol/link.ts";
 import { speaks } from "../../shared/protocol/version.ts";
+import type { SeatLimits } from "../capacity/seat-limits.ts";
 import type { NodeHealth } from "../failover/detector-step.ts";
 import type { Wanted } from "./fence-step.ts";
 import type { RegionSpec } from "./topology.ts";
@@ -46,6 +47,8 @@ export interface RegionRecord {
   readonly epoch: Epoch;
   readonly wanted: Wanted;
   readonly nodes: ReadonlyMap<NodeId, NodeRecord>;
+  /** Seats of a node that admission may give, as measured; undefined where nobody measured. */
+  readonly limits?: SeatLimits | undefined;
   /** Until when a node that was not heard may still live, monotonic ms; undefined once it is past. */
   readonly unheardUntilMs: number | undefined;
 }
@@ -70,6 +73,8 @@ export type RegistryEvent =
     }
   | { readonly type: "wanted"; readonly regionId: RegionId; readonly wanted: Wanted }
   | { readonly type: "epoch"; readonly regionId: RegionId; readonly epoch: Epoch }
+  /** All limits there are. */
+  | { readonly type: "limits"; readonly limits: ReadonlyMap<RegionId, SeatLimits> }
   | TopologyEvent;
 
 export type RegistryEffect =
@@ -110,6 +115,7 @@ export function registryStep(
   if (event.type === "tick") return onTick(state, nowMs);
   if (event.type === "heartbeat") return onHeartbeat(state, event.from, event.heartbeat, nowMs);
   if (event.type === "topology") return onTopology(state, event, nowMs);
+  if (event.type === "limits") return [withLimits(state, event.limits), []];
   const region = state.get(event.regionId);
   if (!region) return [state, []];
   if (event.type === "wanted") return [withRegion(state, { ...region, wanted: event.wanted }), []];
@@ -269,6 +275,13 @@ function makeRoom(nodes: Map<NodeId, NodeRecord>): NodeRecord[] | undefined {
 
 function refuse(state: RegistryState, kind: ErrorKind, message: string): RegistryStep {
   return [state, [{ type: "refuse", kind, message }]];
+}
+
+function withLimits(
+  state: RegistryState,
+  limits: ReadonlyMap<RegionId, SeatLimits>,
+): RegistryState {
+  return new Map([...state].map(([id, region]) => [id, { ...region, limits: limits.get(id) }]));
 }
 
 function withNode(state: RegistryState, region: RegionRecord, node: NodeRecord): RegistryState {

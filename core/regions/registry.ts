@@ -18,6 +18,7 @@ import {
   type ReaffirmRoomsRequest,
   type ReleaseRoomsRequest,
 } from "../../shared/protocol/link.ts";
+import type { SeatLimits } from "../capacity/seat-limits.ts";
 import type { Database } from "../db/database.ts";
 import { type Recording, unrecorded } from "../db/recording.ts";
 import type { NodeHealth } from "../failover/detector-step.ts";
@@ -71,6 +72,7 @@ export class Registry implements Part {
   /** Operators' and the topology's changes, one after the other: what is held is what was written last. */
   #changing: Promise<unknown> = Promise.resolve();
   #state: RegistryState;
+  #limits: ReadonlyMap<RegionId, SeatLimits> = new Map();
   #coreTerm = 0;
   #cancel: Cancel = () => {};
 
@@ -298,9 +300,19 @@ export class Registry implements Part {
       const rows = anew ? await store.selectRegions(this.#deps.database) : [];
       const lives = new Map(rows.map((row) => [row.region_id, store.lifeOf(row)]));
       const [refusal] = this.#dispatch({ type: "topology", specs, lives });
-      if (refusal?.type !== "refuse") return;
+      if (refusal?.type !== "refuse") {
+        // For regions that are new.
+        this.setLimits(this.#limits);
+        return;
+      }
       throw new MeridianError(refusal.kind, { message: refusal.message });
     });
+  }
+
+  /** All that were measured; they show in the ranking and in admission at once. */
+  setLimits(limits: ReadonlyMap<RegionId, SeatLimits>): void {
+    this.#limits = limits;
+    this.#dispatch({ type: "limits", limits });
   }
 
   /** Counts a seat that a node granted, until its next heartbeat does. */
@@ -356,7 +368,8 @@ export class Registry implements Part {
       log.info({ ...about, build: node.heartbeat.build }, "a node is up");
     } else if (effect.type === "nodeDown") {
       const players = node.heartbeat.connected;
-      log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
+      if (wasEmptied(node)) log.info(about, "a node that was emptied has ended");
+      else log.error({ ...about, players, runbook: "core-node-down" }, "a node is down");
     } else if (effect.type === "nodeReplaced") {
       log.warn({ ...about, by: effect.by }, "a node was replaced by its next life");
       onReplaced(node.nodeId);
@@ -412,6 +425,12 @@ export class Registry implements Part {
       });
     }
   }
+}
+
+/** Whether its end was no loss: it took nobody any more, and nobody was left. */
+function wasEmptied({ heartbeat }: NodeRecord): boolean {
+  const { state, connected, reserved, rooms } = heartbeat;
+  return state === "draining" && connected + reserved + rooms === 0;
 }
 
 function isFenced(regionId: RegionId): MeridianError {

@@ -73,6 +73,7 @@ test("everything that a region can say is taken, addresses in one form", () => {
     state: "draining",
     labels: { provider: "ours", "rack-row": "3 β" },
     neighbours: ["tianjin"],
+    nodes: { min: 2, max: 4 },
     playUrl: "https://beijing.example.com/play?from=meridian",
   };
   const publicAddresses = ["203.0.113.1", "2001:db8::1"];
@@ -117,6 +118,8 @@ for (const text of ["beijing.internal", "beijing.internal:0", "beijing.internal:
 }
 const lots = Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`l${n}`, "x"]));
 wrong.push(
+  [{ core, regions: [{ ...region, nodes: { min: 3, max: 2 } }] }, /: regions\.0\.nodes: min is/],
+  [{ core, regions: [{ ...region, nodes: { min: 0, max: 2 } }] }, /: regions\.0\.nodes\.min: /],
   [{ core, regions: [{ ...region, state: "fenced" }] }, /: regions\.0\.state: /],
   [{ core, regions: [{ ...region, labels: { Tier: "1" } }] }, /: regions\.0\.labels\.Tier: /],
   [{ core, regions: [{ ...region, labels: { tier: 1 } }] }, /: regions\.0\.labels\.tier: /],

@@ -12,6 +12,8 @@ import { printableText } from "../../shared/protocol/text.ts";
 const REGIONS_MAX = PEERS_MAX;
 const PUBLIC_ADDRESSES_MAX = 16;
 const LABELS_MAX = 16;
+/** As many as the core knows of one region. */
+const NODES_MAX = 64;
 const URL_CHARACTERS_MAX = 2_048;
 const PORT_MAX = 65_535;
 /** 64 regions with everything that they can say take a tenth of it. */
@@ -73,6 +75,14 @@ export const RegionSpec = z.strictObject({
     .array(RegionId)
     .min(1, "leave it out, and the nearest regions are its neighbours")
     .max(REGIONS_MAX)
+    .optional(),
+  /** How many nodes it may be told to run (`docs/scaling.md`); absent: what the core's settings say. */
+  nodes: z
+    .strictObject({
+      min: z.number().int().min(1).max(NODES_MAX),
+      max: z.number().int().min(1).max(NODES_MAX),
+    })
+    .refine(({ min, max }) => min <= max, "min is above max")
     .optional(),
   /** Where `GET /play` sends players of this region. */
   playUrl: PlayUrl.optional(),

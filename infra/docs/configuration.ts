@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { coreSettings } from "../../core/config.ts";
 import { dnsSettings } from "../../core/dns/config.ts";
+import { scaleSettings } from "../../core/scaling/agent/config.ts";
 import { regionSettings } from "../../region/config.ts";
 import { describeSettings } from "../../shared/config.ts";
 
@@ -14,7 +15,7 @@ const TARGET = "docs/configuration.md";
 export function configurationPage(): string {
   return `# Configuration
 
-<!-- Made by "npm run docs" from core/config.ts, region/config.ts and core/dns/config.ts: change it there. -->
+<!-- Made by "npm run docs" from core/config.ts, region/config.ts, core/dns/config.ts and core/scaling/agent/config.ts: change it there. -->
 
 Every process reads its settings from environment variables, once, at its start. A wrong or missing one
 ends it with a line that names the variable. Durations are in milliseconds, sizes in bytes.
@@ -32,6 +33,13 @@ ${describeSettings(regionSettings)}
 ## The responder beside a name server
 
 ${describeSettings(dnsSettings)}
+
+## Scaling
+
+\`npm run scale\` ([scaling](scaling.md)), which finds the core as \`npm run ops\` does, by \`MERIDIAN_OPS_URL\` and
+\`MERIDIAN_OPERATOR_TOKEN\`:
+
+${describeSettings(scaleSettings)}
 
 ## The local world
 

@@ -13,13 +13,14 @@ test("without options: three regions on this machine alone", () => {
     lan: false,
     fresh: false,
     dns: false,
+    scaling: false,
     watch: true,
   });
 });
 
 test("every option is understood", () => {
   const args =
-    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --no-watch".split(
+    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --no-watch".split(
       " ",
     );
   const { player, ...rest } = parseLocalOptions(args);
@@ -32,6 +33,7 @@ test("every option is understood", () => {
     lan: true,
     fresh: true,
     dns: true,
+    scaling: true,
     watch: false,
   });
 });

@@ -16,6 +16,8 @@ export interface LocalOptions {
   readonly fresh: boolean;
   /** Runs a name server that sends players to their region. */
   readonly dns: boolean;
+  /** Starts and ends nodes as the core decides. */
+  readonly scaling: boolean;
   /** Brings saved code of games into the running world. */
   readonly watch: boolean;
 }
@@ -43,6 +45,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       lan: { type: "boolean", default: false },
       fresh: { type: "boolean", default: false },
       dns: { type: "boolean", default: false },
+      scale: { type: "boolean", default: false },
       "no-watch": { type: "boolean", default: false },
     },
   });
@@ -64,6 +67,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     lan: values.lan,
     fresh: values.fresh,
     dns: values.dns,
+    scaling: values.scale,
     watch: !values["no-watch"],
   };
 }

@@ -41,6 +41,8 @@ export interface WorldProcess extends StartedTogether {
   readonly handle: ProcessHandle;
   readonly privateUrl: string;
   readonly logFile: string;
+  /** `host:port` where the core reaches its link; of regions' nodes. */
+  readonly linkAddress: string | undefined;
 }
 
 export interface ProcessContext {
@@ -147,5 +149,6 @@ function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec):
       }),
   });
   parts.onStop(watchLog(logFile));
-  return { supervisor, detail: () => detail, privateUrl, logFile, handle: supervisor };
+  const linkAddress = spec.env.REGION_LINK_ADDRESS;
+  return { supervisor, detail: () => detail, privateUrl, logFile, linkAddress, handle: supervisor };
 }

@@ -20,6 +20,8 @@ import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
 import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
 import { type RegionControl, startRegionControl } from "./region-control.ts";
+import { RegionNodes } from "./region-nodes.ts";
+import { SCALING_HERE, startScaling } from "./scaling.ts";
 import { keepSecret, writeSecret } from "./secrets.ts";
 import { pageOrigins, publicAddress, type WorldPlan, worldFiles } from "./settings.ts";
 import { type Report, reported } from "./status.ts";
@@ -61,6 +63,8 @@ export interface WorldOptions {
   readonly pages?: boolean;
   /** Lets the page kill a region and start it again; not by default. */
   readonly killButton?: boolean;
+  /** Starts and ends nodes as the core decides; not by default. */
+  readonly scaling?: boolean;
   /** Brings saved code of games into the running world; not by default. */
   readonly watch?: boolean;
   /** How long a part that ended stays down, ms; 5,000 by default. */
@@ -146,7 +150,8 @@ async function start(
   parts: WorldParts,
   note: (name: string, pid: number) => void,
 ): Promise<LocalWorld> {
-  const { dir, env = {}, lan = false, wan = false, portBase = 0 } = options;
+  const { dir, lan = false, wan = false, portBase = 0, scaling = false } = options;
+  const env = { ...(scaling && SCALING_HERE), ...options.env };
   const topologyFile = join(TOPOLOGIES, `${options.topology ?? TOPOLOGY_DEFAULT}.json`);
   const topology = readLocalTopology(topologyFile, options.regions ?? REGIONS_DEFAULT);
   const regionIds = topology.regions.map(({ id }) => id);
@@ -209,24 +214,26 @@ async function start(
       : undefined;
   parts.check();
 
-  let nodesAdded = 0;
-  const nodes = new Map(regions.map(({ id, part }) => [id, [part.handle]]));
+  const nodes = new RegionNodes(regions, async (id, serial) => {
+    const link = fileOf(linkFiles, peers.get(id));
+    const node = await siblingProcess(id, serial, { plan, link, parts, note });
+    await parts.start(node);
+    return node;
+  });
   const [url = ""] = pageOrigins(plan);
   if (options.killButton) {
     const partsOf = (id: RegionId) => {
-      const ofRegion = nodes.get(id);
-      return ofRegion && { redis: redis.processes.get(id), nodes: ofRegion };
+      const handles = nodes.of(id).map(({ handle }) => handle);
+      return handles.length > 0 ? { redis: redis.processes.get(id), nodes: handles } : undefined;
     };
     control = await startRegionControl({ origins: pageOrigins(plan), partsOf, parts });
     control.tell(files.web);
   }
   if (watch) watchGames(GAMES, { url, regions, buildPages: build, parts });
+  const opsUrl = `http://${PRIVATE_HOST}:${ports.core.private}`;
+  if (scaling) startScaling({ opsUrl, operatorToken, nodes, parts, logFile: files.log("scale") });
   return {
-    core: Object.assign(core.handle, {
-      url,
-      origins: pageOrigins(plan),
-      opsUrl: `http://${PRIVATE_HOST}:${ports.core.private}`,
-    }),
+    core: Object.assign(core.handle, { url, origins: pageOrigins(plan), opsUrl }),
     regions: new Map(
       regions.map(({ id, part }) => [
         id,
@@ -245,14 +252,7 @@ async function start(
     coreRedis: redis.coreProcess,
     nameServer,
     pages,
-    async addNode(id) {
-      nodesAdded += 1;
-      const link = fileOf(linkFiles, peers.get(id));
-      const node = await siblingProcess(id, nodesAdded + 1, { plan, link, parts, note });
-      await parts.start(node);
-      nodes.get(id)?.push(node.handle);
-      return node.handle;
-    },
+    addNode: async (id) => (await nodes.add(id)).handle,
     stop: () => parts.stop(),
   };
 }

@@ -3,9 +3,8 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-export interface Wanted {
-  /** For people. */
-  readonly name: string;
+/** Where to look. */
+export interface Place {
   readonly program: string;
   /** What the user named instead; an empty text counts as nothing. */
   readonly given: string | undefined;
@@ -13,6 +12,11 @@ export interface Wanted {
   readonly path: string | undefined;
   /** Looked through after those of `path`. */
   readonly folders?: readonly string[];
+}
+
+export interface Wanted extends Place {
+  /** For people. */
+  readonly name: string;
   /** Finds major and minor version in what `--version` prints. */
   readonly version: RegExp;
   readonly oldest: { readonly major: number; readonly minor: number };
@@ -27,8 +31,8 @@ const ASK_MS = 10_000;
  * @throws one clear line when there is none, or it is too old
  */
 export function findProgram(wanted: Wanted): string {
-  const { name, program, given, version, oldest, install } = wanted;
-  const path = given || placesOf(wanted).find(isExecutable);
+  const { name, program, version, oldest, install } = wanted;
+  const path = programAt(wanted);
   if (path === undefined) throw new Error(`${program} is not installed: ${install}`);
   const asked = spawnSync(path, ["--version"], { encoding: "utf8", timeout: ASK_MS });
   const words = `${asked.stdout ?? ""}${asked.stderr ?? ""}`;
@@ -42,9 +46,11 @@ export function findProgram(wanted: Wanted): string {
   );
 }
 
-function placesOf({ path = "", folders = [], program }: Wanted): string[] {
+/** What the user named, whether or not it is there; else the first in the folders; undefined without one. */
+export function programAt({ program, given, path = "", folders = [] }: Place): string | undefined {
   const own = path.split(delimiter).filter((folder) => folder !== "");
-  return [...own, ...folders].map((folder) => join(folder, program));
+  const places = [...own, ...folders].map((folder) => join(folder, program));
+  return given || places.find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

@@ -5,7 +5,7 @@
  *
  * The run fails also when a process that a test started is left at its end.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
 import { globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +29,9 @@ const SOAK_RUNS = 20_000;
 const LEAK_GRACE_MS = 3_000;
 const POLL_MS = 100;
 const SEED_MAX = 2 ** 31 - 1;
+
+/** Whose tests are run by k6. */
+const K6_TESTS = ["test/k6/", "loadtest/load/"];
 
 const USAGE = `Usage: npm test [-- PATH…] [options]
 
@@ -66,6 +69,7 @@ async function main(args: readonly string[]): Promise<number> {
   const seed = process.env.TEST_SEED ?? String(randomInt(SEED_MAX));
   const mark = randomUUID();
   console.log(`${files.length} test files; TEST_SEED=${seed} repeats the random choices`);
+  if (files.some((file) => K6_TESTS.some((folder) => file.startsWith(folder)))) prepareK6();
   await clearScratch();
   const dir = mkdtempSync(join(SCRATCH, `${process.pid}-`));
   try {
@@ -95,6 +99,12 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Go may have to compile it first, which takes longer than a test's file may. Without k6 its tests say so. */
+function prepareK6(): void {
+  const script = join(ROOT, "loadtest/load/k6-binary.ts");
+  spawnSync(process.execPath, [script], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
 /** Of the run, in a copy of the empty cluster that worlds copy as well: to make one takes a second. */

@@ -6,6 +6,7 @@ import { herdBenchmark } from "./herd/herd.ts";
 import { idleBenchmark } from "./idle/idle.ts";
 import { joinBenchmark } from "./join/join.ts";
 import { ledgerBenchmark } from "./ledger/ledger.ts";
+import { loadBenchmark } from "./load/load.ts";
 import { overloadBenchmark } from "./overload/overload.ts";
 import { queueBenchmark } from "./queue/queue.ts";
 import { replicationBenchmark } from "./replication/replication.ts";
@@ -30,4 +31,5 @@ export const benchmarks: readonly Benchmark[] = [
   failoverBenchmark,
   evacuateBenchmark,
   herdBenchmark,
+  loadBenchmark,
 ];

@@ -14,7 +14,7 @@ import { runAll } from "./run-all.ts";
 const usage = `Usage: npm run bench -- NAME|--all [--quick] [--json] [--report] [--target NAME]
 
   --all     all benchmarks, one after the other; takes hours
-  --quick   shorter runs, within 60 s each ("queue" and "overload" take some minutes)
+  --quick   shorter runs, within 60 s each ("queue", "overload" and "load" take some minutes)
   --json    end with one line of JSON that holds every figure
   --report  keep the figures in docs/benchmarks.json, and make docs/benchmarks.md of them;
             alone, make it anew of what is kept, after a change to loadtest/bench/pages

@@ -19,15 +19,22 @@ interface ProcessTimes {
  * @returns undefined where there is no /proc to tell
  */
 export function treeCpuSeconds(root: number): number | undefined {
+  return treesCpuSeconds([root])?.[0];
+}
+
+/** The same of several, with one look at all processes. */
+export function treesCpuSeconds(roots: readonly number[]): number[] | undefined {
   const all = readAll();
   if (!all) return undefined;
-  let seconds = 0;
-  const waiting = [root];
-  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-    seconds += all.get(pid)?.seconds ?? 0;
-    for (const [child, { parent }] of all) if (parent === pid) waiting.push(child);
-  }
-  return seconds;
+  return roots.map((root) => {
+    let seconds = 0;
+    const waiting = [root];
+    for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+      seconds += all.get(pid)?.seconds ?? 0;
+      for (const [child, { parent }] of all) if (parent === pid) waiting.push(child);
+    }
+    return seconds;
+  });
 }
 
 /** Processes whose parent this one is; none where there is no /proc to tell. */

@@ -20,7 +20,12 @@ export const NodeStatus = z.object({
   heartbeatAgeMs: z.number(),
   connected: z.number(),
   reserved: z.number(),
+  /** Seats, as the node itself says. */
   capacity: z.number(),
+  /** Seats that admission gives there: no more than was measured, less the margin. */
+  offered: z.number(),
+  /** Whether the limit was measured on the node's build, or is the last one of another build. */
+  limit: z.enum(["none", "measured", "unmeasured_build"]),
   rooms: z.number(),
   eventLoopDelayP99Ms: z.number(),
   /** What it has given up because it has too much to do. */

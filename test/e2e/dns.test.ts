@@ -24,6 +24,11 @@ import { startTestRegion, type TestRegion } from "../../core/test-region.ts";
 import { findPdnsServer, startPdns } from "../../infra/dns/server.ts";
 import { freePort } from "../../infra/process/port.ts";
 import type { ServerProcess } from "../../infra/process/server-process.ts";
+import {
+  answer as dnsAnswer,
+  question as dnsQuestion,
+} from "../../loadtest/k6/engine/dns-message.ts";
+import { startDnsGateway } from "../../loadtest/load/dns-gateway.ts";
 import { Chance, testSeed } from "../../shared/chance.testkit.ts";
 import { until } from "../until.ts";
 
@@ -282,6 +287,27 @@ test("a drained and a fenced region leave the answers, and come back", { skip },
   await operate("DELETE", "virginia/fence");
   await operate("POST", "frankfurt/wanted", { state: "active" });
   await until("it is back", async () => (await regionFor(zurich)) === "frankfurt");
+});
+
+test("through the gateway of the load tests the same is answered", { skip }, async () => {
+  const gateway = await startDnsGateway({ host: "127.0.0.1", port });
+  const asked = PLACES.filter(([subnet]) => !subnet.includes(":"));
+  try {
+    for (const [id, [subnet, expected]] of asked.entries()) {
+      const response = await fetch(gateway.url, {
+        method: "POST",
+        headers: { "content-type": "application/dns-message" },
+        body: dnsQuestion({ id, name: PLAY, subnet }),
+        signal: AbortSignal.timeout(5_000),
+      });
+      const found = dnsAnswer(await response.arrayBuffer());
+      const { publicAddresses } = topology.regions.find((region) => region.id === expected) ?? {};
+      assert.deepEqual([found.id, found.code], [id, 0]);
+      assert.deepEqual(found.addresses, publicAddresses?.slice(0, 1), subnet);
+    }
+  } finally {
+    await gateway.stop();
+  }
 });
 
 test("with all regions closed there is no answer, and soon another question", {

@@ -13,6 +13,7 @@ import { mayClaim } from "../../../core/regions/fence-step.ts";
 import { decideLoad } from "../../../core/sync/ownership-step.ts";
 import { leaseHeld, renewLease } from "../../../region/link/lease.ts";
 import { lifeAfter } from "../../../region/link/region-life.ts";
+import { connectionStep } from "../../../shared/client/connection-step.ts";
 import { compareEpochs, nextEpoch } from "../../../shared/epoch.ts";
 
 export interface Rules {
@@ -57,6 +58,7 @@ export interface Parts {
   readonly leaseHeld: typeof leaseHeld;
   readonly renewLease: typeof renewLease;
   readonly lifeAfter: typeof lifeAfter;
+  readonly connectionStep: typeof connectionStep;
   readonly nextRoomEpoch: typeof nextEpoch;
   readonly compareEpochs: typeof compareEpochs;
   readonly rules: Rules;
@@ -71,6 +73,7 @@ export const PRODUCTION: Parts = {
   leaseHeld,
   renewLease,
   lifeAfter,
+  connectionStep,
   nextRoomEpoch: nextEpoch,
   compareEpochs,
   rules: {

@@ -5,6 +5,7 @@ import {
   type DetectorThresholds,
   detectorStep,
 } from "../../../core/failover/detector-step.ts";
+import { connectionStep } from "../../../shared/client/connection-step.ts";
 import type { RegionId } from "../../../shared/ids.ts";
 import { type Parts, PRODUCTION, type Rules } from "./parts.ts";
 
@@ -95,7 +96,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   rule("a core that is restarted forgets its fences", { fencesAreKept: false }),
   rule("a core that is restarted forgets which rooms are on their way", { movesAreResumed: false }),
   rule("a room is granted while its owner has it", { claimsCheckOwner: false }),
-  rule("a late claim goes on with what a later owner has changed", { claimsNameFormer: false }),
+  rule(
+    "a late claim goes on with what a later owner has changed",
+    { claimsNameFormer: false },
+    true,
+  ),
   rule("a claim that is sent again is another one", { claimsAreKnownAgain: false }),
   rule("operations of a former owner are taken", { valueChecksEpoch: false }),
   rule("documents of a former owner are taken", { documentsCheckEpoch: false }),
@@ -118,10 +123,25 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   }),
   rule("a room that is here is restored again", { takeOverOnce: false }),
-  rule("a lease is not looked at", { leaseBeforeSeats: false }),
+  rule("a lease is not looked at", { leaseBeforeSeats: false }, true),
   rule("a lease is counted from the answer", { leaseFromSending: false }, true),
   rule("a lease is counted by the wall clocks", { monotonicLease: false }),
   rule("a heartbeat is as old as its sender's clock says", { monotonicDetector: false }),
+  planted("a client takes silence for a quiet room", {
+    connectionStep(state, event, at) {
+      const isLive = event.type === "wake" && state.activity === "live";
+      return connectionStep(isLive ? { ...state, heardAtMs: at.nowMs } : state, event, at);
+    },
+  }),
+  planted("a client gives up when its connection ends", {
+    connectionStep(state, event, at) {
+      const [next, effects] = connectionStep(state, event, at);
+      const isOver = event.type === "closed" && state.activity === "live";
+      return isOver
+        ? [{ ...next, activity: "queued", queue: undefined }, effects]
+        : [next, effects];
+    },
+  }),
   planted("an epoch is granted again", {
     nextRoomEpoch: (epoch) => (epoch[1] === 0 ? [1, 1] : epoch),
   }),

@@ -1,0 +1,108 @@
+/**
+ * Finds k6, or installs it with Go: there is no package of it on npm, and the systems' package managers have none or
+ * an old one. A load test needs nothing else that Meridian does not bring.
+ *
+ * `npm run k6` does it beforehand, and prints where it is: a compilation of some minutes.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findProgram, programAt, type Wanted } from "../../infra/process/find-program.ts";
+
+/** What the scripts are tried with. */
+const MODULE = "go.k6.io/k6@v1.8.1";
+/** The first one that runs TypeScript and has websockets on its event loop for good. */
+const OLDEST = { major: 1, minor: 0 };
+const INSTALL_MS_MAX = 20 * 60_000;
+const GO_FOLDERS = ["/usr/local/go/bin"];
+const OWN_FOLDER = fileURLToPath(new URL("../../.meridian/bin", import.meta.url));
+const HINT = `run "go install ${MODULE}" (https://go.dev/dl), or see https://grafana.com/docs/k6/latest/set-up/install-k6, or set K6 to its path`;
+
+export interface K6Env {
+  readonly [name: string]: string | undefined;
+  readonly PATH?: string | undefined;
+  /** The program to use, whatever else there is. */
+  readonly K6?: string | undefined;
+  readonly GOBIN?: string | undefined;
+  readonly GOPATH?: string | undefined;
+}
+
+export interface FindK6Options {
+  readonly env?: K6Env;
+  /** Told one line before something that takes minutes. */
+  readonly say?: (line: string) => void;
+  /** Calls an installation off. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The path of k6, in this order: what `K6` names, `PATH`, Go's folders, the project's own; else it is installed into
+ * the project's with Go, which takes some minutes.
+ * @throws one clear line that says how to install it
+ */
+export async function findK6(options: FindK6Options = {}): Promise<string> {
+  const { env = process.env, say = () => {}, signal } = options;
+  const wanted = wantedOf(env);
+  // One that is too old is not replaced: whose it is would be told of that.
+  if (k6Path(env) !== undefined) return findProgram(wanted);
+  const go = programAt({ program: "go", given: undefined, path: env.PATH, folders: GO_FOLDERS });
+  if (go === undefined) throw new Error(`k6 is not installed, nor is Go: ${HINT}`);
+  say(`k6 is not installed: "go install ${MODULE}" compiles it, which takes some minutes`);
+  mkdirSync(OWN_FOLDER, { recursive: true });
+  await install(go, env, signal);
+  return findProgram({ ...wanted, path: OWN_FOLDER });
+}
+
+/** Where k6 is by now, nothing being installed; undefined where it is not. */
+export function k6Path(env: K6Env = process.env): string | undefined {
+  return programAt(wantedOf(env));
+}
+
+function wantedOf(env: K6Env): Wanted {
+  const goPaths = (env.GOPATH || join(homedir(), "go")).split(delimiter);
+  return {
+    name: "k6",
+    program: "k6",
+    given: env.K6,
+    path: env.PATH,
+    folders: [
+      ...(env.GOBIN ? [env.GOBIN] : []),
+      ...goPaths.map((folder) => join(folder, "bin")),
+      OWN_FOLDER,
+    ],
+    version: /k6\S* v(\d+)\.(\d+)/,
+    oldest: OLDEST,
+    install: HINT,
+  };
+}
+
+async function install(go: string, env: K6Env, signal: AbortSignal | undefined): Promise<void> {
+  const deadline = AbortSignal.timeout(INSTALL_MS_MAX);
+  const child = spawn(go, ["install", MODULE], {
+    env: { ...env, GOBIN: OWN_FOLDER },
+    stdio: ["ignore", "ignore", "pipe"],
+    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+  });
+  let words = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    words = `${words}${text}`.slice(-2_000);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  if (code === 0) return;
+  const [last = "?"] = words.trim().split("\n").slice(-1);
+  throw new Error(`Go could not install k6 (${last}): ${HINT}`);
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await findK6({ say: (line) => console.error(line) }));
+  } catch (error) {
+    console.error(`✗ ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
+}
