@@ -3,6 +3,9 @@
  * however that ends.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { endProcess } from "../../infra/process/pid.ts";
 
@@ -22,9 +25,11 @@ export interface ChildOptions {
 
 export class Child {
   readonly #process: ChildProcess;
+  readonly #dir: string;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, dir: string) {
     this.#process = child;
+    this.#dir = dir;
   }
 
   /** @returns the child, and the first thing that it says */
@@ -33,13 +38,15 @@ export class Child {
     const args = [...nodeOptions, "--import", PARENT_WATCH, file];
     // Node takes all that the hard limit allows; only a shell raises that, where it may.
     const raise = openFiles === undefined ? "" : `ulimit -n ${openFiles} 2>/dev/null; `;
+    // It is killed, so that it can't remove its temporary files itself.
+    const dir = mkdtempSync(join(tmpdir(), "meridian-bench-child-"));
     const child = spawn("sh", ["-c", `${raise}exec "$0" "$@"`, process.execPath, ...args], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, TMPDIR: dir, ...env },
       // Its own group: on a Ctrl-C the benchmark ends it in order.
       detached: true,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const started = new Child(child);
+    const started = new Child(child, dir);
     try {
       return [started, await started.#next<Ready>()];
     } catch (error) {
@@ -61,6 +68,7 @@ export class Child {
 
   async stop(): Promise<void> {
     if (this.pid > 0) await endProcess(this.pid, STOP_STEPS);
+    rmSync(this.#dir, { recursive: true, force: true });
   }
 
   #next<T>(): Promise<T> {
