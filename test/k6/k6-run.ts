@@ -35,11 +35,15 @@ export function noWorld(): never {
 /** Made once a process, of those that it runs. */
 const bundles = new Map<string, Promise<string>>();
 
-/** @param signal ends it */
+/**
+ * @param signal ends it
+ * @param heard told what it wrote so far, at each word
+ */
 export async function runK6(
   script: string,
   settings: Settings,
   signal: AbortSignal,
+  heard: (words: string) => void = () => {},
 ): Promise<K6Run> {
   const bundling = bundles.get(script) ?? bundleScript(script);
   bundles.set(script, bundling);
@@ -55,6 +59,7 @@ export async function runK6(
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       words = `${words}${text}`.slice(-WORDS_MAX);
+      heard(words);
     });
   }
   const code = await new Promise<number | null>((resolve, reject) => {
