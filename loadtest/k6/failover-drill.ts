@@ -8,11 +8,14 @@ import { pause } from "./engine/clock.ts";
 import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { Parameters } from "./engine/parameters.ts";
+import type { Player } from "./player/player.ts";
 
 const parameters = new Parameters("failover-drill");
 const players = parameters.count("PLAYERS");
 const perS = parameters.number("RATE");
 const afterMs = parameters.number("AFTER_S") * 1_000;
+/** Told once, for whoever is to strike. */
+const READY = "everybody plays: the region may be killed, or evacuated, now";
 const LOOK_EVERY_MS = 250;
 const stayMs = parameters.number("DURATION_S") * 1_000;
 
@@ -43,9 +46,16 @@ export default async function failoverDrill(): Promise<void> {
 
 /** At the moment, or some time after everybody has been moved; or when nobody plays any more. */
 async function drillIsOver(crowd: Crowd, untilMs: number): Promise<void> {
-  const haveMoved = () =>
-    [...crowd.players].every(({ moves, isEchoed }) => moves > 0 && isEchoed) &&
-    crowd.players.size > 0;
-  while (Date.now() < untilMs && !haveMoved() && !crowd.hasEnded) await pause(LOOK_EVERY_MS);
+  const all = (isSo: (player: Player) => boolean) =>
+    crowd.players.size > 0 && [...crowd.players].every(isSo);
+  let begun = false;
+  while (Date.now() < untilMs && !crowd.hasEnded) {
+    if (!begun && crowd.haveAllCome && all(({ isEchoed }) => isEchoed)) {
+      begun = true;
+      console.log(READY);
+    }
+    if (begun && all(({ moves, isEchoed }) => moves > 0 && isEchoed)) break;
+    await pause(LOOK_EVERY_MS);
+  }
   if (!crowd.hasEnded) await pause(Math.min(afterMs, untilMs - Date.now()));
 }

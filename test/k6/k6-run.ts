@@ -7,6 +7,7 @@ import { bundleScript } from "../../loadtest/load/k6-bundle.ts";
 export const THRESHOLD_CROSSED = 99;
 /** It has to come up, log players in, and have them play: on a busy machine too. */
 export const K6_MS_MAX = 60_000;
+const RUN_MS_MAX = 150_000;
 const WORDS_MAX = 20_000;
 
 /** What `k6 run -e` sets. */
@@ -34,11 +35,15 @@ export function noWorld(): never {
 /** Made once a process, of those that it runs. */
 const bundles = new Map<string, Promise<string>>();
 
-/** @param signal ends it */
+/**
+ * @param signal ends it
+ * @param heard told what it wrote so far, at each word
+ */
 export async function runK6(
   script: string,
   settings: Settings,
   signal: AbortSignal,
+  heard: (words: string) => void = () => {},
 ): Promise<K6Run> {
   const bundling = bundles.get(script) ?? bundleScript(script);
   bundles.set(script, bundling);
@@ -46,15 +51,19 @@ export async function runK6(
   const given = Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   // Without an address of its own: two at a time would quarrel about the usual one.
   const own = ["--quiet", "--no-color", "--no-usage-report", "--address", ""];
-  const child = spawn(k6, ["run", ...own, ...given, bundle], { signal });
+  const child = spawn(k6, ["run", ...own, ...given, bundle], {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(RUN_MS_MAX)]),
+    killSignal: "SIGKILL",
+  });
   let words = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       words = `${words}${text}`.slice(-WORDS_MAX);
+      heard(words);
     });
   }
   const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", (cause) => reject(new Error(words, { cause })));
     child.once("close", resolve);
   });
   return { code, words };

@@ -84,7 +84,7 @@ async function wayThat(
   return Object.assign(way, { CORE_URL });
 }
 
-const refusal = (kind: "unavailable" | "reconnect_expired" | "region_full"): Answered => {
+const refusal = (kind: "overloaded" | "reconnect_expired"): Answered => {
   const error = new MeridianError(kind);
   return { status: error.status, body: error.toBody() };
 };
@@ -123,7 +123,7 @@ describe("k6 against a wrong world", { concurrency: AT_ONCE, skip }, () => {
 
   test("login-storm: refusals that don't say when to come back", async (t) => {
     const core = await coreThat(t, async ({ path }, ask) => {
-      return path === "/v1/guests" ? refusal("unavailable") : ask();
+      return path === "/v1/guests" ? refusal("overloaded") : ask();
     });
     await finds(t, "login-storm", { ...core, RATE: 5, DURATION_S: 1 }, /impolite: /);
   });

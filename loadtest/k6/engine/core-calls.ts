@@ -4,14 +4,16 @@
  */
 import http from "k6/http";
 import type { z } from "zod";
-import { failureFromBody, MeridianError } from "../../../shared/errors.ts";
+import { type ErrorKind, failureFromBody, MeridianError } from "../../../shared/errors.ts";
 import { failed } from "./metrics.ts";
 
 const DEADLINE_MS = 5_000;
 /** k6's own code of a call that took longer than its deadline. */
 const TIMED_OUT = 1050;
-/** With these the server says to come back later. */
-const LATER: readonly number[] = [429, 503];
+/** Of a server that has too much to do, or no room: it knows when to come back. One whose peer is gone does not. */
+const LATER: readonly ErrorKind[] = [
+  ...(["too_many_requests", "overloaded", "region_full", "queue_full", "queued"] as const),
+];
 
 export interface Call<T> {
   readonly method: "GET" | "POST";
@@ -63,7 +65,7 @@ export class CoreCalls {
     const failure = failureFromBody(status, answer);
     const headerMs = Number(headers["Retry-After"]) * 1_000 || 0;
     const retryAfterMs = failure.retryAfterMs ?? headerMs;
-    if (LATER.includes(status) && retryAfterMs === 0) {
+    if (LATER.includes(failure.kind) && retryAfterMs === 0) {
       failed("impolite", `${path} answered ${status} (${failure.kind}) and not when to come back`);
     }
     return new MeridianError(failure.kind, { message: failure.message, retryAfterMs });

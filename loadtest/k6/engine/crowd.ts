@@ -82,6 +82,7 @@ export class Crowd {
   readonly #players = new Set<Player>();
   readonly #stop: () => void;
   #hasEnded = false;
+  #coming = 0;
 
   constructor(parameters: Parameters) {
     this.#parameters = parameters;
@@ -97,12 +98,19 @@ export class Crowd {
   async arrive({ count, perS, first = 0, more, live }: Arrival): Promise<void> {
     const vus = this.#parameters.count("VUS");
     const beganMs = Date.now();
+    this.#coming += 1;
     const lives: Promise<void>[] = [];
     for (let nth = exec.vu.idInTest - 1; nth < count; nth += vus) {
       await pause(beganMs + (nth * 1_000) / perS - Date.now());
       lives.push(this.#live(first + nth, live, more));
     }
+    this.#coming -= 1;
     await Promise.all(lives);
+  }
+
+  /** Whether nobody is still to come. */
+  get haveAllCome(): boolean {
+    return this.#coming === 0;
   }
 
   get hasEnded(): boolean {

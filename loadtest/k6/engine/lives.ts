@@ -21,7 +21,7 @@ export async function leave(player: Player): Promise<void> {
 export interface Visit {
   /** Begun once the player is in: it leaves when that is settled. */
   readonly stay: () => Promise<void>;
-  /** How long it waits in a queue; without an end if nothing is said. */
+  /** How long it waits in a queue, ms. */
   readonly waitMs?: number;
 }
 

@@ -27,6 +27,7 @@ import { leaveFrame, messageFrame } from "./sent-frames.ts";
 
 /** As the client SDK waits. */
 const COME_BACK_DEADLINE_MS = 7_000;
+const LEAVE_DEADLINE_MS = 1_000;
 const POLL_DEADLINE_MS = 15_000;
 const HEARD_EVERY_MS = 100;
 type Ask = Extract<Effect, { readonly type: "ask" }>;
@@ -133,7 +134,7 @@ export class PlayerConnection {
         this.#retire();
         break;
       case "sayLeave":
-        this.#socket?.send(leaveFrame);
+        this.#sayLeave();
         break;
       case "hush":
         this.#queueCall += 1;
@@ -275,6 +276,13 @@ export class PlayerConnection {
     const isFresh = clock.monotonicMs() - heardAtMs < HEARD_EVERY_MS;
     if (activity === "live" && isFresh && view.phase === "playing") return;
     this.#dispatch({ type: "heard" });
+  }
+
+  /** The room closes the connection then; one that does not is not waited for, as by the SDK. */
+  #sayLeave(): void {
+    const socket = this.#socket;
+    if (!socket?.send(leaveFrame)) this.#retire();
+    else clock.after(LEAVE_DEADLINE_MS, () => socket.drop());
   }
 
   #retire(): void {

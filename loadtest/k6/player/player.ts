@@ -19,6 +19,8 @@ import { Wallet } from "./wallet.ts";
 /** All players of a load test log in from few addresses, and are held back for it. */
 const LOG_IN_MS_MAX = 120_000;
 const LOG_IN_AGAIN_MS = 500;
+/** In a queue, where a scenario does not say how long. */
+const WAIT_MS_MAX = 120_000;
 /** From a seat that is taken to one's own entity and its first echo. */
 const ECHO_MS_MAX = 10_000;
 const OVER: readonly string[] = ["lost", "left", "failed"];
@@ -127,7 +129,7 @@ export class Player {
    * Resolves once an input has come back; before that it may wait in a queue.
    * @param withinMs how long it waits there
    */
-  async join(withinMs?: number): Promise<Entry> {
+  async join(withinMs = WAIT_MS_MAX): Promise<Entry> {
     this.#leaving = false;
     this.#why = "";
     this.#askedAtMs = Date.now();

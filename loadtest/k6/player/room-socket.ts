@@ -48,6 +48,7 @@ export class RoomSocket {
 
   /** k6 can't close a connection that is being opened: its event loop would stand still. */
   drop(): void {
+    if (this.#dropped) return;
     const socket = this.#socket;
     this.#dropped = true;
     if (socket.readyState === OPEN) socket.close();
