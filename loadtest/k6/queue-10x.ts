@@ -8,8 +8,7 @@ import { Crowd, optionsOf, prepare } from "./engine/crowd.ts";
 import { visit } from "./engine/lives.ts";
 import { failed } from "./engine/metrics.ts";
 import { Parameters } from "./engine/parameters.ts";
-import type { QueueWatch } from "./player/player.ts";
-import { QueueOrder } from "./player/queue-order.ts";
+import { QueueOrder, type QueueWatch } from "./player/queue-order.ts";
 
 const parameters = new Parameters("queue-10x");
 const players = parameters.number("PLAYERS") || 10 * parameters.count("SEATS");

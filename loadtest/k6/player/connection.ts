@@ -21,7 +21,7 @@ import { clock } from "../engine/clock.ts";
 import type { CoreCalls } from "../engine/core-calls.ts";
 import { failed } from "../engine/metrics.ts";
 import type { Account } from "./account.ts";
-import { RoomSocket } from "./room-socket.ts";
+import { addressOf, RoomSocket } from "./room-socket.ts";
 import { type Frame, RoomStream } from "./room-stream.ts";
 import { leaveFrame, messageFrame } from "./sent-frames.ts";
 
@@ -289,13 +289,6 @@ export class PlayerConnection {
     this.#socket?.drop();
     this.#socket = undefined;
   }
-}
-
-function addressOf({ reservation }: JoinAnswer, scheme: string, reconnectionToken: string): string {
-  const { publicAddress, processId, roomId, sessionId } = reservation;
-  const token = reconnectionToken && `&reconnectionToken=${reconnectionToken}`;
-  // Whatever may come is listened to already, so the room need not be told so first.
-  return `${scheme}//${publicAddress}/${processId}/${roomId}?sessionId=${sessionId}&acknowledged=1${token}`;
 }
 
 function failureOf(cause: unknown): MeridianError {

@@ -12,6 +12,7 @@ import { failed, metrics, type Tags } from "../engine/metrics.ts";
 import type { Game } from "../games/game.ts";
 import { Account } from "./account.ts";
 import { type ConnectionListener, PlayerConnection } from "./connection.ts";
+import type { QueueWatch } from "./queue-order.ts";
 import type { Frame, RoomStream } from "./room-stream.ts";
 import { Stay } from "./stay.ts";
 import { Wallet } from "./wallet.ts";
@@ -37,11 +38,6 @@ export interface PlayerOptions {
   /** Answers of the queue. */
   readonly queueWatch?: QueueWatch;
   readonly sampled?: (echoMs: number) => void;
-}
-
-export interface QueueWatch {
-  /** An answer to a question that was asked at that moment. */
-  heard(place: QueuePlace, askedAtMs: number): void;
 }
 
 /** `waiting`: in a queue, when it was to wait no longer. */

@@ -11,6 +11,11 @@ export interface Disorder {
   readonly words: string;
 }
 
+export interface QueueWatch {
+  /** An answer to a question that was asked at that moment. */
+  heard(place: QueuePlace, askedAtMs: number): void;
+}
+
 type Heard = Pick<QueuePlace, "regionId" | "class" | "number" | "state" | "position">;
 
 interface Call {

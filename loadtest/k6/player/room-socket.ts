@@ -1,5 +1,6 @@
 /** One websocket to a room, by k6's own: of one that was dropped nothing more is heard. */
 import { WebSocket } from "k6/websockets";
+import type { JoinAnswer } from "../../../shared/protocol/join.ts";
 
 const ABNORMAL_CLOSURE = 1006;
 const OPEN = 1;
@@ -54,4 +55,16 @@ export class RoomSocket {
     if (socket.readyState === OPEN) socket.close();
     else socket.onopen = () => socket.close();
   }
+}
+
+/** Where the seat is, for a newcomer or, with the token, for who was there. */
+export function addressOf(
+  { reservation }: JoinAnswer,
+  scheme: string,
+  reconnectionToken: string,
+): string {
+  const { publicAddress, processId, roomId, sessionId } = reservation;
+  const token = reconnectionToken && `&reconnectionToken=${reconnectionToken}`;
+  // Whatever may come is listened to already, so the room need not be told so first.
+  return `${scheme}//${publicAddress}/${processId}/${roomId}?sessionId=${sessionId}&acknowledged=1${token}`;
 }
