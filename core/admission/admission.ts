@@ -28,7 +28,6 @@ import {
   type PlayerClass,
   type PlayerStandings,
 } from "./player-standing.ts";
-import { FRONT } from "./poll-delay.ts";
 import type { QueueTokens } from "./queue-token.ts";
 import { Recovery } from "./recovery.ts";
 import { type Mirror, WaitingLog, type WaitingRecord } from "./waiting-log.ts";
@@ -386,7 +385,7 @@ export class Admission implements Part {
 
   #isNear({ called, eta, position, opensAtMs }: Standing): boolean {
     if (called !== undefined || this.calls.full || opensAtMs !== undefined) return false;
-    return (position ?? 0) <= FRONT || (eta !== null && eta.lowMs <= HOLD_WITHIN_MS);
+    return (position ?? 0) <= this.#rooms.front || (eta !== null && eta.lowMs <= HOLD_WITHIN_MS);
   }
 
   #fateOf(nodeId: NodeId | null): NodeFate {

@@ -3,15 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Chance, testSeed } from "../../shared/chance.testkit.ts";
 import { QUEUE_POLL_MS_MAX } from "../../shared/protocol/queue.ts";
-import { type PollDelayOptions, pollDelayMs } from "./poll-delay.ts";
+import { frontOf, type PollDelayOptions, pollDelayMs } from "./poll-delay.ts";
 
 /** A wait that is known exactly. */
 function sure(ms: number) {
   return { ms, lowMs: ms };
 }
 
+/** Behind the front of all who may ask often at a thousand polls a second. */
 const NEXT: PollDelayOptions = {
-  position: 11,
+  position: 126,
   eta: sure(0),
   opensInMs: undefined,
   waiting: 1,
@@ -49,8 +50,10 @@ test("soon at the front, seldom at the back, jittered by 15%", () => {
 
 test("who is at the front asks often, however slow it is and however many wait", () => {
   const slow = { ...NEXT, eta: sure(600_000), waiting: 100_000 };
-  assert.equal(pollDelayMs({ ...slow, position: 10 }), 1_000);
-  assert.ok(pollDelayMs({ ...slow, position: 11 }) > 20_000);
+  assert.equal(frontOf(1_000), 125);
+  assert.equal(pollDelayMs({ ...slow, position: 125 }), 1_000);
+  assert.ok(pollDelayMs({ ...slow, position: 126 }) > 20_000);
+  assert.deepEqual([frontOf(1), frontOf(1e6)], [10, 500], "whatever may be asked in all");
   assert.ok(
     pollDelayMs({ ...slow, position: 1, opensInMs: 1e9 }) > 20_000,
     "nobody has an order yet",

@@ -19,8 +19,13 @@ const SHARE_OF_WAIT = 1 / 4;
 const SHARE_OF_SHORTEST = 3 / 4;
 /** For as long as nothing is known of the wait. */
 const MS_PER_POSITION = 20;
-/** So many at the front ask as often as can be, however slowly it moves: a free seat must not wait for its player. */
-export const FRONT = 10;
+/**
+ * So many at the front ask as often as can be, however slowly it moves, because a free seat must not wait for its
+ * player, and as many seats may be free at once when a round ends; but no more than a share of all polls.
+ */
+const FRONT_MAX = 500;
+const FRONT_MIN = 10;
+const FRONT_SHARE = 1 / 8;
 /** Of the delay, in either direction. */
 const JITTER = 0.15;
 
@@ -39,6 +44,11 @@ export interface PollDelayOptions {
   readonly dice: number;
 }
 
+/** How many at the front of each line ask as often as can be. */
+export function frontOf(pollsPerSecondMax: number): number {
+  return Math.max(FRONT_MIN, Math.min(FRONT_MAX, Math.floor(pollsPerSecondMax * FRONT_SHARE)));
+}
+
 /** @returns ms, whole, `QUEUE_POLL_MS_MAX` at most */
 export function pollDelayMs(options: PollDelayOptions): number {
   const {
@@ -53,7 +63,8 @@ export function pollDelayMs(options: PollDelayOptions): number {
   const soonestMs = eta ? eta.lowMs * SHARE_OF_SHORTEST : Number.POSITIVE_INFINITY;
   const waitMs = eta ? eta.ms * SHARE_OF_WAIT : position * MS_PER_POSITION;
   const fairMs = (waiting / pollsPerSecondMax) * 1_000;
-  const backMs = position > FRONT ? Math.min(soonestMs, Math.max(waitMs, fairMs)) : 0;
+  const backMs =
+    position > frontOf(pollsPerSecondMax) ? Math.min(soonestMs, Math.max(waitMs, fairMs)) : 0;
   const longestMs = QUEUE_POLL_MS_MAX / (1 + JITTER);
   const askedMs = wasHeld ? AGAIN_MS : Math.max(POLL_MS_MIN, backMs, opensInMs);
   const delayMs = Math.min(longestMs, askedMs);

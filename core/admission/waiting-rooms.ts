@@ -27,7 +27,7 @@ import { Entering, type Newcomer, queueFull, type WaitingRoomsSettings } from ".
 import { EntryBook } from "./entry-book.ts";
 import { offersOf, soonest } from "./foresight.ts";
 import { type Entry, entryOf, extend, type Member, type Place, placeOf } from "./place.ts";
-import { POLL_MS_MIN, PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
+import { frontOf, POLL_MS_MIN, PRESENCE_SLACK_MS, pollDelayMs } from "./poll-delay.ts";
 import type { OpeningDraw, RegionQueue, SeatReport } from "./region-queue.ts";
 
 /** A join whose seat has not come by then has failed; longer than it may ask regions. */
@@ -185,6 +185,11 @@ export class WaitingRooms {
     member.notBeforeMs = Math.min(member.notBeforeMs, nowMs + EARLY_POLL_MS);
     this.#book.wakeBy(member.entry, nowMs);
     this.#book.setReady(member.entry, nowMs);
+  }
+
+  /** How many at the front of each line ask as often as can be. */
+  get front(): number {
+    return frontOf(this.#settings.pollsPerSecondMax);
   }
 
   /**
