@@ -6,7 +6,11 @@ import type { z } from "zod";
 import { AuditAnswer, AuditContent } from "../../shared/protocol/audit.ts";
 import { JoinOutcome } from "../../shared/protocol/join.ts";
 import { QueueStatusAnswer, StatusAnswer } from "../../shared/protocol/ops.ts";
-import { CapacitiesAnswer, CapacityAnswer } from "../../shared/protocol/ops-capacity.ts";
+import {
+  CapacitiesAnswer,
+  CapacityAnswer,
+  LiftAnswer,
+} from "../../shared/protocol/ops-capacity.ts";
 import { until } from "../../test/until.ts";
 import { playersApi } from "../admission/players-api.testkit.ts";
 import { createMigratedDatabase } from "../db/test-database.ts";
@@ -86,6 +90,27 @@ test("what was measured is what admission gives, less the margin", async () => {
   assert.equal(row?.details.playersPerNode, 60);
   const shown = await node();
   assert.deepEqual([shown?.capacity, shown?.offered, shown?.limit], [100, 51, "measured"]);
+});
+
+test("while a load test looks for the next limit this one does not count, for a bounded time", async () => {
+  const lift = (forS: number) => ask(`${path}/lift`, LiftAnswer, { forS });
+  const offered = async () => (await node())?.offered;
+  assert.notEqual((await lift(600)).liftedUntil, null);
+  assert.equal(await offered(), 100);
+  const { lifted } = await ask("/ops/capacity", CapacitiesAnswer);
+  assert.deepEqual(
+    lifted.map(({ regionId }) => regionId),
+    ["shanghai"],
+  );
+  assert.match(
+    (await opsCommand(core)(["capacity"])).out,
+    /shanghai: its limits don't count until/,
+  );
+  assert.equal((await lift(0)).liftedUntil, null);
+  assert.equal(await offered(), 51);
+  await lift(1);
+  await until("it counts again by itself", async () => (await offered()) === 51);
+  await assert.rejects(lift(3_601), { kind: "bad_request" });
 });
 
 test("who plays above a limit plays on, and the next ones wait", async () => {

@@ -2,6 +2,9 @@
  * The limits that load tests found, stored by operators: read at the start, before anybody is admitted, and given
  * to the registry, so that the ranking and admission offer no more seats than were measured, less a margin.
  *
+ * While a load test looks for the next limit of a region those that it has do not count there: admission would hold
+ * the test back. That is known in memory alone, and for a bounded time.
+ *
  * A limit is stored before it counts. Without the database the last ones go on to count. Nobody is thrown out by
  * one: where more play than a new limit allows, the next are not let in until enough have left.
  */
@@ -43,6 +46,8 @@ export class Capacity implements Part {
   readonly margin: number;
   readonly #deps: CapacityDeps;
   #limits: readonly CapacityLimit[] = [];
+  /** Regions whose limits don't count, and until when, ms since 1970. */
+  readonly #lifted = new Map<RegionId, number>();
   /** Those that the log has told of. */
   #told: ReadonlySet<string> = new Set();
   #storing: Promise<unknown> = Promise.resolve();
@@ -137,6 +142,20 @@ export class Capacity implements Part {
     return stored;
   }
 
+  /** Until when the limits of regions don't count, ms since 1970. */
+  get lifted(): ReadonlyMap<RegionId, number> {
+    return this.#lifted;
+  }
+
+  /** For so long that region's limits don't count; 0: at once they do again. @returns until when, ms since 1970 */
+  lift(regionId: RegionId, forS: number): number | undefined {
+    const untilMs = forS === 0 ? undefined : this.#deps.clock.nowMs() + forS * 1_000;
+    if (untilMs === undefined) this.#lifted.delete(regionId);
+    else this.#lifted.set(regionId, untilMs);
+    this.#apply();
+    return untilMs;
+  }
+
   #hold(limits: readonly CapacityLimit[]): void {
     const kept = new Map<RegionId, CapacityLimit[]>();
     for (const limit of newestFirst(limits)) {
@@ -144,10 +163,24 @@ export class Capacity implements Part {
       if (own.length < LIMITS_LISTED_MAX) kept.set(limit.regionId, [...own, limit]);
     }
     this.#limits = [...kept.values()].flat();
-    this.#deps.registry.setLimits(seatLimitsOf(this.#limits, this.margin));
+    this.#apply();
+  }
+
+  #apply(): void {
+    const counting = this.#limits.filter(({ regionId }) => !this.#lifted.has(regionId));
+    this.#deps.registry.setLimits(seatLimitsOf(counting, this.margin));
+  }
+
+  #endLifts(): void {
+    const nowMs = this.#deps.clock.nowMs();
+    const over = [...this.#lifted].filter(([, untilMs]) => nowMs >= untilMs);
+    if (over.length === 0) return;
+    for (const [regionId] of over) this.#lifted.delete(regionId);
+    this.#apply();
   }
 
   #look(): void {
+    this.#endLifts();
     const flags = this.flags();
     const keyOf = ({ regionId, build }: UnmeasuredBuild) => `${regionId} ${build}`;
     for (const flag of flags) {

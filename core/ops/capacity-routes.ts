@@ -6,6 +6,8 @@ import {
   CapacitiesAnswer,
   CapacityAnswer,
   CapacityRequest,
+  LiftAnswer,
+  LiftRequest,
   type StoredLimit,
 } from "../../shared/protocol/ops-capacity.ts";
 import type { Capacity } from "../capacity/capacity.ts";
@@ -33,7 +35,11 @@ export function addCapacityRoutes(server: HttpServer, deps: CapacityRouteDeps): 
     async (request): Promise<CapacitiesAnswer> => {
       await operators.authorise(bearerOf(request.headers.authorization), "capacity", "viewer");
       const flags = capacity.flags().map((one) => ({ ...one, flag: "unmeasured_build" as const }));
-      return { margin: capacity.margin, limits: storedLimits(capacity), flags };
+      const lifted = [...capacity.lifted].map(([regionId, untilMs]) => ({
+        regionId,
+        until: new Date(untilMs).toISOString(),
+      }));
+      return { margin: capacity.margin, limits: storedLimits(capacity), lifted, flags };
     },
   );
   server.post(
@@ -68,6 +74,29 @@ export function addCapacityRoutes(server: HttpServer, deps: CapacityRouteDeps): 
       const { playersPerNode } = limit;
       const seatsPerNode = seatsWithin(playersPerNode, capacity.margin);
       return { regionId, dryRun, playersPerNode, seatsPerNode, nodes };
+    },
+  );
+  server.post(
+    "/ops/regions/:regionId/capacity/lift",
+    {
+      schema: {
+        params: z.object({ regionId: RegionId }),
+        body: LiftRequest,
+        response: { 200: LiftAnswer, ...refusals },
+      },
+    },
+    async (request): Promise<LiftAnswer> => {
+      const { regionId } = request.params;
+      const { forS, dryRun } = request.body;
+      const action = "lift capacity";
+      const token = bearerOf(request.headers.authorization);
+      const operator = await operators.authorise(token, action, "operator", regionId);
+      if (!registry.region(regionId)) throw noRegion(regionId, deps);
+      const details = { forS };
+      await operators.audit.note({ operator, action, subject: regionId, details, dryRun });
+      const untilMs = dryRun ? capacity.lifted.get(regionId) : capacity.lift(regionId, forS);
+      const liftedUntil = untilMs === undefined ? null : new Date(untilMs).toISOString();
+      return { regionId, dryRun, liftedUntil };
     },
   );
 }

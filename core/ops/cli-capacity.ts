@@ -40,7 +40,7 @@ export async function setCapacity(
   return json ? JSON.stringify(answer, undefined, 2) : capacityText(answer);
 }
 
-export function capacitiesText({ margin, limits, flags }: CapacitiesAnswer): string {
+export function capacitiesText({ margin, limits, lifted, flags }: CapacitiesAnswer): string {
   const share = `${Math.round(margin * 100)}%`;
   const head = `admission leaves ${share} of a measured limit free (CAPACITY_MARGIN)`;
   if (limits.length === 0) {
@@ -53,6 +53,11 @@ export function capacitiesText({ margin, limits, flags }: CapacitiesAnswer): str
       `${flag}: ${counted(nodes, "node")} of ${regionId} run ${build}, which nobody measured; ` +
       `the limit of ${measuredBuild} is used.`,
   );
+  for (const { regionId, until } of lifted) {
+    told.push(
+      `${regionId}: its limits don't count until ${until}, a load test looks for the next.`,
+    );
+  }
   const full = [...header, "EVIDENCE", "BY"];
   return [head, ...told, "", table([full, ...rows])].join("\n");
 }

@@ -102,6 +102,7 @@ test("each role may do what the one before may, and no more, at every route ther
     ["operator", "POST", `${region}/wanted`, 404, { state: "active" }],
     ["operator", "POST", `${region}/failback`, 404, {}],
     ["operator", "POST", `${region}/capacity`, 404, measured],
+    ["operator", "POST", `${region}/capacity/lift`, 404, { forS: 1 }],
     ["operator", "POST", "/ops/failover", 404, { nodeId: "nowhere-1" }],
     ["operator", "POST", `${region}/fence`, 404],
     ["operator", "DELETE", `${region}/fence`, 404],

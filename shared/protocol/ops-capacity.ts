@@ -63,12 +63,34 @@ export const CapacityAnswer = z.object({
 });
 export type CapacityAnswer = z.infer<typeof CapacityAnswer>;
 
+/** A core forgets it at a restart, and whoever measures may be killed: so it is asked for again meanwhile. */
+export const LIFT_S_MAX = 3_600;
+
+/** `POST /ops/regions/:regionId/capacity/lift`: a limit must not hold back the load that looks for the next one. */
+export const LiftRequest = z.object({
+  /** The region's limits don't count for so long, s; 0: they count again. */
+  forS: z.number().int().min(0).max(LIFT_S_MAX),
+  /** Only says what would be done. */
+  dryRun: z.boolean().default(false),
+});
+export type LiftRequest = z.infer<typeof LiftRequest>;
+
+export const LiftAnswer = z.object({
+  regionId: RegionId,
+  dryRun: z.boolean(),
+  /** ISO 8601; null: they count. */
+  liftedUntil: z.string().nullable(),
+});
+export type LiftAnswer = z.infer<typeof LiftAnswer>;
+
 /** `GET /ops/capacity`. */
 export const CapacitiesAnswer = z.object({
   /** Share of each limit that admission does not give. */
   margin: z.number(),
   /** Of each region the newest first. */
   limits: z.array(StoredLimit),
+  /** Regions whose limits don't count now, because a load test looks for the next one. */
+  lifted: z.array(z.object({ regionId: RegionId, /** ISO 8601. */ until: z.string() })).default([]),
   /** Builds of live nodes that nobody measured: the region's last limit is used for them. */
   flags: z.array(
     z.object({

@@ -53,7 +53,7 @@ export function doubtsOf(steps: CapacityResult["steps"], broke: boolean): string
       ? ["other programs filled the machine where it broke"]
       : []),
     ...(isAny((step) => step.broken.some((words) => words.endsWith(NOT_IN)))
-      ? ["not all got in: look at REGION_CAPACITY, ADMISSION_HEADROOM, and a limit stored before"]
+      ? ["not all got in: look at REGION_CAPACITY and ADMISSION_HEADROOM"]
       : []),
   ];
 }

@@ -14,6 +14,7 @@ import { k6For, type Surroundings, withTarget } from "../scenario-run.ts";
 import type { Target } from "../target.ts";
 import { UsageError } from "../usage-error.ts";
 import { type CapacityResult, resultText } from "./capacity-result.ts";
+import { restoreLimits } from "./lift-limits.ts";
 import { searchCapacity } from "./search-capacity.ts";
 
 /** Of what the core stores. */
@@ -35,7 +36,11 @@ export async function capacityByOptions(asked: Asked, around: Surroundings): Pro
     if (!target.ops) {
       throw new UsageError("capacity needs --ops URL, the core's private port, and a token");
     }
-    const found = await searchCapacity({ run, capacity, target, k6Binary, script, dir, around });
+    const setup = { run, capacity, target, k6Binary, script, dir, around };
+    const { ops } = target;
+    const found = await searchCapacity(setup).finally(() =>
+      restoreLimits(ops, region.data, around.say),
+    );
     write(dir, found);
     const stored = !capacity.dryRun && found.playersPerNode > 0;
     if (stored) await store(target, found, dir);

@@ -18,6 +18,7 @@ import { UsageError } from "../usage-error.ts";
 import type { CapacityOptions } from "./capacity-options.ts";
 import { type CapacityResult, doubtsOf } from "./capacity-result.ts";
 import { beginSearch, nextOf, stepOf, stepsMaxOf } from "./capacity-step.ts";
+import { liftLimits } from "./lift-limits.ts";
 import { broken, levelText, type Served } from "./service-level.ts";
 
 export interface SearchSetup {
@@ -73,6 +74,7 @@ export async function searchCapacity(setup: SearchSetup): Promise<CapacityResult
     }
     const { players } = next;
     await regionEmpty(setup);
+    if (setup.target.ops) await liftLimits(setup.target.ops, region);
     last = await loadWith(setup, players, search.steps + 1);
     around.signal.throwIfAborted();
     const served = servedOf(last, region, players);
