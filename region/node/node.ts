@@ -90,6 +90,7 @@ export class RegionNode {
   readonly #heartbeatClient: LinkClient;
   /** Another breaker, too: profiles that come late must not hold up operations. */
   readonly #profileClient: LinkClient;
+  readonly #valueClient: LinkClient;
   readonly #heartbeats: Heartbeats;
   readonly #peerProbes: PeerProbes;
   readonly #way: CoreWay;
@@ -145,6 +146,8 @@ export class RegionNode {
       metrics,
     });
     this.#profileClient = new LinkClient(identity, clock, ways);
+    // Hundreds of operations may ask again and again of a slow core: rooms that go on here must get their claims through.
+    this.#valueClient = new LinkClient(identity, clock, ways);
     const keys = new KeySet();
     const core = { client: this.#client, coreAddress: config.CORE_LINK_ADDRESS };
     const onWanted = (wanted: Heartbeat["state"]) => this.#want(wanted);
@@ -202,6 +205,7 @@ export class RegionNode {
     });
     this.#value = new ValueLink({
       ...core,
+      client: this.#valueClient,
       nodeId,
       leaseHeld: () => this.#heartbeats.leaseHeld,
       rooms: () => this.#rooms.held,
@@ -370,6 +374,7 @@ export class RegionNode {
             this.#heartbeatClient,
             this.#stateClient,
             this.#profileClient,
+            this.#valueClient,
           ];
           await Promise.all(clients.map((client) => client.stop()));
         },

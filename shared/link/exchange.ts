@@ -38,13 +38,18 @@ export function exchange(options: ExchangeOptions): Promise<Received> {
   const sending = send(options);
   return new Promise((resolve, reject) => {
     let late = false;
-    let cancel = clock.after(deadlineMs, () => {
+    let over = false;
+    const giveUp = () => {
+      if (over) return;
       late = true;
       reject(unanswered("timeout", options));
       if (sending.sent() && lateMs > 0) cancel = clock.after(lateMs, sending.abort);
       else sending.abort();
-    });
+    };
+    // A process that stood still finds its timers due before the answers that wait in its sockets: these are read first.
+    let cancel = clock.after(deadlineMs, () => setImmediate(giveUp));
     const ended = (): void => {
+      over = true;
       cancel();
       onEnded();
     };
