@@ -9,6 +9,13 @@ import { type Agent, request } from "undici";
 import type { Clock } from "../clock.ts";
 import { MeridianError } from "../errors.ts";
 
+/**
+ * A process that stood still finds its timers due before the answers that wait in its sockets. A deadline that rings so
+ * much late gives them a moment to be read: else a stall counts as the failure of everybody who was asked meanwhile.
+ */
+const STOOD_STILL_MS = 50;
+const READ_WITHIN_MS = 100;
+
 export interface ExchangeOptions {
   readonly agent: Agent;
   readonly clock: Clock;
@@ -38,18 +45,19 @@ export function exchange(options: ExchangeOptions): Promise<Received> {
   const sending = send(options);
   return new Promise((resolve, reject) => {
     let late = false;
-    let over = false;
+    const dueMs = clock.monotonicMs() + deadlineMs;
     const giveUp = () => {
-      if (over) return;
       late = true;
       reject(unanswered("timeout", options));
       if (sending.sent() && lateMs > 0) cancel = clock.after(lateMs, sending.abort);
       else sending.abort();
     };
-    // A process that stood still finds its timers due before the answers that wait in its sockets: these are read first.
-    let cancel = clock.after(deadlineMs, () => setImmediate(giveUp));
+    let cancel = clock.after(deadlineMs, () => {
+      const stoodStill = clock.monotonicMs() - dueMs > STOOD_STILL_MS;
+      if (stoodStill) cancel = clock.after(READ_WITHIN_MS, giveUp);
+      else giveUp();
+    });
     const ended = (): void => {
-      over = true;
       cancel();
       onEnded();
     };
