@@ -18,6 +18,8 @@ const DOCUMENT = "trail";
 const CURRENCY = "coin";
 /** By default 200 ms: what is lost of a document is known that well. */
 const WRITE_EVERY_TICKS = Number(process.env.TRACED_WRITE_TICKS ?? 4);
+/** Of one player, from one coin's operation to the next. */
+const PAY_EVERY_TICKS = Number(process.env.TRACED_PAY_TICKS ?? 1);
 /** Before a coin that nobody could commit is tried again. */
 const AGAIN_TICKS = 40;
 /** Small rooms: hundreds of clients on the same machine decode all that they are sent. */
@@ -43,6 +45,8 @@ export class TracedArena extends Arena {
   /** Who waits for the core's word on a coin. */
   readonly #paying = new Set<SessionId>();
   #payAgainAtTick = 0;
+  /** Of each player. */
+  readonly #nextPayAtTick = new Map<SessionId, number>();
   readonly #unsaved = new Map<SessionId, Written[]>();
 
   override onEnter(player: Player): void {
@@ -53,6 +57,7 @@ export class TracedArena extends Arena {
   override async onExit(player: Player, reason: ExitReason): Promise<void> {
     this.#traced.trails.delete(player.sessionId);
     this.#unsaved.delete(player.sessionId);
+    this.#nextPayAtTick.delete(player.sessionId);
     await super.onExit(player, reason);
   }
 
@@ -137,7 +142,9 @@ export class TracedArena extends Arena {
     const score = this.state.players.get(sessionId)?.score ?? 0;
     // It is below where the room was restored to before coins that the core knows.
     if (score <= trail.coins || this.#paying.has(sessionId)) return;
-    if (this.tick < this.#payAgainAtTick) return;
+    const nextAtTick = this.#nextPayAtTick.get(sessionId) ?? 0;
+    if (this.tick < Math.max(this.#payAgainAtTick, nextAtTick)) return;
+    this.#nextPayAtTick.set(sessionId, this.tick + PAY_EVERY_TICKS);
     const cause = `coin-${this.state.round}:${sessionId}:${trail.coins + 1}`;
     this.#paying.add(sessionId);
     void this.call("payCoin", () => this.#payOne(player, cause));

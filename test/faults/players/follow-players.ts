@@ -20,11 +20,16 @@ export interface Following extends Pick<FaultsOptions, "kills" | "regions" | "wa
 
 /**
  * With more players than this two processors can't send and decode what everybody sees in rooms of ten, 20 times a
- * second, nor take five documents a second of each. What is promised is promised of small rooms, too, and of ones
- * that say less.
+ * second, nor commit five documents a second of each and all of their coins at once. What is promised is promised of
+ * small rooms, too, and of ones that say less.
  */
 const CROWD = 250;
-const FOR_A_CROWD = { TRACED_SEATS: "4", TRACED_PATCH_MS: "100", TRACED_WRITE_TICKS: "20" };
+const FOR_A_CROWD = {
+  TRACED_SEATS: "4",
+  TRACED_PATCH_MS: "100",
+  TRACED_WRITE_TICKS: "20",
+  TRACED_PAY_TICKS: "100",
+};
 
 /**
  * @returns whether every promise was kept
