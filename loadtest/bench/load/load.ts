@@ -168,6 +168,7 @@ async function measure(
       serversPerPlayerUs: cpu ? Math.round((cpu.servers * 1_000_000) / driven.players) : null,
       observersOneOf: OBSERVERS_ONE_OF,
       serviceLevel: levelText(LEVEL),
+      slowNodeLevel: levelText(SLOW_NODE_LEVEL),
       capacityK6: byK6.players,
       capacityRooms: byRooms.players,
       capacityRatio: rounded(byK6.players / byRooms.players),
