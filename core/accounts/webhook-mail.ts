@@ -15,6 +15,7 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { Breaker } from "../../shared/link/breaker.ts";
 import type { Outbound } from "../http/outbound.ts";
+import { postHook } from "../http/post-hook.ts";
 import type { Mail, MailHook } from "./mail-hook.ts";
 
 const ATTEMPTS_MAX = 4;
@@ -71,30 +72,11 @@ export class WebhookMail implements MailHook {
     }
   }
 
-  async #post(mail: Mail, key: string, signal: AbortSignal): Promise<MeridianError | undefined> {
+  #post(mail: Mail, key: string, signal: AbortSignal): Promise<MeridianError | undefined> {
     const { url, token } = this.#options;
-    try {
-      const response = await fetch(url, {
-        method: "POST",
-        redirect: "manual",
-        headers: {
-          "content-type": "application/json",
-          "idempotency-key": key,
-          ...(token && { authorization: `Bearer ${token}` }),
-        },
-        body: JSON.stringify(mail),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_DEADLINE_MS)]),
-      });
-      await response.body?.cancel();
-      if (response.ok) return undefined;
-      const passing = response.status === 429 || response.status >= 500;
-      return new MeridianError(passing ? "unavailable" : "bad_request", {
-        message: `the mail hook answered with status ${response.status}`,
-      });
-    } catch (cause) {
-      const late = cause instanceof Error && cause.name === "TimeoutError";
-      const message = "the mail hook did not answer";
-      return new MeridianError(late ? "timeout" : "unavailable", { message, cause });
-    }
+    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+    const body = JSON.stringify(mail);
+    const deadlineMs = ATTEMPT_DEADLINE_MS;
+    return postHook({ what: "the mail hook", url, headers, key, body, deadlineMs, signal });
   }
 }

@@ -9,8 +9,9 @@
  */
 import { createHmac, randomUUID } from "node:crypto";
 import { type Clock, sleep } from "../../../shared/clock.ts";
-import { MeridianError } from "../../../shared/errors.ts";
+import type { MeridianError } from "../../../shared/errors.ts";
 import type { RegionId } from "../../../shared/ids.ts";
+import { postHook } from "../../http/post-hook.ts";
 import type { NodePool, Order } from "./node-pool.ts";
 
 const ATTEMPTS_MAX = 3;
@@ -60,33 +61,14 @@ export class HookPool implements NodePool {
     this.#taken.set(regionId, { order: key, atMs: clock.monotonicMs() });
   }
 
-  async #post(body: string, id: string, signal: AbortSignal): Promise<MeridianError | undefined> {
+  #post(body: string, key: string, signal: AbortSignal): Promise<MeridianError | undefined> {
     const { url, secret, deadlineMs, clock } = this.#options;
     const timestamp = String(Math.floor(clock.nowMs() / 1_000));
-    try {
-      const response = await fetch(url, {
-        method: "POST",
-        redirect: "manual",
-        headers: {
-          "content-type": "application/json",
-          "idempotency-key": id,
-          "x-meridian-timestamp": timestamp,
-          "x-meridian-signature": signatureOf(secret, timestamp, body),
-        },
-        body,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
-      });
-      await response.body?.cancel();
-      if (response.ok) return undefined;
-      const passing = response.status === 429 || response.status >= 500;
-      return new MeridianError(passing ? "unavailable" : "bad_request", {
-        message: `the scaling hook answered with status ${response.status}`,
-      });
-    } catch (cause) {
-      const late = cause instanceof Error && cause.name === "TimeoutError";
-      const message = "the scaling hook did not answer";
-      return new MeridianError(late ? "timeout" : "unavailable", { message, cause });
-    }
+    const headers = {
+      "x-meridian-timestamp": timestamp,
+      "x-meridian-signature": signatureOf(secret, timestamp, body),
+    };
+    return postHook({ what: "the scaling hook", url, headers, key, body, deadlineMs, signal });
   }
 }
 
