@@ -24,6 +24,7 @@ const env = { DATABASE_URL: created.url, MASTER_KEY: randomBytes(32).toString("b
 let core = await startTestCore(env);
 let region = await startTestRegion({ core, name: "shanghai" });
 await region.beat({ connected: 40 });
+await until("the queue has looked at the region", async () => (await seats())?.limit === 100);
 after(async () => {
   await region.stop();
   await core.stop();
