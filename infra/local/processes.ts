@@ -51,7 +51,22 @@ export interface ProcessContext {
   readonly parts: WorldParts;
   /** Remembers a process for the next start, in case this world is killed. */
   readonly note: (name: string, pid: number) => void;
+  readonly releaseOf?: ReleaseOf | undefined;
 }
+
+/** Another release than this tree. */
+export interface Release {
+  /** Its top folder, with its dependencies. */
+  readonly dir: string;
+  /** What its processes say that they are: their `BUILD`. */
+  readonly build: string;
+}
+
+/**
+ * Which release a part runs, name servers with the core; undefined: this tree, whose processes say no build. Asked at
+ * each start of a process, so that a part can be of another release in its next life.
+ */
+export type ReleaseOf = (part: "core" | RegionId) => Release | undefined;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -59,6 +74,7 @@ export function coreProcess(context: ProcessContext): WorldProcess {
   const { plan, link } = context;
   return worldProcess(context, {
     name: "core",
+    part: "core",
     logName: "core",
     file: "core/main.ts",
     env: coreEnvironment(plan, link),
@@ -72,6 +88,7 @@ export function regionProcess(id: RegionId, context: ProcessContext): WorldProce
   const { plan, link } = context;
   return worldProcess(context, {
     name: `region ${id}`,
+    part: id,
     logName: `region-${id}`,
     file: "region/main.ts",
     env: regionEnvironment(plan, id, link),
@@ -88,6 +105,7 @@ export function responderProcess(
   const { plan, link } = context;
   return worldProcess(context, {
     name: "dns responder",
+    part: "core",
     logName: "dns",
     file: "core/dns/main.ts",
     env: responderEnvironment(plan, link, dns),
@@ -108,6 +126,7 @@ export async function siblingProcess(
   const name = `region ${id} #${serial}`;
   return worldProcess(context, {
     name,
+    part: id,
     logName: `region-${id}-${serial}`,
     file: "region/main.ts",
     env: siblingEnvironment(plan, id, link, { listen, link: linkPort, private: privatePort }),
@@ -119,6 +138,7 @@ export async function siblingProcess(
 
 interface ProcessSpec {
   readonly name: string;
+  readonly part: "core" | RegionId;
   readonly logName: string;
   readonly file: string;
   readonly env: Readonly<Record<string, string>>;
@@ -127,7 +147,8 @@ interface ProcessSpec {
   readonly detail: string;
 }
 
-function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec): WorldProcess {
+function worldProcess(context: ProcessContext, spec: ProcessSpec): WorldProcess {
+  const { plan, parts, note, releaseOf } = context;
   const { name, consequence, detail } = spec;
   const logFile = worldFiles(plan.dir).log(spec.logName);
   const privateUrl = `http://${PRIVATE_HOST}:${spec.privatePort}`;
@@ -137,18 +158,28 @@ function worldProcess({ plan, parts, note }: ProcessContext, spec: ProcessSpec):
     restartDelayMs: parts.restartDelayMs,
     clock: systemClock,
     report: parts.report,
-    start: (signal, predecessor) =>
-      startNodeProcess({
-        file: join(ROOT, spec.file),
-        env: spec.env,
+    start: (signal, predecessor) => {
+      const release = releaseOf?.(spec.part);
+      return startNodeProcess({
+        file: join(release?.dir ?? ROOT, spec.file),
+        env: release ? envOf(release, spec.env) : spec.env,
         logFile,
         readyUrl: `${privateUrl}/readyz`,
         signal,
         predecessor,
         onSpawned: (pid) => note(name, pid),
-      }),
+      });
+    },
   });
   parts.onStop(watchLog(logFile));
   const linkAddress = spec.env.REGION_LINK_ADDRESS;
   return { supervisor, detail: () => detail, privateUrl, logFile, linkAddress, handle: supervisor };
+}
+
+/** Settings that name a file of this tree name the release's own: its table of games must be of its code. */
+function envOf({ dir, build }: Release, env: ProcessSpec["env"]): Record<string, string> {
+  const entries = Object.entries(env).map(([name, value]) => {
+    return [name, value.startsWith(ROOT) ? join(dir, value.slice(ROOT.length)) : value] as const;
+  });
+  return { ...Object.fromEntries(entries), BUILD: build };
 }

@@ -18,7 +18,13 @@ import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-server.ts";
 import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
-import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
+import {
+  coreProcess,
+  type ProcessHandle,
+  type ReleaseOf,
+  regionProcess,
+  siblingProcess,
+} from "./processes.ts";
 import { type RegionControl, startRegionControl } from "./region-control.ts";
 import { RegionNodes } from "./region-nodes.ts";
 import { SCALING_HERE, startScaling } from "./scaling.ts";
@@ -71,6 +77,8 @@ export interface WorldOptions {
   readonly restartDelayMs?: number;
   /** Settings for the core and every region, over those of the world. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of which release each part is; all of this tree by default. */
+  readonly releaseOf?: ReleaseOf;
   /** Told one line for each thing that happens. */
   readonly report?: Report;
   /** Calls the start off, or stops the world. */
@@ -200,14 +208,15 @@ async function start(
   parts.onStop(() => links?.stop());
   const plan: WorldPlan = { dir, addresses, ports, player, wan: wanLinks, links, env };
 
-  const core = coreProcess({ plan, link: fileOf(linkFiles, corePeer), parts, note });
+  const { releaseOf } = options;
+  const core = coreProcess({ plan, link: fileOf(linkFiles, corePeer), parts, note, releaseOf });
   await parts.start(core);
   const regions = regionIds.map((id) => {
     const link = fileOf(linkFiles, peers.get(id));
-    return { id, part: regionProcess(id, { plan, link, parts, note }) };
+    return { id, part: regionProcess(id, { plan, link, parts, note, releaseOf }) };
   });
   await parts.start(...regions.map(({ part }) => part));
-  const besideDns = { plan, link: fileOf(linkFiles, dnsPeer), parts, note };
+  const besideDns = { plan, link: fileOf(linkFiles, dnsPeer), parts, note, releaseOf };
   const nameServer =
     pdnsPath && ports.nameServer
       ? await startNameServer(besideDns, ports.nameServer, pdnsPath)
@@ -216,7 +225,7 @@ async function start(
 
   const nodes = new RegionNodes(regions, async (id, serial) => {
     const link = fileOf(linkFiles, peers.get(id));
-    const node = await siblingProcess(id, serial, { plan, link, parts, note });
+    const node = await siblingProcess(id, serial, { plan, link, parts, note, releaseOf });
     await parts.start(node);
     return node;
   });

@@ -1,11 +1,13 @@
 /** Followed players in processes of their own, as whoever strikes at their world sees them. */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "../bench/child.ts";
 import type { ToldCoin } from "./followed-player.ts";
 import type { Leg } from "./leg.ts";
 import type { Arrival, PlayersQuestion, Standing, Taken } from "./players-process.ts";
 
-const FILE = fileURLToPath(import.meta.resolve("./players-process.ts"));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const FILE = "loadtest/followed/players-process.ts";
 /** What one process decodes in time on a machine that does everything else, too. */
 const PLAYERS_PER_PROCESS = 250;
 
@@ -17,6 +19,8 @@ export interface FollowedCrowdOptions {
   /** Whom they insist on at first, in turn; none: nobody. */
   readonly regions: readonly string[];
   readonly seed: number;
+  /** The top folder of the release whose client they have; this tree by default. */
+  readonly releaseDir?: string;
 }
 
 export class FollowedCrowd {
@@ -30,13 +34,13 @@ export class FollowedCrowd {
 
   /** Resolves when all have set out; see `standing` for who has arrived. */
   static async start(options: FollowedCrowdOptions): Promise<FollowedCrowd> {
-    const { players, arrivePerSecond, seed, ...rest } = options;
+    const { players, arrivePerSecond, seed, releaseDir = ROOT, ...rest } = options;
     const count = Math.ceil(players / PLAYERS_PER_PROCESS);
     const children: Child[] = [];
     const crowd = new FollowedCrowd(children);
     try {
       for (let index = 0; index < count; index += 1) {
-        const [child] = await Child.start<string>({ file: FILE });
+        const [child] = await Child.start<string>({ file: join(releaseDir, FILE) });
         children.push(child);
       }
       await Promise.all(
