@@ -1,0 +1,179 @@
+/**
+ * A rolling upgrade under players: a world of the previous release (N−1) becomes one of this tree (N), part by part,
+ * while followed players play and newcomers join all the time.
+ *
+ *     schema → core → each region's node → (clients: those of N−1 play on, newcomers have N's)
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Release } from "../../infra/local/processes.ts";
+import type { LocalWorld } from "../../infra/local/world.ts";
+import { makeReleaseTree, ROOT } from "../../infra/upgrade/release-tree.ts";
+import { FollowedCrowd } from "../../loadtest/followed/followed-crowd.ts";
+import { startFollowedWorld, whenReady } from "../../loadtest/followed/followed-world.ts";
+import { LegBook } from "../../loadtest/followed/leg-book.ts";
+import { brokenPromises } from "../../loadtest/followed/passages.ts";
+import { auditCoins } from "../../loadtest/followed/told-coins.ts";
+import { sleep, systemClock } from "../../shared/clock.ts";
+import { Newcomers } from "./newcomers.ts";
+import { judgeMoves } from "./planned-moves.ts";
+import { Releases, UpgradedWorld, type Way } from "./upgraded-world.ts";
+
+export interface RollingUpgradeOptions {
+  /** Who play all the while, with the client of N−1; 40 by default. */
+  readonly players?: number;
+  /** 2 by default. */
+  readonly regions?: number;
+  /** Who come, join and leave all the while; 2 by default. */
+  readonly joinsPerSecond?: number;
+  /** How nodes are replaced, by region in turn; all are evacuated by default. */
+  readonly ways?: readonly Way[];
+  /** A player of a moved room is back within it, ms; 5,000 by default. Longer is a disconnect. */
+  readonly resumeMs?: number;
+  readonly seed?: number;
+  /** Told one line for each step. */
+  readonly say?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface RollingUpgradeResult {
+  /** Players followed, and those who joined meanwhile. */
+  readonly players: number;
+  readonly joined: number;
+  /** Connections that ended otherwise than by a planned move that was followed in time. */
+  readonly disconnects: number;
+  /** Joins that the client gave up. */
+  readonly failedJoins: number;
+  /** Operations of class A that a player was told are done, and that the database does not have. */
+  readonly lost: number;
+  readonly doubled: number;
+  /** Of each followed player at each planned move: from the last state at the old node to the first input heard. */
+  readonly pausesMs: readonly number[];
+  /** Everything that was not as promised, in words; empty when all is well. */
+  readonly wrong: readonly string[];
+  /** Builds of the nodes that live at the end. */
+  readonly builds: readonly string[];
+}
+
+/** Only the upgrade itself ends and starts parts. */
+const NEXT_BUILD = "next";
+const PREVIOUS_BUILD = "previous";
+const PLAYERS = 40;
+const REGIONS = 2;
+const JOINS_PER_SECOND = 2;
+const RESUME_MS = 5_000;
+const ARRIVE_PER_SECOND = 40;
+const READY_WITHIN_MS = 60_000;
+/** Between two steps, so that what a step breaks late is seen before the next one. */
+const SETTLE_MS = 1_000;
+/** Of a planned move no tick is lost; one owner may be seen a moment after the next. */
+const BOUNDS = { rolledBackMs: 0, twoOwnersMs: 500 } as const;
+const WRONG_MAX = 20;
+
+/**
+ * Upgrades a world of its own from N−1 to N under players, and says what they went through. Takes 15 s and more.
+ *
+ * @throws {ReleaseTreeError} when N−1 can't be had in this clone: see `whyNoTree`
+ * @throws Error when a step can't be made at all, such as rooms that can't be moved; with the world stopped
+ */
+export async function rollingUpgrade(
+  options: RollingUpgradeOptions = {},
+): Promise<RollingUpgradeResult> {
+  const { regions = REGIONS, signal } = options;
+  const tree = makeReleaseTree();
+  const dir = mkdtempSync(join(tmpdir(), "meridian-upgrade-"));
+  try {
+    const previous: Release = { dir: tree.dir, build: PREVIOUS_BUILD };
+    const releases = new Releases(previous);
+    const { releaseOf } = releases;
+    const world = await startFollowedWorld({ dir, regions, releaseOf, ...(signal && { signal }) });
+    try {
+      return await underPlayers(options, world, releases, previous);
+    } finally {
+      await world.stop();
+    }
+  } finally {
+    tree.remove();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function underPlayers(
+  options: RollingUpgradeOptions,
+  world: LocalWorld,
+  releases: Releases,
+  previous: Release,
+): Promise<RollingUpgradeResult> {
+  const { players = PLAYERS, joinsPerSecond = JOINS_PER_SECOND, seed = 1, signal } = options;
+  const { url } = world.core;
+  const crowd = await FollowedCrowd.start({
+    url,
+    players,
+    arrivePerSecond: ARRIVE_PER_SECOND,
+    regions: [...world.regions.keys()],
+    seed,
+    releaseDir: previous.dir,
+  });
+  const book = new LegBook();
+  const upgraded = new UpgradedWorld(world, releases, signal);
+  const newcomers = new Newcomers({
+    url,
+    game: "arena",
+    perSecond: joinsPerSecond,
+    clock: systemClock,
+    random: Math.random,
+  });
+  const end = new AbortController();
+  let coming: Promise<void> | undefined;
+  try {
+    await whenReady({ world, crowd, withinMs: READY_WITHIN_MS, ...(signal && { signal }) });
+    coming = newcomers.run(end.signal);
+    const look = async () => book.add(await crowd.take());
+    await upgradeAll(options, world, upgraded, look);
+  } finally {
+    end.abort();
+    await coming;
+    book.add(await crowd.stop());
+  }
+  const found = await auditCoins(crowd.coins, world.databaseUrl);
+  const { resumeMs = RESUME_MS } = options;
+  const { disconnects, pausesMs } = judgeMoves(book.all, upgraded.moves, { resumeMs });
+  const { failures } = newcomers;
+  const value = [...found.lost, ...found.doubled, ...found.unsound];
+  const wrong = [...disconnects, ...failures, ...value, ...brokenPromises(book.all, BOUNDS)];
+  return {
+    players,
+    joined: newcomers.joined,
+    disconnects: disconnects.length,
+    failedJoins: newcomers.failed,
+    lost: found.lost.length,
+    doubled: found.doubled.length,
+    pausesMs,
+    wrong: wrong.slice(0, WRONG_MAX),
+    builds: [...(await upgraded.builds())],
+  };
+}
+
+async function upgradeAll(
+  { ways = ["evacuate"], say = () => {}, signal }: RollingUpgradeOptions,
+  world: LocalWorld,
+  upgraded: UpgradedWorld,
+  look: () => Promise<void>,
+): Promise<void> {
+  const next: Release = { dir: ROOT, build: NEXT_BUILD };
+  const step = async (name: string, work: () => Promise<void>) => {
+    const beganMs = systemClock.monotonicMs();
+    await work();
+    say(`${name}: ${Math.round(systemClock.monotonicMs() - beganMs)} ms`);
+    await sleep(systemClock, SETTLE_MS, signal);
+    signal?.throwIfAborted();
+    await look();
+  };
+  await step("schema", () => upgraded.migrate(next));
+  await step("core", () => upgraded.replaceCore(next));
+  for (const [index, regionId] of [...world.regions.keys()].entries()) {
+    const way = ways[index % ways.length] ?? "evacuate";
+    await step(`${regionId}, ${way}`, () => upgraded.replaceNode(regionId, next, way));
+  }
+}
