@@ -6,12 +6,18 @@
  * still works on the schema after it. A binary meets a newer schema when it is rolled back: it runs on
  * one whose floor it reaches, and refuses one above it. A file that changed after it was applied is
  * refused as well.
+ *
+ * Cores of the former release serve meanwhile, and whoever wants a table queues behind a migration that waits for
+ * it. So a migration gives its wait up after `TABLE_LOCK_MS`, lets the others through, and tries again. A file with
+ * the line `-- transaction: none` is one statement outside of a transaction that may be repeated after a failure, for
+ * `create index concurrently if not exists …`. What else a file may do is checked by `npm run upgrade-check`.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import type { Logger } from "pino";
+import { type Clock, sleep, systemClock } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
 import { databaseFailure } from "./failures.ts";
 
@@ -21,6 +27,8 @@ export interface Migration {
   readonly name: string;
   readonly sql: string;
   readonly compatibleFrom: number;
+  /** Whether it can't be in a transaction. */
+  readonly alone?: boolean;
 }
 
 export interface Applied {
@@ -36,8 +44,16 @@ export class SchemaError extends Error {
 
 const LOCK_KEY = 7_300_001;
 const CONNECT_TIMEOUT_MS = 2_000;
+/** For the turn of this process, and for what a migration needs locked. */
 const LOCK_TIMEOUT_MS = 60_000;
+const LOCK_POLL_MS = 100;
+/** The longest for which players' statements wait behind a migration that waits for a table. */
+const TABLE_LOCK_MS = 500;
 const STATEMENT_TIMEOUT_MS = 120_000;
+/** Of one outside of a transaction: it builds the index of a large table, and nobody waits for it. */
+const ALONE_TIMEOUT_MS = 3_600_000;
+/** A lock that was not got in time, and a deadlock. */
+const NOT_NOW_STATES: readonly unknown[] = ["55P03", "40P01"];
 /** For our own small statements; the lock and the migrations may take longer. */
 const QUERY_TIMEOUT_MS = 5_000;
 /** A server that lives ends a statement itself; this much later it is taken for gone. */
@@ -56,7 +72,8 @@ export function readMigrations(dir: string = MIGRATIONS_DIR): Migration[] {
     if (version !== index + 1 || !(compatibleFrom >= 1 && compatibleFrom <= version)) {
       throw new SchemaError(`migration ${file} has a wrong number or no compatible_from line`);
     }
-    return { version, name: file, sql, compatibleFrom };
+    const alone = /^-- transaction: none$/m.test(sql);
+    return { version, name: file, sql, compatibleFrom, alone };
   });
 }
 
@@ -93,8 +110,9 @@ export async function migrate(options: {
   readonly url: string;
   readonly migrations: readonly Migration[];
   readonly log: Logger;
+  readonly clock?: Clock;
 }): Promise<void> {
-  const { url, migrations, log } = options;
+  const { url, migrations, log, clock = systemClock } = options;
   const client = new pg.Client({
     connectionString: url,
     application_name: "meridian-migrate",
@@ -108,12 +126,11 @@ export async function migrate(options: {
   client.on("error", (err) => log.warn({ err }, "the connection for migrations was lost"));
   try {
     await client.connect();
-    // A server that hangs is found out by this, and not only at the end of the long wait for the lock.
-    await client.query("select 1");
-    await queryPatiently(client, "select pg_advisory_lock($1)", LOCK_TIMEOUT_MS, [LOCK_KEY]);
+    await takeTurn(client, clock);
     const missing = planMigrations(migrations, await readApplied(client));
     for (const migration of missing) {
-      await apply(client, migration);
+      if (migration.alone) await applyAlone(client, migration);
+      else await applyPatiently(client, migration, { log, clock });
       log.info({ migration: migration.name }, "migrated the database");
     }
   } finally {
@@ -139,38 +156,105 @@ async function readApplied(client: pg.Client): Promise<Applied[]> {
   return result.rows;
 }
 
-/** One that fails is undone when the caller ends the session. */
-async function apply(client: pg.Client, migration: Migration): Promise<void> {
-  await client.query("begin");
-  try {
-    await queryPatiently(client, migration.sql, STATEMENT_TIMEOUT_MS);
-    await client.query(
-      `insert into schema_migrations (version, name, checksum, compatible_from)
-       values ($1, $2, $3, $4)`,
-      [migration.version, migration.name, checksumOf(migration), migration.compatibleFrom],
+/**
+ * Asks again and again: whoever waits for the lock inside a statement is waited for by an index that is built
+ * concurrently, and both would wait for ever.
+ */
+async function takeTurn(client: pg.Client, clock: Clock): Promise<void> {
+  const endMs = clock.monotonicMs() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    const { rows } = await client.query<{ got: boolean }>(
+      "select pg_try_advisory_lock($1) as got",
+      [LOCK_KEY],
     );
-    await client.query("commit");
-  } catch (cause) {
-    // The database went away: no fault of the migration, and tried again.
-    if (isFailure(databaseFailure(cause), "unavailable")) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SchemaError(`migration ${migration.name} failed: ${why}`, { cause });
+    if (rows[0]?.got) return;
+    if (clock.monotonicMs() >= endMs) {
+      throw new SchemaError(`another process migrates the database for ${LOCK_TIMEOUT_MS} ms`);
+    }
+    await sleep(clock, LOCK_POLL_MS);
   }
 }
 
-/** A statement that the server itself ends after `timeoutMs`. */
-async function queryPatiently(
+async function applyPatiently(
   client: pg.Client,
-  text: string,
-  timeoutMs: number,
-  values?: unknown[],
+  migration: Migration,
+  { log, clock }: { readonly log: Logger; readonly clock: Clock },
 ): Promise<void> {
+  const endMs = clock.monotonicMs() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await apply(client, migration);
+    } catch (error) {
+      if (!isNotNow(error) || clock.monotonicMs() >= endMs) throw schemaError(migration, error);
+      await client.query("rollback");
+      log.warn(
+        { migration: migration.name, runbook: "upgrade" },
+        "a migration waits for a table that is in use",
+      );
+      // Whoever queued behind it goes first.
+      await sleep(clock, TABLE_LOCK_MS);
+    }
+  }
+}
+
+/** One that fails is undone when the caller ends the session. */
+async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  await client.query("begin");
+  await client.query(`set local lock_timeout = ${TABLE_LOCK_MS}`);
+  await queryPatiently(client, migration.sql, STATEMENT_TIMEOUT_MS);
+  await note(client, migration);
+  await client.query("commit");
+}
+
+async function applyAlone(client: pg.Client, migration: Migration): Promise<void> {
+  try {
+    await client.query(`set statement_timeout = ${ALONE_TIMEOUT_MS}`);
+    await dropInvalidIndexes(client);
+    await queryPatiently(client, migration.sql, ALONE_TIMEOUT_MS);
+    await client.query(`set statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+    await note(client, migration);
+  } catch (error) {
+    throw schemaError(migration, error);
+  }
+}
+
+/** What an index that was being built leaves when that fails: it is of no use, and its name is taken. */
+async function dropInvalidIndexes(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select format('%I.%I', relnamespace::regnamespace, relname) as name
+     from pg_index join pg_class on pg_class.oid = indexrelid
+     where not indisvalid and relnamespace = 'meridian'::regnamespace`,
+  );
+  for (const { name } of rows) await client.query(`drop index concurrently if exists ${name}`);
+}
+
+async function note(client: pg.Client, migration: Migration): Promise<void> {
+  await client.query(
+    `insert into schema_migrations (version, name, checksum, compatible_from)
+     values ($1, $2, $3, $4)`,
+    [migration.version, migration.name, checksumOf(migration), migration.compatibleFrom],
+  );
+}
+
+function isNotNow(error: unknown): boolean {
+  return error instanceof Error && "code" in error && NOT_NOW_STATES.includes(error.code);
+}
+
+/** As it is when the database went away: that is no fault of the migration, and tried again. */
+function schemaError(migration: Migration, cause: unknown): unknown {
+  if (isFailure(databaseFailure(cause), "unavailable")) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new SchemaError(`migration ${migration.name} failed: ${why}`, { cause });
+}
+
+/** A statement that the server itself ends after `timeoutMs`. */
+async function queryPatiently(client: pg.Client, text: string, timeoutMs: number): Promise<void> {
   // `query_timeout` of one statement is known to `pg`, but not to its types.
   const query: pg.QueryConfig & { query_timeout: number } = {
     text,
     query_timeout: timeoutMs + GONE_MARGIN_MS,
   };
-  await client.query(values ? { ...query, values } : query);
+  await client.query(query);
 }
 
 function checksumOf(migration: Migration): string {

@@ -10,11 +10,12 @@ import { join } from "node:path";
 import type { Release } from "../../infra/local/processes.ts";
 import type { LocalWorld } from "../../infra/local/world.ts";
 import { makeReleaseTree, ROOT } from "../../infra/upgrade/release-tree.ts";
-import { FollowedCrowd } from "../../loadtest/followed/followed-crowd.ts";
-import { startFollowedWorld, whenReady } from "../../loadtest/followed/followed-world.ts";
+import { countOf, FollowedCrowd } from "../../loadtest/followed/followed-crowd.ts";
+import { startFollowedWorld, waitFor, whenReady } from "../../loadtest/followed/followed-world.ts";
 import { LegBook } from "../../loadtest/followed/leg-book.ts";
 import { brokenPromises } from "../../loadtest/followed/passages.ts";
 import { auditCoins } from "../../loadtest/followed/told-coins.ts";
+import { RETURN_BUDGET_MS } from "../../shared/client/connection-moves.ts";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { Newcomers } from "./newcomers.ts";
 import { judgeMoves } from "./planned-moves.ts";
@@ -29,7 +30,7 @@ export interface RollingUpgradeOptions {
   readonly joinsPerSecond?: number;
   /** How nodes are replaced, by region in turn; all are evacuated by default. */
   readonly ways?: readonly Way[];
-  /** A player of a moved room is back within it, ms; 5,000 by default. Longer is a disconnect. */
+  /** A player of a moved room is back within it, ms; longer is a disconnect. As long as seats are kept by default. */
   readonly resumeMs?: number;
   readonly seed?: number;
   /** Told one line for each step. */
@@ -62,7 +63,6 @@ const PREVIOUS_BUILD = "previous";
 const PLAYERS = 40;
 const REGIONS = 2;
 const JOINS_PER_SECOND = 2;
-const RESUME_MS = 5_000;
 const ARRIVE_PER_SECOND = 40;
 const READY_WITHIN_MS = 60_000;
 /** Between two steps, so that what a step breaks late is seen before the next one. */
@@ -129,7 +129,10 @@ async function underPlayers(
   try {
     await whenReady({ world, crowd, withinMs: READY_WITHIN_MS, ...(signal && { signal }) });
     coming = newcomers.run(end.signal);
-    const look = async () => book.add(await crowd.take());
+    const look = async () => {
+      await allBack(crowd, signal);
+      book.add(await crowd.take());
+    };
     await upgradeAll(options, world, upgraded, look);
   } finally {
     end.abort();
@@ -137,7 +140,7 @@ async function underPlayers(
     book.add(await crowd.stop());
   }
   const found = await auditCoins(crowd.coins, world.databaseUrl);
-  const { resumeMs = RESUME_MS } = options;
+  const { resumeMs = RETURN_BUDGET_MS } = options;
   const { disconnects, pausesMs } = judgeMoves(book.all, upgraded.moves, { resumeMs });
   const { failures } = newcomers;
   const value = [...found.lost, ...found.doubled, ...found.unsound];
@@ -153,6 +156,19 @@ async function underPlayers(
     wrong: wrong.slice(0, WRONG_MAX),
     builds: [...(await upgraded.builds())],
   };
+}
+
+/** Or not: whoever is still away then is one of the disconnects. */
+async function allBack(crowd: FollowedCrowd, signal?: AbortSignal): Promise<void> {
+  const wrong = async () => {
+    const standing = await crowd.standing();
+    return countOf(standing) === standing.players ? undefined : "some are away";
+  };
+  try {
+    await waitFor({ wrong, withinMs: RETURN_BUDGET_MS, ...(signal && { signal }) });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+  }
 }
 
 async function upgradeAll(
