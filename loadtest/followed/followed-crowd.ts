@@ -11,57 +11,68 @@ const FILE = "loadtest/followed/players-process.ts";
 /** What one process decodes in time on a machine that does everything else, too. */
 const PLAYERS_PER_PROCESS = 250;
 
-export interface FollowedCrowdOptions {
+export interface FollowedCrowdOptions extends Comers {
   /** The core's. */
   readonly url: string;
+  /** The top folder of the release whose client they have; this tree by default. */
+  readonly releaseDir?: string;
+}
+
+/** Those who come. */
+export interface Comers {
   readonly players: number;
   readonly arrivePerSecond: number;
   /** Whom they insist on at first, in turn; none: nobody. */
   readonly regions: readonly string[];
   readonly seed: number;
-  /** The top folder of the release whose client they have; this tree by default. */
-  readonly releaseDir?: string;
 }
 
 export class FollowedCrowd {
   readonly #children: readonly Child[];
+  readonly #url: string;
   /** All that were told so far. */
   readonly coins: ToldCoin[] = [];
 
-  private constructor(children: readonly Child[]) {
+  private constructor(children: readonly Child[], url: string) {
     this.#children = children;
+    this.#url = url;
   }
 
   /** Resolves when all have set out; see `standing` for who has arrived. */
   static async start(options: FollowedCrowdOptions): Promise<FollowedCrowd> {
-    const { players, arrivePerSecond, seed, releaseDir = ROOT, ...rest } = options;
-    const count = Math.ceil(players / PLAYERS_PER_PROCESS);
+    const { url, releaseDir = ROOT, ...comers } = options;
+    const count = Math.ceil(comers.players / PLAYERS_PER_PROCESS);
     const children: Child[] = [];
-    const crowd = new FollowedCrowd(children);
+    const crowd = new FollowedCrowd(children, url);
     try {
       for (let index = 0; index < count; index += 1) {
         const [child] = await Child.start<string>({ file: join(releaseDir, FILE) });
         children.push(child);
       }
-      await Promise.all(
-        children.map((child, index) => {
-          const share = Math.floor((players + index) / count);
-          const pace = arrivePerSecond / count;
-          const arrival: Arrival = {
-            ...rest,
-            ask: "come",
-            players: share,
-            arrivePerSecond: pace,
-            seed: seed + index,
-          };
-          return child.ask<Standing>(arrival);
-        }),
-      );
+      await crowd.more(comers);
       return crowd;
     } catch (error) {
       await crowd.#end();
       throw error;
     }
+  }
+
+  /** Others come as well, in the same processes. Resolves when they have set out. */
+  async more({ players, arrivePerSecond, regions, seed }: Comers): Promise<void> {
+    const count = this.#children.length;
+    await Promise.all(
+      this.#children.map((child, index) => {
+        const arrival: Arrival = {
+          ask: "come",
+          url: this.#url,
+          players: Math.floor((players + index) / count),
+          arrivePerSecond: arrivePerSecond / count,
+          regions,
+          seed: seed + index,
+        };
+        return child.ask<Standing>(arrival);
+      }),
+    );
   }
 
   /** Who plays where, with inputs that are heard. */

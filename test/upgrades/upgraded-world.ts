@@ -91,7 +91,7 @@ export class UpgradedWorld {
   async replaceNode(regionId: RegionId, release: Release, way: Way): Promise<void> {
     const node = this.#world.regions.get(regionId);
     if (!node) throw new Error(`there is no region ${regionId}`);
-    const [old] = await this.#liveNodes(regionId);
+    const [old] = await this.#atLeast(1, regionId);
     if (!old) throw new Error(`${regionId} has no node`);
     this.#releases.set(regionId, release);
     const fromMs = Date.now();
@@ -109,10 +109,7 @@ export class UpgradedWorld {
 
   async #giveWay(regionId: RegionId, old: string, handle: ProcessHandle): Promise<void> {
     await this.#world.addNode(regionId);
-    await this.#until(async () => {
-      const nodes = await this.#liveNodes(regionId);
-      return nodes.length > 1 ? undefined : `${regionId} has no second node yet`;
-    });
+    await this.#atLeast(2, regionId);
     const body = { regionId, nodeId: old, roomsPerS: ROOMS_PER_S };
     await this.#ask("/ops/evacuations", z.unknown(), body);
     await this.#until(async () => {
@@ -126,6 +123,18 @@ export class UpgradedWorld {
       throw new Error(`rooms of ${old}: ${JSON.stringify(run)}`);
     handle.kill("SIGTERM");
     await this.#until(async () => (handle.pid === undefined ? undefined : `${old} does not end`));
+  }
+
+  /** A core that has just started hears of the nodes by their next heartbeats. */
+  async #atLeast(count: number, regionId: RegionId): Promise<string[]> {
+    let nodes: string[] = [];
+    await this.#until(async () => {
+      nodes = await this.#liveNodes(regionId);
+      return nodes.length < count
+        ? `${regionId} has ${nodes.length} nodes, not ${count}`
+        : undefined;
+    });
+    return nodes;
   }
 
   async #liveNodes(regionId: RegionId): Promise<string[]> {
