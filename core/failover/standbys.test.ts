@@ -56,6 +56,27 @@ test("a node that is being emptied has its siblings first, where it has any with
   assert.deepEqual(listOf("beijing-1", [...all, full], true).ids, ["tianjin-1"]);
 });
 
+test("while two builds are mixed, nodes whose games have the same states come first", () => {
+  const [own, other] = [{ gameStates: { arena: "a" } }, { gameStates: { arena: "b" } }];
+  const mixed = [
+    copying("beijing", own),
+    copying("tianjin", other),
+    copying("tianjin", own, 2),
+    copying("shanghai", own),
+  ];
+  assert.deepEqual(of("beijing-1", ...mixed).ids, ["tianjin-2"]);
+  const [beijing, tianjin, , shanghai] = mixed as [
+    RegistryEvent,
+    RegistryEvent,
+    RegistryEvent,
+    RegistryEvent,
+  ];
+  assert.deepEqual(of("beijing-1", beijing, tianjin, shanghai).ids, ["shanghai-1"]);
+  assert.deepEqual(of("beijing-1", beijing, tianjin).ids, ["tianjin-1"], "better than none");
+  // One of before does not say.
+  assert.deepEqual(of("beijing-1", beijing, copying("tianjin"), shanghai).ids, ["tianjin-1"]);
+});
+
 test("doubted, cut off and fenced ones are none; the version stands for the list", () => {
   const all = [copying("beijing"), copying("tianjin"), copying("shanghai")];
   const { regionId, nodeId } = { regionId: "tianjin", nodeId: NodeId.parse("tianjin-1") };

@@ -55,7 +55,8 @@ export class StandbyLists {
 
 /**
  * All of the nearest neighbour region that has any; the node's siblings only where no other region has one, or first
- * if it is being emptied. Of more than a list holds the oldest ones, so that it changes with few of their changes. Pure.
+ * if it is being emptied. While two builds are mixed, nodes whose games have other states than its own count only
+ * where there are no others: they refuse those rooms. Of more than a list holds the oldest ones, so that it changes with few of their changes. Pure.
  */
 export function standbysFor(
   nodeId: NodeId,
@@ -88,11 +89,14 @@ function candidates(
 ): NodeRecord[] {
   const byId = new Map<RegionId, RegionRecord>(regions.map((region) => [region.spec.id, region]));
   const others = neighboursOf(own, regions).flatMap(({ regionId }) => byId.get(regionId) ?? []);
-  for (const region of siblingsFirst ? [own, ...others] : [...others, own]) {
-    const nodes = standbysIn(region, owner);
-    if (nodes.length > 0) return nodes;
+  const inOrder = (siblingsFirst ? [own, ...others] : [...others, own])
+    .map((region) => standbysIn(region, owner))
+    .filter((nodes) => nodes.length > 0);
+  for (const nodes of inOrder) {
+    const alike = nodes.filter((node) => hasSameStates(owner, node));
+    if (alike.length > 0) return alike;
   }
-  return [];
+  return inOrder[0] ?? [];
 }
 
 function standbysIn(region: RegionRecord, owner: NodeRecord): NodeRecord[] {
@@ -106,6 +110,13 @@ function standbysIn(region: RegionRecord, owner: NodeRecord): NodeRecord[] {
       freeSeats(node) > 0 &&
       games.every((game) => node.heartbeat.games.includes(game)),
   );
+}
+
+/** A node of before does not say: it is taken to be alike. */
+function hasSameStates(owner: NodeRecord, other: NodeRecord): boolean {
+  const { games, gameStates: own } = owner.heartbeat;
+  const { gameStates: others } = other.heartbeat;
+  return !own || !others || games.every((game) => own[game] === others[game]);
 }
 
 function addressOf({ nodeId, heartbeat }: NodeRecord): NodeAddress {

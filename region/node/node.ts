@@ -47,6 +47,7 @@ import { UwsTransport } from "../transport/transport.ts";
 import { ValueLink } from "../value/value-link.ts";
 import { type Games, Rooms, type Sharing } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
+import { gameStatesOf } from "./game-states.ts";
 import { HandOver } from "./hand-over.ts";
 import { LoadMeter } from "./load.ts";
 import { createPrivatePort } from "./private-port.ts";
@@ -83,6 +84,7 @@ export class RegionNode {
   readonly #options: RegionNodeOptions;
   readonly #regionId: RegionId;
   readonly #games: readonly GameName[];
+  readonly #gameStates: Readonly<Record<GameName, string>>;
   readonly #ledger: SeatLedger;
   readonly #evicted = new EvictedSessions();
   readonly #load: LoadMeter;
@@ -161,9 +163,11 @@ export class RegionNode {
       metrics,
     });
 
+    this.#gameStates = gameStatesOf(games);
     this.#copies = new CopyParts({
       config,
       nodeId,
+      schemaOf: (game) => this.#gameStates[game],
       linkAddress: () => this.addresses().link,
       identity,
       onOwnerGone: (about) => this.#evidence.ownerGone(about),
@@ -520,6 +524,7 @@ export class RegionNode {
       nodeAddress: `${config.REGION_HOST}:${this.#transport.port}`,
       linkAddress: link,
       games: [...this.#games],
+      gameStates: this.#gameStates,
       openSeats: this.#rooms.openSeats,
       state: this.#state,
       capacity: config.REGION_CAPACITY,

@@ -9,7 +9,7 @@ import type { NodeAddress } from "../../shared/protocol/failover.ts";
 import type { RegionConfig } from "../config.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 import type { Rooms } from "../node/colyseus.ts";
-import { CopyStore } from "./copy-store.ts";
+import { CopyStore, type SchemaOf } from "./copy-store.ts";
 import { MoveRooms } from "./move-rooms.ts";
 import { PassCopies } from "./pass-copies.ts";
 import { Replication } from "./replication.ts";
@@ -21,6 +21,7 @@ import { STREAM_PROTOCOL } from "./wire.ts";
 export interface CopyPartsOptions {
   readonly config: RegionConfig;
   readonly nodeId: NodeId;
+  readonly schemaOf: SchemaOf;
   /** Of this node's link, once it listens. */
   readonly linkAddress: () => string;
   readonly identity: LinkIdentity;
@@ -46,14 +47,13 @@ export class CopyParts {
   #takeOver: TakeOver | undefined;
 
   constructor(options: CopyPartsOptions) {
-    const { config, nodeId, linkAddress, identity, onOwnerGone, clock, log, metrics } = options;
+    const { config, nodeId, schemaOf, linkAddress, identity, onOwnerGone } = options;
+    const { clock, log, metrics } = options;
     this.#options = options;
     const enabled = config.REPLICATION === "on";
     const regionId = RegionId.parse(config.REGION_ID);
-    this.store = new CopyStore({
-      roomsMax: config.COPIES_MAX,
-      bytesMax: config.COPIES_BYTES_MAX,
-    });
+    const limits = { roomsMax: config.COPIES_MAX, bytesMax: config.COPIES_BYTES_MAX };
+    this.store = new CopyStore(limits, schemaOf);
     const { store } = this;
     this.standby = new Standby({
       enabled,

@@ -51,6 +51,18 @@ test("a passed copy is not replaced by one that another region passes", () => {
   assert.equal(found([1, 1]), 7);
 });
 
+test("a room whose state this node does not know is refused, with what there was of it", () => {
+  store = new CopyStore({ roomsMax: 10, bytesMax: 1024 * 1024 }, () => "00".repeat(8));
+  const feeder = {};
+  store.open({ ...own, game, roomEpoch: [1, 1] }, feeder);
+  assert.equal(store.frame(own, feeder, fullFrame(7), 1), "kept");
+  store = new CopyStore({ roomsMax: 10, bytesMax: 1024 * 1024 }, () => "01".repeat(8));
+  store.open({ ...own, game, roomEpoch: [1, 1] }, feeder);
+  assert.equal(store.frame(own, feeder, fullFrame(7), 1), "refused");
+  assert.equal(store.count, 0);
+  assert.equal(store.heldBytes, 0);
+});
+
 test("the owner's own copy is preferred, and not taken from it", () => {
   assert.ok(opened(own, [1, 1], 8));
   assert.equal(opened({ ...own, passedBy: third }, [1, 1], 99), false);

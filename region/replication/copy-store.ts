@@ -9,6 +9,9 @@
  * loses copies first: none can take the others' protection away. A frame that does not follow the one before it leaves the copy as it was, and the owner is
  * asked for a full one.
  *
+ * A room whose state this node's code does not know, as between two builds of a game, is refused as well: a copy that
+ * can't be restored would be worse than none, because its owner would give the room away for it.
+ *
  * A copy outlives the stream that brought it for `COPY_KEPT_MS`, in which the core decides who goes on with the
  * room. Pure apart from its own maps: the time is an argument.
  */
@@ -56,15 +59,21 @@ export interface Copy extends CopyOrigin {
   goesAtMs: number | undefined;
 }
 
+/** The hash of the state's classes of a game that this node runs. */
+export type SchemaOf = (game: GameName) => string | undefined;
+
 /** What the owner is to be told of a frame. */
 export type Taken = "kept" | "again" | "refused";
 
 export class CopyStore {
   readonly #copies = new Map<string, Copy>();
   readonly #shares: CopyShares;
+  readonly #schemaOf: SchemaOf | undefined;
 
-  constructor(limits: CopyLimits) {
+  /** @param schemaOf without it rooms of all games are kept */
+  constructor(limits: CopyLimits, schemaOf?: SchemaOf) {
     this.#shares = new CopyShares(limits);
+    this.#schemaOf = schemaOf;
   }
 
   get count(): number {
@@ -119,11 +128,15 @@ export class CopyStore {
   frame(key: CopyKey, feeder: Feeder, bytes: Uint8Array, players: number): Taken {
     const copy = this.#fed(key, feeder);
     if (!copy) return "refused";
-    const { kind, seq, tick } = frameHeadOf(bytes);
+    const { kind, schemaHash, seq, tick } = frameHeadOf(bytes);
     if (kind === "delta") {
       if (copy.wantsFull) return "kept";
       if (seq !== copy.seq + 1) return this.#wantFull(copy);
     } else {
+      if (this.#schemaOf && this.#schemaOf(copy.game) !== schemaHash) {
+        this.#drop(keyOf(key));
+        return "refused";
+      }
       copy.log.clear();
       copy.firstFrameBytes = bytes.length;
       copy.wantsFull = false;

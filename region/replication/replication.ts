@@ -53,8 +53,8 @@ export class Replication implements Part {
   readonly #rooms = new Map<RoomId, CopiedRoom>();
   readonly #streams = new Map<NodeId, Idle>();
   readonly #unreachable = new LeftOut();
-  /** Those that had no place for a room. */
-  readonly #full = new LeftOut();
+  /** Those that had no place for a room of that game, or run other code of it. */
+  readonly #refusing = new Map<GameName, LeftOut>();
   #standbys: Standbys = { version: "", nodes: [] };
   #ticking: Cancel = () => {};
   #unfollow: Cancel = () => {};
@@ -103,7 +103,7 @@ export class Replication implements Part {
     this.#standbys = { version: standbys.version, nodes };
     const named = new Set(nodes.map(({ nodeId }) => nodeId));
     this.#unreachable.retain(named);
-    this.#full.retain(named);
+    for (const leftOut of this.#refusing.values()) leftOut.retain(named);
     for (const copied of this.#rooms.values()) {
       if (copied.standby && !named.has(copied.standby)) copied.leave();
       if (!copied.standby) this.#assign(copied);
@@ -162,7 +162,9 @@ export class Replication implements Part {
       roomId: copied.roomId,
       current: copied.former,
       nodes: this.#standbys.nodes,
-      leftOut: (nodeId) => this.#unreachable.has(nodeId, nowMs) || this.#full.has(nodeId, nowMs),
+      leftOut: (nodeId) =>
+        this.#unreachable.has(nodeId, nowMs) ||
+        this.#refusing.get(copied.game)?.has(nodeId, nowMs) === true,
     });
     if (!standby) return;
     const onRefused = () => this.#refused(copied, standby.nodeId);
@@ -207,7 +209,9 @@ export class Replication implements Part {
 
   #refused(copied: CopiedRoom, nodeId: NodeId): void {
     this.#metrics.refused.inc();
-    this.#full.failed(nodeId, this.#options.clock.monotonicMs());
+    const refusing = this.#refusing.get(copied.game) ?? new LeftOut();
+    this.#refusing.set(copied.game, refusing);
+    refusing.failed(nodeId, this.#options.clock.monotonicMs());
     if (!copied.standby) this.#assign(copied);
   }
 

@@ -102,6 +102,7 @@ function begun(reader: ByteReader): ByteReader {
 /** What shows without decoding a frame: enough to keep it. */
 export interface FrameHead {
   readonly kind: "full" | "delta";
+  readonly schemaHash: string;
   readonly seq: number;
   readonly tick: number;
 }
@@ -115,6 +116,6 @@ export function frameHeadOf(bytes: Uint8Array): FrameHead {
   const reader = bytes[KIND_AT] === 0 ? checked(bytes) : begun(new ByteReader(bytes));
   const kind = KINDS[reader.u8()];
   if (!kind) throw corrupt("unknown kind of frame");
-  reader.raw(HASH_BYTES);
-  return { kind, seq: reader.varuint(), tick: reader.varuint() };
+  const schemaHash = Buffer.from(reader.raw(HASH_BYTES)).toString("hex");
+  return { kind, schemaHash, seq: reader.varuint(), tick: reader.varuint() };
 }

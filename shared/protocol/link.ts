@@ -65,6 +65,11 @@ export const Heartbeat = z.object({
   /** `host:port` on which the core reaches this node's link. */
   linkAddress: HostPort,
   games: z.array(GameName).max(64),
+  /**
+   * By game: the hash of its state's classes. A node with another one can't go on with its rooms. Absent from nodes of
+   * before, and for plain Colyseus games.
+   */
+  gameStates: z.record(GameName, z.string().max(64)).optional(),
   /** By game: free places in rooms that exist and take anyone, so that new players meet others. */
   openSeats: z.record(GameName, count).default({}),
   state: z.enum(["active", "draining"]),
