@@ -14,6 +14,7 @@ import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createMigratedDatabase } from "./db/test-database.ts";
 import type { ByHand } from "./failover/by-hand.ts";
+import type { Leadership } from "./leadership/leadership.ts";
 import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
@@ -29,6 +30,7 @@ export interface TestCore {
   readonly authority: Authority;
   readonly identity: LinkIdentity;
   readonly failovers: ByHand;
+  readonly leadership: Leadership;
   /** Names of what it starts, in that order. */
   readonly parts: readonly string[];
   /** Every route of its servers. */
@@ -119,14 +121,20 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     throw error;
   }
   return {
-    url: `http://127.0.0.1:${core.publicServing.port}`,
+    // Of a follower there is only the private one.
+    get url() {
+      return `http://127.0.0.1:${core.publicServing.port}`;
+    },
     privateUrl: `http://127.0.0.1:${core.privateServing.port}`,
-    linkAddress: `127.0.0.1:${core.linkServing.port}`,
+    get linkAddress() {
+      return `127.0.0.1:${core.linkServing.port}`;
+    },
     databaseUrl: created.url,
     authority,
     identity,
     failovers: core.failovers,
-    parts: core.parts.map(({ name }) => name),
+    leadership: core.leadership,
+    parts: [...core.parts, ...core.leaderParts].map(({ name }) => name),
     routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {

@@ -6,6 +6,8 @@ export interface LocalOptions {
   /** A file of `infra/topology`, without its ending. */
   readonly topology: TopologyName;
   readonly regions: number;
+  /** Of whom one leads. */
+  readonly cores: number;
   /** The core's port; 0 takes free ones for everything. */
   readonly portBase: number;
   /** Delays every link as the distance does. */
@@ -28,6 +30,7 @@ export type TopologyName = (typeof TOPOLOGIES)[number];
 /** However many the file has: each takes a Redis and a process. */
 export const REGIONS_MAX = 5;
 const REGIONS_DEFAULT = 3;
+const CORES_MAX = 5;
 const PORT_BASE_DEFAULT = 7_300;
 /** The last region's ports lie this far above the base. */
 const PORT_SPAN = 200;
@@ -39,6 +42,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     options: {
       topology: { type: "string", default: "china" },
       regions: { type: "string", default: String(REGIONS_DEFAULT) },
+      cores: { type: "string", default: "1" },
       "port-base": { type: "string", default: String(PORT_BASE_DEFAULT) },
       wan: { type: "boolean", default: false },
       "player-city": { type: "string" },
@@ -61,6 +65,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
   return {
     topology,
     regions: wholeNumber("--regions", values.regions, 1, REGIONS_MAX),
+    cores: wholeNumber("--cores", values.cores, 1, CORES_MAX),
     portBase: wholeNumber("--port-base", values["port-base"], 1_024, 65_535 - PORT_SPAN),
     wan: values.wan,
     player: city,

@@ -13,12 +13,14 @@ import { fileURLToPath } from "node:url";
 import type { RegionId } from "../../shared/ids.ts";
 import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import { findPdnsServer } from "../dns/server.ts";
+import { findHaproxy } from "../haproxy/server.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
+import { type CoreHandle, startCores } from "./cores.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-server.ts";
 import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
-import { coreProcess, type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
+import { type ProcessHandle, regionProcess, siblingProcess } from "./processes.ts";
 import { type RegionControl, startRegionControl } from "./region-control.ts";
 import { RegionNodes } from "./region-nodes.ts";
 import { SCALING_HERE, startScaling } from "./scaling.ts";
@@ -41,6 +43,8 @@ export interface WorldOptions {
   readonly topology?: TopologyName;
   /** How many regions of the topology file; 3 by default. */
   readonly regions?: number;
+  /** How many cores, of whom one leads; 1 by default. More need HAProxy. */
+  readonly cores?: number;
   /** The core's port, from which the others follow; 0, the default, takes free ones. */
   readonly portBase?: number;
   /** Delays every link as the distance does. */
@@ -80,6 +84,7 @@ export interface WorldOptions {
 }
 
 export interface LocalWorld {
+  /** With several cores, the process of the first, and the addresses of what is in front of them. */
   readonly core: ProcessHandle & {
     /** What players open: page and API. */
     readonly url: string;
@@ -88,6 +93,12 @@ export interface LocalWorld {
     /** The operators' port. */
     readonly opsUrl: string;
   };
+  /** Every core's process. */
+  readonly cores: readonly CoreHandle[];
+  /** The core that leads, once one does. @throws when none does for 15 s */
+  leader(): Promise<CoreHandle>;
+  /** What is in front of several cores. */
+  readonly haproxy: ProcessHandle | undefined;
   readonly regions: ReadonlyMap<RegionId, LocalRegionHandle>;
   readonly operatorToken: string;
   /** Of the schema's owner. */
@@ -157,12 +168,21 @@ async function start(
   const regionIds = topology.regions.map(({ id }) => id);
   const addresses = addressesOf(lan);
   const pdnsPath = options.dns ? findPdnsServer(process.env) : undefined;
+  const { cores: coresWanted = 1 } = options;
+  const haproxyPath = coresWanted > 1 ? findHaproxy(process.env) : undefined;
   await clear(options, regionIds);
   const files = worldFiles(dir);
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 });
   const { listenHost } = addresses;
   const dns = pdnsPath !== undefined;
-  const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost, dns });
+  const ports = await planPorts({
+    portBase,
+    regionIds,
+    proxied: wan,
+    host: listenHost,
+    dns,
+    cores: coresWanted,
+  });
 
   const database = await openDatabase(dir, options.databaseUrl, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
@@ -200,8 +220,8 @@ async function start(
   parts.onStop(() => links?.stop());
   const plan: WorldPlan = { dir, addresses, ports, player, wan: wanLinks, links, env };
 
-  const core = coreProcess({ plan, link: fileOf(linkFiles, corePeer), parts, note });
-  await parts.start(core);
+  const besideCores = { plan, link: fileOf(linkFiles, corePeer), parts, note };
+  const cores = await startCores(besideCores, haproxyPath);
   const regions = regionIds.map((id) => {
     const link = fileOf(linkFiles, peers.get(id));
     return { id, part: regionProcess(id, { plan, link, parts, note }) };
@@ -233,7 +253,10 @@ async function start(
   const opsUrl = `http://${PRIVATE_HOST}:${ports.core.private}`;
   if (scaling) startScaling({ opsUrl, operatorToken, nodes, parts, logFile: files.log("scale") });
   return {
-    core: Object.assign(core.handle, { url, origins: pageOrigins(plan), opsUrl }),
+    core: Object.assign(cores.handles[0], { url, origins: pageOrigins(plan), opsUrl }),
+    cores: cores.handles,
+    leader: cores.leader,
+    haproxy: cores.haproxy,
     regions: new Map(
       regions.map(({ id, part }) => [
         id,
