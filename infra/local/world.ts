@@ -14,6 +14,7 @@ import type { RegionId } from "../../shared/ids.ts";
 import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import { findPdnsServer } from "../dns/server.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
+import type { ReplicationLink } from "./database-pair.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-server.ts";
 import type { TopologyName } from "./options.ts";
@@ -55,6 +56,8 @@ export interface WorldOptions {
   readonly dns?: boolean;
   /** Throws away what earlier runs left in `dir`. */
   readonly fresh?: boolean;
+  /** Runs a synchronous standby of the database, and HAProxy in front of both; not by default. */
+  readonly standby?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
   readonly databaseUrl?: string;
   /** A Redis to use instead of our own, one database a region and one for the core. */
@@ -96,8 +99,12 @@ export interface LocalWorld {
   readonly wan: WanLinks | undefined;
   /** With `wan` or `breakableLinks`. */
   readonly links: PrivateLinks | undefined;
-  /** Undefined when it is the user's own. */
+  /** The present primary; undefined when it is the user's own. */
   readonly postgres: ProcessHandle | undefined;
+  /** With `standby`: whichever is the standby at the moment. */
+  readonly postgresStandby: ProcessHandle | undefined;
+  /** With `standby`: the way of the log between the two. */
+  readonly replicationLink: ReplicationLink | undefined;
   /** Empty when it is the user's own. */
   readonly redis: ReadonlyMap<RegionId, ProcessHandle>;
   /** Undefined when it is the user's own. */
@@ -164,7 +171,8 @@ async function start(
   const dns = pdnsPath !== undefined;
   const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost, dns });
 
-  const database = await openDatabase(dir, options.databaseUrl, parts);
+  const { databaseUrl: given, standby = false } = options;
+  const database = await openDatabase(dir, { given, standby }, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   let control: RegionControl | undefined;
@@ -182,6 +190,7 @@ async function start(
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
+  writeSecret(files.databaseStandbyUrl, database.standby ?? "");
   for (const [id, url] of redis.urls) writeSecret(files.redisUrl(id), url);
   writeSecret(files.admissionRedisUrl, redis.coreUrl);
   keepSecret(files.masterKey);
@@ -248,6 +257,8 @@ async function start(
     wan: wanLinks,
     links,
     postgres: database.process,
+    postgresStandby: database.standbyProcess,
+    replicationLink: database.replicationLink,
     redis: redis.processes,
     coreRedis: redis.coreProcess,
     nameServer,

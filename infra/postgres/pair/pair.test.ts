@@ -15,7 +15,9 @@ after(async () => {
 });
 
 /** Commits, one after the other on each of some connections, until they are refused; what was acknowledged. */
-async function commitUntilCut(connections: number): Promise<{ readonly acknowledged: Set<number>; readonly over: Promise<void> }> {
+async function commitUntilCut(
+  connections: number,
+): Promise<{ readonly acknowledged: Set<number>; readonly over: Promise<void> }> {
   const acknowledged = new Set<number>();
   let next = 0;
   const one = async () => {
@@ -57,6 +59,9 @@ test("kill -9 of the primary under commits: every acknowledged one is there afte
   const { rows } = await next.query<{ n: number }>("select n from commits");
   await next.end();
   const found = new Set(rows.map(({ n }) => n));
-  assert.deepEqual([...acknowledged].filter((n) => !found.has(n)), []);
+  assert.deepEqual(
+    [...acknowledged].filter((n) => !found.has(n)),
+    [],
+  );
   await world.promotable();
 });

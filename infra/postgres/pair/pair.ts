@@ -138,6 +138,10 @@ export class Pair {
     await this.members[otherMember(primary)].stop();
   }
 
+  get stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   get mark(): PairMark {
     return this.#mark;
   }
