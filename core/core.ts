@@ -139,6 +139,8 @@ export interface CoreDeps {
 
 export interface Core {
   readonly parts: readonly Part[];
+  /** Resolves, with why, when this process must end at once. */
+  readonly databaseMoved: Promise<string>;
   readonly topologyFile: TopologyFile;
   readonly publicServing: Serving;
   readonly linkServing: Serving;
@@ -473,6 +475,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
 
   return {
+    databaseMoved: database.moved,
     topologyFile,
     failovers,
     publicServing,

@@ -16,7 +16,12 @@ const { config, topology, identity } = readEverything();
 const log = createLog("core", config.LOG_LEVEL);
 const core = coreOfSettings();
 process.on("SIGHUP", () => void core.topologyFile.reload());
-await runProcess({ log, parts: core.parts.map(inWords), stopDeadlineMs: STOP_DEADLINE_MS });
+await runProcess({
+  log,
+  parts: core.parts.map(inWords),
+  stopDeadlineMs: STOP_DEADLINE_MS,
+  ended: core.databaseMoved,
+});
 
 /** The core of these settings; where they contradict each other, the lines that say so and the end. */
 function coreOfSettings(): Core {

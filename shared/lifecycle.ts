@@ -20,6 +20,8 @@ export interface ProcessOptions {
   readonly parts: readonly Part[];
   /** All of drain and stop together may take this long before the process exits with 1. */
   readonly stopDeadlineMs: number;
+  /** Ends the process at once when it resolves, without a drain: it must not go on with anything. */
+  readonly ended?: Promise<string>;
 }
 
 /** Starts the parts in order; when one fails, stops those already started, and throws its error. */
@@ -87,6 +89,10 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     shutDown(reason);
   }
 
+  void options.ended?.then((reason) => {
+    log.fatal({ reason, runbook: "process-failed" }, "ending at once");
+    process.exit(1);
+  });
   process.on("SIGINT", () => signalled("SIGINT"));
   process.on("SIGTERM", () => signalled("SIGTERM"));
   process.on("uncaughtException", (err) => failed(err, "uncaughtException"));
