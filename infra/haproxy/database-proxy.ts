@@ -3,7 +3,6 @@
  * `haproxy.pid`. It has no data: one that a killed parent left is ended before the next starts.
  */
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { findProgram } from "../process/find-program.ts";
@@ -19,6 +18,8 @@ export interface DatabaseProxyRun {
   readonly config: string;
   /** On 127.0.0.1. */
   readonly port: number;
+  /** Whether a database answers through it: it takes every member for up until it has asked. */
+  readonly ready: () => Promise<boolean>;
   readonly signal?: AbortSignal;
 }
 
@@ -57,9 +58,9 @@ export function findHaproxy(env: HaproxyEnv): string {
   });
 }
 
-/** Resolves when it takes connections. @throws one clear line when it does not within 10 s */
+/** Resolves when it is ready. @throws one clear line when it does not within 10 s */
 export async function startDatabaseProxy(options: DatabaseProxyRun): Promise<ServerProcess> {
-  const { program, config, port, signal } = options;
+  const { program, config, port, ready, signal } = options;
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const dir = realpathSync(options.dir);
   await stopLeftoverDatabaseProxy(dir);
@@ -73,7 +74,7 @@ export async function startDatabaseProxy(options: DatabaseProxyRun): Promise<Ser
   const endMs = systemClock.monotonicMs() + START_DEADLINE_MS;
   while (pid !== undefined && failure() === undefined && !signal?.aborted) {
     if (systemClock.monotonicMs() >= endMs) break;
-    if (await listens(port)) return serverProcess(pid, STOP_STEPS, ended);
+    if (await ready()) return serverProcess(pid, STOP_STEPS, ended);
     await sleep(systemClock, POLL_MS, signal);
   }
   if (pid !== undefined) await endProcess(pid, STOP_STEPS);
@@ -100,16 +101,4 @@ async function requireFreePort(port: number): Promise<void> {
     }
     await sleep(systemClock, POLL_MS);
   }
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, HOST);
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("error", () => end(false));
-  });
 }

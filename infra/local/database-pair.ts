@@ -12,7 +12,7 @@ import {
   startDatabaseProxy,
   stopLeftoverDatabaseProxy,
 } from "../haproxy/database-proxy.ts";
-import { stopLeftoverPostgres } from "../postgres/leftover.ts";
+import { answers, stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { FIRST_MARK, MEMBERS, otherMember, readMark, writeMark } from "../postgres/pair/mark.ts";
 import type { Member } from "../postgres/pair/member.ts";
 import { Pair, pairFiles } from "../postgres/pair/pair.ts";
@@ -98,6 +98,8 @@ export async function openPair(
     standby: { bind: `${PRIVATE_HOST}:${reads}`, lagMax: LAG_MAX },
     connectionsMax: CONNECTIONS_MAX,
   });
+  const at = (port: number) => Object.assign(new URL(pair.primary.url ?? ""), { port }).href;
+  const url = at(entry);
   const proxyDir = join(dir, PROXY_DIR);
   const proxy = new Supervisor({
     name: "postgres proxy",
@@ -105,13 +107,21 @@ export async function openPair(
     restartDelayMs: Math.min(parts.restartDelayMs, 1_000),
     clock: systemClock,
     report,
-    start: (signal) => startDatabaseProxy({ dir: proxyDir, program, config, port: entry, signal }),
+    start: (signal) =>
+      startDatabaseProxy({
+        dir: proxyDir,
+        program,
+        config,
+        port: entry,
+        // Without a primary there is nothing to wait for.
+        ready: async () => !pair.serves || (await answers(url)),
+        signal,
+      }),
   });
   await parts.start({ supervisor: proxy, detail: () => `${PRIVATE_HOST}:${entry}` });
   parts.onStop(watchLog(join(proxyDir, DATABASE_PROXY_LOG)));
-  const at = (port: number) => Object.assign(new URL(pair.primary.url ?? ""), { port }).href;
   return {
-    url: at(entry),
+    url,
     standbyUrl: at(reads),
     pair,
     primary: handleOf(pair, () => pair.primary),

@@ -7,7 +7,7 @@ import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
-import { pairFiles } from "../postgres/pair/pair.ts";
+import { type Pair, pairFiles } from "../postgres/pair/pair.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
 import { watchLog } from "../process/log-file.ts";
 import {
@@ -42,6 +42,7 @@ export interface OpenDatabase {
   /** The primary; undefined when it is the user's own. */
   readonly process: ProcessHandle | undefined;
   readonly standbyProcess: ProcessHandle | undefined;
+  readonly pair: Pair | undefined;
   readonly replicationLink: ReplicationLink | undefined;
 }
 
@@ -67,7 +68,12 @@ export async function openDatabase(
   { given, standby }: DatabaseOptions,
   parts: WorldParts,
 ): Promise<OpenDatabase> {
-  const alone = { standby: undefined, standbyProcess: undefined, replicationLink: undefined };
+  const alone = {
+    standby: undefined,
+    standbyProcess: undefined,
+    pair: undefined,
+    replicationLink: undefined,
+  };
   if (given) {
     if (standby) throw new Error("a standby needs a database of our own: leave out DATABASE_URL");
     const ask = () => withClient(given, (client) => client.query("select 1"));
@@ -78,14 +84,16 @@ export async function openDatabase(
     const { url, supervisor } = await openServer(await soleMember(dir), parts);
     return { ...alone, ...(await prepare(dir, url)), process: supervisor };
   }
-  const { url, standbyUrl, primary, standby: other, link } = await openPair(dir, DATABASE, parts);
-  const entered = await prepare(dir, url);
+  const opened = await openPair(dir, DATABASE, parts);
+  const entered = await prepare(dir, opened.url);
   return {
     ...entered,
-    standby: Object.assign(new URL(entered.working), { port: new URL(standbyUrl).port }).href,
-    process: primary,
-    standbyProcess: other,
-    replicationLink: link,
+    standby: Object.assign(new URL(entered.working), { port: new URL(opened.standbyUrl).port })
+      .href,
+    process: opened.primary,
+    standbyProcess: opened.standby,
+    pair: opened.pair,
+    replicationLink: opened.link,
   };
 }
 

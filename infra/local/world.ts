@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import type { RegionId } from "../../shared/ids.ts";
 import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import { findPdnsServer } from "../dns/server.ts";
+import type { Pair } from "../postgres/pair/pair.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
 import type { ReplicationLink } from "./database-pair.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
@@ -103,6 +104,8 @@ export interface LocalWorld {
   readonly postgres: ProcessHandle | undefined;
   /** With `standby`: whichever is the standby at the moment. */
   readonly postgresStandby: ProcessHandle | undefined;
+  /** With `standby`: who is the primary, and a failover by hand. */
+  readonly databasePair: Pair | undefined;
   /** With `standby`: the way of the log between the two. */
   readonly replicationLink: ReplicationLink | undefined;
   /** Empty when it is the user's own. */
@@ -258,6 +261,7 @@ async function start(
     links,
     postgres: database.process,
     postgresStandby: database.standbyProcess,
+    databasePair: database.pair,
     replicationLink: database.replicationLink,
     redis: redis.processes,
     coreRedis: redis.coreProcess,
