@@ -29,6 +29,8 @@ export interface Core {
   /** Of the leader. */
   readonly leaderParts: readonly Part[];
   readonly leadership: Leadership;
+  /** Resolves, with why, when this process must end at once: another leads, or the database goes on elsewhere. */
+  readonly ended: Promise<string>;
   readonly topologyFile: TopologyFile;
   readonly publicServing: Serving;
   readonly linkServing: Serving;
@@ -87,6 +89,7 @@ export function createCore(
     parts: [privateServing, ...base.parts, leadership].map(inWords),
     leaderParts,
     leadership,
+    ended: Promise.race([leadership.ended, database.moved]),
     topologyFile: of.topologyFile,
     publicServing,
     linkServing,

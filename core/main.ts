@@ -20,7 +20,7 @@ await runProcess({
   log,
   parts: core.parts,
   stopDeadlineMs: STOP_DEADLINE_MS,
-  ended: core.leadership.ended,
+  ended: core.ended,
 });
 
 /** The core of these settings; where they contradict each other, the lines that say so and the end. */

@@ -18,6 +18,7 @@ import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
 import { databaseFailure, isAborted, isGuardRefusal, leavesConnectionBroken } from "./failures.ts";
+import { LineageWatch } from "./lineage-watch.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { Reachability } from "./reachability.ts";
 import { Statements } from "./statements.ts";
@@ -74,6 +75,9 @@ export interface DatabaseOptions {
 
 export class Database implements Connections, Part {
   readonly name = "database";
+  /** Resolves, with why, when the database goes on elsewhere: this process must end, for what it knows may be wrong. */
+  readonly moved: Promise<string>;
+  readonly #lineage: LineageWatch;
   readonly #options: DatabaseOptions;
   readonly #pool: pg.Pool;
   readonly #statements = new Statements();
@@ -86,6 +90,8 @@ export class Database implements Connections, Part {
     const { log, metrics } = options;
     this.#options = options;
     this.#reachability = new Reachability(options);
+    this.#lineage = new LineageWatch(log);
+    this.moved = this.#lineage.moved;
     this.#failures = new Counter({
       name: "meridian_db_failures_total",
       help: "Statements and connections that failed, by kind.",
@@ -105,6 +111,10 @@ export class Database implements Connections, Part {
       pipeline: true,
       options: "-c role=meridian_core -c search_path=meridian",
       types: { getTypeParser: typeParserOf },
+      // Awaited before its first statement.
+      onConnect: async (client) => {
+        if (this.#migrated) await this.#lineage.check(client);
+      },
     });
     // The pool listens only while a connection is idle. One that is lost in use tells so twice: to its
     // statement, which fails, and by this event, which would end the process if nobody listened.
@@ -125,8 +135,9 @@ export class Database implements Connections, Part {
     for (;;) {
       try {
         await migrate({ url: ownerUrl, migrations, log });
-        await this.#checkLogin();
+        await this.#withReachableClient((client) => this.#lineage.check(client));
         this.#migrated = true;
+        await this.#checkLogin();
         return;
       } catch (error) {
         const failure = databaseFailure(error);

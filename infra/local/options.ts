@@ -20,6 +20,8 @@ export interface LocalOptions {
   readonly dns: boolean;
   /** Starts and ends nodes as the core decides. */
   readonly scaling: boolean;
+  /** Runs a synchronous standby of the database. */
+  readonly standby: boolean;
   /** Brings saved code of games into the running world. */
   readonly watch: boolean;
 }
@@ -50,6 +52,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       fresh: { type: "boolean", default: false },
       dns: { type: "boolean", default: false },
       scale: { type: "boolean", default: false },
+      standby: { type: "boolean", default: false },
       "no-watch": { type: "boolean", default: false },
     },
   });
@@ -73,6 +76,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     fresh: values.fresh,
     dns: values.dns,
     scaling: values.scale,
+    standby: values.standby,
     watch: !values["no-watch"],
   };
 }

@@ -43,6 +43,7 @@ export function worldFiles(dir: string) {
     operatorToken: join(dir, "operator-token"),
     databaseUrl: join(dir, "database-url"),
     databaseOwnerUrl: join(dir, "database-owner-url"),
+    databaseStandbyUrl: join(dir, "database-standby-url"),
     admissionRedisUrl: join(dir, "admission-redis-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
     handOver: (id: RegionId) => join(dir, `hand-over-${id}`),

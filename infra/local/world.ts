@@ -14,8 +14,10 @@ import type { RegionId } from "../../shared/ids.ts";
 import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import { findPdnsServer } from "../dns/server.ts";
 import { findHaproxy } from "../haproxy/server.ts";
+import type { Pair } from "../postgres/pair/pair.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
 import { type CoreHandle, startCores } from "./cores.ts";
+import type { ReplicationLink } from "./database-pair.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-server.ts";
 import type { TopologyName } from "./options.ts";
@@ -59,6 +61,8 @@ export interface WorldOptions {
   readonly dns?: boolean;
   /** Throws away what earlier runs left in `dir`. */
   readonly fresh?: boolean;
+  /** Runs a synchronous standby of the database, and HAProxy in front of both; not by default. */
+  readonly standby?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
   readonly databaseUrl?: string;
   /** A Redis to use instead of our own, one database a region and one for the core. */
@@ -107,8 +111,14 @@ export interface LocalWorld {
   readonly wan: WanLinks | undefined;
   /** With `wan` or `breakableLinks`. */
   readonly links: PrivateLinks | undefined;
-  /** Undefined when it is the user's own. */
+  /** The present primary; undefined when it is the user's own. */
   readonly postgres: ProcessHandle | undefined;
+  /** With `standby`: whichever is the standby at the moment. */
+  readonly postgresStandby: ProcessHandle | undefined;
+  /** With `standby`: who is the primary, and a failover by hand. */
+  readonly databasePair: Pair | undefined;
+  /** With `standby`: the way of the log between the two. */
+  readonly replicationLink: ReplicationLink | undefined;
   /** Empty when it is the user's own. */
   readonly redis: ReadonlyMap<RegionId, ProcessHandle>;
   /** Undefined when it is the user's own. */
@@ -184,7 +194,8 @@ async function start(
     cores: coresWanted,
   });
 
-  const database = await openDatabase(dir, options.databaseUrl, parts);
+  const { databaseUrl: given, standby = false } = options;
+  const database = await openDatabase(dir, { given, standby }, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   let control: RegionControl | undefined;
@@ -202,6 +213,7 @@ async function start(
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
+  writeSecret(files.databaseStandbyUrl, database.standby ?? "");
   for (const [id, url] of redis.urls) writeSecret(files.redisUrl(id), url);
   writeSecret(files.admissionRedisUrl, redis.coreUrl);
   keepSecret(files.masterKey);
@@ -271,6 +283,9 @@ async function start(
     wan: wanLinks,
     links,
     postgres: database.process,
+    postgresStandby: database.standbyProcess,
+    databasePair: database.pair,
+    replicationLink: database.replicationLink,
     redis: redis.processes,
     coreRedis: redis.coreProcess,
     nameServer,
