@@ -101,6 +101,7 @@ export async function openPair(
   const at = (port: number) => Object.assign(new URL(pair.primary.url ?? ""), { port }).href;
   const url = at(entry);
   const proxyDir = join(dir, PROXY_DIR);
+  let answered = false;
   const proxy = new Supervisor({
     name: "postgres proxy",
     consequence: "log-in and joining wait",
@@ -113,8 +114,12 @@ export async function openPair(
         program,
         config,
         port: entry,
-        // Without a primary there is nothing to wait for.
-        ready: async () => !pair.serves || (await answers(url)),
+        // Later, without a primary, there is nothing to wait for.
+        async ready() {
+          if (answered && !pair.serves) return true;
+          answered ||= await answers(url);
+          return answered;
+        },
         signal,
       }),
   });
