@@ -9,6 +9,7 @@ import type { Part } from "../shared/lifecycle.ts";
 import type { CoreConfig } from "./config.ts";
 import type { ByHand } from "./failover/by-hand.ts";
 import type { Serving } from "./http/serving.ts";
+import { leaderClock } from "./leadership/leader-clock.ts";
 import { Leadership } from "./leadership/leadership.ts";
 import { AuditLog } from "./ops/audit-log.ts";
 import { Operators } from "./ops/operators.ts";
@@ -45,8 +46,9 @@ export function createCore(
 ): Core {
   const base = createBase(config, deps);
   const { database, urgent, keyring, random, common } = base;
-  const of = createRegions(config, base);
-  const players = createPlayers(config, base, of);
+  const leading = { ...common, clock: leaderClock(common.clock, () => leadership) };
+  const of = createRegions(config, base, leading);
+  const players = createPlayers(config, base, of, leading);
   const audit = new AuditLog({ database, ...common });
   const bootstrapToken = config.OPERATOR_TOKEN;
   const operators = new Operators({ database, audit, random, bootstrapToken, ...common });

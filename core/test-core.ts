@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Authority, createAuthority } from "../infra/private-link/authority.ts";
-import { systemClock } from "../shared/clock.ts";
+import { type Clock, systemClock } from "../shared/clock.ts";
 import { readConfig } from "../shared/config.ts";
 import { startAll, stopAll } from "../shared/lifecycle.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
@@ -59,15 +59,21 @@ export const testTopology: Topology = Topology.parse({
 /**
  * @param env settings that differ from the tests' own
  * @param authority that of a former life of the core, whose regions go on
+ * @param clock the system's by default
  */
 export async function startTestCore(
   env: Record<string, string> = {},
   authority?: Authority,
+  clock: Clock = systemClock,
 ): Promise<TestCore> {
-  return await start(env, authority ?? (await createAuthority()));
+  return await start(env, authority ?? (await createAuthority()), clock);
 }
 
-async function start(env: Record<string, string>, authority: Authority): Promise<TestCore> {
+async function start(
+  env: Record<string, string>,
+  authority: Authority,
+  clock: Clock,
+): Promise<TestCore> {
   const created = env.DATABASE_URL
     ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
     : await createMigratedDatabase();
@@ -103,7 +109,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     topology: loadTopology(config.TOPOLOGY_FILE),
     identity,
     readIdentity: () => identity.current,
-    clock: systemClock,
+    clock,
     random: randomBytes,
     log,
   });

@@ -131,6 +131,8 @@ function followingStep(state: Following, event: LeadershipEvent, nowMs: number):
     }
     case "taken": {
       const { lead, sentMs } = event;
+      // It stood still since: another may lead by now.
+      if (nowMs >= sentMs + LEASE_MS) return [{ ...state, asking: false }, []];
       const begun = { leaseUntilMs: sentMs + LEASE_MS, nextRenewalMs: sentMs + RENEW_PERIOD_MS };
       const leading = { role: "leading", lead, asking: false, isAway: false, ...begun } as const;
       return [leading, [{ type: "lead", lead }]];
@@ -147,10 +149,8 @@ function followingStep(state: Following, event: LeadershipEvent, nowMs: number):
 }
 
 /** @param waited whether the former leader has had its head start */
-function isFree(row: LeaseRow, name: string, waited: boolean): boolean {
-  const { holder, coreTerm, coreTermNow, leftMs } = row;
-  if (holder === name || coreTerm !== coreTermNow) return true;
-  return leftMs <= 0 && waited;
+function isFree({ holder, leftMs }: LeaseRow, name: string, waited: boolean): boolean {
+  return holder === name || (leftMs <= 0 && waited);
 }
 
 function leadingStep(state: Leading, event: LeadershipEvent, nowMs: number): Stepped {

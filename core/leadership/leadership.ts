@@ -159,15 +159,17 @@ export class Leadership implements Part {
 
   #dispatch(event: LeadershipEvent): readonly LeadershipEffect[] {
     if (this.#stopping && this.#state.role === "following") return [];
+    const { lead } = this;
     const [state, effects] = leadershipStep(this.#state, event, this.#deps.clock.monotonicMs());
     this.#state = state;
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) this.#carryOut(effect, lead);
     return effects;
   }
 
-  #carryOut(effect: LeadershipEffect): void {
+  /** @param lead before it */
+  #carryOut(effect: LeadershipEffect, lead: Lead | undefined): void {
     if (effect.type === "lead") this.#begin(effect.lead);
-    else if (effect.type === "end") this.#over(effect.because);
+    else if (effect.type === "end") this.#over(effect.because, lead);
     // A take is carried out by the look that asks for it.
     else if (effect.type !== "take") this.#ask(effect);
   }
@@ -231,24 +233,30 @@ export class Leadership implements Part {
     begun.catch(() => undefined);
   }
 
-  #over(because: Over): void {
+  #over(because: Over, lead: Lead | undefined): void {
     if (this.#stopping) return;
     this.#metrics.over(because);
-    const about = { because, name: this.#name, runbook: "core-leadership" };
+    const about = { because, name: this.#name, ...lead, runbook: "core-leadership" };
     this.#deps.log.fatal(about, "this core leads no longer, and ends");
-    this.#end(because);
+    // Nobody has taken it then: the next need not wait until it is over.
+    const given = because === "core_term_raised" ? this.#give(lead) : Promise.resolve();
+    void given.then(() => this.#end(because));
   }
 
   async #giveBack(): Promise<void> {
     const { lead } = this;
+    this.#dispatch({ type: "givenBack" });
+    await this.#give(lead);
+  }
+
+  /** Never rejects: the lease is over by itself soon. */
+  async #give(lead: Lead | undefined): Promise<void> {
     if (!lead) return;
     const { connections, log } = this.#deps;
-    this.#dispatch({ type: "givenBack" });
     try {
       await store.giveLeaseBack(connections, lead);
       log.info({ ...lead, name: this.#name }, "the lease was given back");
     } catch (err) {
-      // It is over by itself soon.
       log.warn({ err, runbook: "core-leadership" }, "the lease could not be given back");
     }
   }

@@ -24,7 +24,7 @@ export async function awaitCommits(tx: Tx): Promise<void> {
 }
 
 /**
- * Takes a lease that is over, is a former life's, or is of another core term; with `awaitCommits` before.
+ * Takes a lease that is over, or is a former life's; with `awaitCommits` before.
  * @returns undefined when another has it
  */
 export async function takeLease(tx: Tx, name: string): Promise<Lead | undefined> {
@@ -32,7 +32,7 @@ export async function takeLease(tx: Tx, name: string): Promise<Lead | undefined>
     `update leader l set holder = $1, term = l.term + 1, core_term = c.term, taken_at = clock_timestamp(),
        expires_at = clock_timestamp() + $2 * interval '1 ms'
      from core_term c
-     where l.expires_at <= clock_timestamp() or l.core_term <> c.term or l.holder = $1
+     where l.expires_at <= clock_timestamp() or l.holder = $1
      returning l.term, l.core_term as "coreTerm"`,
     [name, LEASE_MS],
   );

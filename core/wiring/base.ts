@@ -40,6 +40,8 @@ export interface CoreDeps {
 }
 
 export type Base = ReturnType<typeof createBase>;
+/** What almost every part is given. */
+export type Common = Base["common"];
 
 export function createBase(config: CoreConfig, deps: CoreDeps) {
   const { topology, identity, readIdentity, clock, random, log } = deps;

@@ -25,7 +25,7 @@ import { ReconnectionTokens } from "../tickets/reconnection-token.ts";
 import { Reconciler } from "../value/reconciler.ts";
 import { ValueAgain } from "../value/value-again.ts";
 import { ValueOps } from "../value/value-ops.ts";
-import type { Base } from "./base.ts";
+import type { Base, Common } from "./base.ts";
 import { aliveOnly, type Regions } from "./regions.ts";
 
 /** Each takes a connection to the database for some 2 ms; their nodes ask again. */
@@ -33,9 +33,9 @@ const PLAYER_LOADS_UNDER_WAY_MAX = 100;
 
 export type Players = ReturnType<typeof createPlayers>;
 
-export function createPlayers(config: CoreConfig, base: Base, of: Regions) {
-  const { database, vault, random, tokens, calls, seen, fetches, outbound, callGate, common } =
-    base;
+/** @param common with the leader's clock */
+export function createPlayers(config: CoreConfig, base: Base, of: Regions, common: Common) {
+  const { database, vault, random, tokens, calls, seen, fetches, outbound, callGate } = base;
   const { registry, evictions, ways, regions, directory, arrivals, watch } = of;
   const { clock, metrics } = common;
   const { profiles } = seen;

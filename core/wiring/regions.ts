@@ -22,12 +22,13 @@ import { EndedRooms } from "../regions/ended-rooms.ts";
 import { Registry } from "../regions/registry.ts";
 import type { NodeRecord } from "../regions/registry-step.ts";
 import { TopologyFile } from "../regions/topology-file.ts";
-import type { Base } from "./base.ts";
+import type { Base, Common } from "./base.ts";
 
 export type Regions = ReturnType<typeof createRegions>;
 
-export function createRegions(config: CoreConfig, base: Base) {
-  const { topology, database, clients, calls, identity, locator, common } = base;
+/** @param common with the leader's clock */
+export function createRegions(config: CoreConfig, base: Base, common: Common) {
+  const { topology, database, clients, calls, identity, locator } = base;
   const { clock, log, metrics } = common;
   const endedRooms = new EndedRooms({
     database,

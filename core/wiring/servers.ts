@@ -169,6 +169,7 @@ export function createPrivateServing(
         keyring,
         database,
         admission,
+        leader: () => ({ name: leadership().ownName, term: leadership().lead?.term ?? 0 }),
         clock,
         build,
       });

@@ -94,8 +94,9 @@ export function coresConfig(cores: readonly ProxiedCore[], options: CoresProxyOp
     "  option clitcpka",
     "  option srvtcpka",
     "  retries 2",
-    "  option redispatch",
-    "  default-server inter 500ms downinter 250ms fall 2 rise 1 on-marked-down shutdown-sessions",
+    // At once, to another: the first may be gone and not yet be marked so.
+    "  option redispatch 1",
+    "  default-server inter 500ms fastinter 100ms downinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
     ...checked("leader", "/readyz", sorted),
     ...checked("alone", "/readyz?exclude=database", sorted),
     ...entries.flatMap((entry) => entryLines(entry, sorted)),
