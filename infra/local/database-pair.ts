@@ -107,16 +107,12 @@ export async function openPair(
     restartDelayMs: Math.min(parts.restartDelayMs, 1_000),
     clock: systemClock,
     report,
-    start: (signal) =>
-      startDatabaseProxy({
-        dir: proxyDir,
-        program,
-        config,
-        port: entry,
-        // Without a primary there is nothing to wait for.
-        ready: async () => !pair.serves || (await answers(url)),
-        signal,
-      }),
+    start: (signal) => {
+      const known = rest.whenKnown();
+      // Without a primary there is nothing more to wait for.
+      const ready = async () => known() && (!pair.serves || (await answers(url)));
+      return startDatabaseProxy({ dir: proxyDir, program, config, port: entry, ready, signal });
+    },
   });
   await parts.start({ supervisor: proxy, detail: () => `${PRIVATE_HOST}:${entry}` });
   parts.onStop(watchLog(join(proxyDir, DATABASE_PROXY_LOG)));

@@ -31,7 +31,7 @@ import {
   type Seen,
 } from "./pair-step.ts";
 import { type Answered, look, lookAtStandby, type StandbyLook } from "./questions.ts";
-import { effectWords } from "./words.ts";
+import { downWords, effectWords } from "./words.ts";
 
 export interface PairOptions {
   /** Of each member: `data/`, `password`, `postgres.log`; made when missing, kept at the stop. */
@@ -87,6 +87,7 @@ export class Pair {
   #wake = new AbortController();
   #loop: Promise<void> | undefined;
   #byHand = false;
+  #saidDown = false;
   #failure: Error | undefined;
 
   constructor(options: PairOptions) {
@@ -228,6 +229,7 @@ export class Pair {
       if (this.#byHand) await this.#handOver();
       const { state, effect } = decide(this.#state, seen, this.#mark);
       this.#state = state;
+      this.#sayWhetherDown(seen);
       if (!effect) {
         await sleep(clock, PERIOD_MS, wake.signal);
         continue;
@@ -239,6 +241,13 @@ export class Pair {
         this.#failed(effect, error);
       }
     }
+  }
+
+  /** Once for each time. */
+  #sayWhetherDown({ primary }: Seen): void {
+    const waits = primary.is === "down" && primary.keptAway && !this.#mark.promotable;
+    if (waits && !this.#saidDown) this.#options.report(downWords(this.#mark));
+    this.#saidDown = waits;
   }
 
   #look(): void {
