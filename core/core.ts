@@ -505,6 +505,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       evacuations,
       new Housekeeping({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
+      { name: "players' state", stop: () => states.stop() },
       reconciler,
       openings,
       ...admissionParts,

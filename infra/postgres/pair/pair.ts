@@ -26,6 +26,7 @@ import {
   failed,
   PAIR_AT_START,
   type PairEffect,
+  type PairLimits,
   type PairState,
   promoted,
   type Seen,
@@ -44,6 +45,7 @@ export interface PairOptions {
   /** The database that holds the core's schema, once there is one. */
   readonly database: string;
   readonly settings?: Readonly<Record<string, string>>;
+  readonly limits?: PairLimits;
   readonly clock: Clock;
   readonly report: (line: string) => void;
 }
@@ -227,7 +229,7 @@ export class Pair {
       const seen = await this.#see();
       if (signal.aborted) return;
       if (this.#byHand) await this.#handOver();
-      const { state, effect } = decide(this.#state, seen, this.#mark);
+      const { state, effect } = decide(this.#state, seen, this.#mark, this.#options.limits);
       this.#state = state;
       this.#sayWhetherDown(seen);
       if (!effect) {
