@@ -120,6 +120,7 @@ export function createPlayers(config: CoreConfig, base: Base, of: Regions, commo
     people.mails,
     new Housekeeping({ database, ...common }),
     { name: "refused changes", stop: () => refused.settled() },
+    { name: "players' state", stop: () => states.stop() },
     reconciler,
     openings,
     ...admissionParts,

@@ -18,7 +18,7 @@ export interface DatabaseProxyRun {
   readonly config: string;
   /** On 127.0.0.1. */
   readonly port: number;
-  /** Whether a database answers through it: it takes every member for up until it has asked. */
+  /** Whether it can be used: it takes every member for up until it has asked. */
   readonly ready: () => Promise<boolean>;
   readonly signal?: AbortSignal;
 }

@@ -101,27 +101,18 @@ export async function openPair(
   const at = (port: number) => Object.assign(new URL(pair.primary.url ?? ""), { port }).href;
   const url = at(entry);
   const proxyDir = join(dir, PROXY_DIR);
-  let answered = false;
   const proxy = new Supervisor({
     name: "postgres proxy",
     consequence: "log-in and joining wait",
     restartDelayMs: Math.min(parts.restartDelayMs, 1_000),
     clock: systemClock,
     report,
-    start: (signal) =>
-      startDatabaseProxy({
-        dir: proxyDir,
-        program,
-        config,
-        port: entry,
-        // Later, without a primary, there is nothing to wait for.
-        async ready() {
-          if (answered && !pair.serves) return true;
-          answered ||= await answers(url);
-          return answered;
-        },
-        signal,
-      }),
+    start: (signal) => {
+      const known = rest.whenKnown();
+      // Without a primary there is nothing more to wait for.
+      const ready = async () => known() && (!pair.serves || (await answers(url)));
+      return startDatabaseProxy({ dir: proxyDir, program, config, port: entry, ready, signal });
+    },
   });
   await parts.start({ supervisor: proxy, detail: () => `${PRIVATE_HOST}:${entry}` });
   parts.onStop(watchLog(join(proxyDir, DATABASE_PROXY_LOG)));

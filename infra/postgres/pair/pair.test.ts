@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../../../test/until.ts";
-import { signalProcess } from "../../process/pid.ts";
+import { isAlive, signalProcess } from "../../process/pid.ts";
 import { startTestPair, type TestPair } from "./test-pair.ts";
 
 let world: TestPair;
@@ -64,4 +64,71 @@ test("kill -9 of the primary under commits: every acknowledged one is there afte
     [],
   );
   await world.promotable();
+});
+
+test("a lost standby is not waited for, is not promoted, and may be again when it is back", async () => {
+  await world.promotable();
+  const { primary, standby } = world.pair;
+  const { generation } = world.pair.mark;
+  standby.keptAway = true;
+  assert.ok(standby.pid);
+  signalProcess(standby.pid, "SIGKILL");
+  const client = await world.connect();
+  await client.query("insert into commits (n) values (-1)");
+  await client.end();
+  assert.equal(world.pair.mark.promotable, false, "marked before the first commit without it");
+
+  assert.ok(primary.pid);
+  primary.keptAway = true;
+  signalProcess(primary.pid, "SIGKILL");
+  await until("the primary is gone", () => primary.pid === undefined && !world.pair.serves);
+  standby.keptAway = false;
+  world.pair.look();
+  await until("said so", () => world.lines.some((line) => line.includes("waits for it")));
+  assert.equal(world.pair.mark.generation, generation, "nobody follows");
+  primary.keptAway = false;
+  world.pair.look();
+  await world.promotable();
+  assert.equal(world.pair.primary, primary);
+});
+
+test("a primary that hangs is ended before its standby follows", async () => {
+  await world.promotable();
+  const { primary } = world.pair;
+  const { generation } = world.pair.mark;
+  const { pid } = primary;
+  assert.ok(pid);
+  signalProcess(pid, "SIGSTOP");
+  await until("the promotion", () => world.pair.mark.generation > generation && world.pair.serves);
+  assert.equal(isAlive(pid), false);
+});
+
+test("a cut link: commits go on in time, and a person may promote, who is told what is lost", async () => {
+  await world.promotable();
+  const client = await world.connect();
+  for (const link of Object.values(world.links)) link.halfOpen();
+  await client.query("insert into commits (n) values (-2)");
+  assert.equal(world.pair.mark.promotable, false);
+  await client.query("insert into commits select -n from generate_series(10, 5000) n");
+  const { generation } = world.pair.mark;
+  const { lostBytes } = await world.pair.failOver();
+  await client.end();
+  assert.ok(lostBytes > 1_000, `${lostBytes} bytes`);
+  assert.equal(world.pair.mark.generation, generation + 1);
+  const next = await world.connect();
+  const { rows } = await next.query("select from commits where n = -5000");
+  await next.end();
+  assert.equal(rows.length, 0, "that is what was lost");
+  await Promise.all(Object.values(world.links).map((link) => link.heal()));
+  await world.promotable();
+});
+
+test("all is as it was after both were ended: who is the primary, and the standby goes on", async () => {
+  const { mark } = world.pair;
+  const copies = () => world.lines.filter((line) => line.includes("is made anew")).length;
+  const before = copies();
+  await world.startAgain();
+  assert.deepEqual(world.pair.mark, { ...mark, promotable: false });
+  await world.promotable();
+  assert.equal(copies(), before, "the standby's data was kept");
 });

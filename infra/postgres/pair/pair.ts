@@ -26,12 +26,13 @@ import {
   failed,
   PAIR_AT_START,
   type PairEffect,
+  type PairLimits,
   type PairState,
   promoted,
   type Seen,
 } from "./pair-step.ts";
 import { type Answered, look, lookAtStandby, type StandbyLook } from "./questions.ts";
-import { effectWords } from "./words.ts";
+import { downWords, effectWords } from "./words.ts";
 
 export interface PairOptions {
   /** Of each member: `data/`, `password`, `postgres.log`; made when missing, kept at the stop. */
@@ -44,6 +45,7 @@ export interface PairOptions {
   /** The database that holds the core's schema, once there is one. */
   readonly database: string;
   readonly settings?: Readonly<Record<string, string>>;
+  readonly limits?: PairLimits;
   readonly clock: Clock;
   readonly report: (line: string) => void;
 }
@@ -87,6 +89,7 @@ export class Pair {
   #wake = new AbortController();
   #loop: Promise<void> | undefined;
   #byHand = false;
+  #saidDown = false;
   #failure: Error | undefined;
 
   constructor(options: PairOptions) {
@@ -226,8 +229,9 @@ export class Pair {
       const seen = await this.#see();
       if (signal.aborted) return;
       if (this.#byHand) await this.#handOver();
-      const { state, effect } = decide(this.#state, seen, this.#mark);
+      const { state, effect } = decide(this.#state, seen, this.#mark, this.#options.limits);
       this.#state = state;
+      this.#sayWhetherDown(seen);
       if (!effect) {
         await sleep(clock, PERIOD_MS, wake.signal);
         continue;
@@ -239,6 +243,13 @@ export class Pair {
         this.#failed(effect, error);
       }
     }
+  }
+
+  /** Once for each time. */
+  #sayWhetherDown({ primary }: Seen): void {
+    const waits = primary.is === "down" && primary.keptAway && !this.#mark.promotable;
+    if (waits && !this.#saidDown) this.#options.report(downWords(this.#mark));
+    this.#saidDown = waits;
   }
 
   #look(): void {

@@ -21,6 +21,8 @@ const UNITS: Readonly<Record<string, number>> = {
 export class PairRest {
   readonly #pair: Pair;
   readonly #ports: Readonly<Record<MemberName, number>>;
+  /** How often each was asked whether it is the primary. */
+  readonly #asked: Record<MemberName, number> = { a: 0, b: 0 };
   #servers: readonly Server[] = [];
 
   constructor(pair: Pair, ports: Readonly<Record<MemberName, number>>) {
@@ -51,6 +53,15 @@ export class PairRest {
     }
   }
 
+  /**
+   * Tells, from now on, whether somebody who asks again and again knows which one is the primary: the second
+   * question comes after the first answer was taken in.
+   */
+  whenKnown(): () => boolean {
+    const before = { ...this.#asked };
+    return () => MEMBERS.every((name) => this.#asked[name] >= before[name] + 2);
+  }
+
   async #answer(name: MemberName, request: IncomingMessage, response: ServerResponse) {
     const { method = "", url = "" } = request;
     if (!["GET", "HEAD", "OPTIONS"].includes(method)) return end(response, 405);
@@ -60,6 +71,7 @@ export class PairRest {
       response.writeHead(200, { "content-type": metrics.contentType });
       return response.end(await metrics.metrics());
     }
+    if (pathname === "/primary") this.#asked[name] += 1;
     const status = this.#pair.statusOf(name);
     const isIt = answerTo(pathname, status, searchParams.get("lag"));
     if (isIt === undefined) return end(response, 404);

@@ -1,4 +1,5 @@
 /** For tests: a pair of real servers in a temporary folder, with a link between them that can be cut. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +9,16 @@ import { until } from "../../../test/until.ts";
 import { startDelayProxy } from "../../local/wan/delay-proxy.ts";
 import { freePorts } from "../../process/port.ts";
 import { Pair, pairFiles } from "./pair.ts";
+import { PAIR_LIMITS, type PairLimits } from "./pair-step.ts";
 
 export type TestPair = Awaited<ReturnType<typeof startTestPair>>;
 
-export async function startTestPair() {
+export async function startTestPair(limits: Partial<PairLimits> = {}) {
   const dir = mkdtempSync(join(tmpdir(), "meridian-pair-"));
+  const files = pairFiles(dir);
+  // An empty cluster that the run of the tests made: making one takes longer than all the rest.
+  const cluster = process.env.TEST_CLUSTER;
+  if (cluster) execFileSync("cp", ["-a", cluster, files.dirs.a]);
   const [a = 0, b = 0] = await freePorts(2);
   const proxyTo = (targetPort: number) =>
     startDelayProxy({
@@ -26,7 +32,8 @@ export async function startTestPair() {
   const lines: string[] = [];
   const beganMs = performance.now();
   const options = {
-    ...pairFiles(dir),
+    ...files,
+    limits: { ...PAIR_LIMITS, ...limits },
     ports: { a, b },
     replicationPorts: { a: links.a.port, b: links.b.port },
     replicationPassword: "replication-of-a-test",

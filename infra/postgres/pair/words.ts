@@ -29,6 +29,13 @@ export function effectWords(effect: PairEffect, seen: Seen, mark: PairMark): str
   }
 }
 
+export function downWords({ primary }: PairMark): string {
+  return (
+    `✗ postgres ${primary}, the primary, is gone, and its standby may lack what was acknowledged: ` +
+    "everything waits for it (runbook core-database-failover)"
+  );
+}
+
 function markWords(next: PairMark, { primary }: Seen, mark: PairMark): string {
   if (next.generation > mark.generation) {
     const why = primary.is === "silent" ? "did not answer" : "is gone";
