@@ -126,6 +126,13 @@ export const coreSettings = {
     default: "",
     secret: true,
   },
+  CORE_NAME: {
+    schema: optionalText.refine((text) => text === undefined || text.length <= 64, "64 at most"),
+    description:
+      "What this core is called where several run; host name and private port by default. No two that " +
+      "run may have the same: each would take the lead from the other.",
+    default: "",
+  },
   CORE_HOST: {
     schema: as.text,
     description: "Address on which players reach the core.",

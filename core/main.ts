@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../shared/clock.ts";
 import { ConfigError, readConfig } from "../shared/config.ts";
-import { type Part, runProcess } from "../shared/lifecycle.ts";
+import { type Part, runProcess, StartFailure } from "../shared/lifecycle.ts";
 import { readLinkCredentials } from "../shared/link/credentials.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
 import { createLog } from "../shared/log.ts";
@@ -16,19 +16,25 @@ const { config, topology, identity } = readEverything();
 const log = createLog("core", config.LOG_LEVEL);
 const core = coreOfSettings();
 process.on("SIGHUP", () => void core.topologyFile.reload());
-await runProcess({ log, parts: core.parts.map(inWords), stopDeadlineMs: STOP_DEADLINE_MS });
+await runProcess({
+  log,
+  parts: core.parts,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+  ended: core.ended,
+});
 
 /** The core of these settings; where they contradict each other, the lines that say so and the end. */
 function coreOfSettings(): Core {
   try {
-    return createCore(config, {
+    const deps = {
       topology,
       identity,
       readIdentity: () => readLinkCredentials(config),
       clock: systemClock,
       random: randomBytes,
       log,
-    });
+    };
+    return createCore(config, deps, inWords);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     sayWhy(error);
@@ -62,7 +68,8 @@ function inWords(part: Part): Part {
       try {
         await part.start?.();
       } catch (error) {
-        sayWhy(error);
+        // One of the leader's parts has said it then.
+        if (!(error instanceof StartFailure)) sayWhy(error);
         throw error;
       }
     },

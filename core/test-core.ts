@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Authority, createAuthority } from "../infra/private-link/authority.ts";
-import { systemClock } from "../shared/clock.ts";
+import { type Clock, systemClock } from "../shared/clock.ts";
 import { readConfig } from "../shared/config.ts";
 import { startAll, stopAll } from "../shared/lifecycle.ts";
 import { LinkIdentity } from "../shared/link/identity.ts";
@@ -14,6 +14,7 @@ import { coreSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createMigratedDatabase } from "./db/test-database.ts";
 import type { ByHand } from "./failover/by-hand.ts";
+import type { Leadership } from "./leadership/leadership.ts";
 import { loadTopology, Topology } from "./regions/topology.ts";
 
 export const OPERATOR_TOKEN = "operator-token-for-tests";
@@ -29,6 +30,7 @@ export interface TestCore {
   readonly authority: Authority;
   readonly identity: LinkIdentity;
   readonly failovers: ByHand;
+  readonly leadership: Leadership;
   /** Names of what it starts, in that order. */
   readonly parts: readonly string[];
   /** Every route of its servers. */
@@ -57,15 +59,21 @@ export const testTopology: Topology = Topology.parse({
 /**
  * @param env settings that differ from the tests' own
  * @param authority that of a former life of the core, whose regions go on
+ * @param clock the system's by default
  */
 export async function startTestCore(
   env: Record<string, string> = {},
   authority?: Authority,
+  clock: Clock = systemClock,
 ): Promise<TestCore> {
-  return await start(env, authority ?? (await createAuthority()));
+  return await start(env, authority ?? (await createAuthority()), clock);
 }
 
-async function start(env: Record<string, string>, authority: Authority): Promise<TestCore> {
+async function start(
+  env: Record<string, string>,
+  authority: Authority,
+  clock: Clock,
+): Promise<TestCore> {
   const created = env.DATABASE_URL
     ? { url: env.DATABASE_URL, workingUrl: env.DATABASE_URL, drop: async () => {} }
     : await createMigratedDatabase();
@@ -101,7 +109,7 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     topology: loadTopology(config.TOPOLOGY_FILE),
     identity,
     readIdentity: () => identity.current,
-    clock: systemClock,
+    clock,
     random: randomBytes,
     log,
   });
@@ -119,14 +127,20 @@ async function start(env: Record<string, string>, authority: Authority): Promise
     throw error;
   }
   return {
-    url: `http://127.0.0.1:${core.publicServing.port}`,
+    // Of a follower there is only the private one.
+    get url() {
+      return `http://127.0.0.1:${core.publicServing.port}`;
+    },
     privateUrl: `http://127.0.0.1:${core.privateServing.port}`,
-    linkAddress: `127.0.0.1:${core.linkServing.port}`,
+    get linkAddress() {
+      return `127.0.0.1:${core.linkServing.port}`;
+    },
     databaseUrl: created.url,
     authority,
     identity,
     failovers: core.failovers,
-    parts: core.parts.map(({ name }) => name),
+    leadership: core.leadership,
+    parts: [...core.parts, ...core.leaderParts].map(({ name }) => name),
     routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {

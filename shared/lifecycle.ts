@@ -20,6 +20,16 @@ export interface ProcessOptions {
   readonly parts: readonly Part[];
   /** All of drain and stop together may take this long before the process exits with 1. */
   readonly stopDeadlineMs: number;
+  /** Ends the process at once when it resolves, without a drain: it must not go on with anything. */
+  readonly ended?: Promise<string>;
+}
+
+/** A part that did not start; its `cause` says why. */
+export class StartFailure extends Error {
+  constructor(part: string, cause: unknown) {
+    super(`${part} did not start`, { cause });
+    this.name = "StartFailure";
+  }
 }
 
 /** Starts the parts in order; when one fails, stops those already started, and throws its error. */
@@ -29,7 +39,7 @@ export async function startAll(parts: readonly Part[], log: Logger): Promise<voi
       await part.start?.();
     } catch (cause) {
       await stopAll(parts.slice(0, index), log);
-      throw new Error(`${part.name} did not start`, { cause });
+      throw new StartFailure(part.name, cause);
     }
   }
 }
@@ -87,6 +97,10 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     shutDown(reason);
   }
 
+  void options.ended?.then((reason) => {
+    log.fatal({ reason, runbook: "process-failed" }, "ending at once");
+    process.exit(1);
+  });
   process.on("SIGINT", () => signalled("SIGINT"));
   process.on("SIGTERM", () => signalled("SIGTERM"));
   process.on("uncaughtException", (err) => failed(err, "uncaughtException"));

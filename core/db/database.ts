@@ -17,10 +17,12 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
-import { databaseFailure, isAborted, leavesConnectionBroken } from "./failures.ts";
+import { databaseFailure, isAborted, isGuardRefusal, leavesConnectionBroken } from "./failures.ts";
+import { LineageWatch } from "./lineage-watch.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { Reachability } from "./reachability.ts";
 import { Statements } from "./statements.ts";
+import { typeParserOf } from "./type-parsers.ts";
 
 /** More than all caps of routes let in together (`core/request-limits.ts`): none of them is to fill it for the others. */
 const WAITING_MAX = 2_048;
@@ -29,7 +31,6 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 /** Longer than the server's own, so that this one only ends calls to a server that is gone. */
 const QUERY_TIMEOUT_MS = 6_000;
 const RETRY_PERIOD_MS = 1_000;
-const INT8_OID = 20;
 
 /** Runs statements, one at a time, or many as a transaction. */
 export interface Sql {
@@ -50,6 +51,14 @@ export interface Tx extends Sql {
   readonly inTransaction: true;
 }
 
+/** A statement that refuses, at the end of every transaction, what this process must not commit any more. */
+export interface CommitGuard {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** Told when it did. */
+  readonly onRefused: () => void;
+}
+
 export interface DatabaseOptions {
   /** For all work. */
   readonly url: string;
@@ -66,17 +75,23 @@ export interface DatabaseOptions {
 
 export class Database implements Connections, Part {
   readonly name = "database";
+  /** Resolves, with why, when the database goes on elsewhere: this process must end, for what it knows may be wrong. */
+  readonly moved: Promise<string>;
+  readonly #lineage: LineageWatch;
   readonly #options: DatabaseOptions;
   readonly #pool: pg.Pool;
   readonly #statements = new Statements();
   readonly #failures: Counter<"kind">;
   readonly #reachability: Reachability;
   #migrated = false;
+  #guard: CommitGuard | undefined;
 
   constructor(options: DatabaseOptions) {
     const { log, metrics } = options;
     this.#options = options;
     this.#reachability = new Reachability(options);
+    this.#lineage = new LineageWatch(log);
+    this.moved = this.#lineage.moved;
     this.#failures = new Counter({
       name: "meridian_db_failures_total",
       help: "Statements and connections that failed, by kind.",
@@ -96,6 +111,10 @@ export class Database implements Connections, Part {
       pipeline: true,
       options: "-c role=meridian_core -c search_path=meridian",
       types: { getTypeParser: typeParserOf },
+      // Awaited before its first statement.
+      onConnect: async (client) => {
+        if (this.#migrated) await this.#lineage.check(client);
+      },
     });
     // The pool listens only while a connection is idle. One that is lost in use tells so twice: to its
     // statement, which fails, and by this event, which would end the process if nobody listened.
@@ -116,8 +135,9 @@ export class Database implements Connections, Part {
     for (;;) {
       try {
         await migrate({ url: ownerUrl, migrations, log });
-        await this.#checkLogin();
+        await this.#withReachableClient((client) => this.#lineage.check(client));
         this.#migrated = true;
+        await this.#checkLogin();
         return;
       } catch (error) {
         const failure = databaseFailure(error);
@@ -143,6 +163,11 @@ export class Database implements Connections, Part {
     return this.#migrated;
   }
 
+  /** From now on everything that changes rows ends with this statement before it is committed. */
+  guardCommits(guard: CommitGuard): void {
+    this.#guard = guard;
+  }
+
   /** Whether the database answers now, whatever it did a moment ago. */
   async ping(): Promise<boolean> {
     try {
@@ -158,14 +183,12 @@ export class Database implements Connections, Part {
     text: string,
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
-    return this.#withClient(
-      async (client) => (await client.query<Row>(this.#statements.query(text, values))).rows,
-    );
+    return this.#withClient(async (client) => (await this.#one<Row>(client, text, values)).rows);
   }
 
   run(text: string, values: readonly unknown[] = []): Promise<number> {
     return this.#withClient(
-      async (client) => (await client.query(this.#statements.query(text, values))).rowCount ?? 0,
+      async (client) => (await this.#one(client, text, values)).rowCount ?? 0,
     );
   }
 
@@ -176,7 +199,7 @@ export class Database implements Connections, Part {
       client.query("begin").catch(failed.note);
       try {
         const result = await work(transactionOn(client, this.#statements, failed));
-        await client.query("commit");
+        await this.#commit(client, failed);
         return result;
       } catch (thrown) {
         const error = failed.behind(thrown);
@@ -186,6 +209,35 @@ export class Database implements Connections, Part {
         throw error;
       }
     });
+  }
+
+  /** A statement of its own. One that changes rows is a transaction where commits are guarded, sent as a whole. */
+  async #one<Row extends pg.QueryResultRow>(
+    client: pg.PoolClient,
+    text: string,
+    values: readonly unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    const query = this.#statements.query(text, values);
+    if (this.#guard === undefined || onlyReads(text)) return await client.query<Row>(query);
+    const failed = new FirstFailure();
+    client.query("begin").catch(failed.note);
+    const result = client.query<Row>(query);
+    result.catch(failed.note);
+    try {
+      await this.#commit(client, failed);
+      return await result;
+    } catch (thrown) {
+      throw failed.behind(thrown);
+    }
+  }
+
+  async #commit(client: pg.PoolClient, failed: FirstFailure): Promise<void> {
+    const guard = this.#guard;
+    const guarded = guard && client.query(this.#statements.query(guard.text, guard.values));
+    guarded?.catch(failed.note);
+    await client.query("commit");
+    // The commit of a transaction that has failed undoes it, and says nothing.
+    await guarded;
   }
 
   async #checkLogin(): Promise<void> {
@@ -243,9 +295,15 @@ export class Database implements Connections, Part {
 
   #counted(failure: unknown, original: unknown): unknown {
     if (failure === original) return failure;
+    if (isGuardRefusal(original)) this.#guard?.onRefused();
     if (isFailure(failure)) this.#failures.inc({ kind: failure.kind });
     return failure;
   }
+}
+
+/** What may change rows begins otherwise here: with `insert`, `update`, `delete` or `with`. */
+function onlyReads(text: string): boolean {
+  return /^\s*select\b/i.test(text);
 }
 
 function transactionOn(client: pg.PoolClient, statements: Statements, failed: FirstFailure): Tx {
@@ -277,10 +335,6 @@ class FirstFailure {
     return isAborted(thrown) ? (this.#error ?? thrown) : thrown;
   }
 }
-
-/** Counters are `bigint` in the tables and safe integers here. */
-const typeParserOf: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
-  oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format === "binary" ? "binary" : "text");
 
 function gaugePool(pool: pg.Pool, metrics: Metrics): void {
   new Gauge({

@@ -4,6 +4,8 @@ import { MeridianError } from "../../shared/errors.ts";
 /** SQLSTATEs that pass by themselves: connection lost or refused, shutdown, deadlock, too many. */
 const PASSING_STATES = /^(08...|57P0[1-4]|53[0-9A-Z]{3}|40001|40P01|25P0[34])$/;
 const STATEMENT_TIMEOUT = "57014";
+/** Of `require_leader` (`migrations/0017_leader.sql`). */
+const NOT_LEADER = "MR001";
 const DEADLOCK = "40P01";
 const IN_FAILED_TRANSACTION = "25P02";
 const NETWORK_CODES = new Set([
@@ -38,6 +40,13 @@ export function databaseFailure(error: unknown): unknown {
       retryAfterMs: RETRY_AFTER_MS,
     });
   }
+  if (code === NOT_LEADER) {
+    return new MeridianError("unavailable", {
+      message: "This core does not lead any more.",
+      cause: error,
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
   const lost = LOST_MESSAGES.test(error.message);
   const passing = PASSING_STATES.test(code) || NETWORK_CODES.has(code) || lost;
   if (!passing && !isRefusedEverywhere(error)) return error;
@@ -59,6 +68,11 @@ export function isUnreachable(error: unknown): boolean {
     error.message === NO_ANSWER ||
     isRefusedEverywhere(error)
   );
+}
+
+/** Whether a transaction was undone because its process does not lead. */
+export function isGuardRefusal(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === NOT_LEADER;
 }
 
 /** Whether PostgreSQL ended the transaction because it and another waited for each other. */

@@ -3,12 +3,13 @@
  * raises the core's term, so that no epoch is granted twice, and nodes send again what was committed after
  * the backup. Works as the owner of the schema (`DATABASE_OWNER_URL`, or else `DATABASE_URL`).
  *
- * The new term is the time in seconds, or one more than the former if that is later: whoever restores one
- * backup twice must not get the same term twice.
+ * A core does the same by itself when it finds the database on another timeline (`term.ts`); a copy of the data
+ * folder that was simply put back is on the same one.
  */
 import pg from "pg";
 import { ConfigError, readConfig } from "../../shared/config.ts";
 import { coreSettings } from "../config.ts";
+import { type RaisedTerm, raiseTerm } from "./term.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -16,7 +17,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 try {
   const { DATABASE_URL, DATABASE_OWNER_URL } = coreSettings;
   const config = readConfig({ DATABASE_URL, DATABASE_OWNER_URL }, process.env);
-  const { before, term } = await raiseTerm(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
+  const { before, term } = await raise(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
   process.stdout.write(`the core's term was ${before} and is ${term}: a core may serve now.\n`);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
@@ -25,7 +26,7 @@ try {
 }
 
 /** @throws when a core is connected, or the database can't be reached */
-async function raiseTerm(url: string): Promise<{ before: number; term: number }> {
+async function raise(url: string): Promise<RaisedTerm> {
   const client = new pg.Client({
     connectionString: url,
     application_name: "meridian-raise-term",
@@ -41,14 +42,9 @@ async function raiseTerm(url: string): Promise<{ before: number; term: number }>
     if (Number(cores.rows[0]?.count) > 0) {
       throw new Error("a core is connected to this database: stop it first");
     }
-    const raised = await client.query<{ before: string; term: string }>(
-      `update meridian.core_term as now
-       set term = greatest(now.term + 1, extract(epoch from clock_timestamp())::bigint)
-       from meridian.core_term as old returning old.term as before, now.term`,
-    );
-    const [row] = raised.rows;
-    if (!row) throw new Error("this database holds no core's term: is it the restored one?");
-    return { before: Number(row.before), term: Number(row.term) };
+    const raised = await raiseTerm(client);
+    if (!raised) throw new Error("this database holds no core's term: is it the restored one?");
+    return raised;
   } finally {
     await client.end();
   }

@@ -99,9 +99,10 @@ const HEADER = [
 ];
 
 export function statusText(status: z.infer<typeof StatusAnswer>): string {
-  const { build, coreTerm, database, playersOnline: players, regions } = status;
+  const { build, coreTerm, leader, database, playersOnline: players, regions } = status;
   const online = `${counted(players, "player")} online`;
-  const head = `core ${build} · term ${coreTerm} · database ${database} · ${online}`;
+  const leads = leader ? ` · ${leader.name} leads, lease ${leader.term}` : "";
+  const head = `core ${build} · term ${coreTerm}${leads} · database ${database} · ${online}`;
   const rows = table([HEADER, ...regions.flatMap(regionRows)]);
   return `${head}\n${topologyText(status.topology)}\n\n${rows}`;
 }

@@ -261,6 +261,7 @@ test("health, readiness and metrics answer on the private port", async () => {
     database: "up",
     schema: "current",
     players: "served",
+    leadership: "sure",
   });
   const metrics = await (await fetch(`${core.privateUrl}/metrics`)).text();
   const ours = metrics.split("\n").filter((line) => line.startsWith("meridian_"));

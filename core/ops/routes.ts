@@ -34,6 +34,8 @@ export interface OpsRouteDeps {
   readonly keyring: Keyring;
   readonly database: Database;
   readonly admission: Pick<Admission, "rooms">;
+  /** Of this core, which is asked only while it leads. */
+  readonly leader: () => { readonly name: string; readonly term: number };
   readonly clock: Clock;
   readonly build: string;
 }
@@ -163,6 +165,7 @@ async function statusOf(deps: OpsRouteDeps): Promise<z.infer<typeof StatusAnswer
   return {
     coreTimeMs: clock.nowMs(),
     coreTerm: registry.coreTerm,
+    leader: deps.leader(),
     build,
     database: up ? "up" : "down",
     playersOnline: playersOnline(regions),

@@ -37,19 +37,30 @@ export interface BatchContext {
   readonly cache: DocumentCache;
 }
 
-/** @throws RowsChanged when it is to be tried again */
+export interface AppliedBatch {
+  readonly decision: BatchDecision;
+  /** Committed here alone: a promotion may lose it, until the standby has it. */
+  readonly here: boolean;
+}
+
+/**
+ * With a standby it is committed here alone: nobody who plays should wait for what is sent again anyway, and
+ * its producer keeps it until the standby has it (`flush-watermark.ts`).
+ * @throws RowsChanged when it is to be tried again
+ */
 export async function applyInTransaction(
   tx: Tx,
   batch: BatchRequest,
   context: BatchContext,
-): Promise<BatchDecision> {
-  const { outlived, ...checkpoint } = await takeProducer(tx, batch, context);
+): Promise<AppliedBatch> {
+  const { outlived, replicated: here, ...checkpoint } = await takeProducer(tx, batch, context);
+  if (here) await store.commitHere(tx);
   const { coreTerm } = context;
   const due = !whyNotDue({ checkpoint, outlived }, batch);
   const rows = due ? await lockRows(tx, batch, context) : NO_ROWS;
   const decision = applyBatch({ ...rows, checkpoint, outlived, coreTerm }, batch);
   if (decision.outcome === "applied") await write(tx, batch, decision, context);
-  return decision;
+  return { decision, here };
 }
 
 type PlayersRows = Pick<BatchRows, "players" | "owners" | "elsewhere" | "documents">;

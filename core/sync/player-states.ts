@@ -24,8 +24,9 @@ import type { Database, Tx } from "../db/database.ts";
 import { isDeadlock } from "../db/failures.ts";
 import type { CallGate } from "../http/call-gate.ts";
 import type { BatchDecision } from "./applier-step.ts";
-import { applyInTransaction, RowsChanged, type Sender } from "./batch-apply.ts";
+import { type AppliedBatch, applyInTransaction, RowsChanged, type Sender } from "./batch-apply.ts";
 import { DocumentCache } from "./document-cache.ts";
+import { FlushWatermark } from "./flush-watermark.ts";
 import { type Loaded, loadInTransaction } from "./load-players.ts";
 import type { OwnerLives } from "./owner-lives.ts";
 import * as owners from "./owner-store.ts";
@@ -66,11 +67,15 @@ export class PlayerStates {
   readonly #metrics: StateMetrics;
   readonly #cache = new DocumentCache(CACHED_CHARACTERS_MAX);
   readonly #releases: Releases;
+  readonly #watermark: FlushWatermark;
 
   constructor(deps: PlayerStatesDeps) {
     this.#deps = deps;
     this.#metrics = new StateMetrics(deps.metrics);
     this.#releases = new Releases(deps.clock);
+    const { database, clock, log, metrics } = deps;
+    const awaitFlushed = () => store.awaitFlushed(database);
+    this.#watermark = new FlushWatermark({ awaitFlushed, clock, log, metrics });
     const queue = new BoundedQueue({
       name: "batches",
       runningMax: BATCHES_RUNNING_MAX,
@@ -89,13 +94,21 @@ export class PlayerStates {
     });
   }
 
+  /** Asks the database no more. */
+  stop(): void {
+    this.#watermark.stop();
+  }
+
   /** @throws {MeridianError} `unavailable`, `timeout`: nothing is known then, and it is sent again */
   async applyBatch(sender: Sender, batch: BatchRequest): Promise<BatchAnswer> {
     try {
       if (this.#queue.waiting >= BATCHES_WAITING_MAX) throw tooManyBatches();
-      const decision = await this.#queue.run(() => this.#applyNow(sender, batch));
+      const { decision, here } = await this.#queue.run(() => this.#applyNow(sender, batch));
       this.#metrics.batch(decision.outcome);
-      const standing = this.#standing(decision.lastSeq);
+      const { producerId } = batch;
+      const { lastSeq } = decision;
+      const flushedSeq = here ? this.#watermark.flushedSeqOf(producerId, lastSeq) : lastSeq;
+      const standing = this.#standing(lastSeq, flushedSeq);
       if (decision.outcome !== "applied") return { outcome: decision.outcome, ...standing };
       this.#metrics.items(batch.items.length, decision.refused);
       if (decision.refused.length > 0) this.#noteRefused(batch, decision);
@@ -127,7 +140,8 @@ export class PlayerStates {
       freed: gone ? await owners.freePlayersOfNode(tx, { regionId, nodeId: gone }, at) : 0,
     }));
     log.info({ producerId, lastSeq, drainedNode, freed }, "an outbox was closed");
-    return this.#standing(lastSeq);
+    // This commit waited for the standby, where there is one: it has all that came before as well.
+    return this.#standing(lastSeq, lastSeq);
   }
 
   /**
@@ -216,19 +230,20 @@ export class PlayerStates {
     return wait;
   }
 
-  async #applyNow(sender: Sender, batch: BatchRequest): Promise<BatchDecision> {
+  async #applyNow(sender: Sender, batch: BatchRequest): Promise<AppliedBatch> {
     const { clock, coreTerm } = this.#deps;
     const beganMs = clock.monotonicMs();
     const cache = this.#cache;
     const context = { sender, coreTerm: coreTerm(), at: new Date(clock.nowMs()), cache };
-    const decision = await this.#transaction((tx) => applyInTransaction(tx, batch, context));
+    const applied = await this.#transaction((tx) => applyInTransaction(tx, batch, context));
+    const { decision } = applied;
     if (decision.outcome === "applied") {
       for (const one of decision.documents) cache.put(one);
       const releases = batch.items.filter((item) => "release" in item);
       this.#releases.note(new Set(releases.map(({ playerId }) => playerId)));
     }
     this.#metrics.applied(clock.monotonicMs() - beganMs);
-    return decision;
+    return applied;
   }
 
   async #transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -257,14 +272,9 @@ export class PlayerStates {
     });
   }
 
-  #standing(lastSeq: number) {
-    return { lastSeq, flushedSeq: flushedSeqOf(lastSeq), coreTerm: this.#deps.coreTerm() };
+  #standing(lastSeq: number, flushedSeq: number) {
+    return { lastSeq, flushedSeq, coreTerm: this.#deps.coreTerm() };
   }
-}
-
-/** A commit is on the disk of the one server when it is answered: what was applied is flushed. */
-function flushedSeqOf(lastSeq: number): number {
-  return lastSeq;
 }
 
 function isWait(answer: LoadAnswer | MeridianError | undefined): boolean {

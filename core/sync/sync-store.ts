@@ -19,6 +19,15 @@ export interface DocumentId {
 export interface KnownProducer extends Checkpoint {
   /** Whether something of a newer incarnation of its outbox was applied. */
   readonly outlived: boolean;
+  /** Whether commits wait for a standby. */
+  readonly replicated: boolean;
+}
+
+interface ProducerRow {
+  readonly last_seq: number;
+  readonly closed: boolean;
+  readonly outlived: boolean;
+  readonly replicated: boolean;
 }
 
 /** The producer's row, which stays with this transaction; undefined when there is none yet. */
@@ -26,15 +35,31 @@ export async function lockProducer(
   tx: Tx,
   producerId: ProducerId,
 ): Promise<KnownProducer | undefined> {
-  const rows = await tx.rows<{ last_seq: number; closed: boolean; outlived: boolean }>(
-    `select last_seq, closed_at is not null as closed, exists (
+  const rows = await tx.rows<ProducerRow>(
+    `select last_seq, closed_at is not null as closed,
+       current_setting('synchronous_standby_names') <> '' as replicated, exists (
        select from producers n
        where n.outbox = p.outbox and n.incarnation > p.incarnation and n.last_seq > 0) as outlived
      from producers p where producer_id = $1 for no key update`,
     [producerId],
   );
   const row = rows[0];
-  return row && { lastSeq: row.last_seq, closed: row.closed, outlived: row.outlived };
+  if (!row) return undefined;
+  const { last_seq: lastSeq, closed, outlived, replicated } = row;
+  return { lastSeq, closed, outlived, replicated };
+}
+
+/** This transaction's commit is answered when it is on the disk here, and not later at the standby. */
+export async function commitHere(tx: Tx): Promise<void> {
+  await tx.run("set local synchronous_commit = local");
+}
+
+/**
+ * When it has returned, all that was committed before is flushed as a synchronous commit would be: at the standby
+ * too, where commits wait for it. It writes to the log, and nothing else.
+ */
+export async function awaitFlushed(sql: Sql): Promise<void> {
+  await sql.run("select pg_logical_emit_message(true, 'meridian', 'flushed')");
 }
 
 /** One that is being made at this moment by another is waited for. */

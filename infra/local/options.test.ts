@@ -14,13 +14,14 @@ test("without options: three regions on this machine alone", () => {
     fresh: false,
     dns: false,
     scaling: false,
+    standby: false,
     watch: true,
   });
 });
 
 test("every option is understood", () => {
   const args =
-    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --no-watch".split(
+    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --standby --no-watch".split(
       " ",
     );
   const { player, ...rest } = parseLocalOptions(args);
@@ -34,6 +35,7 @@ test("every option is understood", () => {
     fresh: true,
     dns: true,
     scaling: true,
+    standby: true,
     watch: false,
   });
 });

@@ -6,6 +6,8 @@ export interface LocalOptions {
   /** A file of `infra/topology`, without its ending. */
   readonly topology: TopologyName;
   readonly regions: number;
+  /** Of whom one leads. */
+  readonly cores: number;
   /** The core's port; 0 takes free ones for everything. */
   readonly portBase: number;
   /** Delays every link as the distance does. */
@@ -18,6 +20,8 @@ export interface LocalOptions {
   readonly dns: boolean;
   /** Starts and ends nodes as the core decides. */
   readonly scaling: boolean;
+  /** Runs a synchronous standby of the database. */
+  readonly standby: boolean;
   /** Brings saved code of games into the running world. */
   readonly watch: boolean;
 }
@@ -28,6 +32,7 @@ export type TopologyName = (typeof TOPOLOGIES)[number];
 /** However many the file has: each takes a Redis and a process. */
 export const REGIONS_MAX = 5;
 const REGIONS_DEFAULT = 3;
+const CORES_MAX = 5;
 const PORT_BASE_DEFAULT = 7_300;
 /** The last region's ports lie this far above the base. */
 const PORT_SPAN = 200;
@@ -39,6 +44,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     options: {
       topology: { type: "string", default: "china" },
       regions: { type: "string", default: String(REGIONS_DEFAULT) },
+      cores: { type: "string", default: "1" },
       "port-base": { type: "string", default: String(PORT_BASE_DEFAULT) },
       wan: { type: "boolean", default: false },
       "player-city": { type: "string" },
@@ -46,6 +52,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       fresh: { type: "boolean", default: false },
       dns: { type: "boolean", default: false },
       scale: { type: "boolean", default: false },
+      standby: { type: "boolean", default: false },
       "no-watch": { type: "boolean", default: false },
     },
   });
@@ -61,6 +68,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
   return {
     topology,
     regions: wholeNumber("--regions", values.regions, 1, REGIONS_MAX),
+    cores: wholeNumber("--cores", values.cores, 1, CORES_MAX),
     portBase: wholeNumber("--port-base", values["port-base"], 1_024, 65_535 - PORT_SPAN),
     wan: values.wan,
     player: city,
@@ -68,6 +76,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     fresh: values.fresh,
     dns: values.dns,
     scaling: values.scale,
+    standby: values.standby,
     watch: !values["no-watch"],
   };
 }

@@ -21,7 +21,10 @@ export interface NameServerPorts {
 }
 
 export interface PortPlan {
+  /** Where the core is found: its own ports, or those of HAProxy in front of several. */
   readonly core: PartPorts;
+  /** Each core's own. */
+  readonly cores: readonly PartPorts[];
   readonly regions: ReadonlyMap<RegionId, PartPorts>;
   readonly nameServer: NameServerPorts | undefined;
 }
@@ -35,6 +38,8 @@ export interface PortOptions {
   readonly host: string;
   /** Whether there is a name server; not by default. */
   readonly dns?: boolean;
+  /** How many cores; 1 by default. */
+  readonly cores?: number;
 }
 
 /** As the port of DNS is 53. */
@@ -45,8 +50,9 @@ const REGION_STEP = 10;
 /** @throws one clear line when a port is in use */
 export async function planPorts(options: PortOptions): Promise<PortPlan> {
   const { portBase, regionIds, proxied, dns = false } = options;
-  const parts = ["core", "name server", ...regionIds];
-  const free = await freePorts(parts.length * 4);
+  const replicas = (options.cores ?? 1) > 1 ? (options.cores ?? 1) : 0;
+  const parts = 2 + regionIds.length + replicas;
+  const free = await freePorts(parts * 4);
   const take = (base: number): PartPorts => {
     const port = (offset: number) => (portBase === 0 ? takeFrom(free) : base + offset);
     const visible = port(0);
@@ -54,6 +60,12 @@ export async function planPorts(options: PortOptions): Promise<PortPlan> {
     return { listen, public: visible, link: port(1), private: port(2) };
   };
   const core = take(portBase);
+  // Nobody needs to know these: they are found through the ones above.
+  const replica = () => {
+    const listen = takeFrom(free);
+    return { listen, public: listen, link: takeFrom(free), private: takeFrom(free) };
+  };
+  const cores = replicas > 0 ? Array.from({ length: replicas }, replica) : [core];
   const regions = regionIds.map((id, index): [RegionId, PartPorts] => [
     id,
     take(portBase + FIRST_REGION + index * REGION_STEP),
@@ -61,7 +73,7 @@ export async function planPorts(options: PortOptions): Promise<PortPlan> {
   const own = portBase === 0 ? takeFrom(free) : portBase + NAME_SERVER;
   const beside = portBase === 0 ? takeFrom(free) : own + 1;
   const nameServer = dns ? { dns: own, private: beside } : undefined;
-  const plan = { core, regions: new Map(regions), nameServer };
+  const plan = { core, cores, regions: new Map(regions), nameServer };
   if (portBase !== 0) await checkFree(plan, options.host);
   return plan;
 }

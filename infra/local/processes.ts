@@ -11,6 +11,7 @@ import { startNodeProcess } from "./node-process.ts";
 import type { NameServerPorts } from "./ports.ts";
 import {
   coreEnvironment,
+  coreNameOf,
   pageOrigins,
   portsOf,
   publicAddress,
@@ -70,17 +71,22 @@ export type ReleaseOf = (part: "core" | RegionId) => Release | undefined;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-export function coreProcess(context: ProcessContext): WorldProcess {
+/** @param index which of the cores: with several, those who don't lead wait for it */
+export function coreProcess(index: number, context: ProcessContext): WorldProcess {
   const { plan, link } = context;
+  const alone = plan.ports.cores.length === 1;
+  const name = coreNameOf(index);
+  const env = coreEnvironment(plan, index, link);
   return worldProcess(context, {
-    name: "core",
+    name: alone ? "core" : name,
     part: "core",
-    logName: "core",
+    logName: alone ? "core" : name,
     file: "core/main.ts",
-    env: coreEnvironment(plan, link),
-    privatePort: plan.ports.core.private,
-    consequence: "rooms play on, log-in and joining wait",
-    detail: pageOrigins(plan)[0] ?? "",
+    env,
+    privatePort: Number(env.CORE_PRIVATE_PORT),
+    readyPath: alone ? "/readyz" : "/readyz?exclude=leadership",
+    consequence: alone ? "rooms play on, log-in and joining wait" : "another leads within seconds",
+    detail: alone ? (pageOrigins(plan)[0] ?? "") : "",
   });
 }
 
@@ -143,13 +149,15 @@ interface ProcessSpec {
   readonly file: string;
   readonly env: Readonly<Record<string, string>>;
   readonly privatePort: number;
+  /** Answers 200 when it has started; `/readyz` by default. */
+  readonly readyPath?: string;
   readonly consequence: string;
   readonly detail: string;
 }
 
 function worldProcess(context: ProcessContext, spec: ProcessSpec): WorldProcess {
   const { plan, parts, note, releaseOf } = context;
-  const { name, consequence, detail } = spec;
+  const { name, consequence, detail, readyPath = "/readyz" } = spec;
   const logFile = worldFiles(plan.dir).log(spec.logName);
   const privateUrl = `http://${PRIVATE_HOST}:${spec.privatePort}`;
   const supervisor = new Supervisor({
@@ -164,7 +172,7 @@ function worldProcess(context: ProcessContext, spec: ProcessSpec): WorldProcess 
         file: join(release?.dir ?? ROOT, spec.file),
         env: release ? envOf(release, spec.env) : spec.env,
         logFile,
-        readyUrl: `${privateUrl}/readyz`,
+        readyUrl: `${privateUrl}${readyPath}`,
         signal,
         predecessor,
         onSpawned: (pid) => note(name, pid),

@@ -43,32 +43,39 @@ export function worldFiles(dir: string) {
     operatorToken: join(dir, "operator-token"),
     databaseUrl: join(dir, "database-url"),
     databaseOwnerUrl: join(dir, "database-owner-url"),
+    databaseStandbyUrl: join(dir, "database-standby-url"),
     admissionRedisUrl: join(dir, "admission-redis-url"),
     redisUrl: (id: RegionId) => join(dir, `redis-url-${id}`),
     handOver: (id: RegionId) => join(dir, `hand-over-${id}`),
     web: join(dir, "web"),
     link: join(dir, "link"),
     dns: join(dir, "dns"),
+    haproxy: join(dir, "haproxy"),
     responderSocket: join(dir, "dns", "responder.sock"),
     mails: join(dir, "logs", "mails.jsonl"),
     log: (part: string) => join(dir, "logs", `${part}.log`),
   };
 }
 
-export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
+/** @param index which of the cores */
+export function coreEnvironment(plan: WorldPlan, index: number, link: LinkFiles): Environment {
   const { addresses, ports } = plan;
   const files = worldFiles(plan.dir);
+  const alone = ports.cores.length === 1;
+  const own = ports.cores[index];
+  if (!own) throw new Error(`there is no core ${index}`);
   return {
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
     DATABASE_OWNER_URL_FILE: files.databaseOwnerUrl,
     ADMISSION_REDIS_URL_FILE: files.admissionRedisUrl,
-    CORE_HOST: plan.wan ? PRIVATE_HOST : addresses.listenHost,
-    CORE_PORT: String(ports.core.listen),
+    ...(!alone && { CORE_NAME: coreNameOf(index), TRUSTED_PROXIES: PRIVATE_HOST }),
+    CORE_HOST: plan.wan || !alone ? PRIVATE_HOST : addresses.listenHost,
+    CORE_PORT: String(own.listen),
     CORE_LINK_HOST: PRIVATE_HOST,
-    CORE_LINK_PORT: String(ports.core.link),
+    CORE_LINK_PORT: String(own.link),
     CORE_PRIVATE_HOST: PRIVATE_HOST,
-    CORE_PRIVATE_PORT: String(ports.core.private),
+    CORE_PRIVATE_PORT: String(own.private),
     TOPOLOGY_FILE: files.topology,
     MASTER_KEY_FILE: files.masterKey,
     OPERATOR_TOKEN_FILE: files.operatorToken,
@@ -79,6 +86,11 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
     PASSWORD_RESET_PAGE: `${pageOrigins(plan)[0]}/`,
     ...plan.env,
   };
+}
+
+/** As HAProxy, logs and people know it. */
+export function coreNameOf(index: number): string {
+  return `core-${index + 1}`;
 }
 
 export function regionEnvironment(plan: WorldPlan, id: RegionId, link: LinkFiles): Environment {

@@ -7,6 +7,7 @@ import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
+import { type Pair, pairFiles } from "../postgres/pair/pair.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
 import { watchLog } from "../process/log-file.ts";
 import {
@@ -17,6 +18,7 @@ import {
   startRedis,
   stopLeftoverRedis,
 } from "../redis/local.ts";
+import { endLeftoverPair, openPair, type ReplicationLink, soleMember } from "./database-pair.ts";
 import type { ProcessHandle } from "./processes.ts";
 import { keepSecret } from "./secrets.ts";
 import { reported } from "./status.ts";
@@ -24,7 +26,6 @@ import { Supervisor } from "./supervisor.ts";
 import type { WorldParts } from "./world-parts.ts";
 
 const DATABASE = "meridian";
-const POSTGRES_DIR = "postgres";
 const WORKING_LOGIN = "meridian_core_login";
 const WORKING_PASSWORD_FILE = "database-password";
 const REDIS_PREFIX = "redis-";
@@ -36,8 +37,13 @@ const PROBE_MS = 10_000;
 export interface OpenDatabase {
   readonly working: string;
   readonly owner: string;
-  /** Undefined when it is the user's own. */
+  /** For reads that may be stale; undefined without a standby. */
+  readonly standby: string | undefined;
+  /** The primary; undefined when it is the user's own. */
   readonly process: ProcessHandle | undefined;
+  readonly standbyProcess: ProcessHandle | undefined;
+  readonly pair: Pair | undefined;
+  readonly replicationLink: ReplicationLink | undefined;
 }
 
 export interface OpenRedis {
@@ -49,22 +55,51 @@ export interface OpenRedis {
   readonly coreProcess: ProcessHandle | undefined;
 }
 
-/**
- * A database for the core.
- * @param given the user's own, instead of one of ours
- */
+export interface DatabaseOptions {
+  /** The user's own, instead of one of ours. */
+  readonly given: string | undefined;
+  /** Runs a synchronous standby beside it. */
+  readonly standby: boolean;
+}
+
+/** A database for the core. */
 export async function openDatabase(
   dir: string,
-  given: string | undefined,
+  { given, standby }: DatabaseOptions,
   parts: WorldParts,
 ): Promise<OpenDatabase> {
-  const { report } = parts;
+  const alone = {
+    standby: undefined,
+    standbyProcess: undefined,
+    pair: undefined,
+    replicationLink: undefined,
+  };
   if (given) {
+    if (standby) throw new Error("a standby needs a database of our own: leave out DATABASE_URL");
     const ask = () => withClient(given, (client) => client.query("select 1"));
-    await reported(report, "postgres", ask, () => "DATABASE_URL");
-    return { working: given, owner: given, process: undefined };
+    await reported(parts.report, "postgres", ask, () => "DATABASE_URL");
+    return { ...alone, working: given, owner: given, process: undefined };
   }
-  const dataDir = join(dir, POSTGRES_DIR);
+  if (!standby) {
+    const { url, supervisor } = await openServer(await soleMember(dir), parts);
+    return { ...alone, ...(await prepare(dir, url)), process: supervisor };
+  }
+  const opened = await openPair(dir, DATABASE, parts);
+  const entered = await prepare(dir, opened.url);
+  return {
+    ...entered,
+    standby: Object.assign(new URL(entered.working), { port: new URL(opened.standbyUrl).port })
+      .href,
+    process: opened.primary,
+    standbyProcess: opened.standby,
+    pair: opened.pair,
+    replicationLink: opened.link,
+  };
+}
+
+/** One server of our own. */
+async function openServer(dataDir: string, parts: WorldParts) {
+  const { report } = parts;
   let url = "";
   let port: number | undefined;
   const supervisor = new Supervisor({
@@ -84,6 +119,14 @@ export async function openDatabase(
   });
   await parts.start({ supervisor, detail: () => `127.0.0.1:${port}` });
   parts.onStop(watchLog(join(dataDir, POSTGRES_LOG)));
+  return { url, supervisor };
+}
+
+/** Makes database and login, when they are not there. */
+async function prepare(
+  dir: string,
+  url: string,
+): Promise<{ readonly working: string; readonly owner: string }> {
   const login = {
     name: WORKING_LOGIN,
     password: keepSecret(join(dir, WORKING_PASSWORD_FILE)),
@@ -93,7 +136,7 @@ export async function openDatabase(
     await ensureWorkingLogin(client, login);
   });
   const owner = Object.assign(new URL(url), { pathname: `/${DATABASE}` }).href;
-  return { working: urlOfLogin(owner, login), owner, process: supervisor };
+  return { working: urlOfLogin(owner, login), owner };
 }
 
 /**
@@ -177,7 +220,10 @@ export async function endLeftovers(
   /** Of Redis, the core's and those of these regions; undefined: none. */
   kept: { readonly postgres: boolean; readonly redis: readonly RegionId[] | undefined },
 ): Promise<void> {
-  if (!kept.postgres) await stopLeftoverPostgres(join(dir, POSTGRES_DIR));
+  await endLeftoverPair(dir);
+  if (!kept.postgres) {
+    for (const one of Object.values(pairFiles(dir).dirs)) await stopLeftoverPostgres(one);
+  }
   if (!existsSync(dir)) return;
   const keptNames = kept.redis?.map((id) => `${REDIS_PREFIX}${id}`).concat(CORE_REDIS_DIR) ?? [];
   const isRedis = (name: string) => name.startsWith(REDIS_PREFIX) || name === CORE_REDIS_DIR;

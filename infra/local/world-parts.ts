@@ -17,6 +17,7 @@ export class WorldParts {
   readonly restartDelayMs: number;
   readonly #stops: (() => unknown)[] = [];
   readonly #stoppingListeners: (() => void)[] = [];
+  readonly #kills: (() => void)[] = [];
   readonly #supervisors: Supervisor[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -53,6 +54,11 @@ export class WorldParts {
     this.#stoppingListeners.push(tell);
   }
 
+  /** Notes how processes that no supervisor has are ended without grace. */
+  onKill(kill: () => void): void {
+    this.#kills.push(kill);
+  }
+
   /** @throws when the world is stopping: for the steps of a start */
   check(): void {
     if (this.stopping) throw new Error("the start was called off");
@@ -69,6 +75,7 @@ export class WorldParts {
 
   /** Ends every process at once, without grace. */
   killAll(): void {
+    for (const kill of this.#kills) kill();
     for (const supervisor of this.#supervisors) {
       if (supervisor.pid !== undefined) supervisor.kill("SIGKILL");
     }

@@ -13,18 +13,16 @@ import { fileURLToPath } from "node:url";
 import type { RegionId } from "../../shared/ids.ts";
 import { NameServerId, type Peer } from "../../shared/link/peer.ts";
 import { findPdnsServer } from "../dns/server.ts";
+import { findHaproxy } from "../haproxy/server.ts";
+import type { Pair } from "../postgres/pair/pair.ts";
 import { addressesOf, PRIVATE_HOST } from "./addresses.ts";
+import { type CoreHandle, startCores } from "./cores.ts";
+import type { ReplicationLink } from "./database-pair.ts";
 import { keepLinkFiles, type LinkFiles } from "./link-files.ts";
 import { endLeftoverNameServer, type NameServer, startNameServer } from "./name-server.ts";
 import type { TopologyName } from "./options.ts";
 import { planPorts } from "./ports.ts";
-import {
-  coreProcess,
-  type ProcessHandle,
-  type ReleaseOf,
-  regionProcess,
-  siblingProcess,
-} from "./processes.ts";
+import { type ProcessHandle, type ReleaseOf, regionProcess, siblingProcess } from "./processes.ts";
 import { type RegionControl, startRegionControl } from "./region-control.ts";
 import { RegionNodes } from "./region-nodes.ts";
 import { SCALING_HERE, startScaling } from "./scaling.ts";
@@ -47,6 +45,8 @@ export interface WorldOptions {
   readonly topology?: TopologyName;
   /** How many regions of the topology file; 3 by default. */
   readonly regions?: number;
+  /** How many cores, of whom one leads; 1 by default. More need HAProxy. */
+  readonly cores?: number;
   /** The core's port, from which the others follow; 0, the default, takes free ones. */
   readonly portBase?: number;
   /** Delays every link as the distance does. */
@@ -61,6 +61,8 @@ export interface WorldOptions {
   readonly dns?: boolean;
   /** Throws away what earlier runs left in `dir`. */
   readonly fresh?: boolean;
+  /** Runs a synchronous standby of the database, and HAProxy in front of both; not by default. */
+  readonly standby?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
   readonly databaseUrl?: string;
   /** A Redis to use instead of our own, one database a region and one for the core. */
@@ -88,6 +90,7 @@ export interface WorldOptions {
 }
 
 export interface LocalWorld {
+  /** With several cores, the process of the first, and the addresses of what is in front of them. */
   readonly core: ProcessHandle & {
     /** What players open: page and API. */
     readonly url: string;
@@ -96,6 +99,12 @@ export interface LocalWorld {
     /** The operators' port. */
     readonly opsUrl: string;
   };
+  /** Every core's process. */
+  readonly cores: readonly CoreHandle[];
+  /** The core that leads, once one does. @throws when none does for 15 s */
+  leader(): Promise<CoreHandle>;
+  /** What is in front of several cores. */
+  readonly haproxy: ProcessHandle | undefined;
   readonly regions: ReadonlyMap<RegionId, LocalRegionHandle>;
   readonly operatorToken: string;
   /** Of the schema's owner. */
@@ -104,8 +113,14 @@ export interface LocalWorld {
   readonly wan: WanLinks | undefined;
   /** With `wan` or `breakableLinks`. */
   readonly links: PrivateLinks | undefined;
-  /** Undefined when it is the user's own. */
+  /** The present primary; undefined when it is the user's own. */
   readonly postgres: ProcessHandle | undefined;
+  /** With `standby`: whichever is the standby at the moment. */
+  readonly postgresStandby: ProcessHandle | undefined;
+  /** With `standby`: who is the primary, and a failover by hand. */
+  readonly databasePair: Pair | undefined;
+  /** With `standby`: the way of the log between the two. */
+  readonly replicationLink: ReplicationLink | undefined;
   /** Empty when it is the user's own. */
   readonly redis: ReadonlyMap<RegionId, ProcessHandle>;
   /** Undefined when it is the user's own. */
@@ -165,14 +180,24 @@ async function start(
   const regionIds = topology.regions.map(({ id }) => id);
   const addresses = addressesOf(lan);
   const pdnsPath = options.dns ? findPdnsServer(process.env) : undefined;
+  const { cores: coresWanted = 1 } = options;
+  const haproxyPath = coresWanted > 1 ? findHaproxy(process.env) : undefined;
   await clear(options, regionIds);
   const files = worldFiles(dir);
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 });
   const { listenHost } = addresses;
   const dns = pdnsPath !== undefined;
-  const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost, dns });
+  const ports = await planPorts({
+    portBase,
+    regionIds,
+    proxied: wan,
+    host: listenHost,
+    dns,
+    cores: coresWanted,
+  });
 
-  const database = await openDatabase(dir, options.databaseUrl, parts);
+  const { databaseUrl: given, standby = false } = options;
+  const database = await openDatabase(dir, { given, standby }, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   let control: RegionControl | undefined;
@@ -190,6 +215,7 @@ async function start(
   writeFileSync(files.topology, JSON.stringify(topology));
   writeSecret(files.databaseUrl, database.working);
   writeSecret(files.databaseOwnerUrl, database.owner);
+  writeSecret(files.databaseStandbyUrl, database.standby ?? "");
   for (const [id, url] of redis.urls) writeSecret(files.redisUrl(id), url);
   writeSecret(files.admissionRedisUrl, redis.coreUrl);
   keepSecret(files.masterKey);
@@ -209,8 +235,8 @@ async function start(
   const plan: WorldPlan = { dir, addresses, ports, player, wan: wanLinks, links, env };
 
   const { releaseOf } = options;
-  const core = coreProcess({ plan, link: fileOf(linkFiles, corePeer), parts, note, releaseOf });
-  await parts.start(core);
+  const besideCores = { plan, link: fileOf(linkFiles, corePeer), parts, note, releaseOf };
+  const cores = await startCores(besideCores, haproxyPath);
   const regions = regionIds.map((id) => {
     const link = fileOf(linkFiles, peers.get(id));
     return { id, part: regionProcess(id, { plan, link, parts, note, releaseOf }) };
@@ -242,7 +268,10 @@ async function start(
   const opsUrl = `http://${PRIVATE_HOST}:${ports.core.private}`;
   if (scaling) startScaling({ opsUrl, operatorToken, nodes, parts, logFile: files.log("scale") });
   return {
-    core: Object.assign(core.handle, { url, origins: pageOrigins(plan), opsUrl }),
+    core: Object.assign(cores.handles[0], { url, origins: pageOrigins(plan), opsUrl }),
+    cores: cores.handles,
+    leader: cores.leader,
+    haproxy: cores.haproxy,
     regions: new Map(
       regions.map(({ id, part }) => [
         id,
@@ -257,6 +286,9 @@ async function start(
     wan: wanLinks,
     links,
     postgres: database.process,
+    postgresStandby: database.standbyProcess,
+    databasePair: database.pair,
+    replicationLink: database.replicationLink,
     redis: redis.processes,
     coreRedis: redis.coreProcess,
     nameServer,

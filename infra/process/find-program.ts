@@ -17,8 +17,10 @@ export interface Place {
 export interface Wanted extends Place {
   /** For people. */
   readonly name: string;
-  /** Finds major and minor version in what `--version` prints. */
+  /** Finds major and minor version in what it prints of itself. */
   readonly version: RegExp;
+  /** What it is asked that with; `--version` by default. */
+  readonly versionArgument?: string;
   readonly oldest: { readonly major: number; readonly minor: number };
   /** How one gets it. */
   readonly install: string;
@@ -31,10 +33,10 @@ const ASK_MS = 10_000;
  * @throws one clear line when there is none, or it is too old
  */
 export function findProgram(wanted: Wanted): string {
-  const { name, program, version, oldest, install } = wanted;
+  const { name, program, version, versionArgument = "--version", oldest, install } = wanted;
   const path = programAt(wanted);
   if (path === undefined) throw new Error(`${program} is not installed: ${install}`);
-  const asked = spawnSync(path, ["--version"], { encoding: "utf8", timeout: ASK_MS });
+  const asked = spawnSync(path, [versionArgument], { encoding: "utf8", timeout: ASK_MS });
   const words = `${asked.stdout ?? ""}${asked.stderr ?? ""}`;
   const [found, major, minor] = version.exec(words) ?? [];
   const newer = Number(major) - oldest.major || Number(minor) - oldest.minor;

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import type { NodeId, RegionId } from "../../shared/ids.ts";
+import { NodeId, type RegionId } from "../../shared/ids.ts";
 import { OutboxItem, ProducerId } from "../../shared/protocol/player-state.ts";
 import { outboxAliveKey, outboxesKey, outboxKey, takeOverKey } from "../redis/keys.ts";
 import type { Entry } from "./producer-step.ts";
@@ -95,10 +95,14 @@ export class OutboxStreams {
     await this.#redis.call("XSETID", key, FENCE_ID);
   }
 
-  /** Keeps others from the same stream for a while. @returns whether nobody else has it */
+  /** Keeps others from the same stream for a while. @returns whether nobody else who lives has it */
   async reserve(producerId: ProducerId, nodeId: NodeId, holdMs: number): Promise<boolean> {
     const key = takeOverKey(this.#regionId, producerId);
-    return (await this.#redis.set(key, nodeId, "PX", holdMs, "NX")) === "OK";
+    if ((await this.#redis.set(key, nodeId, "PX", holdMs, "NX")) === "OK") return true;
+    const holder = NodeId.safeParse(await this.#redis.get(key)).data;
+    if (holder && (await this.isAlive(holder))) return false;
+    await this.#redis.set(key, nodeId, "PX", holdMs);
+    return true;
   }
 
   /**

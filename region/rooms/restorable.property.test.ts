@@ -29,7 +29,7 @@ import { checkRestorable } from "./snapshot-check.ts";
 import { type StateClass, schemaHash } from "./snapshot-schema.ts";
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
-const runs = Number(process.env.RUNS ?? 300);
+const runs = Number(process.env.RUNS ?? 120);
 
 interface Case {
   readonly classes: readonly ClassSpec[];

@@ -19,7 +19,7 @@ import { mutatedFrame, recordFrames } from "./frame-fuzzer.testkit.ts";
 import { TestNode } from "./test-node.ts";
 import { until } from "./test-tickets.ts";
 
-const FRAMES = cases(50_000, 10_000_000);
+const FRAMES = cases(15_000, 10_000_000);
 /** Caches fill and code is compiled before memory is compared. */
 const WARM_UP_FRAMES = FRAMES / 5;
 const GROWTH_BYTES_MAX = 8 * 1_024 * 1_024;

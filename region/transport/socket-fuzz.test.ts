@@ -15,8 +15,8 @@ import { mutatedFrame, recordFrames } from "./frame-fuzzer.testkit.ts";
 import { TestNode, type TestSeat } from "./test-node.ts";
 import { until } from "./test-tickets.ts";
 
-const CONNECTIONS = cases(250, 20_000);
-const REQUESTS = cases(1_500, 100_000);
+const CONNECTIONS = cases(120, 20_000);
+const REQUESTS = cases(700, 100_000);
 const FRAMES_EACH = 20;
 const AT_ONCE = 8;
 /** What ends a connection that sends such frames; 1006 is a frame that is cut off while it arrives. */

@@ -71,6 +71,8 @@ export type TopologyStatus = z.infer<typeof TopologyStatus>;
 export const StatusAnswer = z.object({
   coreTimeMs: z.number(),
   coreTerm: z.number(),
+  /** The core that answers, and the term of its lease; older ones lead without. */
+  leader: z.object({ name: z.string(), term: z.number() }).optional(),
   build: z.string(),
   database: z.enum(["up", "down"]),
   playersOnline: z.number(),

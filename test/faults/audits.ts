@@ -12,8 +12,8 @@ import { readDiaries } from "./value/diary-tables.ts";
 import { readTables } from "./value/ledger-tables.ts";
 import type { Traders } from "./value/traders.ts";
 
-/** What a dead node left in its Redis is sent on by another. */
-const AT_REST_WITHIN_MS = 15_000;
+/** What a dead node left in its Redis is sent on by another, which may die at that, too. */
+const AT_REST_WITHIN_MS = 45_000;
 
 /** @throws {Violation} when the database is not what players were told of money and items */
 export async function auditNow(world: LocalWorld, { records }: Traders): Promise<Audit> {

@@ -36,8 +36,30 @@ export const CENTRAL_FAULTS = [
   "stop-postgres",
 ] as const;
 
+/** What befalls a core of several processes with a standby of its database; everything of value outlives it. */
+export const DISASTERS = [
+  /** SIGKILL of the core that leads: another one does. */
+  "kill-leader",
+  /** SIGSTOP, and SIGCONT after a while, when another may lead. */
+  "stop-leader",
+  /** SIGKILL of all of them. */
+  "kill-cores",
+  /** SIGKILL of the server that is written to, with all of its processes: its standby takes over. */
+  "kill-primary",
+  /** SIGSTOP of them: as long as the standby has not taken over they may wake. */
+  "stop-primary",
+  "kill-standby",
+  "stop-standby",
+  /** The standby does not hear of the primary, and both live. */
+  "cut-standby",
+] as const;
+export type Disaster = (typeof DISASTERS)[number];
+
+/** With one core and one database. */
 export const FAULT_KINDS = [...REGION_FAULTS, ...SUPPLY_FAULTS, ...CENTRAL_FAULTS] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+/** With several cores and a standby: also what strikes a region at the same time. */
+export const DISASTER_KINDS = [...DISASTERS, "kill-region", "replace-region", "cut-link"] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number] | Disaster;
 
 export type Fault = {
   /** For how long, ms; 0 where the fault is over once its effects are. */
@@ -45,7 +67,7 @@ export type Fault = {
 } & (
   | { readonly kind: (typeof REGION_FAULTS)[number]; readonly regionId: RegionId }
   | { readonly kind: (typeof SUPPLY_FAULTS)[number]; readonly regionId: RegionId }
-  | { readonly kind: (typeof CENTRAL_FAULTS)[number] }
+  | { readonly kind: (typeof CENTRAL_FAULTS)[number] | Disaster }
 );
 
 const LASTS_MS_MIN = 100;
@@ -57,25 +79,38 @@ const STOPPED_MS_MAX = 6_000;
 /** At the same time. */
 const WAVE_MAX = 3;
 /** Nobody has to move for these. */
-const ON_TOP: readonly FaultKind[] = [
+const UNMOVING: readonly FaultKind[] = [
   ...SUPPLY_FAULTS,
   "stop-core",
   "kill-postgres",
   "stop-postgres",
+  "kill-standby",
+  "stop-standby",
+  "cut-standby",
+];
+/** May come on top of a region's. */
+const ON_TOP: readonly FaultKind[] = [
+  ...UNMOVING,
+  "kill-leader",
+  "stop-leader",
+  "kill-primary",
+  "stop-primary",
 ];
 
 export interface Plan {
   readonly seed: number;
   readonly count: number;
   readonly regionIds: readonly RegionId[];
+  /** `FAULT_KINDS` by default. */
+  readonly kinds?: readonly FaultKind[];
 }
 
 /** The same seed gives the same faults; each kind comes once in so many as there are kinds. */
-export function planFaults({ seed, count, regionIds }: Plan): Fault[] {
+export function planFaults({ seed, count, regionIds, kinds = FAULT_KINDS }: Plan): Fault[] {
   const random = Random.fromSeed(seed);
   const faults: Fault[] = [];
   while (faults.length < count) {
-    for (const kind of random.shuffle(FAULT_KINDS)) {
+    for (const kind of random.shuffle(kinds)) {
       faults.push(drawFault(kind, regionIds, random));
     }
   }
@@ -100,9 +135,12 @@ export function wavesOf(faults: readonly Fault[]): Fault[][] {
 function mayComeOnTop(fault: Fault, [first, ...others]: readonly Fault[]): boolean {
   if (!first) return false;
   // The core needs its database to start.
-  if (first.kind === "kill-core") return isOneOf(SUPPLY_FAULTS, fault.kind) && others.length === 0;
+  if (first.kind === "kill-core" || first.kind === "kill-cores")
+    return isOneOf(SUPPLY_FAULTS, fault.kind) && others.length === 0;
   if (!isOneOf(REGION_FAULTS, first.kind) || !isOneOf(ON_TOP, fault.kind)) return false;
   if (others.some(({ kind }) => partOf(kind) === partOf(fault.kind))) return false;
+  if (isOneOf(DISASTERS, fault.kind) && others.some(({ kind }) => isOneOf(DISASTERS, kind)))
+    return false;
   const sameRegion =
     "regionId" in first && "regionId" in fault && first.regionId === fault.regionId;
   return !sameRegion || (first.kind === "kill-region" && partOf(fault.kind) === "redis");
@@ -111,8 +149,14 @@ function mayComeOnTop(fault: Fault, [first, ...others]: readonly Fault[]): boole
 /** Whether nobody has to move for any of them, and they spare these regions. */
 export function isQuietFor(wave: readonly Fault[], spared: ReadonlySet<RegionId>): boolean {
   return wave.every((fault) => {
-    return isOneOf(ON_TOP, fault.kind) && !("regionId" in fault && spared.has(fault.regionId));
+    return isOneOf(UNMOVING, fault.kind) && !("regionId" in fault && spared.has(fault.regionId));
   });
+}
+
+function isRegional(
+  kind: FaultKind,
+): kind is (typeof REGION_FAULTS)[number] | (typeof SUPPLY_FAULTS)[number] {
+  return isOneOf([...REGION_FAULTS, ...SUPPLY_FAULTS], kind);
 }
 
 function isOneOf(kinds: readonly FaultKind[], kind: FaultKind): boolean {
@@ -126,7 +170,8 @@ function partOf(kind: FaultKind): string {
 
 /** How long faults of a kind last at most, ms. */
 export function lastsMsMax(kind: FaultKind): number {
-  if (kind === "stop-region") return STOPPED_MS_MAX;
+  if (kind === "stop-region" || kind === "stop-leader") return STOPPED_MS_MAX;
+  if (kind === "kill-leader" || kind === "kill-primary" || kind === "kill-standby") return 0;
   return isOneOf(REGION_FAULTS, kind) ? 0 : LASTS_MS_MAX;
 }
 
@@ -143,13 +188,6 @@ export function inSeconds(ms: number): string {
 function drawFault(kind: FaultKind, regionIds: readonly RegionId[], random: Random): Fault {
   const mostMs = lastsMsMax(kind);
   const lastsMs = mostMs === 0 ? 0 : LASTS_MS_MIN + random.int(mostMs - LASTS_MS_MIN);
-  switch (kind) {
-    case "kill-core":
-    case "stop-core":
-    case "kill-postgres":
-    case "stop-postgres":
-      return { kind, lastsMs };
-    default:
-      return { kind, regionId: random.pick(regionIds), lastsMs };
-  }
+  if (isRegional(kind)) return { kind, regionId: random.pick(regionIds), lastsMs };
+  return { kind, lastsMs };
 }

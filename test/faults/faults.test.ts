@@ -111,6 +111,7 @@ test("the options are understood, and each mistake gets one clear line", () => {
     players: undefined,
     wan: false,
     json: false,
+    disasters: false,
   });
   const args = "--kills 1000 --regions 5 --seed 7 --players 500 --wan --json --help".split(" ");
   assert.deepEqual(parseFaultsOptions(args), {
@@ -121,12 +122,15 @@ test("the options are understood, and each mistake gets one clear line", () => {
     players: 500,
     wan: true,
     json: true,
+    disasters: false,
   });
+  assert.equal(parseFaultsOptions(["--disasters"]).disasters, true);
   const mistakes: [string, RegExp][] = [
     ["--kills 0", /--kills 0 is not a whole number from 1 to 100000/],
     ["--regions 1", /--regions 1 is not a whole number from 2 to 5/],
     ["--players 0", /--players 0 is not a whole number from 1 to 2000/],
     ["--wan", /--wan and --json need --players/],
+    ["--disasters --players 9", /--disasters goes without --players/],
     ["--seed x", /--seed x is not a whole number/],
   ];
   for (const [words, message] of mistakes) {

@@ -7,6 +7,7 @@ export const INVARIANTS = {
   undisturbed: "whose region was not touched plays on",
   "core-knows": "the core lists a region that is gone as down, and one that is back as active",
   "one-session": "as many players are in rooms as there are: nobody twice, nobody left over",
+  "core-serves": "the core serves again, and is whole again after that",
   value: "what a player was told is done is done, once, and the books are right",
   saved: "what a player was told is saved is there, once, and the rest is accounted for",
   drains: "a process that is told to end drains, and ends by itself",

@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startLocalWorld } from "../../infra/local/world.ts";
+import { startLocalWorld, type WorldOptions } from "../../infra/local/world.ts";
 import { watchInterrupts } from "../../loadtest/bots/interrupts.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { allRegionsActive } from "../world.ts";
@@ -17,7 +17,7 @@ import {
   WORLD_OPTIONS,
 } from "./campaign.ts";
 import { nobodyLeft } from "./checks.ts";
-import { FAULT_KINDS, inSeconds, planFaults } from "./fault.ts";
+import { DISASTER_KINDS, FAULT_KINDS, inSeconds, planFaults } from "./fault.ts";
 import { type FaultsOptions, parseFaultsOptions, SEED_MAX, USAGE } from "./options.ts";
 import { followPlayers } from "./players/follow-players.ts";
 import type { Outcome } from "./waves.ts";
@@ -27,11 +27,13 @@ const PLAYERS_PER_REGION = 3;
 const TRADERS_PER_REGION = 4;
 /** Only the campaign itself starts parts again. */
 const RESTART_DELAY_MS = 3_600_000;
+/** Cores that are struck end by themselves, and are started again by whoever runs them. */
+const SUPERVISED: Partial<WorldOptions> = { cores: 2, standby: true, restartDelayMs: 1_000 };
 /** As a shell reports an end by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
 
 async function main(options: FaultsOptions): Promise<number> {
-  const { kills, regions, players, seed = randomInt(SEED_MAX) } = options;
+  const { kills, regions, players, disasters, seed = randomInt(SEED_MAX) } = options;
   const dir = mkdtempSync(join(tmpdir(), "meridian-faults-"));
   const stop = stopSignals();
   try {
@@ -47,11 +49,17 @@ async function main(options: FaultsOptions): Promise<number> {
       regions,
       restartDelayMs: RESTART_DELAY_MS,
       ...WORLD_OPTIONS,
+      ...(disasters && SUPERVISED),
       ...stop,
     });
     try {
       await allRegionsActive(world);
-      const faults = planFaults({ seed, count: kills, regionIds: [...world.regions.keys()] });
+      const faults = planFaults({
+        seed,
+        count: kills,
+        regionIds: [...world.regions.keys()],
+        kinds: disasters ? DISASTER_KINDS : FAULT_KINDS,
+      });
       const campaign = runToTheEnd({
         world,
         faults,
@@ -76,7 +84,8 @@ async function main(options: FaultsOptions): Promise<number> {
     console.error(`✗ ${error instanceof Error ? error.message : error}`);
     console.error(`  the world's logs are in ${join(dir, "logs")}`);
     if (error instanceof FaultFailure) {
-      const options = `--seed ${seed} --kills ${error.number} --regions ${regions}`;
+      const strikes = disasters ? "--disasters " : "";
+      const options = `${strikes}--seed ${seed} --kills ${error.number} --regions ${regions}`;
       console.error(`  npm run faults -- ${options}  repeats it`);
     }
     return 1;
@@ -105,7 +114,8 @@ function stopSignals(): { readonly signal: AbortSignal; readonly killSignal: Abo
 }
 
 function summaryText(outcomes: readonly Outcome[], seed: number): string {
-  const rows = FAULT_KINDS.flatMap((kind) => {
+  const kinds = new Set([...FAULT_KINDS, ...DISASTER_KINDS]);
+  const rows = [...kinds].flatMap((kind) => {
     const took = outcomes.filter(({ fault }) => fault.kind === kind).map(({ tookMs }) => tookMs);
     if (took.length === 0) return [];
     const most = inSeconds(Math.max(...took));

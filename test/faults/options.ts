@@ -1,7 +1,7 @@
 /** What `npm run faults` understands. */
 import { parseArgs } from "node:util";
 import { REGIONS_MAX } from "../../infra/local/options.ts";
-import { CENTRAL_FAULTS, REGION_FAULTS, SUPPLY_FAULTS } from "./fault.ts";
+import { CENTRAL_FAULTS, DISASTER_KINDS, REGION_FAULTS, SUPPLY_FAULTS } from "./fault.ts";
 import { MOVING_FAULTS, STAYING_FAULTS, UNNOTICED_FAULTS } from "./players/player-fault.ts";
 
 export interface FaultsOptions {
@@ -15,6 +15,8 @@ export interface FaultsOptions {
   /** Delays every link as the distance does; only with `players`. */
   readonly wan: boolean;
   readonly json: boolean;
+  /** A world of two cores and a standby of the database, and faults of those. */
+  readonly disasters: boolean;
 }
 
 const KILLS_MAX = 100_000;
@@ -39,6 +41,10 @@ Faults:
   ${SUPPLY_FAULTS.join(", ")}: nobody in a room may notice
   ${CENTRAL_FAULTS.join(", ")}: nor here
 
+With --disasters the world has two cores, of whom one leads, and a standby of the database, and what fails is, alone
+or together with a region:
+  ${DISASTER_KINDS.join(", ")}
+
 With --players N that many players of the arena are followed through faults of their own instead, about 15 s
 each. Each must have its room, its entity, its score and its saved progress back, and each coin that it was
 told of once; what was kept of each promise ends the run.
@@ -54,6 +60,7 @@ Options:
   --regions N  regions of the world, ${REGIONS_MIN} to ${REGIONS_MAX} (3)
   --players N  follows so many players, 1 to ${PLAYERS_MAX}
   --wan        with --players: delays every link as the distance does; needed for black-hole and cut-players
+  --disasters  strikes at cores, database and standby; needs HAProxy
   --json       with --players: ends with one line of JSON
   --help       this text
 
@@ -70,15 +77,18 @@ export function parseFaultsOptions(args: readonly string[]): FaultsOptions {
       players: { type: "string" },
       wan: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      disasters: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  const { help, kills, regions, seed, players, wan, json } = values;
+  const { help, kills, regions, seed, players, wan, json, disasters } = values;
+  if (players !== undefined && disasters) throw new Error("--disasters goes without --players");
   if (players === undefined && (wan || json)) throw new Error("--wan and --json need --players");
   return {
     help,
     wan,
     json,
+    disasters,
     players: players === undefined ? undefined : wholeNumber("--players", players, 1, PLAYERS_MAX),
     kills: wholeNumber("--kills", kills, 1, KILLS_MAX),
     regions: wholeNumber("--regions", regions, REGIONS_MIN, REGIONS_MAX),

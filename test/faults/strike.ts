@@ -8,6 +8,7 @@ import { sleep, systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { GRACE_MS } from "../../shared/protocol/link.ts";
 import * as checks from "./checks.ts";
+import { repairDisasters, strikeCenter } from "./disasters.ts";
 import type { Fault } from "./fault.ts";
 import type { Traders } from "./value/traders.ts";
 import type { WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
@@ -55,11 +56,22 @@ export async function strike(fault: Fault, scene: Scene): Promise<void> {
       return await kill(ours(world.postgres), lastsMs);
     case "stop-postgres":
       return await stop(ours(world.postgres), lastsMs);
+    case "kill-leader":
+    case "kill-cores":
+      // Some look for a room meanwhile, and get one when the core is back.
+      await Promise.all([
+        strikeCenter(fault.kind, lastsMs, world),
+        ...hit.map(({ bot }) => bot.leaveRoom()),
+      ]);
+      return await checks.allPlay(hit);
+    default:
+      return await strikeCenter(fault.kind, lastsMs, world);
   }
 }
 
 /** Starts what is still down; the core takes every region for active then. */
 export async function repair(world: LocalWorld): Promise<void> {
+  if (world.cores.length > 1) await repairDisasters(world);
   const down = [...world.regions.values()].filter(({ pid }) => pid === undefined);
   await Promise.all(down.map((region) => region.restart()));
   for (const id of world.regions.keys()) await checks.coreLists(world, id, ["active"]);
@@ -76,7 +88,8 @@ async function replaceRegion(regionId: RegionId, scene: Scene): Promise<void> {
 
 /** What it had in its memory alone is gone. */
 function killNode(regionId: RegionId, { world, traders }: Scene): void {
-  regionOf(world, regionId).kill("SIGKILL");
+  // Where supervisors start what ended, this one waits for its turn.
+  regionOf(world, regionId).knockOut();
   traders.nodeKilled(regionId);
 }
 
@@ -92,7 +105,8 @@ async function killCore(awayMs: number, { world, hit }: Scene): Promise<void> {
 /** All who played in a region that is gone know it, and play elsewhere. */
 async function moved(regionId: RegionId, { world, hit }: Scene): Promise<void> {
   await checks.allTold(hit);
-  await checks.coreLists(world, regionId, ["down"]);
+  // A core that came to lead meanwhile has never heard of it.
+  await checks.coreLists(world, regionId, world.cores.length > 1 ? ["down", "unknown"] : ["down"]);
   await checks.allPlay(hit, regionId);
 }
 

@@ -104,6 +104,8 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
 function hitBy(fault: Fault, players: WatchedPlayers): WatchedPlayer[] {
   switch (fault.kind) {
     case "kill-core":
+    case "kill-leader":
+    case "kill-cores":
       return players.oneOfEachRegion;
     case "kill-region":
     case "replace-region":

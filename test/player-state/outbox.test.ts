@@ -196,6 +196,11 @@ test("a dead node's stream is sent on by another, which says when it was the las
   dead.outbox.stop();
   core.up = true;
   const node = new Node(core);
+  // Somebody who has died since began to send each of them on.
+  const began = NodeId.parse("testing-999");
+  for (const stream of await node.streams.list()) {
+    assert.ok(await node.streams.reserve(stream, began, 600_000));
+  }
   const orphans = new OrphanStreams({
     nodeId: node.id,
     outbox: node.outbox,

@@ -19,7 +19,7 @@ export interface Stream {
 }
 
 interface Reservation {
-  readonly by: string;
+  readonly by: NodeId;
   readonly untilMs: number;
 }
 
@@ -75,10 +75,11 @@ export class RedisModel {
     if (this.streams.get(id)) this.history.commit(() => this.streams.delete(id));
   }
 
-  /** Keeps others from the same stream for a while. @returns whether nobody else has it */
-  reserve(id: ProducerId, by: string, nowMs: number, holdMs: number): boolean {
+  /** Keeps others from the same stream for a while. @returns whether nobody else who lives has it */
+  reserve(id: ProducerId, by: NodeId, nowMs: number, holdMs: number): boolean {
     const other = this.#reservations.get(id);
-    if (other && other.untilMs > nowMs) return false;
+    const lives = other && (this.aliveUntilMs.get(other.by) ?? 0) > nowMs;
+    if (lives && other.untilMs > nowMs) return false;
     this.history.commit(() => this.#reservations.set(id, { by, untilMs: nowMs + holdMs }));
     return true;
   }

@@ -9,7 +9,7 @@ import { CRASH_POINTS } from "./crash-points.ts";
 import { FAULTS } from "./faults.ts";
 import { simulate } from "./simulate.ts";
 
-const SEEDS = cases(1_000, 100_000);
+const SEEDS = cases(400, 100_000);
 /** The same worlds in every test run; new ones in every soak. */
 const FIRST_SEED = cases(1, testSeed());
 const REPEATED = 10;
