@@ -157,7 +157,9 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
 
   const database = new Database({
     url: config.DATABASE_URL,
-    ownerUrl: config.DATABASE_OWNER_URL ?? config.DATABASE_URL,
+    ownerUrl: config.DATABASE_MIGRATE
+      ? (config.DATABASE_OWNER_URL ?? config.DATABASE_URL)
+      : undefined,
     connectionsMax: config.DATABASE_CONNECTIONS,
     startDeadlineMs: config.DATABASE_WAIT_MS,
     migrations: readMigrations(),
