@@ -1,7 +1,7 @@
 /**
  * Renders a kustomization with the real program: kustomize, or kubectl, which has it inside. Where there is neither,
- * kustomize is compiled with Go, as k6 is: about a minute and a half on two processors, once. A renderer of our own
- * would be quicker and would prove nothing about what a cluster gets.
+ * kustomize is compiled with Go, as k6 is: 30 s of a processor, once. A renderer of our own would need none of that and
+ * would prove nothing about what a cluster gets.
  *
  * `node infra/k8s/checks/kustomize.ts` installs it beforehand, and prints where it is.
  */
