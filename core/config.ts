@@ -107,6 +107,13 @@ export const coreSettings = {
     default: "",
     secret: true,
   },
+  DATABASE_MIGRATE: {
+    schema: as.flag,
+    description:
+      "`false`: this core changes no tables, and its start waits `DATABASE_WAIT_MS` at most for whoever does " +
+      "(`npm run migrate`), so that it needs no owner's login.",
+    default: "true",
+  },
   DATABASE_CONNECTIONS: {
     schema: limit,
     description: "Most connections to the database.",

@@ -17,6 +17,7 @@ import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import { checkSchema } from "./check-schema.ts";
 import { databaseFailure, isAborted, isGuardRefusal, leavesConnectionBroken } from "./failures.ts";
 import { LineageWatch } from "./lineage-watch.ts";
 import { type Migration, migrate } from "./migrate.ts";
@@ -62,8 +63,8 @@ export interface CommitGuard {
 export interface DatabaseOptions {
   /** For all work. */
   readonly url: string;
-  /** For migrations: as the owner of the schema. */
-  readonly ownerUrl: string;
+  /** For migrations: as the owner of the schema. Without it somebody else migrates, and a start waits for that. */
+  readonly ownerUrl?: string | undefined;
   readonly connectionsMax: number;
   /** How long a start waits for a database that can't be reached, ms. */
   readonly startDeadlineMs: number;
@@ -128,13 +129,14 @@ export class Database implements Connections, Part {
     gaugePool(pool, metrics);
   }
 
-  /** Waits for the database, bounded, and brings its schema up to date. */
+  /** Waits for the database, bounded, and brings its schema up to date, or sees that it is. */
   async start(): Promise<void> {
     const { clock, log, startDeadlineMs, ownerUrl, migrations } = this.#options;
     const startMs = clock.monotonicMs();
     for (;;) {
       try {
-        await migrate({ url: ownerUrl, migrations, log });
+        if (ownerUrl === undefined) await checkSchema(this, migrations);
+        else await migrate({ url: ownerUrl, migrations, log });
         await this.#withReachableClient((client) => this.#lineage.check(client));
         this.#migrated = true;
         await this.#checkLogin();

@@ -49,7 +49,9 @@ export function createBase(config: CoreConfig, deps: CoreDeps) {
   const common = { clock, log, metrics };
   const database = new Database({
     url: config.DATABASE_URL,
-    ownerUrl: config.DATABASE_OWNER_URL ?? config.DATABASE_URL,
+    ownerUrl: config.DATABASE_MIGRATE
+      ? (config.DATABASE_OWNER_URL ?? config.DATABASE_URL)
+      : undefined,
     connectionsMax: config.DATABASE_CONNECTIONS,
     startDeadlineMs: config.DATABASE_WAIT_MS,
     migrations: readMigrations(),

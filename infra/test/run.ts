@@ -30,8 +30,11 @@ const LEAK_GRACE_MS = 3_000;
 const POLL_MS = 100;
 const SEED_MAX = 2 ** 31 - 1;
 
-/** Whose tests are run by k6. */
-const K6_TESTS = ["test/k6/", "loadtest/load/"];
+/** Tests in these folders run programs that Go may have to compile first. */
+const COMPILED = [
+  { folders: ["test/k6/", "loadtest/load/"], script: "loadtest/load/k6-binary.ts" },
+  { folders: ["infra/k8s/"], script: "infra/k8s/checks/kustomize.ts" },
+];
 
 const USAGE = `Usage: npm test [-- PATH…] [options]
 
@@ -69,7 +72,9 @@ async function main(args: readonly string[]): Promise<number> {
   const seed = process.env.TEST_SEED ?? String(randomInt(SEED_MAX));
   const mark = randomUUID();
   console.log(`${files.length} test files; TEST_SEED=${seed} repeats the random choices`);
-  if (files.some((file) => K6_TESTS.some((folder) => file.startsWith(folder)))) prepareK6();
+  for (const { folders, script } of COMPILED) {
+    if (files.some((file) => folders.some((folder) => file.startsWith(folder)))) prepare(script);
+  }
   await clearScratch();
   const dir = mkdtempSync(join(SCRATCH, `${process.pid}-`));
   try {
@@ -101,10 +106,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Go may have to compile it first, which takes longer than a test's file may. Without k6 its tests say so. */
-function prepareK6(): void {
-  const script = join(ROOT, "loadtest/load/k6-binary.ts");
-  spawnSync(process.execPath, [script], { stdio: ["ignore", "ignore", "inherit"] });
+/** A compilation takes longer than a test's file may. Without the program its tests say so. */
+function prepare(script: string): void {
+  spawnSync(process.execPath, [join(ROOT, script)], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
 /** Of the run, in a copy of the empty cluster that worlds copy as well: to make one takes a second. */

@@ -4,20 +4,15 @@
  *
  * `npm run k6` does it beforehand, and prints where it is: a compilation of some minutes.
  */
-import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { findProgram, programAt, type Wanted } from "../../infra/process/find-program.ts";
+import { installWithGo, OWN_FOLDER } from "../../infra/process/go-install.ts";
 
 /** What the scripts are tried with. */
 const MODULE = "go.k6.io/k6@v1.8.1";
 /** The first one that runs TypeScript and has websockets on its event loop for good. */
 const OLDEST = { major: 1, minor: 0 };
-const INSTALL_MS_MAX = 20 * 60_000;
-const GO_FOLDERS = ["/usr/local/go/bin"];
-const OWN_FOLDER = fileURLToPath(new URL("../../.meridian/bin", import.meta.url));
 const HINT = `run "go install ${MODULE}" (https://go.dev/dl), or see https://grafana.com/docs/k6/latest/set-up/install-k6, or set K6 to its path`;
 
 export interface K6Env {
@@ -47,11 +42,7 @@ export async function findK6(options: FindK6Options = {}): Promise<string> {
   const wanted = wantedOf(env);
   // One that is too old is not replaced: whose it is would be told of that.
   if (k6Path(env) !== undefined) return findProgram(wanted);
-  const go = programAt({ program: "go", given: undefined, path: env.PATH, folders: GO_FOLDERS });
-  if (go === undefined) throw new Error(`k6 is not installed, nor is Go: ${HINT}`);
-  say(`k6 is not installed: "go install ${MODULE}" compiles it, which takes some minutes`);
-  mkdirSync(OWN_FOLDER, { recursive: true });
-  await install(go, env, signal);
+  await installWithGo({ name: "k6", module: MODULE, env, hint: HINT, say, signal });
   return findProgram({ ...wanted, path: OWN_FOLDER });
 }
 
@@ -76,26 +67,6 @@ function wantedOf(env: K6Env): Wanted {
     oldest: OLDEST,
     install: HINT,
   };
-}
-
-async function install(go: string, env: K6Env, signal: AbortSignal | undefined): Promise<void> {
-  const deadline = AbortSignal.timeout(INSTALL_MS_MAX);
-  const child = spawn(go, ["install", MODULE], {
-    env: { ...env, GOBIN: OWN_FOLDER },
-    stdio: ["ignore", "ignore", "pipe"],
-    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-  });
-  let words = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    words = `${words}${text}`.slice(-2_000);
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  if (code === 0) return;
-  const [last = "?"] = words.trim().split("\n").slice(-1);
-  throw new Error(`Go could not install k6 (${last}): ${HINT}`);
 }
 
 if (import.meta.main) {
