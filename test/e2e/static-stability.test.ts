@@ -119,7 +119,8 @@ test("with the core gone rooms play on, and what piled up is at the core soon af
 
   await world().core.restart();
   const backAtMs = systemClock.monotonicMs();
-  const drained = async () => (await backlogsOf(world())).every(({ ageMs }) => ageMs < AGE_WHEN_DRAINED_MS);
+  const drained = async () =>
+    (await backlogsOf(world())).every(({ ageMs }) => ageMs < AGE_WHEN_DRAINED_MS);
   await until("the backlog drains", drained, DRAINED_WITHIN_MS);
   const tookMs = Math.round(systemClock.monotonicMs() - backAtMs);
   const counts = most.map(({ items }) => items).join(" and ");

@@ -43,7 +43,8 @@ const SEED = 1;
 
 export const corelossBenchmark: Benchmark = {
   name: "coreloss",
-  description: "leader, all cores or the primary are killed: how soon players are served, what is lost",
+  description:
+    "leader, all cores or the primary are killed: how soon players are served, what is lost",
   goals: [
     { figure: "runs", words: "losses", atLeast: 100, fullOnly: true },
     {
@@ -56,7 +57,13 @@ export const corelossBenchmark: Benchmark = {
     { figure: "classADoubled", words: "operations doubled", atMost: 0 },
     { figure: "roomDisconnects", words: "players who lost their room", atMost: 0 },
     { figure: "backlogDrainS", words: "until the backlog is drained", unit: "s", atMost: 60 },
-    { figure: "tickP99ChangePct", words: "longer ticks meanwhile, p99", unit: "%", atMost: 5, fullOnly: true },
+    {
+      figure: "tickP99ChangePct",
+      words: "longer ticks meanwhile, p99",
+      unit: "%",
+      atMost: 5,
+      fullOnly: true,
+    },
     { figure: "rollingUpgrade.disconnects", words: "disconnects in a rolling upgrade", atMost: 0 },
     { figure: "rollingUpgrade.failedJoins", words: "joins that failed in it", atMost: 0 },
   ],
