@@ -13,6 +13,7 @@
 import { type Command, Redis, type RedisOptions } from "ioredis";
 import { type Cancel, type Clock, sleep } from "../clock.ts";
 import { MeridianError } from "../errors.ts";
+import { guardParsing } from "./guarded-parsing.ts";
 import type { RedisMetrics } from "./metrics.ts";
 import { parseRedisUrl } from "./redis-url.ts";
 import { groupOptions, type SentinelEvents, saysNotToWrite } from "./sentinels.ts";
@@ -99,6 +100,7 @@ export class RedisConnection {
           ...groupOptions(address, events, Math.random),
         })
       : new BoundedRedis(address.url, settings);
+    guardParsing(this.redis);
     if (isGroup) {
       metrics.sentinels.set({ connection: name }, 0);
       this.redis.on("sentinelError", events.failed);

@@ -13,6 +13,7 @@
  * and refuses writes (`min-replicas-to-write`), upon which the Sentinels are asked again.
  */
 import { type Redis, type RedisOptions, SentinelConnector } from "ioredis";
+import { guardParsing } from "./guarded-parsing.ts";
 import type { RedisGroup } from "./redis-url.ts";
 
 const SENTINEL_TIMEOUT_MS = 500;
@@ -84,6 +85,7 @@ function watchedConnector(
       steps.connectToSentinel = (endpoint, given) => {
         const safe = { ...given, disableClientInfo: true, keepAlive: KEEP_ALIVE_MS };
         const client = connect(endpoint, safe);
+        guardParsing(client);
         // Those that are to be listened to are opened later; the others are asked once, and closed.
         if (given?.lazyConnect) listen(client, name, heard, events);
         return client;
