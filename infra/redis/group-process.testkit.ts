@@ -69,6 +69,13 @@ export class GroupProcess {
     }
   }
 
+  /** Whether it is a replica, and its master is there. */
+  async follows(): Promise<boolean> {
+    // Whoever is connected at the moment of a demotion is sent away.
+    const [role, , , state] = (await this.ask("ROLE").catch(() => [])) as string[];
+    return role === "slave" && state === "connected";
+  }
+
   /** Takes connections still, and answers nothing. */
   pause(): void {
     this.#process?.kill("SIGSTOP");

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sleep, systemClock } from "../../shared/clock.ts";
 import { until } from "../../test/until.ts";
 import { freePorts } from "../process/port.ts";
 import type { RedisUser } from "./access.ts";
@@ -19,6 +20,7 @@ import { GroupProcess } from "./group-process.testkit.ts";
 
 const HOST = "127.0.0.1";
 const SENTINELS = 3;
+const RETRY_MS = 100;
 const passwords: GroupPasswords = {
   user: "testing",
   replica: "replicating",
@@ -122,6 +124,20 @@ export class TestRedisGroup {
       const role = (await master.ask("ROLE").catch(() => [])) as string[];
       return role[0] === "master" && master;
     });
+  }
+
+  /** As an operator does it, with all of them alive. @returns the new master */
+  async failOver(): Promise<GroupProcess> {
+    const [sentinel] = this.sentinels as readonly [GroupProcess];
+    const from = await this.master();
+    await until("the failover", async () => {
+      if ((await this.master()) !== from) return true;
+      // Refused while the replica is not known to be up to date, or one is under way.
+      await sentinel.ask("SENTINEL", "FAILOVER", this.name).catch(() => undefined);
+      await sleep(systemClock, RETRY_MS);
+      return false;
+    });
+    return this.failedOver(from);
   }
 
   async stop(): Promise<void> {

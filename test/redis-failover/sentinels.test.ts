@@ -96,10 +96,7 @@ test("a master that is paused is left, twice in a row; what it wakes up to be is
     await group.failedOver(old);
     await written(connection, value);
     old.resume();
-    await until("it follows", async () => {
-      const [role, , , state] = (await old.ask("ROLE")) as string[];
-      return role === "slave" && state === "connected";
-    });
+    await until("it follows", () => old.follows());
     await written(connection, `${value}, and the old one is back`);
   }
 });
