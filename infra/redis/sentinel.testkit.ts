@@ -32,7 +32,7 @@ const ADMIN = { username: "admin", password: "administering" };
 /** Who may do everything: for what the process under test may not. */
 const ADMIN_ACL = `user ${ADMIN.username} on >${ADMIN.password} ~* &* +@all\n`;
 /** As the templates have them: 2,000 and 10,000 ms. */
-const QUICK = ["down-after-milliseconds NAME 500", "failover-timeout NAME 2000"];
+const QUICK = ["down-after-milliseconds NAME 1000", "failover-timeout NAME 2000"];
 /** Sentinel's own periods, for which there are no settings: of Redis 7 on. */
 const QUICK_PERIODS = ["info-period", "ping-period", "ask-period", "publish-period"].flatMap(
   (name) => [name, "200"],

@@ -188,7 +188,7 @@ export class RedisConnection {
         last = error;
         metrics.sentinelErrors.inc({ connection: name });
       },
-      noneAnswers: (rounds) => rounds === 1 && onNoMaster?.(last),
+      noneAnswers: () => onNoMaster?.(last),
       listening: (count) => metrics.sentinels.set({ connection: name }, count),
     };
   }

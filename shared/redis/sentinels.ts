@@ -27,8 +27,8 @@ const KEEP_ALIVE_MS = 5_000;
 export interface SentinelEvents {
   /** One Sentinel can't be reached, or says what is no answer. */
   readonly failed: (error: Error) => void;
-  /** Not one of them named a master, in so many rounds in a row. */
-  readonly noneAnswers: (rounds: number) => void;
+  /** Not one of them named a master, for the first time since one did. */
+  readonly noneAnswers: () => void;
   /** So many of them are listened to. */
   readonly listening: (count: number) => void;
 }
@@ -36,6 +36,7 @@ export interface SentinelEvents {
 /** What ioredis' connector has to itself, of which one step is watched. */
 interface Steps {
   connectToSentinel(endpoint: unknown, options?: RedisOptions): Client;
+  resolve(endpoint: unknown): Promise<object | null>;
 }
 
 type Client = Pick<Redis, "on" | "subscribe">;
@@ -48,8 +49,12 @@ export function groupOptions(
 ): RedisOptions {
   const { name, sentinels, tls, db, username, password } = group;
   const { sentinelUsername, sentinelPassword } = group;
+  let named = true;
+  let roundNamed = false;
   return {
-    Connector: watchedConnector(name, events),
+    Connector: watchedConnector(name, events, () => {
+      roundNamed = true;
+    }),
     name,
     sentinels: [...sentinels],
     db,
@@ -64,8 +69,11 @@ export function groupOptions(
     updateSentinels: false,
     sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
     // Never gives up: ioredis would end the connection for good.
-    sentinelRetryStrategy(rounds) {
-      events.noneAnswers(rounds);
+    sentinelRetryStrategy() {
+      // A round is over, too, when each of them has named a master that was not to be had.
+      if (named && !roundNamed) events.noneAnswers();
+      named = roundNamed;
+      roundNamed = false;
       return ROUND_MIN_MS + random() * (ROUND_MAX_MS - ROUND_MIN_MS);
     },
     sentinelReconnectStrategy: () => ROUND_MIN_MS + random() * (ROUND_MAX_MS - ROUND_MIN_MS),
@@ -75,13 +83,20 @@ export function groupOptions(
 function watchedConnector(
   name: string,
   events: SentinelEvents,
+  named: () => void,
 ): NonNullable<RedisOptions["Connector"]> {
   return class extends SentinelConnector {
     constructor(options: unknown) {
       super(options as ConstructorParameters<typeof SentinelConnector>[0]);
       const steps = this as unknown as Steps;
       const connect = steps.connectToSentinel.bind(this);
+      const resolve = steps.resolve.bind(this);
       const heard = new Set<Client>();
+      steps.resolve = async (endpoint) => {
+        const master = await resolve(endpoint);
+        if (master) named();
+        return master;
+      };
       steps.connectToSentinel = (endpoint, given) => {
         const safe = { ...given, disableClientInfo: true, keepAlive: KEEP_ALIVE_MS };
         const client = connect(endpoint, safe);
