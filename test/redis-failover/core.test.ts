@@ -20,7 +20,7 @@ import { JoinOutcome } from "../../shared/protocol/join.ts";
 import { PollAnswer, type QueueClaim, type QueuePlace } from "../../shared/protocol/queue.ts";
 import { until } from "../until.ts";
 
-const WAITING = 8;
+const WAITING = 6;
 const regionId = RegionId.parse("shanghai");
 const log = createLog("core", "silent");
 const ends: (() => unknown)[] = [];
