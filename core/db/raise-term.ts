@@ -1,14 +1,11 @@
 /**
- * `node core/db/raise-term.ts`, after the database was restored from a backup and before a core serves on it:
- * raises the core's term, so that no epoch is granted twice, and nodes send again what was committed after
- * the backup. Works as the owner of the schema (`DATABASE_OWNER_URL`, or else `DATABASE_URL`).
- *
- * The new term is the time in seconds, or one more than the former if that is later: whoever restores one
- * backup twice must not get the same term twice.
+ * `node core/db/raise-term.ts`, after the database was restored by other means than `npm run restore` and before a
+ * core serves on it. Works as the owner of the schema (`DATABASE_OWNER_URL`, or else `DATABASE_URL`).
  */
 import pg from "pg";
 import { ConfigError, readConfig } from "../../shared/config.ts";
 import { coreSettings } from "../config.ts";
+import { type RaisedTerm, raiseCoreTerm } from "./core-term.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -25,7 +22,7 @@ try {
 }
 
 /** @throws when a core is connected, or the database can't be reached */
-async function raiseTerm(url: string): Promise<{ before: number; term: number }> {
+async function raiseTerm(url: string): Promise<RaisedTerm> {
   const client = new pg.Client({
     connectionString: url,
     application_name: "meridian-raise-term",
@@ -41,14 +38,7 @@ async function raiseTerm(url: string): Promise<{ before: number; term: number }>
     if (Number(cores.rows[0]?.count) > 0) {
       throw new Error("a core is connected to this database: stop it first");
     }
-    const raised = await client.query<{ before: string; term: string }>(
-      `update meridian.core_term as now
-       set term = greatest(now.term + 1, extract(epoch from clock_timestamp())::bigint)
-       from meridian.core_term as old returning old.term as before, now.term`,
-    );
-    const [row] = raised.rows;
-    if (!row) throw new Error("this database holds no core's term: is it the restored one?");
-    return { before: Number(row.before), term: Number(row.term) };
+    return await raiseCoreTerm(client);
   } finally {
     await client.end();
   }

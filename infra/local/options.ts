@@ -20,6 +20,8 @@ export interface LocalOptions {
   readonly scaling: boolean;
   /** Brings saved code of games into the running world. */
   readonly watch: boolean;
+  /** Where the database archives its log; undefined: nowhere. */
+  readonly backupDir: string | undefined;
 }
 
 export const TOPOLOGIES = ["china", "global"] as const;
@@ -47,6 +49,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       dns: { type: "boolean", default: false },
       scale: { type: "boolean", default: false },
       "no-watch": { type: "boolean", default: false },
+      "backup-dir": { type: "string" },
     },
   });
   const cityName = values["player-city"];
@@ -69,6 +72,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     dns: values.dns,
     scaling: values.scale,
     watch: !values["no-watch"],
+    backupDir: values["backup-dir"],
   };
 }
 

@@ -5,6 +5,8 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
+import { archivingServer } from "../backup/archive.ts";
+import { unprivilegedUser } from "../postgres/binaries.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
@@ -49,13 +51,17 @@ export interface OpenRedis {
   readonly coreProcess: ProcessHandle | undefined;
 }
 
-/**
- * A database for the core.
- * @param given the user's own, instead of one of ours
- */
+export interface DatabaseChoice {
+  /** The user's own, instead of one of ours. */
+  readonly given?: string | undefined;
+  /** Where ours archives its log; nowhere by default. */
+  readonly backupDir?: string | undefined;
+}
+
+/** A database for the core. */
 export async function openDatabase(
   dir: string,
-  given: string | undefined,
+  { given, backupDir }: DatabaseChoice,
   parts: WorldParts,
 ): Promise<OpenDatabase> {
   const { report } = parts;
@@ -77,7 +83,11 @@ export async function openDatabase(
       const log = (line: string) => report(`… ${line}`);
       // A restart must come back where the core looks for it.
       const fixed = port === undefined ? {} : { port };
-      const running = await startPostgres({ dataDir, ...fixed, log, signal });
+      const archive =
+        backupDir === undefined
+          ? {}
+          : archivingServer(backupDir, unprivilegedUser(join(dataDir, "data")));
+      const running = await startPostgres({ dataDir, ...fixed, ...archive, log, signal });
       ({ url, port } = running);
       return running;
     },

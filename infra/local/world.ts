@@ -57,6 +57,8 @@ export interface WorldOptions {
   readonly fresh?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
   readonly databaseUrl?: string;
+  /** A folder of backups, to which our own PostgreSQL archives its log; not by default. */
+  readonly backupDir?: string | undefined;
   /** A Redis to use instead of our own, one database a region and one for the core. */
   readonly redisUrl?: string;
   /** Whether the core serves web pages, which are built at the start; it does by default. */
@@ -164,7 +166,8 @@ async function start(
   const dns = pdnsPath !== undefined;
   const ports = await planPorts({ portBase, regionIds, proxied: wan, host: listenHost, dns });
 
-  const database = await openDatabase(dir, options.databaseUrl, parts);
+  const { databaseUrl: given, backupDir } = options;
+  const database = await openDatabase(dir, { given, backupDir }, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   let control: RegionControl | undefined;
