@@ -133,7 +133,10 @@ function argumentsOf({ data, way, target, archive }: RecoveryOptions, scratch: s
 }
 
 function targetSettings(target: Target): Record<string, string> {
-  if (target.kind === "time") return { recovery_target_time: target.at.toISOString() };
+  if (target.kind === "time") {
+    // It takes no "Z": names of time zones are not known yet when it reads this.
+    return { recovery_target_time: target.at.toISOString().replace("T", " ").replace("Z", "+00") };
+  }
   return target.kind === "lsn" ? { recovery_target_lsn: lsnText(target.lsn) } : {};
 }
 
@@ -167,7 +170,7 @@ async function recovered(
       saidMs = nowMs;
       const restored = readFileSync(logFile, "utf8").match(/restored log file "\w+"/g) ?? [];
       say(
-        `${restored.length} files of the archive read, on the way to ${targetText(options.target)}`,
+        `files of the archive read: ${restored.length}, on the way to ${targetText(options.target)}`,
       );
     }
     await sleep(clock, POLL_MS, signal);

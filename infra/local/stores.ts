@@ -26,7 +26,8 @@ import { Supervisor } from "./supervisor.ts";
 import type { WorldParts } from "./world-parts.ts";
 
 const DATABASE = "meridian";
-const POSTGRES_DIR = "postgres";
+/** Of a world's folder: as `dataDir` of `startPostgres`. */
+export const POSTGRES_DIR = "postgres";
 const WORKING_LOGIN = "meridian_core_login";
 const WORKING_PASSWORD_FILE = "database-password";
 const REDIS_PREFIX = "redis-";

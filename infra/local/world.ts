@@ -82,6 +82,8 @@ export interface WorldOptions {
 }
 
 export interface LocalWorld {
+  /** As in its options. */
+  readonly dir: string;
   readonly core: ProcessHandle & {
     /** What players open: page and API. */
     readonly url: string;
@@ -236,6 +238,7 @@ async function start(
   const opsUrl = `http://${PRIVATE_HOST}:${ports.core.private}`;
   if (scaling) startScaling({ opsUrl, operatorToken, nodes, parts, logFile: files.log("scale") });
   return {
+    dir,
     core: Object.assign(core.handle, { url, origins: pageOrigins(plan), opsUrl }),
     regions: new Map(
       regions.map(({ id, part }) => [
