@@ -5,7 +5,7 @@
 import pg from "pg";
 import { ConfigError, readConfig } from "../../shared/config.ts";
 import { coreSettings } from "../config.ts";
-import { type RaisedTerm, raiseCoreTerm } from "./core-term.ts";
+import { type RaisedTerm, raiseTerm } from "./term.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -13,7 +13,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 try {
   const { DATABASE_URL, DATABASE_OWNER_URL } = coreSettings;
   const config = readConfig({ DATABASE_URL, DATABASE_OWNER_URL }, process.env);
-  const { before, term } = await raiseTerm(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
+  const { before, term } = await raiseTermOf(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
   process.stdout.write(`the core's term was ${before} and is ${term}: a core may serve now.\n`);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
@@ -22,7 +22,7 @@ try {
 }
 
 /** @throws when a core is connected, or the database can't be reached */
-async function raiseTerm(url: string): Promise<RaisedTerm> {
+async function raiseTermOf(url: string): Promise<RaisedTerm> {
   const client = new pg.Client({
     connectionString: url,
     application_name: "meridian-raise-term",
@@ -38,7 +38,9 @@ async function raiseTerm(url: string): Promise<RaisedTerm> {
     if (Number(cores.rows[0]?.count) > 0) {
       throw new Error("a core is connected to this database: stop it first");
     }
-    return await raiseCoreTerm(client);
+    const raised = await raiseTerm(client);
+    if (raised) return raised;
+    throw new Error("this database holds no core's term: is it the restored one?");
   } finally {
     await client.end();
   }

@@ -17,6 +17,8 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import type { RunAs } from "../postgres/binaries.ts";
+import { makeCluster } from "../postgres/embedded.ts";
+import { hasCode } from "../process/pid.ts";
 import { FIRST_FOLDER_DESCRIPTOR } from "../process/server-process.ts";
 import { backupFolder } from "./layout.ts";
 import { historyName, type Segment, segmentOfName, timelineOfHistory } from "./wal-names.ts";
@@ -40,11 +42,7 @@ export interface ServerArchive {
 export function makeArchive(dir: string, runAs: RunAs): string {
   const { wal } = backupFolder(resolve(dir));
   mkdirSync(wal, { recursive: true, mode: 0o700 });
-  const program = join(wal, ARCHIVE_PROGRAM);
-  const next = `${program}.${process.pid}`;
-  writeFileSync(next, readFileSync(SOURCE), { mode: 0o755 });
-  chmodSync(next, 0o755);
-  renameSync(next, program);
+  copyProgram(wal);
   const { uid, gid } = runAs;
   if (uid !== undefined && gid !== undefined && statSync(wal).uid !== uid) {
     // What another user's server archived before must be readable for this one, which compares.
@@ -54,10 +52,36 @@ export function makeArchive(dir: string, runAs: RunAs): string {
   return wal;
 }
 
-/** For a server that is started by this process. */
-export function archivingServer(dir: string, runAs: RunAs): ServerArchive {
+/**
+ * For a server that is started by this process on `dataDir`, as of `startPostgres`; the cluster is made if need be.
+ * @throws one clear line when the archive is another cluster's
+ */
+export function archivingServer(dir: string, dataDir: string): ServerArchive {
+  const { runAs } = makeCluster(dataDir);
   const wal = makeArchive(dir, runAs);
+  claimArchive(wal, systemIdentifierOf(join(dataDir, "data")), runAs);
   return { settings: archiveSettings(nameForServer(wal, runAs)), folders: [wal] };
+}
+
+/** Segments of two clusters have the same names: the second one's could not be archived. */
+function claimArchive(wal: string, identifier: string, runAs: RunAs): void {
+  const path = join(wal, "cluster");
+  try {
+    writeFileSync(path, `${identifier}\n`, { mode: 0o600, flag: "wx" });
+    if (runAs.uid !== undefined && runAs.gid !== undefined) {
+      chownSync(path, runAs.uid, runAs.gid);
+    }
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+    const other = readFileSync(path, "utf8").trim();
+    if (other === identifier) return;
+    throw new Error(`${wal} is the archive of another database (${other}): choose another folder`);
+  }
+}
+
+/** As PostgreSQL calls it: it tells clusters apart, and is the same in copies of one. */
+export function systemIdentifierOf(data: string): string {
+  return readFileSync(join(data, "global/pg_control")).readBigUInt64LE(0).toString();
 }
 
 /** @param wal how the server may call the archive's folder */
@@ -69,11 +93,14 @@ export function archiveSettings(wal: string): Record<string, string> {
   };
 }
 
-/** For a server that is started by this process to recover. */
-export function recoveringServer(dir: string, runAs: RunAs): ServerArchive {
-  const wal = makeArchive(dir, runAs);
-  const name = nameForServer(wal, runAs);
-  const command = `sh ${quoted(join(name, ARCHIVE_PROGRAM))} get ${quoted(name)} %f %p`;
+/**
+ * For a server that is started by this process to recover. The archive is only read.
+ * @param scratch a folder that the server's user can walk to; the program is copied there
+ */
+export function recoveringServer(dir: string, scratch: string, runAs: RunAs): ServerArchive {
+  const { wal } = backupFolder(resolve(dir));
+  const program = copyProgram(scratch);
+  const command = `sh ${quoted(program)} get ${quoted(nameForServer(wal, runAs))} %f %p`;
   return { settings: { restore_command: command }, folders: [wal] };
 }
 
@@ -96,6 +123,16 @@ export function readArchive(wal: string, segmentBytes: number): ArchiveContent {
 export function historyFile(wal: string, timeline: number): string {
   const plain = join(wal, historyName(timeline));
   return statSync(plain, { throwIfNoEntry: false }) ? plain : `${plain}.gz`;
+}
+
+function copyProgram(folder: string): string {
+  const program = join(folder, ARCHIVE_PROGRAM);
+  const next = `${program}.${process.pid}`;
+  writeFileSync(next, readFileSync(SOURCE), { mode: 0o755 });
+  // The umask may have taken away what the server's user needs.
+  chmodSync(next, 0o755);
+  renameSync(next, program);
+  return program;
 }
 
 function nameForServer(wal: string, { uid }: RunAs): string {

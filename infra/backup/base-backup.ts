@@ -18,7 +18,7 @@ import { lockFolder } from "./folder-lock.ts";
 import { backupFiles, backupFolder } from "./layout.ts";
 import { type BackedUpFile, type Manifest, newManifest, totalBytes } from "./manifest.ts";
 import { connect, readSource, type Source } from "./source.ts";
-import { parseLsn, segmentNumberOf, segmentOfName } from "./wal-names.ts";
+import { missingUntilStop } from "./target.ts";
 
 export interface BackupOptions {
   /** Of the server; a superuser's, or of one who may call `pg_backup_start` and read all settings. */
@@ -167,17 +167,10 @@ async function stopBackup(client: pg.Client) {
 
 /** The server has archived what the backup needs; whether here is another question. */
 function checkArchive(dir: string, manifest: Manifest): void {
-  const { segmentBytes, startSegment, stopLsn, timeline } = manifest;
-  const first = segmentOfName(startSegment, segmentBytes)?.number ?? 0;
-  // The byte before: a place at a segment's beginning needs nothing of that segment.
-  const last = segmentNumberOf((parseLsn(stopLsn) ?? 1n) - 1n, segmentBytes);
-  const { segments } = readArchive(backupFolder(dir).wal, segmentBytes);
-  const there = new Set(segments.filter((one) => one.timeline === timeline).map((s) => s.number));
-  for (let number = first; number <= last; number += 1) {
-    if (!there.has(number)) {
-      throw new Error(`this server archives its log elsewhere: ${dir} has not what it wrote`);
-    }
-  }
+  const archive = readArchive(backupFolder(dir).wal, manifest.segmentBytes);
+  const [missing] = missingUntilStop(manifest, archive);
+  if (missing === undefined) return;
+  throw new Error(`this server archives its log elsewhere: ${dir} has no ${missing}`);
 }
 
 function parseLabel(text: string): Pick<Manifest, "startSegment" | "timeline"> {

@@ -5,11 +5,13 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { keepSecret } from "../local/secrets.ts";
-import { POSTGRES_DIR } from "../local/stores.ts";
 import { lockWorld } from "../local/world-lock.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { sync } from "./copy-file.ts";
 import { type Restored, type RestoreOptions, restore } from "./restore.ts";
+
+/** Of a world's folder: as `dataDir` of `startPostgres`. */
+export const POSTGRES_DIR = "postgres";
 
 export type InPlaceOptions = Omit<RestoreOptions, "data" | "password">;
 

@@ -10,13 +10,13 @@ import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { type RaisedTerm, raiseCoreTerm } from "../../core/db/core-term.ts";
+import { type RaisedTerm, raiseTerm } from "../../core/db/term.ts";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { postgresEnv, type RunAs } from "../postgres/binaries.ts";
 import { dataDirArgument } from "../postgres/cluster.ts";
 import { type EndStep, endProcess } from "../process/pid.ts";
 import { type Launched, launchServer } from "../process/server-process.ts";
-import type { ServerArchive } from "./archive.ts";
+import { recoveringServer, type ServerArchive } from "./archive.ts";
 import { endedEarly } from "./recovery-log.ts";
 import { type Target, targetText, type Way } from "./target.ts";
 import { lsnText, parseLsn } from "./wal-names.ts";
@@ -26,7 +26,8 @@ export interface RecoveryOptions {
   readonly data: string;
   readonly way: Way;
   readonly target: Target;
-  readonly archive: ServerArchive;
+  /** The folder of backups. */
+  readonly from: string;
   /** The path of `postgres`. */
   readonly program: string;
   readonly runAs: RunAs;
@@ -76,14 +77,15 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     for (const [name, folder] of Object.entries(files)) give(join(folder, name), "", runAs);
     give(join(scratch, "pg_hba.conf"), "local all all trust\n", runAs);
     own(scratch, runAs);
+    const archive = recoveringServer(options.from, scratch, runAs);
     const server = launchServer({
       ...runAs,
       program: options.program,
-      args: argumentsOf(options, scratch),
+      args: argumentsOf(options, scratch, archive),
       cwd: data,
       env: postgresEnv(),
       logFile,
-      folders: options.archive.folders,
+      folders: archive.folders,
     });
     let steps = GIVE_UP_STEPS;
     try {
@@ -99,7 +101,11 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   }
 }
 
-function argumentsOf({ data, way, target, archive }: RecoveryOptions, scratch: string): string[] {
+function argumentsOf(
+  { data, way, target }: RecoveryOptions,
+  scratch: string,
+  archive: ServerArchive,
+): string[] {
   const settings: Record<string, string> = {
     config_file: join(scratch, "postgresql.conf"),
     hba_file: join(scratch, "pg_hba.conf"),
@@ -229,7 +235,7 @@ async function finish(host: string, options: RecoveryOptions): Promise<Recovered
       const user = pg.escapeIdentifier(way.backup.superuser);
       await client.query(`alter role ${user} password ${pg.escapeLiteral(password)}`);
     }
-    const term = row.hasCore ? await raiseCoreTerm(client) : undefined;
+    const term = row.hasCore ? await raiseTerm(client) : undefined;
     return { lsn: row.lsn, lastTransactionAt: row.at ?? undefined, timeline: row.timeline, term };
   } finally {
     await client.end();

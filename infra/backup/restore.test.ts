@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
-import { unprivilegedUser } from "../postgres/binaries.ts";
 import { type RunningPostgres, startPostgres } from "../postgres/embedded.ts";
 import { archivingServer } from "./archive.ts";
 import { takeBackup } from "./base-backup.ts";
@@ -30,8 +29,7 @@ const said: string[] = [];
 const common = { clock: systemClock, say: (line: string) => said.push(line) };
 
 async function startArchiving(folder: string): Promise<RunningPostgres> {
-  const archive = archivingServer(dir, unprivilegedUser(join(folder, "data")));
-  return await startPostgres({ dataDir: folder, ...archive });
+  return await startPostgres({ dataDir: folder, ...archivingServer(dir, folder) });
 }
 
 async function query<T = unknown>({ url }: RunningPostgres, text: string): Promise<T[]> {

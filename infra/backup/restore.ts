@@ -17,7 +17,7 @@ import { gunzipSync } from "node:zlib";
 import type { Clock } from "../../shared/clock.ts";
 import { findBinaries, type RunAs, unprivilegedUser } from "../postgres/binaries.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
-import { historyFile, readArchive, recoveringServer } from "./archive.ts";
+import { historyFile, readArchive } from "./archive.ts";
 import { copyFile, eachOf, sync } from "./copy-file.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { backupFiles, backupFolder } from "./layout.ts";
@@ -76,9 +76,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     await copyBack(way.backup, inHalf, runAs, options);
     const recovered = await recover({
       ...{ data: inHalf, way, runAs, program: programFor(way.backup, runAs, options) },
-      target: options.target,
-      archive: recoveringServer(options.from, runAs),
-      password: options.password,
+      ...{ target: options.target, from: options.from, password: options.password },
       ...{ clock, signal, say: options.say },
     });
     renameSync(inHalf, data);

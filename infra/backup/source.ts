@@ -2,6 +2,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
+import { systemIdentifierOf } from "./archive.ts";
 
 export interface Source {
   /** The cluster's folder. */
@@ -118,7 +119,7 @@ function checkFolder(data: string, { systemIdentifier, port }: Row): void {
   let identifier: string;
   let itsPort: string | undefined;
   try {
-    identifier = readFileSync(join(data, "global/pg_control")).readBigUInt64LE(0).toString();
+    identifier = systemIdentifierOf(data);
     itsPort = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[3];
   } catch (cause) {
     throw new Error(`${data} is not readable as a running server's data: ${NOT_HERE}`, { cause });

@@ -67,6 +67,19 @@ export function targetText(target: Target): string {
   return target.kind === "time" ? target.at.toISOString() : lsnText(target.lsn);
 }
 
+/** Segments that the archive lacks of those that the backup itself needs. */
+export function missingUntilStop(backup: Manifest, archive: ArchiveContent): string[] {
+  const { segmentBytes, startSegment, timeline } = backup;
+  const first = segmentOfName(startSegment, segmentBytes)?.number ?? 0;
+  // The byte before: a place at a segment's beginning needs nothing of that segment.
+  const last = segmentNumberOf(stopOf(backup) - 1n, segmentBytes);
+  const names = new Set(archive.segments.map((one) => nameOfSegment(one, segmentBytes)));
+  const needed = Array.from({ length: last - first + 1 }, (_, index) =>
+    nameOfSegment({ timeline, number: first + index }, segmentBytes),
+  );
+  return needed.filter((name) => !names.has(name));
+}
+
 /** A log that never ends. */
 const NEVER = 2n ** 64n;
 

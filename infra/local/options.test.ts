@@ -15,12 +15,13 @@ test("without options: three regions on this machine alone", () => {
     dns: false,
     scaling: false,
     watch: true,
+    backupDir: undefined,
   });
 });
 
 test("every option is understood", () => {
   const args =
-    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --no-watch".split(
+    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --no-watch --backup-dir /backups".split(
       " ",
     );
   const { player, ...rest } = parseLocalOptions(args);
@@ -35,6 +36,7 @@ test("every option is understood", () => {
     dns: true,
     scaling: true,
     watch: false,
+    backupDir: "/backups",
   });
 });
 

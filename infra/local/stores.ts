@@ -6,7 +6,6 @@ import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { archivingServer } from "../backup/archive.ts";
-import { unprivilegedUser } from "../postgres/binaries.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
@@ -26,8 +25,7 @@ import { Supervisor } from "./supervisor.ts";
 import type { WorldParts } from "./world-parts.ts";
 
 const DATABASE = "meridian";
-/** Of a world's folder: as `dataDir` of `startPostgres`. */
-export const POSTGRES_DIR = "postgres";
+const POSTGRES_DIR = "postgres";
 const WORKING_LOGIN = "meridian_core_login";
 const WORKING_PASSWORD_FILE = "database-password";
 const REDIS_PREFIX = "redis-";
@@ -52,21 +50,24 @@ export interface OpenRedis {
   readonly coreProcess: ProcessHandle | undefined;
 }
 
-export interface DatabaseChoice {
+export interface DatabaseOptions {
   /** The user's own, instead of one of ours. */
-  readonly given?: string | undefined;
+  readonly given: string | undefined;
   /** Where ours archives its log; nowhere by default. */
-  readonly backupDir?: string | undefined;
+  readonly backupDir: string | undefined;
 }
 
 /** A database for the core. */
 export async function openDatabase(
   dir: string,
-  { given, backupDir }: DatabaseChoice,
+  { given, backupDir }: DatabaseOptions,
   parts: WorldParts,
 ): Promise<OpenDatabase> {
   const { report } = parts;
   if (given) {
+    if (backupDir !== undefined) {
+      throw new Error("--backup-dir is for a database of our own: leave out DATABASE_URL");
+    }
     const ask = () => withClient(given, (client) => client.query("select 1"));
     await reported(report, "postgres", ask, () => "DATABASE_URL");
     return { working: given, owner: given, process: undefined };
@@ -84,10 +85,7 @@ export async function openDatabase(
       const log = (line: string) => report(`… ${line}`);
       // A restart must come back where the core looks for it.
       const fixed = port === undefined ? {} : { port };
-      const archive =
-        backupDir === undefined
-          ? {}
-          : archivingServer(backupDir, unprivilegedUser(join(dataDir, "data")));
+      const archive = backupDir === undefined ? {} : archivingServer(backupDir, dataDir);
       const running = await startPostgres({ dataDir, ...fixed, ...archive, log, signal });
       ({ url, port } = running);
       return running;

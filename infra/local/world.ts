@@ -270,10 +270,11 @@ function onAbort(signal: AbortSignal | undefined, parts: WorldParts, act: () => 
 
 /** Ends what a killed world left running and would not be adopted; with `fresh`, forgets its data. */
 async function clear(options: WorldOptions, regionIds: readonly RegionId[]): Promise<void> {
-  const { dir, fresh = false, databaseUrl, redisUrl } = options;
+  const { dir, fresh = false, databaseUrl, redisUrl, backupDir } = options;
   await endLeftoverNameServer(dir);
   await endLeftovers(dir, {
-    postgres: !fresh && !databaseUrl,
+    // One that was started without an archive would go on without.
+    postgres: !fresh && !databaseUrl && backupDir === undefined,
     redis: fresh || redisUrl ? undefined : regionIds,
   });
   if (!fresh) return;
