@@ -31,6 +31,7 @@ import { Openings } from "./admission/openings.ts";
 import { addQueueRoutes } from "./admission/routes.ts";
 import { Capacity } from "./capacity/capacity.ts";
 import type { CoreConfig } from "./config.ts";
+import { ArchiveWatch } from "./db/archive-watch.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
 import { readMigrations } from "./db/migrate.ts";
@@ -501,6 +502,7 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       failovers,
       evacuations,
       new Housekeeping({ database, ...common }),
+      new ArchiveWatch({ database, ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       reconciler,
       openings,

@@ -109,7 +109,10 @@ async function copyCluster(client: pg.Client, options: BackupOptions): Promise<M
     await writeFile(manifestFile, JSON.stringify(manifest), { mode: 0o600, flush: true });
     say("writing it to the disk");
     const written = [...manifest.files.map(({ path }) => path), ...copied.folders, "", ".."];
-    await eachOf(written, FILES_AT_ONCE, (path) => sync(join(data, path)));
+    await eachOf(written, FILES_AT_ONCE, async (path) => {
+      signal?.throwIfAborted();
+      await sync(join(data, path));
+    });
     await rename(half, backup(name));
     await sync(base);
     say(`backup ${name} is whole: ${copied.files.length} files, ${mib(totalBytes(manifest))}`);

@@ -143,5 +143,8 @@ function number(option: string, text: string): number {
 /** As lines of `postgresql.conf`. */
 function settingsText(wal: string): string {
   const lines = Object.entries(archiveSettings(wal));
-  return lines.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`).join("\n");
+  return [
+    `# ${wal} must belong to the server's user.`,
+    ...lines.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`),
+  ].join("\n");
 }

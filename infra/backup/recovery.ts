@@ -114,6 +114,9 @@ function argumentsOf(
     unix_socket_directories: scratch,
     port: String(PORT),
     ssl: "off",
+    // What was copied must be on the disk before it recovers. File by file that took three quarters of
+    // the time of restoring an empty database (5.6 s in place of 1.6 s).
+    ...(process.platform === "linux" && { recovery_init_sync_method: "syncfs" }),
     shared_preload_libraries: "",
     logging_collector: "off",
     log_destination: "stderr",
