@@ -245,7 +245,7 @@ test("what can't be archived is kept, and said; once it can be, nothing is missi
   const watch = new ArchiveWatch({ database, clock: systemClock, log, metrics });
   const failing = async () => {
     await watch.look();
-    return /archive_failed 1/.test(await metrics.metrics());
+    return /^meridian_database_archive_failed 1$/m.test(await metrics.metrics());
   };
   try {
     assert.equal(await failing(), false);
