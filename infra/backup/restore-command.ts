@@ -28,6 +28,7 @@ What becomes of it:
 
 Options:
   --from DIR          the folder of backups
+  --wal DIR           the lost server's pg_wal, if it is left: what was not archived is taken from there
   --bin DIR           holds PostgreSQL's programs; our own by default
   --help              this text
 
@@ -43,6 +44,7 @@ const OPTIONS = {
   data: { type: "string" },
   world: { type: "boolean", default: false },
   "world-dir": { type: "string" },
+  wal: { type: "string" },
   bin: { type: "string" },
   help: { type: "boolean", default: false },
 } as const;
@@ -63,14 +65,14 @@ export async function runRestore(args: readonly string[], around: Around): Promi
     say(USAGE);
     return 0;
   }
-  const { from, data, backup, bin } = values;
+  const { from, data, backup, wal, bin } = values;
   if (!from) throw new UsageError("--from DIR is missing");
   const world = values["world-dir"] ?? (values.world ? LOCAL_WORLD : undefined);
   const timeline = values.timeline === undefined ? undefined : Number(values.timeline);
   if (timeline !== undefined && !(Number.isInteger(timeline) && timeline > 0)) {
     throw new UsageError(`--timeline ${values.timeline} is no number of a timeline`);
   }
-  const options = { ...around, from, backup, bin, timeline, target: targetOf(values) };
+  const options = { ...around, from, backup, wal, bin, timeline, target: targetOf(values) };
   if (data !== undefined && world === undefined) {
     const restored = await restore({ ...options, data });
     say(`${resultText(restored)}\n  data       ${data}`);

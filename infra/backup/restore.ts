@@ -24,7 +24,7 @@ import { backupFiles, backupFolder } from "./layout.ts";
 import { type Manifest, readBackups, totalBytes } from "./manifest.ts";
 import { type Recovered, recover } from "./recovery.ts";
 import { findWay, type Target, type Way } from "./target.ts";
-import { type Fork, parseHistory } from "./wal-names.ts";
+import { type Fork, parseHistory, segmentOfName } from "./wal-names.ts";
 
 export interface RestoreOptions {
   /** The folder of backups. */
@@ -32,6 +32,8 @@ export interface RestoreOptions {
   readonly target: Target;
   /** The cluster's new folder: not there, or empty. */
   readonly data: string;
+  /** The `pg_wal` of the lost server, if that is left: it has what was not archived yet. */
+  readonly wal?: string | undefined;
   /** By default the newest that leads to the target. */
   readonly backup?: string | undefined;
   /** The newest by default. */
@@ -74,6 +76,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     const inHalf = join(half, "data");
     mkdirSync(inHalf, { recursive: true, mode: 0o700 });
     await copyBack(way.backup, inHalf, runAs, options);
+    await addLog(way, join(inHalf, "pg_wal"), runAs, options);
     const recovered = await recover({
       ...{ data: inHalf, way, runAs, program: programFor(way.backup, runAs, options) },
       ...{ target: options.target, from: options.from, password: options.password },
@@ -148,6 +151,22 @@ async function copyBack(
     saidMs = clock.monotonicMs();
     say(`${copied} of ${files.length} files copied`);
   });
+}
+
+/** PostgreSQL looks in its own folder for what the archive has not. */
+async function addLog(
+  { backup, timeline, newest }: Way,
+  to: string,
+  owner: RunAs,
+  { wal, say }: RestoreOptions,
+): Promise<void> {
+  if (wal === undefined) return;
+  const later = readdirSync(wal).filter((name) => {
+    const segment = segmentOfName(name, backup.segmentBytes);
+    return segment?.timeline === timeline && segment.number > newest;
+  });
+  for (const name of later) await copyFile(join(wal, name), join(to, name), owner);
+  say(`the lost server's own log: ${later.length} segments that were not archived`);
 }
 
 function ownerOf({ uid, gid }: Manifest): RunAs {

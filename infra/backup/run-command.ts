@@ -1,5 +1,8 @@
 /** Runs a command on a terminal: lines, exit codes, and Ctrl-C, which calls it off; once more ends it at once. */
+import { systemClock } from "../../shared/clock.ts";
 
+/** One Ctrl-C reaches this process twice, from the terminal and from npm. */
+const SAME_SIGNAL_MS = 300;
 /** As a shell reports an end by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
 
@@ -9,10 +12,14 @@ export async function runCommand(
   run: (signal: AbortSignal, say: (line: string) => void) => Promise<number>,
 ): Promise<void> {
   const stop = new AbortController();
+  let askedMs = 0;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
-      stop.abort();
+      const nowMs = systemClock.monotonicMs();
+      if (!stop.signal.aborted) {
+        askedMs = nowMs;
+        stop.abort();
+      } else if (nowMs - askedMs > SAME_SIGNAL_MS) process.exit(EXIT_INTERRUPTED);
     });
   }
   try {
