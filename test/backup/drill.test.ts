@@ -17,7 +17,7 @@ test("the database is lost twice and restored: nothing is lost or doubled, no ep
     world: world(),
     backupDir,
     tradersPerRegion: 2,
-    opsPerStep: 20,
+    opsPerStep: 10,
     losses: ["latest", "time"],
     seed: Number(process.env.TEST_SEED ?? 1),
     say: (line) => console.log(line),
