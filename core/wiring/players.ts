@@ -7,6 +7,7 @@ import { GuestLimit } from "../accounts/guest-limit.ts";
 import { createAdmission } from "../admission/admission-parts.ts";
 import { Openings } from "../admission/openings.ts";
 import type { CoreConfig } from "../config.ts";
+import { ArchiveWatch } from "../db/archive-watch.ts";
 import { Housekeeping } from "../db/housekeeping.ts";
 import { EntryDesk } from "../join/entry-desk.ts";
 import { JoinMetrics } from "../join/join-metrics.ts";
@@ -119,6 +120,7 @@ export function createPlayers(config: CoreConfig, base: Base, of: Regions, commo
   const parts: readonly Part[] = [
     people.mails,
     new Housekeeping({ database, ...common }),
+    new ArchiveWatch({ database, ...common }),
     { name: "refused changes", stop: () => refused.settled() },
     { name: "players' state", stop: () => states.stop() },
     reconciler,

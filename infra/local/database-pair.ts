@@ -56,7 +56,7 @@ const RETURN_POLL_MS = 25;
 
 export async function openPair(
   dir: string,
-  database: string,
+  { database, backupDir }: { readonly database: string; readonly backupDir: string | undefined },
   parts: WorldParts,
 ): Promise<OpenPair> {
   const { report } = parts;
@@ -70,6 +70,7 @@ export async function openPair(
     replicationPorts: { a: links.a.port, b: links.b.port },
     replicationPassword: keepSecret(join(dir, "replication-password")),
     database,
+    backupDir,
     clock: systemClock,
     report,
   });

@@ -16,12 +16,13 @@ test("without options: three regions on this machine alone", () => {
     scaling: false,
     standby: false,
     watch: true,
+    backupDir: undefined,
   });
 });
 
 test("every option is understood", () => {
   const args =
-    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --standby --no-watch".split(
+    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --standby --no-watch --backup-dir /backups".split(
       " ",
     );
   const { player, ...rest } = parseLocalOptions(args);
@@ -37,6 +38,7 @@ test("every option is understood", () => {
     scaling: true,
     standby: true,
     watch: false,
+    backupDir: "/backups",
   });
 });
 

@@ -24,6 +24,8 @@ export interface LocalOptions {
   readonly standby: boolean;
   /** Brings saved code of games into the running world. */
   readonly watch: boolean;
+  /** Where the database archives its log; undefined: nowhere. */
+  readonly backupDir: string | undefined;
 }
 
 export const TOPOLOGIES = ["china", "global"] as const;
@@ -54,6 +56,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
       scale: { type: "boolean", default: false },
       standby: { type: "boolean", default: false },
       "no-watch": { type: "boolean", default: false },
+      "backup-dir": { type: "string" },
     },
   });
   const cityName = values["player-city"];
@@ -78,6 +81,7 @@ export function parseLocalOptions(args: readonly string[]): LocalOptions {
     scaling: values.scale,
     standby: values.standby,
     watch: !values["no-watch"],
+    backupDir: values["backup-dir"],
   };
 }
 

@@ -5,6 +5,7 @@ import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
 import { databaseOf } from "../../shared/redis/redis-url.ts";
+import { archivingServer } from "../backup/archive.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { type Pair, pairFiles } from "../postgres/pair/pair.ts";
@@ -61,12 +62,14 @@ export interface DatabaseOptions {
   readonly given: string | undefined;
   /** Runs a synchronous standby beside it. */
   readonly standby: boolean;
+  /** Where ours archives its log; nowhere by default. */
+  readonly backupDir: string | undefined;
 }
 
 /** A database for the core. */
 export async function openDatabase(
   dir: string,
-  { given, standby }: DatabaseOptions,
+  { given, standby, backupDir }: DatabaseOptions,
   parts: WorldParts,
 ): Promise<OpenDatabase> {
   const alone = {
@@ -77,15 +80,18 @@ export async function openDatabase(
   };
   if (given) {
     if (standby) throw new Error("a standby needs a database of our own: leave out DATABASE_URL");
+    if (backupDir !== undefined) {
+      throw new Error("--backup-dir is for a database of our own: leave out DATABASE_URL");
+    }
     const ask = () => withClient(given, (client) => client.query("select 1"));
     await reported(parts.report, "postgres", ask, () => "DATABASE_URL");
     return { ...alone, working: given, owner: given, process: undefined };
   }
   if (!standby) {
-    const { url, supervisor } = await openServer(await soleMember(dir), parts);
+    const { url, supervisor } = await openServer(await soleMember(dir), backupDir, parts);
     return { ...alone, ...(await prepare(dir, url)), process: supervisor };
   }
-  const opened = await openPair(dir, DATABASE, parts);
+  const opened = await openPair(dir, { database: DATABASE, backupDir }, parts);
   const entered = await prepare(dir, opened.url);
   return {
     ...entered,
@@ -99,7 +105,7 @@ export async function openDatabase(
 }
 
 /** One server of our own. */
-async function openServer(dataDir: string, parts: WorldParts) {
+async function openServer(dataDir: string, backupDir: string | undefined, parts: WorldParts) {
   const { report } = parts;
   let url = "";
   let port: number | undefined;
@@ -113,7 +119,8 @@ async function openServer(dataDir: string, parts: WorldParts) {
       const log = (line: string) => report(`… ${line}`);
       // A restart must come back where the core looks for it.
       const fixed = port === undefined ? {} : { port };
-      const running = await startPostgres({ dataDir, ...fixed, log, signal });
+      const archive = backupDir === undefined ? {} : archivingServer(backupDir, dataDir);
+      const running = await startPostgres({ dataDir, ...fixed, ...archive, log, signal });
       ({ url, port } = running);
       return running;
     },

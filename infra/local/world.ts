@@ -65,6 +65,8 @@ export interface WorldOptions {
   readonly standby?: boolean;
   /** A PostgreSQL to use instead of one of our own. */
   readonly databaseUrl?: string;
+  /** A folder of backups, to which our own PostgreSQL archives its log; not by default. */
+  readonly backupDir?: string | undefined;
   /** A Redis to use instead of our own, one database a region and one for the core. */
   readonly redisUrl?: string;
   /** Whether the core serves web pages, which are built at the start; it does by default. */
@@ -90,6 +92,8 @@ export interface WorldOptions {
 }
 
 export interface LocalWorld {
+  /** As in its options. */
+  readonly dir: string;
   /** With several cores, the process of the first, and the addresses of what is in front of them. */
   readonly core: ProcessHandle & {
     /** What players open: page and API. */
@@ -196,8 +200,8 @@ async function start(
     cores: coresWanted,
   });
 
-  const { databaseUrl: given, standby = false } = options;
-  const database = await openDatabase(dir, { given, standby }, parts);
+  const { databaseUrl: given, standby = false, backupDir } = options;
+  const database = await openDatabase(dir, { given, standby, backupDir }, parts);
   const redis = await openRedis(dir, options.redisUrl, regionIds, parts);
   const watch = options.watch ?? false;
   let control: RegionControl | undefined;
@@ -268,6 +272,7 @@ async function start(
   const opsUrl = `http://${PRIVATE_HOST}:${ports.core.private}`;
   if (scaling) startScaling({ opsUrl, operatorToken, nodes, parts, logFile: files.log("scale") });
   return {
+    dir,
     core: Object.assign(cores.handles[0], { url, origins: pageOrigins(plan), opsUrl }),
     cores: cores.handles,
     leader: cores.leader,
@@ -305,10 +310,11 @@ function onAbort(signal: AbortSignal | undefined, parts: WorldParts, act: () => 
 
 /** Ends what a killed world left running and would not be adopted; with `fresh`, forgets its data. */
 async function clear(options: WorldOptions, regionIds: readonly RegionId[]): Promise<void> {
-  const { dir, fresh = false, databaseUrl, redisUrl } = options;
+  const { dir, fresh = false, databaseUrl, redisUrl, backupDir } = options;
   await endLeftoverNameServer(dir);
   await endLeftovers(dir, {
-    postgres: !fresh && !databaseUrl,
+    // One that was started without an archive would go on without.
+    postgres: !fresh && !databaseUrl && backupDir === undefined,
     redis: fresh || redisUrl ? undefined : regionIds,
   });
   if (!fresh) return;

@@ -46,6 +46,8 @@ export interface PostgresOptions {
   readonly signal?: AbortSignal;
   /** Settings as in `postgresql.conf`, over the defaults of this file. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Opened for the server, which may not be able to walk there: see `ServerCommand`. */
+  readonly folders?: readonly string[];
 }
 
 export interface RunningPostgres extends ServerProcess {
@@ -64,7 +66,7 @@ const PORT_TRIES_MAX = 5;
 
 /** @throws one clear line when the server can't be started in time */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
-  const { port, settings = {}, log = () => {} } = options;
+  const { port, settings = {}, folders = [], log = () => {} } = options;
   const { runAs, binaries, password } = makeCluster(options.dataDir, log);
   const dir = realpathSync(options.dataDir);
 
@@ -78,7 +80,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     const chosen = port ?? (await freePort());
     try {
       const expired = patience(options);
-      return await launch({ dir, binaries, runAs, password, port: chosen, settings, expired });
+      const chosenPort = { port: chosen, settings, folders, expired };
+      return await launch({ dir, binaries, runAs, password, ...chosenPort });
     } catch (error) {
       const taken = error instanceof Error && /could not (bind|create any TCP)/.test(error.message);
       if (!taken || port !== undefined || attempt === PORT_TRIES_MAX) throw error;
@@ -110,6 +113,7 @@ interface Launch {
   readonly password: string;
   readonly port: number;
   readonly settings: Readonly<Record<string, string>>;
+  readonly folders: readonly string[];
   /** Whether to give up. */
   readonly expired: () => boolean;
 }
@@ -139,7 +143,7 @@ function patience({ signal, startDeadlineMs = START_DEADLINE_MS }: PostgresOptio
   return () => signal?.aborted === true || systemClock.monotonicMs() >= endMs;
 }
 
-function spawnServer({ dir, binaries, runAs, port, settings }: Launch): Launched {
+function spawnServer({ dir, binaries, runAs, port, settings, folders }: Launch): Launched {
   const all = {
     listen_addresses: HOST,
     port: String(port),
@@ -162,6 +166,7 @@ function spawnServer({ dir, binaries, runAs, port, settings }: Launch): Launched
     cwd: data,
     env: postgresEnv(),
     logFile: join(dir, POSTGRES_LOG),
+    folders,
   });
 }
 

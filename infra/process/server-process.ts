@@ -23,7 +23,15 @@ export interface ServerCommand {
   readonly env?: NodeJS.ProcessEnv;
   readonly uid?: number;
   readonly gid?: number;
+  /**
+   * Opened for the server as descriptors from `FIRST_FOLDER_DESCRIPTOR` on: it may then use folders that its
+   * user can't walk to.
+   */
+  readonly folders?: readonly string[];
 }
+
+/** After standard input, output and error. */
+export const FIRST_FOLDER_DESCRIPTOR = 3;
 
 /** A program that was just launched. */
 export interface Launched {
@@ -33,18 +41,23 @@ export interface Launched {
   failure(): string | undefined;
 }
 
-export function launchServer({ program, args, logFile, ...options }: ServerCommand): Launched {
-  const output = openSync(logFile, "a", 0o600);
+export function launchServer(command: ServerCommand): Launched {
+  const { program, args, logFile, folders = [], ...options } = command;
+  const opened: number[] = [];
   let child: ChildProcess;
   try {
+    const output = openSync(logFile, "a", 0o600);
+    opened.push(output);
+    for (const folder of folders) opened.push(openSync(folder, "r"));
     child = spawn(program, args, {
       ...options,
-      stdio: ["ignore", output, output],
+      // Standard error is the same as standard output; the folders follow.
+      stdio: ["ignore", output, ...opened],
       // Its own group: a Ctrl-C on the terminal must not end it before those who use it.
       detached: true,
     });
   } finally {
-    closeSync(output);
+    for (const descriptor of opened) closeSync(descriptor);
   }
   child.unref();
   return watchChild(child);

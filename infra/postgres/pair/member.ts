@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { archivingServer } from "../../backup/archive.ts";
 import { isAlive, signalProcess, waitForEnd, workingDirectory } from "../../process/pid.ts";
 import { POSTGRES_LOG, type RunningPostgres, startPostgres } from "../embedded.ts";
 import { stopLeftoverPostgres } from "../leftover.ts";
@@ -42,6 +43,8 @@ export interface MemberOptions {
   readonly port: number;
   /** For tests that need no disk. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Where it archives its log while it is the primary. */
+  readonly backupDir: string | undefined;
   readonly log: (line: string) => void;
   /** Its process has ended by itself. */
   readonly onEnded: (how: string) => void;
@@ -84,10 +87,17 @@ export class Member {
 
   /** Resolves when it answers. @throws one clear line; nothing is left running then */
   async start(signal: AbortSignal): Promise<void> {
-    const { dir, port, log, onEnded, name } = this.#options;
+    const { dir, port, log, onEnded, name, backupDir } = this.#options;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const settings = { ...SETTINGS, cluster_name: `meridian-${name}`, ...this.#options.settings };
-    const running = await startPostgres({ dataDir: dir, port, settings, signal, log });
+    const archive = backupDir === undefined ? undefined : archivingServer(backupDir, dir);
+    const settings = {
+      ...SETTINGS,
+      cluster_name: `meridian-${name}`,
+      ...archive?.settings,
+      ...this.#options.settings,
+    };
+    const folders = archive?.folders ?? [];
+    const running = await startPostgres({ dataDir: dir, port, settings, folders, signal, log });
     this.#running = running;
     void running.ended.then((how) => {
       if (this.#running !== running) return;

@@ -44,6 +44,8 @@ export interface PairOptions {
   readonly replicationPassword: string;
   /** The database that holds the core's schema, once there is one. */
   readonly database: string;
+  /** Where the primary archives its log; nowhere by default. */
+  readonly backupDir?: string | undefined;
   readonly settings?: Readonly<Record<string, string>>;
   readonly limits?: PairLimits;
   readonly clock: Clock;
@@ -102,6 +104,7 @@ export class Pair {
         dir: options.dirs[name],
         port: options.ports[name],
         settings: options.settings ?? {},
+        backupDir: options.backupDir,
         log: (line) => report(`… ${line}`),
         onEnded: (how) => {
           report(`✗ postgres ${name} ended (${how})`);
