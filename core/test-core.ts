@@ -126,14 +126,17 @@ async function start(
     rmSync(dir, { recursive: true });
     throw error;
   }
+  const { publicServing, linkServing, privateServing } = core;
+  const url = remembered(() => `http://127.0.0.1:${publicServing.port}`);
+  const linkAddress = remembered(() => `127.0.0.1:${linkServing.port}`);
+  if (core.leadership.lead) for (const known of [url, linkAddress]) known();
   return {
-    // Of a follower there is only the private one.
     get url() {
-      return `http://127.0.0.1:${core.publicServing.port}`;
+      return url();
     },
-    privateUrl: `http://127.0.0.1:${core.privateServing.port}`,
+    privateUrl: `http://127.0.0.1:${privateServing.port}`,
     get linkAddress() {
-      return `127.0.0.1:${core.linkServing.port}`;
+      return linkAddress();
     },
     databaseUrl: created.url,
     authority,
@@ -148,5 +151,14 @@ async function start(
       await created.drop();
       rmSync(dir, { recursive: true });
     },
+  };
+}
+
+/** A follower listens on its private port alone, until it leads; one that has stopped had its addresses. */
+function remembered(address: () => string): () => string {
+  let known: string | undefined;
+  return () => {
+    known ??= address();
+    return known;
   };
 }
