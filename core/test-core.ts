@@ -126,24 +126,18 @@ async function start(
     rmSync(dir, { recursive: true });
     throw error;
   }
-  const { publicServing, linkServing, privateServing } = core;
-  const url = remembered(() => `http://127.0.0.1:${publicServing.port}`);
-  const linkAddress = remembered(() => `127.0.0.1:${linkServing.port}`);
-  if (core.leadership.lead) for (const known of [url, linkAddress]) known();
   return {
-    get url() {
-      return url();
-    },
-    privateUrl: `http://127.0.0.1:${privateServing.port}`,
-    get linkAddress() {
-      return linkAddress();
-    },
+    url: `http://127.0.0.1:${core.publicServing.port}`,
+    privateUrl: `http://127.0.0.1:${core.privateServing.port}`,
+    linkAddress: `127.0.0.1:${core.linkServing.port}`,
     databaseUrl: created.url,
     authority,
     identity,
     failovers: core.failovers,
     leadership: core.leadership,
-    parts: [...core.parts, ...core.leaderParts].map(({ name }) => name),
+    parts: core.parts.flatMap((part) =>
+      part.name === core.leadership.name ? core.leaderParts.map(({ name }) => name) : part.name,
+    ),
     routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {
@@ -151,14 +145,5 @@ async function start(
       await created.drop();
       rmSync(dir, { recursive: true });
     },
-  };
-}
-
-/** A follower listens on its private port alone, until it leads; one that has stopped had its addresses. */
-function remembered(address: () => string): () => string {
-  let known: string | undefined;
-  return () => {
-    known ??= address();
-    return known;
   };
 }
