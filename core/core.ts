@@ -25,7 +25,7 @@ import {
 } from "./wiring/servers.ts";
 
 export interface Core {
-  /** Of every core; leading is the last of them. */
+  /** Of every core; `leadership` starts and stops the leader's. */
   readonly parts: readonly Part[];
   /** Of the leader. */
   readonly leaderParts: readonly Part[];
@@ -66,6 +66,21 @@ export function createCore(
     ...of.parts,
     ...of.deciding,
     ...players.parts,
+  ];
+  const leadership = new Leadership({
+    nameOf: () => coreName(config, privateServing.port),
+    database,
+    connections: urgent,
+    parts: leaderParts.map(inWords),
+    random: Math.random,
+    ...common,
+  });
+  const parts: readonly Part[] = [
+    // The private server comes first: health answers while the database is still waited for.
+    privateServing,
+    ...base.parts,
+    leadership,
+    // A follower's refuse all: at an election there is nothing left that could fail, and nothing to load.
     linkServing,
     // Behind the link server, so that it lets the waiting go before that one waits for them.
     of.viewPolls,
@@ -78,17 +93,8 @@ export function createCore(
       },
     },
   ];
-  const leadership = new Leadership({
-    nameOf: () => coreName(config, privateServing.port),
-    database,
-    connections: urgent,
-    parts: leaderParts.map(inWords),
-    random: Math.random,
-    ...common,
-  });
   return {
-    // The private server comes first: health answers while the database is still waited for.
-    parts: [privateServing, ...base.parts, leadership].map(inWords),
+    parts: parts.map(inWords),
     leaderParts,
     leadership,
     ended: Promise.race([leadership.ended, database.moved]),

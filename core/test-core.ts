@@ -127,20 +127,17 @@ async function start(
     throw error;
   }
   return {
-    // Of a follower there is only the private one.
-    get url() {
-      return `http://127.0.0.1:${core.publicServing.port}`;
-    },
+    url: `http://127.0.0.1:${core.publicServing.port}`,
     privateUrl: `http://127.0.0.1:${core.privateServing.port}`,
-    get linkAddress() {
-      return `127.0.0.1:${core.linkServing.port}`;
-    },
+    linkAddress: `127.0.0.1:${core.linkServing.port}`,
     databaseUrl: created.url,
     authority,
     identity,
     failovers: core.failovers,
     leadership: core.leadership,
-    parts: [...core.parts, ...core.leaderParts].map(({ name }) => name),
+    parts: core.parts.flatMap((part) =>
+      part.name === core.leadership.name ? core.leaderParts.map(({ name }) => name) : part.name,
+    ),
     routes,
     topologyFile: config.TOPOLOGY_FILE,
     async stop() {

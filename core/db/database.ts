@@ -165,6 +165,11 @@ export class Database implements Connections, Part {
     return this.#migrated;
   }
 
+  /** It has answered somebody else: calls are made again, if they were given up. */
+  noteAnswer(): void {
+    this.#reachability.answered();
+  }
+
   /** From now on everything that changes rows ends with this statement before it is committed. */
   guardCommits(guard: CommitGuard): void {
     this.#guard = guard;

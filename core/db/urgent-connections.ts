@@ -20,13 +20,17 @@ export interface UrgentConnectionsOptions {
   /** As all work of the core is done. */
   readonly url: string;
   readonly log: Logger;
+  /** Told of each answer of the database: whoever has given it up need not wait for one of their own. */
+  readonly onAnswered: () => void;
 }
 
 export class UrgentConnections implements Connections, Part {
   readonly name = "urgent connections";
   readonly #pool: pg.Pool;
+  readonly #onAnswered: () => void;
 
-  constructor({ url, log }: UrgentConnectionsOptions) {
+  constructor({ url, log, onAnswered }: UrgentConnectionsOptions) {
+    this.#onAnswered = onAnswered;
     this.#pool = new pg.Pool({
       connectionString: url,
       application_name: "meridian-core",
@@ -93,6 +97,7 @@ export class UrgentConnections implements Connections, Part {
       client = await this.#pool.connect();
       const result = await work(client);
       client.release();
+      this.#onAnswered();
       return result;
     } catch (error) {
       client?.release(true);

@@ -8,7 +8,7 @@ import type { Standing } from "./leadership-step.ts";
 
 export interface KnowsStanding {
   readonly standing: Standing;
-  /** Resolves once it is not `unsure` any more. */
+  /** Resolves once it is neither `starting` nor `unsure`. */
   settled(): Promise<Standing>;
 }
 

@@ -84,8 +84,11 @@ export type LeadershipEffect =
   | { readonly type: "lead"; readonly lead: Lead }
   | { readonly type: "end"; readonly because: Over };
 
-/** `sure`: the lease is valid. `unsure`: it is over and has to be asked for. `alone`: over, and no database. */
-export const STANDINGS = ["following", "sure", "unsure", "alone", "over"] as const;
+/**
+ * `starting`: elected, and the leader's parts start. `sure`: the lease is valid. `unsure`: it is over and has to be asked
+ * for. `alone`: it is over, and the database away.
+ */
+export const STANDINGS = ["following", "starting", "sure", "unsure", "alone", "over"] as const;
 export type Standing = (typeof STANDINGS)[number];
 
 export function follower(name: string, nowMs: number): LeadershipState {
@@ -93,7 +96,7 @@ export function follower(name: string, nowMs: number): LeadershipState {
   return { role: "following", name, known: undefined, asking: false, wasAway: false, ...at };
 }
 
-export function standingOf(state: LeadershipState, nowMs: number): Standing {
+export function standingOf(state: LeadershipState, nowMs: number): Exclude<Standing, "starting"> {
   if (state.role !== "leading") return state.role;
   if (nowMs < state.leaseUntilMs) return "sure";
   return state.isAway ? "alone" : "unsure";

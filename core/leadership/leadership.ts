@@ -60,6 +60,7 @@ export class Leadership implements Part {
   #asking: Promise<void> | undefined;
   /** The start of the leader's parts. */
   #begun: Promise<void> | undefined;
+  #serving = false;
   #started = false;
   #stopping = false;
   #cancel: Cancel = () => {};
@@ -102,7 +103,8 @@ export class Leadership implements Part {
   }
 
   get standing(): Standing {
-    return standingOf(this.#state, this.#deps.clock.monotonicMs());
+    const standing = standingOf(this.#state, this.#deps.clock.monotonicMs());
+    return standing === "sure" && !this.#serving ? "starting" : standing;
   }
 
   /** Whether this process has started, whoever leads. */
@@ -121,11 +123,12 @@ export class Leadership implements Part {
   }
 
   /**
-   * How it stands. Waits for the database where the lease is over and nothing is known, as after this process stood
-   * still.
+   * How it stands. Waits for the leader's parts, and for the database where the lease is over and nothing is known, as
+   * after this process stood still.
    */
   async settled(): Promise<Standing> {
     const { clock } = this.#deps;
+    if (this.standing === "starting") await this.#begun?.catch(() => undefined);
     const endMs = clock.monotonicMs() + SURE_WAIT_MAX_MS;
     while (this.standing === "unsure" && clock.monotonicMs() < endMs) {
       this.#tick();
@@ -221,7 +224,9 @@ export class Leadership implements Part {
     database.guardCommits({ text: store.REQUIRE_LEADER, values, onRefused });
     this.#metrics.elected();
     log.info({ ...lead, name: this.#name }, "this core leads from now on");
-    const begun = startAll(parts, log);
+    const begun = startAll(parts, log).then(() => {
+      this.#serving = true;
+    });
     this.#begun = begun;
     // At the process's start its own start fails by it.
     if (this.#started) {

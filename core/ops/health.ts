@@ -19,7 +19,7 @@ const Readiness = z.object({
   database: z.enum(["up", "down"]),
   schema: z.enum(["current", "not migrated yet"]),
   players: z.enum(["served", "not served"]),
-  /** `sure`: it leads. `alone`: it did, and the database is away. */
+  /** `sure`: it leads. `alone`: it does as far as it knows, and the database is away. */
   leadership: z.enum(STANDINGS),
 });
 
@@ -29,7 +29,7 @@ const UNCAPPED = { cap: "none" } as const;
 export interface HealthDeps {
   readonly database: { readonly migrated: boolean };
   readonly urgent: { ping(): Promise<boolean> };
-  /** The players' server: the last to start and the first to stop. */
+  /** The players' server: the last to start and the first that is drained. */
   readonly players: { readonly serving: boolean };
   readonly leadership: () => { readonly started: boolean; settled(): Promise<Standing> };
   readonly metrics: Metrics;
@@ -61,7 +61,7 @@ export function addHealthRoutes(server: HttpServer, deps: HealthDeps): void {
         ready,
         database: up ? "up" : "down",
         schema: database.migrated ? "current" : "not migrated yet",
-        players: players.serving ? "served" : "not served",
+        players: leads || alone ? "served" : "not served",
         leadership: standing,
       });
     },

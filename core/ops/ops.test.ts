@@ -201,7 +201,10 @@ test("status is a pleasant table, or JSON", async () => {
   const { out, code } = await ops(["status"]);
   assert.equal(code, 0);
   const lines = out.trimEnd().split("\n");
-  assert.equal(lines[0], "core dev · term 1 · database up · 12 players online");
+  assert.match(
+    lines[0] ?? "",
+    /^core dev · term 1 · \S+:\d+ leads, lease 1 · database up · 12 players online$/,
+  );
   assert.match(lines[1] ?? "", /^topology in force since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   assert.match(lines[3] ?? "", /^REGION +STATE +EPOCH +WAITING +NODE +STATE +PLAYERS/);
   assert.match(

@@ -8,15 +8,22 @@ import { isFailure } from "../../shared/errors.ts";
 import { ClaimAnswer, ReaffirmRoomsAnswer } from "../../shared/protocol/link.ts";
 import { RoomOps, ValueAgainAnswer, ValueAnswer } from "../../shared/protocol/value.ts";
 import { callsOf } from "../accounts/test-calls.ts";
+import { createMigratedDatabase } from "../db/test-database.ts";
 import { startTestCore } from "../test-core.ts";
 import { startTestRegion } from "../test-region.ts";
 
-const core = await startTestCore();
+const created = await createMigratedDatabase();
+const env = {
+  DATABASE_URL: created.workingUrl,
+  DATABASE_OWNER_URL: created.url,
+  MASTER_KEY: Buffer.alloc(32, 7).toString("base64"),
+};
+let core = await startTestCore(env);
 const beijing = await startTestRegion({ core, name: "beijing" });
 const shanghai = await startTestRegion({ core, name: "shanghai" });
 await beijing.beat();
 await shanghai.beat();
-const owner = new pg.Client(core.databaseUrl);
+const owner = new pg.Client(created.url);
 await owner.connect();
 await owner.query("set search_path = meridian");
 after(async () => {
@@ -24,6 +31,7 @@ after(async () => {
   await beijing.stop();
   await shanghai.stop();
   await core.stop();
+  await created.drop();
 });
 
 const { playerId } = await callsOf(core).done("/v1/guests", { name: "Ada" });
@@ -73,7 +81,13 @@ test("a claim carries what its room does not know, and the owner may ask for mor
 });
 
 test("what another term committed, and rooms that it granted, are taken in from their node", async () => {
+  const { authority, linkAddress } = core;
+  await core.stop();
   await owner.query("update core_term set term = 5");
+  const CORE_LINK_PORT = linkAddress.slice(linkAddress.lastIndexOf(":") + 1);
+  core = await startTestCore({ ...env, CORE_LINK_PORT }, authority);
+  await beijing.beat();
+  await shanghai.beat();
   const roomId = "link-value-2";
   const op = opOf(roomId, "lost");
   const again = { coreTerm: 5, ops: [{ roomId, opSeq: 4, op }] };

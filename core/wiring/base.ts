@@ -57,7 +57,11 @@ export function createBase(config: CoreConfig, deps: CoreDeps) {
     migrations: readMigrations(),
     ...common,
   });
-  const urgent = new UrgentConnections({ url: config.DATABASE_URL, log });
+  const urgent = new UrgentConnections({
+    url: config.DATABASE_URL,
+    log,
+    onAnswered: () => database.noteAnswer(),
+  });
   const vault = new Vault(config.MASTER_KEY, random);
   const keyring = new Keyring({ database, vault, clock, random });
   const tokens = new SignedTokens({

@@ -86,10 +86,10 @@ export function createPublicServing({
     portSetting: "CORE_PORT",
     clock,
     async prepare(server) {
-      onlyTheLeader(server, leadership);
       watchConnections(server, common);
       addSecurityHeaders(server);
       addCors(server, { origins: config.PUBLIC_ORIGINS, ...common });
+      onlyTheLeader(server, leadership);
       await addOpenApi(server);
       addKeyRoutes(server, keyring);
       addAccountRoutes(server, { ...people, tokens, gate });

@@ -1,4 +1,4 @@
-/** `npm run haproxy`: makes, and keeps, the configuration of a region's HAProxy. */
+/** `npm run haproxy`: makes, and keeps, the configuration of a region's HAProxy; or makes that of the cores'. */
 import { parseArgs } from "node:util";
 import { readOpsAccess } from "../../core/ops/access.ts";
 import { callOps } from "../../core/ops/cli-client.ts";
@@ -6,9 +6,11 @@ import { systemClock } from "../../shared/clock.ts";
 import { RegionId } from "../../shared/ids.ts";
 import { StatusAnswer } from "../../shared/protocol/ops.ts";
 import { haproxyConfig } from "./config.ts";
+import { coresCommand } from "./cores-command.ts";
 import { follow, nodesOf } from "./follow.ts";
 
 const USAGE = `Usage: npm run haproxy -- --region ID [options]
+       npm run haproxy -- cores --help
 
 Prints the configuration of HAProxy in front of a region's nodes, as the core knows them now; with
 --out keeps a file up to date until Ctrl-C, and tells a running HAProxy of each change.
@@ -26,6 +28,10 @@ Options:
 Environment: MERIDIAN_OPS_URL and MERIDIAN_OPERATOR_TOKEN, as for npm run ops.`;
 
 async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === "cores") {
+    coresCommand(args.slice(1));
+    return;
+  }
   const { values } = parseArgs({
     args: [...args],
     options: {

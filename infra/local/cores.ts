@@ -16,7 +16,7 @@ export interface CoreHandle extends ProcessHandle {
 
 export interface Cores {
   readonly handles: readonly [CoreHandle, ...CoreHandle[]];
-  /** The one that leads, once one does. @throws when none does for 15 s */
+  /** The one that leads, once one does and can be reached. @throws when none does for 15 s */
   leader(): Promise<CoreHandle>;
   /** What is in front of several. */
   readonly haproxy: ProcessHandle | undefined;
@@ -45,7 +45,8 @@ export async function startCores(
   if (!first) throw new Error("a world without a core");
   const handles = [first, ...others] as const;
   const haproxy = haproxyPath === undefined ? undefined : await startProxy(context, haproxyPath);
-  return { handles, leader: () => leaderOf(handles), haproxy };
+  const entryUrl = readyUrlOf(plan.ports.core.private);
+  return { handles, leader: () => leaderOf(handles, entryUrl), haproxy };
 }
 
 async function startProxy(context: ProcessContext, serverPath: string): Promise<ProcessHandle> {
@@ -67,7 +68,7 @@ async function startProxy(context: ProcessContext, serverPath: string): Promise<
       connectionsMax: CONNECTIONS_MAX,
     },
   );
-  const isReady = () => answers(`http://${PRIVATE_HOST}:${ports.core.private}/readyz`);
+  const isReady = () => answers(readyUrlOf(ports.core.private));
   const onSpawned = (pid: number) => note("haproxy", pid);
   const supervisor = new Supervisor({
     name: "haproxy",
@@ -82,14 +83,19 @@ async function startProxy(context: ProcessContext, serverPath: string): Promise<
   return supervisor;
 }
 
-async function leaderOf(cores: readonly CoreHandle[]): Promise<CoreHandle> {
+function readyUrlOf(privatePort: number): string {
+  return `http://${PRIVATE_HOST}:${privatePort}/readyz`;
+}
+
+/** @param entryUrl answers where all find the leader */
+async function leaderOf(cores: readonly CoreHandle[], entryUrl: string): Promise<CoreHandle> {
   const endMs = systemClock.monotonicMs() + LEADER_DEADLINE_MS;
   for (;;) {
     const leads = await Promise.all(
       cores.map(({ pid, privateUrl }) => pid !== undefined && answers(`${privateUrl}/readyz`)),
     );
     const leader = cores.find((_, index) => leads[index]);
-    if (leader) return leader;
+    if (leader && (await answers(entryUrl))) return leader;
     if (systemClock.monotonicMs() >= endMs) throw new Error("no core leads");
     await sleep(systemClock, POLL_MS);
   }

@@ -8,6 +8,7 @@ test("without options: three regions on this machine alone", () => {
   assert.deepEqual(rest, {
     topology: "china",
     regions: 3,
+    cores: 1,
     portBase: 7_300,
     wan: false,
     lan: false,
@@ -22,7 +23,7 @@ test("without options: three regions on this machine alone", () => {
 
 test("every option is understood", () => {
   const args =
-    "--topology global --regions 5 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --standby --no-watch --backup-dir /backups".split(
+    "--topology global --regions 5 --cores 2 --port-base 9000 --wan --player-city Harbin --lan --fresh --dns --scale --standby --no-watch --backup-dir /backups".split(
       " ",
     );
   const { player, ...rest } = parseLocalOptions(args);
@@ -30,6 +31,7 @@ test("every option is understood", () => {
   assert.deepEqual(rest, {
     topology: "global",
     regions: 5,
+    cores: 2,
     portBase: 9_000,
     wan: true,
     lan: true,
@@ -48,6 +50,7 @@ test("each mistake gets one clear line", () => {
     ["--regions 0", /--regions 0 is not a whole number from 1 to 5/],
     ["--regions 6", /--regions 6/],
     ["--regions many", /--regions many/],
+    ["--cores 0", /--cores 0 is not a whole number from 1 to 5/],
     ["--port-base 80", /--port-base 80 is not a whole number from 1024 to/],
     ["--port-base 65535", /--port-base 65535/],
     ["--player-city harbin", /--player-city needs --wan/],

@@ -105,7 +105,7 @@ export interface LocalWorld {
   };
   /** Every core's process. */
   readonly cores: readonly CoreHandle[];
-  /** The core that leads, once one does. @throws when none does for 15 s */
+  /** The core that leads, once one does and can be reached. @throws when none does for 15 s */
   leader(): Promise<CoreHandle>;
   /** What is in front of several cores. */
   readonly haproxy: ProcessHandle | undefined;
