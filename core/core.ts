@@ -33,7 +33,9 @@ import { Capacity } from "./capacity/capacity.ts";
 import type { CoreConfig } from "./config.ts";
 import { Database } from "./db/database.ts";
 import { Housekeeping } from "./db/housekeeping.ts";
+import { LocalCommits } from "./db/local-commits.ts";
 import { readMigrations } from "./db/migrate.ts";
+import { StandbyReads } from "./db/stale-reads.ts";
 import { addDnsRoutes } from "./dns/routes.ts";
 import { ViewPolls } from "./dns/view-polls.ts";
 import { Arrivals } from "./failover/arrivals.ts";
@@ -242,7 +244,18 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
   });
   const valueAgain = new ValueAgain({ database, clock, metrics });
   const purchases = createPurchases(config, { database, fetches, outbound, ...common });
-  const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
+  const staleReads = new StandbyReads({
+    url: config.DATABASE_STANDBY_URL,
+    lagMaxMs: config.DATABASE_STANDBY_LAG_MS,
+    primary: database,
+    ...common,
+  });
+  const reconciler = new Reconciler({
+    database,
+    staleReads,
+    periodMs: config.RECONCILE_PERIOD_MS,
+    ...common,
+  });
   const overrides = [...config.GEO_OVERRIDES_FILE, ...config.GEO_OVERRIDES];
   const locator = new GeoLocator(overrides, topology.core);
   const candidates = new Candidates(() => registry.state);
@@ -503,9 +516,10 @@ export function createCore(config: CoreConfig, deps: CoreDeps): Core {
       watch,
       failovers,
       evacuations,
-      new Housekeeping({ database, ...common }),
+      new Housekeeping({ database: new LocalCommits(database), ...common }),
       { name: "refused changes", stop: () => refused.settled() },
       { name: "players' state", stop: () => states.stop() },
+      staleReads,
       reconciler,
       openings,
       ...admissionParts,

@@ -22,6 +22,7 @@ import { LineageWatch } from "./lineage-watch.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { Reachability } from "./reachability.ts";
 import { Statements } from "./statements.ts";
+import { typeParserOf } from "./type-parsers.ts";
 
 /** More than all caps of routes let in together (`core/request-limits.ts`): none of them is to fill it for the others. */
 const WAITING_MAX = 2_048;
@@ -30,7 +31,6 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 /** Longer than the server's own, so that this one only ends calls to a server that is gone. */
 const QUERY_TIMEOUT_MS = 6_000;
 const RETRY_PERIOD_MS = 1_000;
-const INT8_OID = 20;
 
 /** Runs statements, one at a time, or many as a transaction. */
 export interface Sql {
@@ -288,10 +288,6 @@ class FirstFailure {
     return isAborted(thrown) ? (this.#error ?? thrown) : thrown;
   }
 }
-
-/** Counters are `bigint` in the tables and safe integers here. */
-const typeParserOf: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
-  oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format === "binary" ? "binary" : "text");
 
 function gaugePool(pool: pg.Pool, metrics: Metrics): void {
   new Gauge({

@@ -64,8 +64,11 @@ export class FlushWatermark {
 
   /** @param lastSeq what was applied of it, as a transaction that is over has seen or made it */
   flushedSeqOf(producerId: ProducerId, lastSeq: number): number {
-    const known = this.#flushed.get(producerId) ?? 0;
-    if (known >= lastSeq) return lastSeq;
+    const flushed = this.#flushed.get(producerId) ?? 0;
+    if (flushed === lastSeq) return lastSeq;
+    // Set back since: what is counted anew from there is not what was flushed.
+    if (flushed > lastSeq) this.#flushed.delete(producerId);
+    const known = flushed > lastSeq ? 0 : flushed;
     const open = this.#open;
     // One that is left out stays unknown, and asks again.
     if (open.size < PRODUCERS_MAX || open.has(producerId)) {

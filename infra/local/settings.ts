@@ -63,6 +63,7 @@ export function coreEnvironment(plan: WorldPlan, link: LinkFiles): Environment {
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
     DATABASE_OWNER_URL_FILE: files.databaseOwnerUrl,
+    DATABASE_STANDBY_URL_FILE: files.databaseStandbyUrl,
     ADMISSION_REDIS_URL_FILE: files.admissionRedisUrl,
     CORE_HOST: plan.wan ? PRIVATE_HOST : addresses.listenHost,
     CORE_PORT: String(ports.core.listen),
