@@ -78,8 +78,8 @@ export class StandbyReads implements StaleReads, Part {
       const err = databaseFailure(error);
       if (!isFailure(err)) throw error;
       this.#restsUntilMs = clock.monotonicMs() + REST_MS;
-      const runbook = "core-database-standby-lost";
-      log.warn({ err, runbook }, "the database's standby can't be read: the primary is");
+      const about = { err, runbook: "core-database-standby-lost" };
+      log.warn(about, "the database's standby can't be read: the primary is");
       return "failed" as const;
     });
     if (typeof why === "object") return why.result;

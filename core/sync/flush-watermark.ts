@@ -90,8 +90,8 @@ export class FlushWatermark {
       if (!isFailure(err)) throw err;
       delayMs = RETRY_MS;
       this.#failures.inc();
-      const runbook = "core-database-standby-lost";
-      log.warn({ err, runbook }, "can't find out what the database's standby has");
+      const about = { err, runbook: "core-database-standby-lost" };
+      log.warn(about, "can't find out what the database's standby has");
       this.#putBack(settled);
     }
     this.#cancel = undefined;

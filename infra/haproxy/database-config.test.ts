@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { databaseProxyConfig } from "./database-config.ts";
 
@@ -24,4 +25,17 @@ test("another leads to standbys that do not lag", () => {
     text,
     databaseProxyConfig([...members].reverse(), { bind: ":5000", standby, connectionsMax: 200 }),
   );
+});
+
+test("the page for operators shows this very text", () => {
+  const page = readFileSync(new URL("../../docs/database.md", import.meta.url), "utf8");
+  const shown = /<!-- haproxy -->\n```\n([\s\S]*?)```/.exec(page)?.[1];
+  const three = ["1", "2", "3"].map((n) => ({
+    name: `db${n}`,
+    address: `10.0.0.${n}:5432`,
+    checkPort: 8008,
+  }));
+  const standby = { bind: "127.0.0.1:5001", lagMax: "16MB" };
+  const options = { bind: "127.0.0.1:5000", standby, connectionsMax: 300 };
+  assert.equal(shown, databaseProxyConfig(three, options));
 });
