@@ -120,6 +120,19 @@ export const coreSettings = {
     description: "Most connections to the database.",
     default: "10",
   },
+  DATABASE_STANDBY_URL: {
+    schema: databaseUrl.or(z.literal("").transform(() => undefined)),
+    description:
+      "A standby of the same database, for reads that may be some seconds old (the reconciler's). Without " +
+      "it, and whenever it lags or fails, the primary is read.",
+    default: "",
+    secret: true,
+  },
+  DATABASE_STANDBY_LAG_MS: {
+    schema: durationMs,
+    description: "A standby that is further behind is not read, ms.",
+    default: "5000",
+  },
   DATABASE_WAIT_MS: {
     schema: as.wholeNumber,
     description: "How long a start waits for a database that can't be reached, ms.",

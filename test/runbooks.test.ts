@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PAGES = "docs/runbooks";
 const INDEX = "README.md";
 /** Folders whose processes operators run. */
-const SOURCES = ["core", "region", "shared"];
+const SOURCES = ["core", "region", "shared", "infra/postgres/pair"];
 
 /** Counters of traffic: they grow when all is well, and mean nothing by themselves. */
 const TRAFFIC = new Set([
@@ -27,7 +27,7 @@ const TRAFFIC = new Set([
 /** What a gauge of a failure is called by. */
 const FAILURE = /dropped|failed|failures|errors|refused|lost|unsettled|limited|lease_held|_up$/;
 /** Words of this form that are no metrics: roles of the database. */
-const NO_METRICS = new Set(["meridian_core_login", "meridian_core"]);
+const NO_METRICS = new Set(["meridian_core_login", "meridian_core", "meridian_replication"]);
 
 interface Metric {
   readonly name: string;

@@ -112,10 +112,7 @@ export class Database implements Connections, Part {
       pipeline: true,
       options: "-c role=meridian_core -c search_path=meridian",
       types: { getTypeParser: typeParserOf },
-      // Awaited before its first statement.
-      onConnect: async (client) => {
-        if (this.#migrated) await this.#lineage.check(client);
-      },
+      onConnect: (client) => this.greet(client),
     });
     // The pool listens only while a connection is idle. One that is lost in use tells so twice: to its
     // statement, which fails, and by this event, which would end the process if nobody listened.
@@ -159,6 +156,14 @@ export class Database implements Connections, Part {
 
   async stop(): Promise<void> {
     await this.#pool.end();
+  }
+
+  /**
+   * Each connection to this database is to be greeted before its first statement, also those of other pools.
+   * @throws {MeridianError} `unavailable` when the database goes on elsewhere
+   */
+  async greet(client: pg.ClientBase): Promise<void> {
+    if (this.#migrated) await this.#lineage.check(client);
   }
 
   get migrated(): boolean {

@@ -13,7 +13,7 @@ import { type Cancel, type Clock, sleep } from "../../shared/clock.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { OPENINGS_KEPT_MS } from "../../shared/protocol/openings.ts";
-import type { Database, Sql } from "./database.ts";
+import type { Sql } from "./database.ts";
 
 const PERIOD_MS = 600_000;
 const DAY_MS = 86_400_000;
@@ -61,7 +61,7 @@ const CHORES: readonly Chore[] = [
 ];
 
 export interface HousekeepingDeps {
-  readonly database: Database;
+  readonly database: Sql;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;

@@ -1,10 +1,6 @@
 /**
- * `node core/db/raise-term.ts`, after the database was restored from a backup and before a core serves on it:
- * raises the core's term, so that no epoch is granted twice, and nodes send again what was committed after
- * the backup. Works as the owner of the schema (`DATABASE_OWNER_URL`, or else `DATABASE_URL`).
- *
- * A core does the same by itself when it finds the database on another timeline (`term.ts`); a copy of the data
- * folder that was simply put back is on the same one.
+ * `node core/db/raise-term.ts`, after the database was restored by other means than `npm run restore` and before a
+ * core serves on it. Works as the owner of the schema (`DATABASE_OWNER_URL`, or else `DATABASE_URL`).
  */
 import pg from "pg";
 import { ConfigError, readConfig } from "../../shared/config.ts";
@@ -17,7 +13,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 try {
   const { DATABASE_URL, DATABASE_OWNER_URL } = coreSettings;
   const config = readConfig({ DATABASE_URL, DATABASE_OWNER_URL }, process.env);
-  const { before, term } = await raise(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
+  const { before, term } = await raiseTermOf(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
   process.stdout.write(`the core's term was ${before} and is ${term}: a core may serve now.\n`);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
@@ -26,7 +22,7 @@ try {
 }
 
 /** @throws when a core is connected, or the database can't be reached */
-async function raise(url: string): Promise<RaisedTerm> {
+async function raiseTermOf(url: string): Promise<RaisedTerm> {
   const client = new pg.Client({
     connectionString: url,
     application_name: "meridian-raise-term",
@@ -43,8 +39,8 @@ async function raise(url: string): Promise<RaisedTerm> {
       throw new Error("a core is connected to this database: stop it first");
     }
     const raised = await raiseTerm(client);
-    if (!raised) throw new Error("this database holds no core's term: is it the restored one?");
-    return raised;
+    if (raised) return raised;
+    throw new Error("this database holds no core's term: is it the restored one?");
   } finally {
     await client.end();
   }

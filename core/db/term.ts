@@ -1,9 +1,10 @@
 /**
- * The core's term in the database, and when it rises: with every promotion and restore, so that no epoch is granted
- * twice. A database that goes on elsewhere is on another timeline, or of another system: migration 0018
- * keeps both beside the term as its *lineage*, and `follow_lineage` raises the term when they differ.
+ * Raises the core's term in the database: with every promotion and restore, before a core serves, so that no epoch is
+ * granted twice and nodes send again what the database may have lost.
  *
- * Used by the core, by the command that raises the term after a restore, and by whatever promotes a standby.
+ * A database that goes on elsewhere is on another timeline, or of another system: migration 0018 keeps both beside
+ * the term as its *lineage*. So it is seen in the data itself whether the term is to rise, whoever promoted or
+ * restored, and no core and no callback has to hear of it.
  */
 import type pg from "pg";
 
@@ -12,9 +13,16 @@ export interface RaisedTerm {
   readonly term: number;
 }
 
+interface Known {
+  readonly has_term: boolean;
+  readonly has_lineage: boolean;
+}
+
 /**
  * The new term is the time in seconds, or one more than the former if that is later: whoever restores one
  * backup twice must not get the same term twice.
+ * @param client connected as the owner of the schema
+ * @returns undefined when the database holds no core's term
  */
 export async function raiseTerm(client: pg.ClientBase): Promise<RaisedTerm | undefined> {
   const { rows } = await client.query<{ before: string; term: string }>(
@@ -23,32 +31,34 @@ export async function raiseTerm(client: pg.ClientBase): Promise<RaisedTerm | und
      from meridian.core_term as old returning old.term as before, now.term`,
   );
   const [row] = rows;
+  // A core that starts then does not raise it once more.
+  const { has_lineage } = await knownOf(client);
+  if (has_lineage) await client.query("update meridian.core_term set lineage = meridian.lineage()");
   return row && { before: Number(row.before), term: Number(row.term) };
-}
-
-interface Known {
-  readonly follows: boolean;
-  readonly has_term: boolean;
 }
 
 /**
  * Raises the term if this database goes on elsewhere than where it was left; after it a core may serve. Does
  * nothing in a database without our schema.
- * @param client on its own, and as a user who may change the term
+ * @param client connected as the owner of the schema
  */
 export async function followLineage(client: pg.ClientBase): Promise<RaisedTerm | undefined> {
-  const { rows } = await client.query<Known>(
-    `select to_regprocedure('meridian.follow_lineage()') is not null as follows,
-       to_regclass('meridian.core_term') is not null as has_term`,
-  );
-  const [known] = rows;
-  if (!known?.has_term) return undefined;
+  const { has_term, has_lineage } = await knownOf(client);
+  if (!has_term) return undefined;
   // A schema of before: it can't tell whether the term is to rise, and one too many does no harm.
-  if (!known.follows) return await raiseTerm(client);
-  const followed = await client.query<{ before: string; term: string }>(
+  if (!has_lineage) return await raiseTerm(client);
+  const { rows } = await client.query<{ before: string; term: string }>(
     "select before, term from meridian.follow_lineage()",
   );
-  const [row] = followed.rows;
+  const [row] = rows;
   if (!row || row.before === row.term) return undefined;
   return { before: Number(row.before), term: Number(row.term) };
+}
+
+async function knownOf(client: pg.ClientBase): Promise<Known> {
+  const { rows } = await client.query<Known>(
+    `select to_regclass('meridian.core_term') is not null as has_term,
+       to_regprocedure('meridian.follow_lineage()') is not null as has_lineage`,
+  );
+  return rows[0] ?? { has_term: false, has_lineage: false };
 }

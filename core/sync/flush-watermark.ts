@@ -64,8 +64,11 @@ export class FlushWatermark {
 
   /** @param lastSeq what was applied of it, as a transaction that is over has seen or made it */
   flushedSeqOf(producerId: ProducerId, lastSeq: number): number {
-    const known = this.#flushed.get(producerId) ?? 0;
-    if (known >= lastSeq) return lastSeq;
+    const flushed = this.#flushed.get(producerId) ?? 0;
+    if (flushed === lastSeq) return lastSeq;
+    // Set back since: what is counted anew from there is not what was flushed.
+    if (flushed > lastSeq) this.#flushed.delete(producerId);
+    const known = flushed > lastSeq ? 0 : flushed;
     const open = this.#open;
     // One that is left out stays unknown, and asks again.
     if (open.size < PRODUCERS_MAX || open.has(producerId)) {
@@ -87,8 +90,8 @@ export class FlushWatermark {
       if (!isFailure(err)) throw err;
       delayMs = RETRY_MS;
       this.#failures.inc();
-      const runbook = "core-database-standby-lost";
-      log.warn({ err, runbook }, "can't find out what the database's standby has");
+      const about = { err, runbook: "core-database-standby-lost" };
+      log.warn(about, "can't find out what the database's standby has");
       this.#putBack(settled);
     }
     this.#cancel = undefined;

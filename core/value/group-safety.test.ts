@@ -14,6 +14,7 @@ import { createMetrics } from "../../shared/metrics.ts";
 import { ReceiptClaims, StoreName } from "../../shared/protocol/purchases.ts";
 import { OpId, type ValueChange, ValueOp, type ValueRequest } from "../../shared/protocol/value.ts";
 import { until } from "../../test/until.ts";
+import { primaryReads } from "../db/stale-reads.ts";
 import { startTestDatabase } from "../db/test-database.ts";
 import { PurchaseLimit } from "../purchases/purchase-limit.ts";
 import { Purchases } from "../purchases/purchases.ts";
@@ -115,7 +116,14 @@ function newPurchases(): Purchases {
 async function requireNoDifference(): Promise<void> {
   const clock = new FakeClock(systemClock.nowMs() + 120_000);
   const metrics = createMetrics({});
-  const reconciler = new Reconciler({ database, periodMs: 0, clock, log, metrics });
+  const reconciler = new Reconciler({
+    database,
+    staleReads: primaryReads(database),
+    periodMs: 0,
+    clock,
+    log,
+    metrics,
+  });
   await reconciler.run();
   await reconciler.run({ whole: true });
   assert.deepEqual([reconciler.status.failure, reconciler.status.differences], [null, []]);

@@ -16,7 +16,7 @@
  * the run, and the next one begins where this one did.
  */
 import type { PlayerId } from "../../shared/ids.ts";
-import type { Tx } from "../db/database.ts";
+import type { Reads } from "../db/stale-reads.ts";
 import type { Difference } from "./differences.ts";
 import * as store from "./reconcile-store.ts";
 
@@ -73,7 +73,7 @@ export function differencesIn(found: Found): Difference[] {
 
 /** @param whole all players and items, instead of the next ones */
 export async function look(
-  tx: Tx,
+  tx: Reads,
   {
     whole,
     nowMs,
@@ -99,7 +99,7 @@ export async function look(
   };
 }
 
-async function lookAtWindows(tx: Tx, bookedTo: Date, nowMs: number, before: Found) {
+async function lookAtWindows(tx: Reads, bookedTo: Date, nowMs: number, before: Found) {
   const bad: Found["windows"][number][] = [];
   const lookAt = async ({ from, to }: Window) => {
     const rows = await store.selectUnbalanced(tx, from, to);
@@ -120,14 +120,14 @@ async function lookAtWindows(tx: Tx, bookedTo: Date, nowMs: number, before: Foun
   return { bad: bad.slice(0, BAD_WINDOWS_MAX), bookedTo: reached };
 }
 
-async function lookAtItemOps(tx: Tx, bookedTo: Date, nowMs: number, before: Found) {
+async function lookAtItemOps(tx: Reads, bookedTo: Date, nowMs: number, before: Found) {
   const sinceMs = Math.max(bookedTo.getTime(), nowMs - ITEM_OPS_MS) - COMMIT_MS;
   const opIds = [...before.forgotten.keys()];
   const rows = await store.selectForgottenOps(tx, new Date(sinceMs), opIds);
   return new Map(rows.map((row) => [row.op_id ?? "", itemDifference(row)]));
 }
 
-async function lookAtWallets(tx: Tx, after: PlayerId, pagesMax: number, before: Found) {
+async function lookAtWallets(tx: Reads, after: PlayerId, pagesMax: number, before: Found) {
   const wrong = new Map<PlayerId, Difference[]>();
   const lookAt = async (playerIds: readonly PlayerId[]) => {
     for (const row of await store.selectWrongWallets(tx, playerIds)) {
@@ -149,7 +149,7 @@ async function lookAtWallets(tx: Tx, after: PlayerId, pagesMax: number, before: 
   return { wrong, last };
 }
 
-async function lookAtItems(tx: Tx, after: string, pagesMax: number, before: Found) {
+async function lookAtItems(tx: Reads, after: string, pagesMax: number, before: Found) {
   const wrong = new Map<string, Difference>();
   const lookAt = async (itemIds: readonly string[]) => {
     for (const row of await store.selectWrongItems(tx, itemIds)) {
@@ -167,7 +167,7 @@ async function lookAtItems(tx: Tx, after: string, pagesMax: number, before: Foun
   return { wrong, last };
 }
 
-async function sumLedger(tx: Tx): Promise<Difference[]> {
+async function sumLedger(tx: Reads): Promise<Difference[]> {
   const sums = new Map<string, bigint>();
   for (let partition = 0; partition < store.LEDGER_PARTITIONS; partition += 1) {
     for (const { currency, sum } of await store.selectPartitionSums(tx, partition)) {

@@ -1,6 +1,7 @@
 /** What the reconciler reads, one function a statement; each is bounded by what it is given. */
 import type { PlayerId } from "../../shared/ids.ts";
-import type { Sql, Tx } from "../db/database.ts";
+import type { Sql } from "../db/database.ts";
+import type { Reads } from "../db/stale-reads.ts";
 
 /** The games' side of the ledger, and lower than every player. */
 export const NOBODY = "00000000-0000-0000-0000-000000000000" as PlayerId;
@@ -17,20 +18,15 @@ export interface Position {
   readonly itemId: string;
 }
 
-/** All that the transaction reads is of one moment. */
-export async function readOneMoment(tx: Tx): Promise<void> {
-  await tx.run("set transaction isolation level repeatable read, read only");
-}
-
-/** False while another core reconciles. */
-export async function tryLock(tx: Tx): Promise<boolean> {
+/** False while another core reconciles on the same server. */
+export async function tryLock(tx: Reads): Promise<boolean> {
   const rows = await tx.rows<{ got: boolean }>("select pg_try_advisory_xact_lock($1) as got", [
     LOCK_KEY,
   ]);
   return rows[0]?.got === true;
 }
 
-export async function selectPosition(sql: Sql): Promise<Position | undefined> {
+export async function selectPosition(sql: Reads): Promise<Position | undefined> {
   const [row] = await sql.rows<{ booked_to: Date; player_id: PlayerId; item_id: string }>(
     "select booked_to, player_id, item_id from reconciliation",
   );
@@ -47,7 +43,7 @@ export async function savePosition(sql: Sql, position: Position): Promise<void> 
 }
 
 /** When the first entry at or after that time was booked. */
-export async function selectFirstBooked(sql: Sql, from: Date): Promise<Date | undefined> {
+export async function selectFirstBooked(sql: Reads, from: Date): Promise<Date | undefined> {
   const [row] = await sql.rows<{ first: Date | null }>(
     "select min(booked_at) as first from ledger where booked_at >= $1",
     [from],
@@ -57,7 +53,7 @@ export async function selectFirstBooked(sql: Sql, from: Date): Promise<Date | un
 
 /** All entries of an operation are booked at one time: a window holds whole operations. */
 export function selectUnbalanced(
-  sql: Sql,
+  sql: Reads,
   from: Date,
   to: Date,
 ): Promise<{ op_id: string; currency: string; sum: string }[]> {
@@ -71,7 +67,7 @@ export function selectUnbalanced(
 
 /** The next players who have a wallet or were booked for, by their ids. */
 export async function selectNextPlayers(
-  sql: Sql,
+  sql: Reads,
   after: PlayerId,
   max: number,
 ): Promise<PlayerId[]> {
@@ -87,7 +83,7 @@ export async function selectNextPlayers(
 
 /** Wallets of these players that are not what was booked for them, and amounts booked without a wallet. */
 export function selectWrongWallets(
-  sql: Sql,
+  sql: Reads,
   playerIds: readonly PlayerId[],
 ): Promise<
   { player_id: PlayerId; currency: string; balance: string | null; booked: string | null }[]
@@ -106,7 +102,7 @@ export function selectWrongWallets(
 
 /** What one partition of the ledger comes to, by currency. @param partition from 0 */
 export function selectPartitionSums(
-  sql: Sql,
+  sql: Reads,
   partition: number,
 ): Promise<{ currency: string; sum: string }[]> {
   return sql.rows(
@@ -114,7 +110,7 @@ export function selectPartitionSums(
   );
 }
 
-export async function selectNextItems(sql: Sql, after: string, max: number): Promise<string[]> {
+export async function selectNextItems(sql: Reads, after: string, max: number): Promise<string[]> {
   const rows = await sql.rows<{ item_id: string }>(
     "select item_id from items where item_id > $1 order by item_id limit $2",
     [after, max],
@@ -137,7 +133,7 @@ export interface WrongItem {
 
 /** Those of these items whose owner is not the one that the operation left them with which wrote their row. */
 export function selectWrongItems(
-  sql: Sql,
+  sql: Reads,
   itemIds: readonly string[],
 ): Promise<(WrongItem & Record<string, unknown>)[]> {
   return sql.rows(
@@ -159,7 +155,7 @@ export function selectWrongItems(
  * `selectWrongItems` looks at; one of a deleted account is gone with it.
  */
 export function selectForgottenOps(
-  sql: Sql,
+  sql: Reads,
   since: Date,
   opIds: readonly string[],
 ): Promise<(WrongItem & Record<string, unknown>)[]> {

@@ -8,6 +8,7 @@ import { NodeId, PlayerId, RoomId, uuidV7 } from "../../shared/ids.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { type ValueChange, ValueOp } from "../../shared/protocol/value.ts";
+import { primaryReads } from "../db/stale-reads.ts";
 import { startTestDatabase } from "../db/test-database.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ValueOps } from "./value-ops.ts";
@@ -58,7 +59,14 @@ const grant = (playerId: PlayerId, itemId: string) =>
   ({ kind: "grantItem", playerId, itemId, itemKind: "gem" }) as const;
 
 function newReconciler(registry = createMetrics({})) {
-  return new Reconciler({ database, periodMs: 0, clock, log, metrics: registry });
+  return new Reconciler({
+    database,
+    staleReads: primaryReads(database),
+    periodMs: 0,
+    clock,
+    log,
+    metrics: registry,
+  });
 }
 
 const reconciler = newReconciler(metrics);

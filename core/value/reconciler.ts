@@ -9,10 +9,11 @@ import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
-import type { Database } from "../db/database.ts";
+import type { Connections } from "../db/database.ts";
+import { primaryReads, type StaleReads } from "../db/stale-reads.ts";
 import { DIFFERENCE_KINDS, type ReconcileStatus } from "./differences.ts";
 import { differencesIn, type Found, look, NOTHING_FOUND } from "./reconcile-run.ts";
-import { readOneMoment, savePosition, tryLock } from "./reconcile-store.ts";
+import { savePosition, tryLock } from "./reconcile-store.ts";
 
 /** In one log line. */
 const LOGGED_MAX = 5;
@@ -20,7 +21,9 @@ const LOGGED_MAX = 5;
 const LISTED_MAX = 200;
 
 export interface ReconcilerDeps {
-  readonly database: Database;
+  readonly database: Connections;
+  /** For the rounds; a look that an operator asks for is of the database. */
+  readonly staleReads: StaleReads;
   /** 0: only when an operator asks. */
   readonly periodMs: number;
   readonly clock: Clock;
@@ -95,12 +98,15 @@ export class Reconciler implements Part {
   }
 
   async #look(whole: boolean): Promise<void> {
-    const { database, clock, log } = this.#deps;
+    const { database, staleReads, clock, log } = this.#deps;
     try {
-      const seen = await database.transaction(async (tx) => {
-        await readOneMoment(tx);
-        if (!(await tryLock(tx))) return undefined;
-        return await look(tx, { whole, nowMs: clock.nowMs(), before: this.#found });
+      // A person who asks for everything is told of the primary.
+      const from = whole ? primaryReads(database) : staleReads;
+      const seen = await from.oneMoment(async (reads, behindMs) => {
+        if (!(await tryLock(reads))) return undefined;
+        // What was booked lately may not be there yet, whatever its time says.
+        const nowMs = clock.nowMs() - Math.max(0, behindMs);
+        return await look(reads, { whole, nowMs, before: this.#found });
       });
       if (!seen) {
         this.#failure = "another core does it at this moment";

@@ -9,6 +9,8 @@ import { Openings } from "../admission/openings.ts";
 import type { CoreConfig } from "../config.ts";
 import { ArchiveWatch } from "../db/archive-watch.ts";
 import { Housekeeping } from "../db/housekeeping.ts";
+import { LocalCommits } from "../db/local-commits.ts";
+import { StandbyReads } from "../db/stale-reads.ts";
 import { EntryDesk } from "../join/entry-desk.ts";
 import { JoinMetrics } from "../join/join-metrics.ts";
 import { Joins } from "../join/joins.ts";
@@ -68,7 +70,18 @@ export function createPlayers(config: CoreConfig, base: Base, of: Regions, commo
   });
   const valueAgain = new ValueAgain({ database, clock, metrics });
   const purchases = createPurchases(config, { database, fetches, outbound, ...common });
-  const reconciler = new Reconciler({ database, periodMs: config.RECONCILE_PERIOD_MS, ...common });
+  const staleReads = new StandbyReads({
+    url: config.DATABASE_STANDBY_URL,
+    lagMaxMs: config.DATABASE_STANDBY_LAG_MS,
+    primary: database,
+    ...common,
+  });
+  const reconciler = new Reconciler({
+    database,
+    staleReads,
+    periodMs: config.RECONCILE_PERIOD_MS,
+    ...common,
+  });
   const openings = new Openings({ database, vault, random, clock });
   const { admission, parts: admissionParts } = createAdmission(config, {
     registry,
@@ -119,10 +132,11 @@ export function createPlayers(config: CoreConfig, base: Base, of: Regions, commo
   });
   const parts: readonly Part[] = [
     people.mails,
-    new Housekeeping({ database, ...common }),
+    new Housekeeping({ database: new LocalCommits(database), ...common }),
     new ArchiveWatch({ database, ...common }),
     { name: "refused changes", stop: () => refused.settled() },
     { name: "players' state", stop: () => states.stop() },
+    staleReads,
     reconciler,
     openings,
     ...admissionParts,

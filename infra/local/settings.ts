@@ -68,6 +68,7 @@ export function coreEnvironment(plan: WorldPlan, index: number, link: LinkFiles)
     ...link,
     DATABASE_URL_FILE: files.databaseUrl,
     DATABASE_OWNER_URL_FILE: files.databaseOwnerUrl,
+    DATABASE_STANDBY_URL_FILE: files.databaseStandbyUrl,
     ADMISSION_REDIS_URL_FILE: files.admissionRedisUrl,
     ...(!alone && { CORE_NAME: coreNameOf(index), TRUSTED_PROXIES: PRIVATE_HOST }),
     CORE_HOST: plan.wan || !alone ? PRIVATE_HOST : addresses.listenHost,

@@ -6,8 +6,11 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import pg from "pg";
+import { Database } from "../../core/db/database.ts";
+import { readMigrations } from "../../core/db/migrate.ts";
+import { StandbyReads } from "../../core/db/stale-reads.ts";
 import { startTestCore } from "../../core/test-core.ts";
-import { startTestPair } from "../../infra/postgres/pair/test-pair.ts";
+import { startTestPair, type TestPair } from "../../infra/postgres/pair/test-pair.ts";
 import { createAuthority } from "../../infra/private-link/authority.ts";
 import { signalProcess } from "../../infra/process/pid.ts";
 import { freePort } from "../../infra/process/port.ts";
@@ -20,6 +23,45 @@ import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { until } from "../until.ts";
 import { REGION, TestRegion } from "./test-region.ts";
+
+/** The real standby is read while it is young enough, and the primary when it is not. */
+async function staleReads({ pair }: TestPair): Promise<void> {
+  const common = {
+    clock: systemClock,
+    log: createLog("core", "silent"),
+    metrics: createMetrics({}),
+  };
+  const url = pair.primary.url ?? "";
+  const migrations = readMigrations();
+  const primary = new Database({
+    ...common,
+    url,
+    ownerUrl: url,
+    connectionsMax: 2,
+    startDeadlineMs: 0,
+    migrations,
+  });
+  await primary.start();
+  for (const [lagMaxMs, recovers] of [
+    [NEVER_MS, true],
+    [-1, false],
+  ] as const) {
+    const metrics = createMetrics({});
+    const reads = new StandbyReads({
+      ...common,
+      metrics,
+      url: pair.standby.url,
+      lagMaxMs,
+      primary,
+    });
+    const answer = await reads.oneMoment((one) =>
+      one.rows("select pg_is_in_recovery() as recovers"),
+    );
+    assert.deepEqual(answer, [{ recovers }]);
+    await reads.stop();
+  }
+  await primary.stop();
+}
 
 /** The standby counts as lost after the test has killed the primary, however slow the machine is. */
 const NEVER_MS = 600_000;
@@ -83,6 +125,7 @@ test("what is saved survives a promotion, what is only applied is sent again and
   await node.credit(room, ada, 5, "before");
   await until("saved", () => bag.savedRevision === bag.revision);
   const [before] = await rows("select term from core_term");
+  await staleReads(database);
 
   for (const link of Object.values(database.links)) link.halfOpen();
   bag.add("bag", "gold", 30);

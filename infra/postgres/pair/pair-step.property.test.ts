@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { cases, testSeed } from "../../../shared/chance.testkit.ts";
 import { FIRST_MARK, type MemberName, otherMember, type PairMark } from "./mark.ts";
 import {
   carriedOut,
@@ -30,6 +31,8 @@ interface Server {
   /** Whether its processes know of `waits`. */
   heard: boolean;
 }
+
+const seed = testSeed();
 
 const FAULTS = [
   "commit",
@@ -276,7 +279,8 @@ function act(world: World, effect: PairEffect, how: string): void {
   for (const server of Object.values(world.servers)) server.runs = false;
 }
 
-test("nothing acknowledged is missing from what is promoted, and there is one primary", () => {
+test("nothing acknowledged is missing from what is promoted, and there is one primary", (t) => {
+  t.diagnostic(`seed ${seed}`);
   let promotions = 0;
   fc.assert(
     fc.property(fc.array(Round, { minLength: 20, maxLength: 100 }), (rounds) => {
@@ -284,7 +288,7 @@ test("nothing acknowledged is missing from what is promoted, and there is one pr
       for (const round of rounds) play(world, round);
       promotions += world.promotions;
     }),
-    { numRuns: 2_000 },
+    { numRuns: cases(2_000, 50_000), seed },
   );
   assert.ok(promotions > 100, `only ${promotions} promotions were seen`);
 });
@@ -305,7 +309,7 @@ test("once nothing breaks any more, the pair serves and its standby may be promo
       assert.equal(world.seen().primary.is, "serving");
       assert.ok(world.mark.promotable && world.state.announced);
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300, 5_000), seed },
   );
 });
 

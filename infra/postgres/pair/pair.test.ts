@@ -1,8 +1,13 @@
 /** Two real servers and what becomes of them. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import pg from "pg";
 import { until } from "../../../test/until.ts";
+import { soleMember } from "../../local/database-pair.ts";
 import { isAlive, signalProcess } from "../../process/pid.ts";
+import { startPostgres } from "../embedded.ts";
+import { readMark } from "./mark.ts";
+import { pairFiles } from "./pair.ts";
 import { startTestPair, type TestPair } from "./test-pair.ts";
 
 let world: TestPair;
@@ -11,7 +16,6 @@ before(async () => {
 });
 after(async () => {
   await world.stop();
-  if (process.env.PAIR_LINES) console.log(world.lines.join("\n"));
 });
 
 /** Commits, one after the other on each of some connections, until they are refused; what was acknowledged. */
@@ -39,7 +43,7 @@ async function commitUntilCut(
   return { acknowledged, over: all.then(() => {}) };
 }
 
-test("kill -9 of the primary under commits: every acknowledged one is there after the promotion", async () => {
+test("kill -9 of the primary under commits: every acknowledged one is there after the promotion", async (t) => {
   await world.promotable();
   const client = await world.connect();
   await client.query("create table if not exists commits (n integer primary key)");
@@ -52,7 +56,7 @@ test("kill -9 of the primary under commits: every acknowledged one is there afte
   signalProcess(former.pid, "SIGKILL");
   const killedMs = performance.now();
   await until("the promotion", () => world.pair.mark.generation > generation && world.pair.serves);
-  console.log(`serves again after ${(performance.now() - killedMs).toFixed(0)} ms`);
+  t.diagnostic(`serves again after ${(performance.now() - killedMs).toFixed(0)} ms`);
   await over;
   assert.notEqual(world.pair.primary.name, former.name);
   const next = await world.connect();
@@ -131,4 +135,21 @@ test("all is as it was after both were ended: who is the primary, and the standb
   assert.deepEqual(world.pair.mark, { ...mark, promotable: false });
   await world.promotable();
   assert.equal(copies(), before, "the standby's data was kept");
+});
+
+test("without a standby the last primary goes on alone, and the other may not follow it", async () => {
+  await world.promotable();
+  const { name } = world.pair.primary;
+  await world.pair.stop();
+  const dataDir = await soleMember(world.dir);
+  assert.equal(dataDir, pairFiles(world.dir).dirs[name]);
+  assert.equal(readMark(pairFiles(world.dir).markFile)?.promotable, false);
+  const alone = await startPostgres({ dataDir, settings: { fsync: "off" } });
+  const client = new pg.Client({ connectionString: alone.url, query_timeout: 5_000 });
+  await client.connect();
+  await client.query("insert into commits (n) values (-6000)");
+  const { rows } = await client.query("select from commits where n = 1");
+  await client.end();
+  await alone.stop();
+  assert.equal(rows.length, 1);
 });
