@@ -60,6 +60,7 @@ export class Newcomers {
   /** Whoever is on the way in when the signal comes is still let in. */
   async #visit(signal: AbortSignal): Promise<void> {
     const { url, game, clock, random } = this.#options;
+    const beganMs = clock.monotonicMs();
     try {
       const play = await new Meridian({ url, clock, random }).join(game);
       this.#joined += 1;
@@ -69,7 +70,9 @@ export class Newcomers {
       if (!isFailure(error)) throw error;
       this.#failed += 1;
       if (this.#failures.length < FAILURES_KEPT) {
-        this.#failures.push(`${error.kind}: ${error.message}`);
+        const tookMs = Math.round(clock.monotonicMs() - beganMs);
+        const at = new Date(clock.nowMs()).toISOString();
+        this.#failures.push(`a join failed at ${at}, after ${tookMs} ms: ${error.kind}`);
       }
     }
   }
