@@ -15,6 +15,7 @@ import { startFollowedWorld, waitFor, whenReady } from "../../loadtest/followed/
 import { LegBook } from "../../loadtest/followed/leg-book.ts";
 import { brokenPromises } from "../../loadtest/followed/passages.ts";
 import { auditCoins } from "../../loadtest/followed/told-coins.ts";
+import type { RetryBudget } from "../../shared/client/backoff.ts";
 import { RETURN_BUDGET_MS } from "../../shared/client/connection-moves.ts";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { Newcomers } from "./newcomers.ts";
@@ -32,6 +33,8 @@ export interface RollingUpgradeOptions {
   readonly from?: string;
   /** Who come, join and leave all the while; 2 by default. */
   readonly joinsPerSecond?: number;
+  /** For how long they try to log in; as long as the client does by default. */
+  readonly logInBudget?: RetryBudget;
   /** How nodes are replaced, by region in turn; all are evacuated by default. */
   readonly ways?: readonly Way[];
   /** A player of a moved room is back within it, ms; longer is a disconnect. As long as seats are kept by default. */
@@ -115,7 +118,8 @@ async function underPlayers(
   releases: Releases,
   previous: Release,
 ): Promise<RollingUpgradeResult> {
-  const { players = PLAYERS, joinsPerSecond = JOINS_PER_SECOND, seed = 1, signal } = options;
+  const { players = PLAYERS, joinsPerSecond = JOINS_PER_SECOND, seed = 1 } = options;
+  const { logInBudget, signal } = options;
   const { url } = world.core;
   const crowd = await FollowedCrowd.start({
     url,
@@ -131,6 +135,7 @@ async function underPlayers(
     url,
     game: "arena",
     perSecond: joinsPerSecond,
+    ...(logInBudget && { logInBudget }),
     clock: systemClock,
     random: Math.random,
   });
