@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { as, type Setting, type Values } from "../shared/config.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
+import { redisUrl } from "../shared/redis/redis-url.ts";
 import { loadTrustedIssuers } from "./accounts/trusted-issuers.ts";
 import { CLASSES_DEFAULT, parseClasses } from "./admission/classes.ts";
 import { detectorSettings } from "./failover/detector-settings.ts";
@@ -84,10 +85,10 @@ const operatorToken = optionalText.refine(
   "20 characters at least",
 );
 
-const optionalRedisUrl = optionalText.refine(
-  (text) => text === undefined || /^rediss?:\/\//.test(text),
-  "starts with redis:// or rediss://",
-);
+const optionalRedisUrl = z
+  .literal("")
+  .transform(() => undefined)
+  .or(redisUrl);
 
 const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, "starts with postgresql://");
 
@@ -127,8 +128,9 @@ export const coreSettings = {
   ADMISSION_REDIS_URL: {
     schema: optionalRedisUrl,
     description:
-      "The core's own Redis, as `redis://user:password@host:port`: mirrors the queue, and holds seats " +
-      "that are being taken. Without it the queue lives in memory and by its tokens alone. Its user is " +
+      "The core's own Redis, as `redis://user:password@host:port`, or as " +
+      "`redis+sentinel://user:password@host:port,host:port/name` (docs/redis.md): mirrors the queue, and " +
+      "holds seats that are being taken. Without it the queue lives in memory and by its tokens alone. Its user is " +
       "as in `infra/redis/core.acl`, its `maxmemory-policy` `noeviction`.",
     default: "",
     secret: true,

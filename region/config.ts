@@ -3,6 +3,7 @@ import { z } from "zod";
 import { as, type Settings, type Values } from "../shared/config.ts";
 import { RegionId } from "../shared/ids.ts";
 import { linkSettings } from "../shared/link/credentials.ts";
+import { redisUrl } from "../shared/redis/redis-url.ts";
 
 const textOrNothing = z.string();
 
@@ -57,9 +58,11 @@ export const regionSettings = {
   },
   CORE_LINK_ADDRESS: { schema: as.text, description: "`host:port` of the core's link." },
   REDIS_URL: {
-    schema: as.text,
+    schema: redisUrl,
     secret: true,
-    description: "The region's own Redis, such as `redis://127.0.0.1:6379`.",
+    description:
+      "The region's own Redis, such as `redis://127.0.0.1:6379`, or " +
+      "`redis+sentinel://user:password@host:port,host:port/name` (docs/redis.md).",
   },
   ...linkSettings,
   REGION_CAPACITY: {

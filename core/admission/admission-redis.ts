@@ -45,6 +45,11 @@ export class AdmissionRedis implements Part {
         if (up) log.info("admission's redis is back");
         else log.error({ runbook }, "admission's redis is down: the queue goes on without it");
       },
+      onNoMaster: (err) =>
+        log.error(
+          { err, runbook: "redis-failover" },
+          "no sentinel names a master of admission's redis: asking on",
+        ),
     });
     this.seats = new RedisConnection({ ...common, name: "seats" });
   }

@@ -8,9 +8,19 @@ import { QUEUE_KEY, QUEUE_MARKER_KEY } from "./redis-keys.ts";
 /** Entries of one read. */
 const PAGE = 1_000;
 
-const Marker = z.object({
-  /** Of the Redis that has held the whole queue all the time. */
+/** Which life of which Redis it is. */
+const Life = z.object({
+  /** Another one after each restart. */
   runId: z.string().min(1),
+  /**
+   * Of what it has as a master: another one after each promotion, also of one that was a master before, was
+   * demoted to a copy of another, and is promoted again without a restart. Markers of older cores have none.
+   */
+  replicationId: z.string().min(1).optional(),
+});
+export type Life = z.infer<typeof Life>;
+
+const Marker = Life.extend({
   /** Everything up to then is in it, ms since 1970. */
   atMs: z.number(),
 });
@@ -30,19 +40,19 @@ export class MirrorStore {
     });
   }
 
-  /** Whether it may be another Redis since `runId` was asked. */
+  /** Whether it may be another Redis since `life` was asked. */
   get reconnected(): boolean {
     return this.#reconnected;
   }
 
-  /** Which run of which Redis this is: another one after each restart and failover. */
-  async runId(): Promise<string> {
+  /** That of the Redis that is there now: another one after each restart and failover. */
+  async life(): Promise<Life> {
     this.#reconnected = false;
     try {
-      const info = await this.#redis.info("server");
+      const info = await this.#redis.info();
       const [, runId] = /^run_id:(\w+)/m.exec(info) ?? [];
-      if (runId === undefined) throw new Error("INFO tells no run_id");
-      return runId;
+      const [, replicationId] = /^master_replid:(\w+)/m.exec(info) ?? [];
+      return Life.parse({ runId, replicationId });
     } catch (error) {
       this.#reconnected = true;
       throw error;
@@ -96,6 +106,12 @@ export class MirrorStore {
     } while (cursor !== "0" && !over.aborted);
     return { claims: [...claims.values()], skipped: garbage.size };
   }
+}
+
+export function isSameLife(one: Life, other: Life): boolean {
+  if (one.runId !== other.runId) return false;
+  const ids = [one.replicationId, other.replicationId];
+  return ids.includes(undefined) || ids[0] === ids[1];
 }
 
 function parsed(text: string): unknown {

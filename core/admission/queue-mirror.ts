@@ -22,7 +22,7 @@ import { QUEUE_POLL_MS_MAX, type QueueClaim } from "../../shared/protocol/queue.
 import type { RedisConnection } from "../../shared/redis/connection.ts";
 import { LogPace } from "../http/log-pace.ts";
 import { MirrorMetrics } from "./mirror-metrics.ts";
-import { type Changes, MirrorStore } from "./mirror-store.ts";
+import { type Changes, isSameLife, type Life, MirrorStore } from "./mirror-store.ts";
 import type { Mirror } from "./waiting-log.ts";
 
 const FLUSH_MS = 250;
@@ -71,7 +71,7 @@ export class RedisQueueMirror implements Mirror, Part {
   #anewAtMs = Number.NEGATIVE_INFINITY;
   #beatAtMs = Number.NEGATIVE_INFINITY;
   /** Of Redis, when it began to hold the queue. */
-  #runId: string | undefined;
+  #life: Life | undefined;
   #flushing: Promise<void> | undefined;
   #cancel: Cancel | undefined;
 
@@ -128,17 +128,17 @@ export class RedisQueueMirror implements Mirror, Part {
     const { connection, lastWaitedMs } = this.#deps;
     try {
       if (!connection.up) return this.#distrust("redis is away");
-      const runId = await this.#store.runId();
+      const life = await this.#store.life();
       const [marker, waitedMs] = await Promise.all([this.#store.marker(), lastWaitedMs()]);
-      if (!marker && waitedMs === undefined) return await this.#first(runId);
+      if (!marker && waitedMs === undefined) return await this.#first(life);
       if (!marker) return this.#distrust("redis holds no queue");
-      if (marker.runId !== runId) return this.#distrust("redis was restarted");
+      if (!isSameLife(marker, life)) return this.#distrust("redis was restarted or failed over");
       const staleMs = (waitedMs ?? 0) - marker.atMs;
       if (staleMs > STALE_MS) return this.#distrust("redis was not reached at the end");
       const { claims, skipped } = await this.#store.read(over);
       if (over.aborted) return this.#distrust(`redis told all within ${LOAD_MS} ms only in part`);
       if (!(await this.#store.marker())) return this.#distrust("redis lost it meanwhile");
-      this.#runId = runId;
+      this.#life = life;
       this.#metrics.skipped.inc(skipped);
       this.#deps.log.info({ entries: claims.length, skipped }, "the queue was read from redis");
       return claims;
@@ -149,11 +149,11 @@ export class RedisQueueMirror implements Mirror, Part {
   }
 
   /** Of a world that is new: nobody ever waited, so there are no tokens whose time is to be waited for. */
-  async #first(runId: string): Promise<readonly QueueClaim[] | undefined> {
+  async #first(life: Life): Promise<readonly QueueClaim[] | undefined> {
     const { clock } = this.#deps;
     await this.#store.clear();
-    if (!(await this.#store.beat({ runId, atMs: clock.nowMs() }))) return undefined;
-    this.#runId = runId;
+    if (!(await this.#store.beat({ ...life, atMs: clock.nowMs() }))) return undefined;
+    this.#life = life;
     return [];
   }
 
@@ -180,7 +180,7 @@ export class RedisQueueMirror implements Mirror, Part {
 
   async #writeChanges(): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#store.reconnected && (await this.#store.runId()) !== this.#runId) {
+    if (this.#store.reconnected && !this.#isOurs(await this.#store.life())) {
       this.#lost();
       return;
     }
@@ -199,7 +199,12 @@ export class RedisQueueMirror implements Mirror, Part {
     // Something may have been dropped meanwhile: then the marker would lie.
     if (this.#standing !== "held" || nowMs - this.#beatAtMs < BEAT_MS) return;
     this.#beatAtMs = nowMs;
-    if (!(await this.#store.beat({ runId: this.#runId ?? "", atMs: clock.nowMs() }))) this.#lost();
+    const life = this.#life;
+    if (!life || !(await this.#store.beat({ ...life, atMs: clock.nowMs() }))) this.#lost();
+  }
+
+  #isOurs(life: Life): boolean {
+    return this.#life !== undefined && isSameLife(this.#life, life);
   }
 
   #takeChunk(): Map<PlayerId, QueueClaim | undefined> {
@@ -225,7 +230,7 @@ export class RedisQueueMirror implements Mirror, Part {
 
   async #writeAnew(): Promise<void> {
     const { all, clock } = this.#deps;
-    const runId = await this.#store.runId();
+    const life = await this.#store.life();
     await this.#store.clear();
     this.#pending.clear();
     // What changes from here on is written after everything.
@@ -239,10 +244,10 @@ export class RedisQueueMirror implements Mirror, Part {
         chunk = new Map();
       }
       await this.#store.write(chunk);
-      const marker = { runId, atMs: clock.nowMs() };
+      const marker = { ...life, atMs: clock.nowMs() };
       const whole = !this.#store.reconnected && (await this.#store.beat(marker));
       if (!whole || this.#standing !== "writing") return;
-      this.#runId = runId;
+      this.#life = life;
       this.#standing = "held";
     } finally {
       if (this.#standing === "writing") this.#standing = "useless";

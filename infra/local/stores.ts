@@ -1,10 +1,10 @@
 /** The world's databases: servers of its own, or those that the user named. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Redis } from "ioredis";
 import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import type { RegionId } from "../../shared/ids.ts";
+import { databaseOf } from "../../shared/redis/redis-url.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { type Pair, pairFiles } from "../postgres/pair/pair.ts";
@@ -18,6 +18,7 @@ import {
   startRedis,
   stopLeftoverRedis,
 } from "../redis/local.ts";
+import { pingRedis } from "../redis/ping.ts";
 import { endLeftoverPair, openPair, type ReplicationLink, soleMember } from "./database-pair.ts";
 import type { ProcessHandle } from "./processes.ts";
 import { keepSecret } from "./secrets.ts";
@@ -254,34 +255,4 @@ async function withClient(
   } finally {
     await client.end();
   }
-}
-
-async function pingRedis(url: string): Promise<void> {
-  const client = new Redis(url, {
-    lazyConnect: true,
-    retryStrategy: () => null,
-    connectTimeout: PROBE_MS,
-    commandTimeout: PROBE_MS,
-  });
-  let reason: Error | undefined;
-  client.on("error", (error: Error) => {
-    reason = error;
-  });
-  try {
-    await client.connect();
-    await client.ping();
-  } catch (error) {
-    throw reason ?? error;
-  } finally {
-    client.disconnect();
-  }
-}
-
-/** The `index`-th database after the one that the URL names. */
-function databaseOf(url: string, index: number): string {
-  const parsed = new URL(url);
-  const first = Number(parsed.pathname.slice(1) || "0");
-  if (!Number.isInteger(first)) throw new Error("REDIS_URL names a database that is no number");
-  parsed.pathname = `/${first + index}`;
-  return parsed.href;
 }

@@ -1,5 +1,6 @@
 /** All benchmarks, in the order of their sections in docs/benchmarks.md. Each has a page in `pages/`. */
 import type { Benchmark } from "./benchmark.ts";
+import { corelossBenchmark } from "./coreloss/coreloss.ts";
 import { evacuateBenchmark } from "./evacuate/evacuate.ts";
 import { failoverBenchmark } from "./failover/failover.ts";
 import { herdBenchmark } from "./herd/herd.ts";
@@ -31,5 +32,6 @@ export const benchmarks: readonly Benchmark[] = [
   failoverBenchmark,
   evacuateBenchmark,
   herdBenchmark,
+  corelossBenchmark,
   loadBenchmark,
 ];

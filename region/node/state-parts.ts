@@ -85,6 +85,7 @@ export class StateParts {
     });
     this.#orphans = new OrphanStreams({ ...common, outbox: this.outbox, streams });
     streams.onBack(() => {
+      this.#orphans.redisIsBack();
       // Never rejects: what can't be asked is found out by the next append.
       void this.outbox.redisIsBack();
     });

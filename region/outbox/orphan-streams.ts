@@ -1,14 +1,15 @@
 /**
  * Sends the streams of dead nodes on, one at a time: whichever node of the region finds one first. That it
  * may be wrong about the death, or that two may do it at once, does no harm: the core applies each entry
- * once, whoever brings it, and a writer that lives finds its stream fenced and goes on under another.
+ * once, whoever brings it, and a writer that lives finds its stream fenced and goes on under another. Still,
+ * where Redis was away all signs of life have lapsed, and their writers get the time to give them again.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
 import { NodeId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { ProducerId } from "../../shared/protocol/player-state.ts";
-import type { Outbox } from "./outbox.ts";
+import { ALIVE_MS, type Outbox } from "./outbox.ts";
 import type { Streams } from "./outbox-streams.ts";
 import { takenOverProducer } from "./producer-step.ts";
 
@@ -31,6 +32,7 @@ export class OrphanStreams implements Part {
   readonly #stopped = new AbortController();
   #cancel: Cancel = () => {};
   #running: Promise<void> | undefined;
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: OrphanStreamsOptions) {
     this.#options = options;
@@ -47,7 +49,13 @@ export class OrphanStreams implements Part {
     await this.#running;
   }
 
+  /** The connection to Redis is back. */
+  redisIsBack(): void {
+    this.#notBeforeMs = this.#options.clock.monotonicMs() + ALIVE_MS;
+  }
+
   #lookSoon(): void {
+    if (this.#options.clock.monotonicMs() < this.#notBeforeMs) return;
     this.#running ??= this.#look()
       .catch(() => {
         // Redis is away, which its connection reports: the next round looks again.

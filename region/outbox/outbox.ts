@@ -24,7 +24,7 @@ export const SHARDS = 4;
 const BEAT_MS = 50;
 /** A sign of life each half second, good for two: then others take its streams for a dead node's. */
 const BEATS_BETWEEN_SIGNS = 10;
-const ALIVE_MS = 2_000;
+export const ALIVE_MS = 2_000;
 
 /** What owners of players do when the outbox has news of them. */
 export interface OutboxOwner {
@@ -148,6 +148,8 @@ export class Outbox implements Part {
 
   /** The connection to Redis is back. */
   async redisIsBack(): Promise<void> {
+    // Before anybody takes its silence for its death.
+    this.#giveSign();
     await Promise.all(this.#shards.map((shard) => shard.checkStream()));
   }
 

@@ -118,6 +118,7 @@ class RegionPresence extends RedisPresence {
     const timeoutS = Number(args.at(-1));
     const blocking = Redis.prototype.duplicate.call(this.#shared, {
       enableOfflineQueue: true,
+      failoverDetector: false,
       retryStrategy: () => null,
       commandTimeout: timeoutS * 1_000 + BLOCKING_MARGIN_MS,
     });

@@ -18,6 +18,7 @@ const BOOT_DEADLINE_MS = 15_000;
 const BOOT_RETRY_MS = 500;
 
 export interface RegionRedisOptions {
+  /** In a form of `redis-url.ts`. */
   readonly url: string;
   readonly regionId: RegionId;
   readonly clock: Clock;
@@ -53,6 +54,11 @@ export class RegionRedis {
         if (up) log.info("redis is back");
         else log.error({ runbook: "region-redis" }, "redis is down: rooms play on");
       },
+      onNoMaster: (err) =>
+        log.error(
+          { err, runbook: "redis-failover" },
+          "no sentinel names a master of redis: asking on",
+        ),
     });
     this.shared = new RedisConnection({
       ...common,

@@ -6,11 +6,17 @@
  * attempts, for ever. Whether it is up is asked by a PING every second, because a half-open socket looks
  * well until it is used. One that leaves a PING unanswered is given up for a new one: ioredis would keep
  * it, and every command it was ever given, until the kernel does, which takes a quarter of an hour.
+ *
+ * Of a group it is the connection to the present master, as Sentinels name it: `sentinels.ts`. One that it
+ * has is kept while no Sentinel answers.
  */
 import { type Command, Redis, type RedisOptions } from "ioredis";
-import type { Cancel, Clock } from "../clock.ts";
+import { type Cancel, type Clock, sleep } from "../clock.ts";
 import { MeridianError } from "../errors.ts";
+import { guardParsing } from "./guarded-parsing.ts";
 import type { RedisMetrics } from "./metrics.ts";
+import { parseRedisUrl } from "./redis-url.ts";
+import { groupOptions, type SentinelEvents, saysNotToWrite } from "./sentinels.ts";
 
 const COMMAND_TIMEOUT_MS = 500;
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -19,6 +25,12 @@ const DISCONNECT_TIMEOUT_MS = 200;
 const PING_PERIOD_MS = 1_000;
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
+/** Where Sentinels are, a new master may be there any moment. */
+const RECONNECT_MAX_IN_GROUP_MS = 500;
+/** The first attempt of a start may take so long; the next ones go on behind it. */
+const START_WAIT_MS = 2_000;
+/** A master without replicas refuses writes: the Sentinels are asked for another so often at most. */
+const ASK_AGAIN_MS = 2_000;
 /** Commands of one connection that were sent and not answered; past it the next ones fail at once. */
 export const WAITING_MAX = 10_000;
 
@@ -39,6 +51,7 @@ const SAFE = {
 } satisfies RedisOptions;
 
 export interface RedisConnectionOptions {
+  /** In a form of `redis-url.ts`. */
   readonly url: string;
   /** What it is for, as metrics and log lines call it. */
   readonly name: string;
@@ -51,29 +64,55 @@ export interface RedisConnectionOptions {
   /** An error of the connection itself; `up` tells whether it worked until then. */
   readonly onError?: (error: Error, up: boolean) => void;
   readonly onChange?: (up: boolean) => void;
+  /** No Sentinel named a master, when the connection was to be made; with what the last one said. */
+  readonly onNoMaster?: (error: Error | undefined) => void;
 }
 
 export class RedisConnection {
   readonly redis: Redis;
   readonly #options: RedisConnectionOptions;
+  readonly #stopped = new AbortController();
   #up = false;
   #cancel: Cancel | undefined;
+  #askAgainAtMs = Number.NEGATIVE_INFINITY;
 
+  /** @throws {ConfigError} when the URL is wrong */
   constructor(options: RedisConnectionOptions) {
-    const { url, name, keyPrefix = "", commandTimeoutMs, metrics } = options;
+    const { url, name, keyPrefix = "", commandTimeoutMs, clock, metrics } = options;
     this.#options = options;
-    this.redis = new BoundedRedis(url, {
+    const address = parseRedisUrl(url);
+    const isGroup = address.kind === "group";
+    const reconnectMaxMs = isGroup ? RECONNECT_MAX_IN_GROUP_MS : RECONNECT_MAX_MS;
+    const events = this.#sentinelEvents();
+    const settings: RedisOptions = {
       ...SAFE,
       keyPrefix,
       ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
       retryStrategy: (attempt) => {
-        const ceilingMs = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** attempt);
+        const ceilingMs = Math.min(reconnectMaxMs, RECONNECT_MIN_MS * 2 ** attempt);
         return RECONNECT_MIN_MS + Math.random() * (ceilingMs - RECONNECT_MIN_MS);
       },
-    });
+      reconnectOnError: (error) => this.#isLeft(error, isGroup),
+    };
+    this.redis = isGroup
+      ? new BoundedRedis({
+          ...settings,
+          ...groupOptions(address, events, Math.random),
+        })
+      : new BoundedRedis(address.url, settings);
+    guardParsing(this.redis);
+    if (isGroup) {
+      metrics.sentinels.set({ connection: name }, 0);
+      this.redis.on("sentinelError", events.failed);
+    }
     this.redis.on("error", (error: Error) => {
       metrics.errors.inc({ connection: name });
       options.onError?.(error, this.#up);
+    });
+    // ioredis gives up for good when it was interrupted while it asked Sentinels, or one lied to it.
+    this.redis.on("end", () => {
+      if (this.#stopped.signal.aborted) return;
+      clock.after(RECONNECT_MIN_MS, () => this.#connectAgain());
     });
     metrics.watch(name, () => this.#up);
   }
@@ -85,17 +124,22 @@ export class RedisConnection {
 
   /** Opens it and asks whether it works; watches from then on. Never rejects. */
   async start(): Promise<void> {
-    await this.redis.connect().catch(() => {
+    const { clock } = this.#options;
+    const over = new AbortController();
+    const first = this.redis.connect().catch(() => {
       // The attempts go on by themselves; what matters is the answer to a PING.
     });
+    await Promise.race([first, sleep(clock, START_WAIT_MS, over.signal)]);
+    over.abort();
     await this.check();
-    this.#cancel = this.#options.clock.every(PING_PERIOD_MS, () => {
+    this.#cancel = clock.every(PING_PERIOD_MS, () => {
       // Never rejects.
       void this.#watch();
     });
   }
 
   stop(): void {
+    this.#stopped.abort();
     this.#cancel?.();
     this.#up = false;
     this.redis.disconnect();
@@ -115,6 +159,38 @@ export class RedisConnection {
     if (up || this.redis.status !== "ready") return;
     this.#options.metrics.replaced.inc({ connection: this.#options.name });
     this.redis.disconnect(true);
+  }
+
+  #connectAgain(): void {
+    if (this.#stopped.signal.aborted || this.redis.status !== "end") return;
+    this.redis.connect().catch(() => {
+      // Its end brings us here again.
+    });
+  }
+
+  /** @returns whether the connection is given up for one to another server */
+  #isLeft(error: Error, isGroup: boolean): boolean {
+    const says = saysNotToWrite(error);
+    if (says === undefined || (says === "alone" && !isGroup)) return false;
+    const { clock, metrics, name } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.#askAgainAtMs) return false;
+    this.#askAgainAtMs = nowMs + ASK_AGAIN_MS;
+    metrics.left.inc({ connection: name, reason: says });
+    return true;
+  }
+
+  #sentinelEvents(): SentinelEvents {
+    const { metrics, name, onNoMaster } = this.#options;
+    let last: Error | undefined;
+    return {
+      failed(error) {
+        last = error;
+        metrics.sentinelErrors.inc({ connection: name });
+      },
+      noneAnswers: () => onNoMaster?.(last),
+      listening: (count) => metrics.sentinels.set({ connection: name }, count),
+    };
   }
 
   async #ping(): Promise<boolean> {

@@ -16,6 +16,7 @@ import { Traders } from "../faults/value/traders.ts";
 import { type Ask, NotTold } from "../faults/value/treasury-messages.ts";
 import type { TreasuryState } from "../faults/value/treasury-room.ts";
 import { WatchedPlayers } from "../faults/watched-players.ts";
+import { backlogsOf } from "../outbox-backlog.ts";
 import { until } from "../until.ts";
 import { allRegionsActive, worldForTests } from "../world.ts";
 
@@ -65,21 +66,6 @@ async function joined<State>(game: string): Promise<Play<State>> {
   return await meridian.join<State>(game);
 }
 
-/** What waits in each node's outbox, as its metrics say it. */
-async function backlogs(): Promise<{ readonly items: number; readonly ageMs: number }[]> {
-  return await Promise.all(
-    [...world().regions.values()].map(async ({ privateUrl }) => {
-      const answer = await fetch(`${privateUrl}/metrics`, { signal: AbortSignal.timeout(5_000) });
-      const text = await answer.text();
-      const gauge = (of: string) =>
-        Number(
-          new RegExp(`^meridian_region_outbox_backlog_${of}(?:{.*})? (\\S+)$`, "m").exec(text)?.[1],
-        );
-      return { items: gauge("items"), ageMs: gauge("age_ms") };
-    }),
-  );
-}
-
 /** Asks for one credit. @returns why it failed, or undefined when no answer came soon */
 async function refusalOf(play: Play<TreasuryState>, cause: string): Promise<string | undefined> {
   let why: string | undefined;
@@ -119,13 +105,13 @@ test("with the core gone rooms play on, and what piled up is at the core soon af
   changes = 0;
   await classAFails(treasury);
   await until("ticks go on", () => changes >= CHANGES_MIN);
-  const early = await backlogs();
+  const early = await backlogsOf(world());
   await until("documents pile up at each node", async () => {
-    const now = await backlogs();
+    const now = await backlogsOf(world());
     return now.every(({ items }, index) => items > (early[index]?.items ?? 0));
   });
   await sleep(systemClock, Math.max(0, AWAY_MS - (systemClock.monotonicMs() - goneAtMs)));
-  const most = await backlogs();
+  const most = await backlogsOf(world());
   assert.ok(
     most.every(({ ageMs }) => ageMs > AWAY_MS / 2),
     `nothing waits for long: ${JSON.stringify(most)}`,
@@ -133,7 +119,8 @@ test("with the core gone rooms play on, and what piled up is at the core soon af
 
   await world().core.restart();
   const backAtMs = systemClock.monotonicMs();
-  const drained = async () => (await backlogs()).every(({ ageMs }) => ageMs < AGE_WHEN_DRAINED_MS);
+  const drained = async () =>
+    (await backlogsOf(world())).every(({ ageMs }) => ageMs < AGE_WHEN_DRAINED_MS);
   await until("the backlog drains", drained, DRAINED_WITHIN_MS);
   const tookMs = Math.round(systemClock.monotonicMs() - backAtMs);
   const counts = most.map(({ items }) => items).join(" and ");

@@ -53,12 +53,16 @@ export function allTold(players: readonly WatchedPlayer[]): Promise<void> {
   });
 }
 
-/** @throws {Violation} when one of them had to come back, or was sent away */
-export function requireUndisturbed(players: readonly WatchedPlayer[]): void {
+/** Those who had to come back, or were sent away. */
+export function disturbedAmong(players: readonly WatchedPlayer[]): WatchedPlayer[] {
   // A busy machine may keep a room silent for a moment: doubt alone harms nobody.
   const fine = ["playing", "suspect"];
-  const disturbed = players.filter(({ seen }) => [...seen].some((phase) => !fine.includes(phase)));
-  const problem = listed(disturbed);
+  return players.filter(({ seen }) => [...seen].some((phase) => !fine.includes(phase)));
+}
+
+/** @throws {Violation} when one of them had to come back, or was sent away */
+export function requireUndisturbed(players: readonly WatchedPlayer[]): void {
+  const problem = listed(disturbedAmong(players));
   if (problem !== undefined) throw new Violation("undisturbed", problem);
 }
 

@@ -73,7 +73,7 @@ export class TestRegion {
     const config = readConfig(regionSettings, {
       REGION_ID: REGION,
       CORE_LINK_ADDRESS: coreAddress,
-      REDIS_URL: "-",
+      REDIS_URL: "redis://127.0.0.1:1",
       LINK_CA_FILE: "-",
       LINK_CERT_FILE: "-",
       LINK_KEY_FILE: "-",

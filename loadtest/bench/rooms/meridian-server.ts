@@ -52,7 +52,7 @@ async function start(asked: NodeStart): Promise<NodeAddresses> {
       LINK_CA_FILE: "-",
       LINK_CERT_FILE: "-",
       LINK_KEY_FILE: "-",
-      REDIS_URL: "-",
+      REDIS_URL: "redis://127.0.0.1:1",
     }),
     nodeId: NodeId.parse(`${regionId}-1`),
     games: new Map([[GAME, FieldRoom]]),

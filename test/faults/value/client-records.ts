@@ -21,6 +21,11 @@ export class ClientRecords {
   /** How often players were told why nothing is known, or nothing was tried. */
   readonly notTold = new Map<string, number>();
 
+  /** Of how many operations the outcome was told. */
+  get told(): number {
+    return this.#promised.size;
+  }
+
   get promised(): readonly PromisedOp[] {
     return [...this.#promised.values()];
   }
