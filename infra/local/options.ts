@@ -34,7 +34,7 @@ export type TopologyName = (typeof TOPOLOGIES)[number];
 /** However many the file has: each takes a Redis and a process. */
 export const REGIONS_MAX = 5;
 const REGIONS_DEFAULT = 3;
-const CORES_MAX = 5;
+export const CORES_MAX = 5;
 const PORT_BASE_DEFAULT = 7_300;
 /** The last region's ports lie this far above the base. */
 const PORT_SPAN = 200;

@@ -1,7 +1,7 @@
 /** `npm run upgrade`: a rolling upgrade from the previous release to this tree, under players. */
 import { parseArgs } from "node:util";
-import { REGIONS_MAX } from "../../infra/local/options.ts";
-import { ReleaseTreeError } from "../../infra/upgrade/release-tree.ts";
+import { CORES_MAX, REGIONS_MAX } from "../../infra/local/options.ts";
+import { previousRelease, ReleaseTreeError } from "../../infra/upgrade/release-tree.ts";
 import { percentile } from "../../loadtest/bench/benchmark.ts";
 import { watchInterrupts } from "../../loadtest/bots/interrupts.ts";
 import { systemClock } from "../../shared/clock.ts";
@@ -23,6 +23,8 @@ disconnected, no join may fail, and nothing of value may be lost or doubled.
 Options:
   --players N  who play all the while, with the previous release's client, 1 to ${PLAYERS_MAX} (40)
   --regions N  regions of the world, 2 to ${REGIONS_MAX} (2)
+  --cores N    cores of the world, 1 to ${CORES_MAX} (1); more need HAProxy
+  --from ID    the commit to upgrade from (the one in infra/upgrade/previous-release)
   --joins N    joins a second all the while, with this tree's client, 0 to ${JOINS_MAX} (2)
   --how WAY    how nodes are replaced: ${WAYS.join(", ")}, or both in turn (both)
   --json       ends with one line of JSON
@@ -30,7 +32,8 @@ Options:
 
 Exit code: 0, or 1 when somebody was disconnected, failed to join or lost something, 2 for a wrong option.`;
 
-interface UpgradeOptions extends Required<Pick<RollingUpgradeOptions, "players" | "regions">> {
+interface UpgradeOptions
+  extends Required<Pick<RollingUpgradeOptions, "players" | "regions" | "cores" | "from">> {
   readonly help: boolean;
   readonly joinsPerSecond: number;
   readonly ways: readonly Way[];
@@ -44,6 +47,8 @@ function parseUpgradeOptions(args: readonly string[]): UpgradeOptions {
     options: {
       players: { type: "string", default: "40" },
       regions: { type: "string", default: "2" },
+      cores: { type: "string", default: "1" },
+      from: { type: "string" },
       joins: { type: "string", default: "2" },
       how: { type: "string", default: "both" },
       json: { type: "boolean", default: false },
@@ -58,6 +63,8 @@ function parseUpgradeOptions(args: readonly string[]): UpgradeOptions {
     ways,
     players: wholeNumber("--players", values.players, 1, PLAYERS_MAX),
     regions: wholeNumber("--regions", values.regions, 2, REGIONS_MAX),
+    cores: wholeNumber("--cores", values.cores, 1, CORES_MAX),
+    from: values.from ?? previousRelease(),
     joinsPerSecond: wholeNumber("--joins", values.joins, 0, JOINS_MAX),
   };
 }

@@ -1,4 +1,5 @@
 /** Players who come and go all the while: each makes a guest, joins, sees the room, and leaves. */
+import type { RetryBudget } from "../../shared/client/backoff.ts";
 import { Meridian } from "../../shared/client/meridian.ts";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
@@ -8,6 +9,8 @@ export interface NewcomersOptions {
   readonly url: string;
   readonly game: string;
   readonly perSecond: number;
+  /** For how long a newcomer tries to log in; as long as the client does by default. */
+  readonly logInBudget?: RetryBudget;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -59,9 +62,11 @@ export class Newcomers {
 
   /** Whoever is on the way in when the signal comes is still let in. */
   async #visit(signal: AbortSignal): Promise<void> {
-    const { url, game, clock, random } = this.#options;
+    const { game, perSecond: _pace, ...client } = this.#options;
+    const { clock } = client;
+    const beganMs = clock.monotonicMs();
     try {
-      const play = await new Meridian({ url, clock, random }).join(game);
+      const play = await new Meridian(client).join(game);
       this.#joined += 1;
       await sleep(clock, STAY_MS, signal);
       await play.leave();
@@ -69,7 +74,9 @@ export class Newcomers {
       if (!isFailure(error)) throw error;
       this.#failed += 1;
       if (this.#failures.length < FAILURES_KEPT) {
-        this.#failures.push(`${error.kind}: ${error.message}`);
+        const tookMs = Math.round(clock.monotonicMs() - beganMs);
+        const at = new Date(clock.nowMs()).toISOString();
+        this.#failures.push(`a join failed at ${at}, after ${tookMs} ms: ${error.kind}`);
       }
     }
   }

@@ -14,6 +14,8 @@ test("schema, core and nodes are replaced, and nobody is disconnected or loses a
   const result = await rollingUpgrade({
     players: PLAYERS,
     ways: ["evacuate", "succeed"],
+    // Beside other tests a core may take longer to start than the client is patient.
+    logInBudget: { attemptsMax: 100, totalMs: 120_000 },
     seed: Number(process.env.TEST_SEED ?? 1),
     say: (line) => t.diagnostic(line),
   });

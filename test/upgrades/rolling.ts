@@ -2,19 +2,20 @@
  * A rolling upgrade under players: a world of the previous release (N−1) becomes one of this tree (N), part by part,
  * while followed players play and newcomers join all the time.
  *
- *     schema → core → each region's node → (clients: those of N−1 play on, newcomers have N's)
+ *     schema → cores → each region's node → (clients: those of N−1 play on, newcomers have N's)
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Release } from "../../infra/local/processes.ts";
 import type { LocalWorld } from "../../infra/local/world.ts";
-import { makeReleaseTree, ROOT } from "../../infra/upgrade/release-tree.ts";
+import { makeReleaseTree, previousRelease, ROOT } from "../../infra/upgrade/release-tree.ts";
 import { countOf, FollowedCrowd } from "../../loadtest/followed/followed-crowd.ts";
 import { startFollowedWorld, waitFor, whenReady } from "../../loadtest/followed/followed-world.ts";
 import { LegBook } from "../../loadtest/followed/leg-book.ts";
 import { brokenPromises } from "../../loadtest/followed/passages.ts";
 import { auditCoins } from "../../loadtest/followed/told-coins.ts";
+import type { RetryBudget } from "../../shared/client/backoff.ts";
 import { RETURN_BUDGET_MS } from "../../shared/client/connection-moves.ts";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { Newcomers } from "./newcomers.ts";
@@ -26,8 +27,14 @@ export interface RollingUpgradeOptions {
   readonly players?: number;
   /** 2 by default. */
   readonly regions?: number;
+  /** 1 by default. More need HAProxy, and a previous release that knows of a leader. */
+  readonly cores?: number;
+  /** The commit to upgrade from; that of `infra/upgrade/previous-release` by default. */
+  readonly from?: string;
   /** Who come, join and leave all the while; 2 by default. */
   readonly joinsPerSecond?: number;
+  /** For how long they try to log in; as long as the client does by default. */
+  readonly logInBudget?: RetryBudget;
   /** How nodes are replaced, by region in turn; all are evacuated by default. */
   readonly ways?: readonly Way[];
   /** A player of a moved room is back within it, ms; longer is a disconnect. As long as seats are kept by default. */
@@ -60,6 +67,8 @@ export interface RollingUpgradeResult {
 /** Only the upgrade itself ends and starts parts. */
 const NEXT_BUILD = "next";
 const PREVIOUS_BUILD = "previous";
+/** Releases that have it may have several cores. */
+const LEADERSHIP = "core/leadership";
 const PLAYERS = 40;
 const REGIONS = 2;
 const JOINS_PER_SECOND = 2;
@@ -80,14 +89,18 @@ const WRONG_MAX = 20;
 export async function rollingUpgrade(
   options: RollingUpgradeOptions = {},
 ): Promise<RollingUpgradeResult> {
-  const { regions = REGIONS, signal } = options;
-  const tree = makeReleaseTree();
+  const { regions = REGIONS, cores = 1, from = previousRelease(), signal } = options;
+  const tree = makeReleaseTree(from);
   const dir = mkdtempSync(join(tmpdir(), "meridian-upgrade-"));
   try {
+    if (cores > 1 && !existsSync(join(tree.dir, LEADERSHIP))) {
+      throw new Error(`release ${from} has no leader: its world has one core`);
+    }
     const previous: Release = { dir: tree.dir, build: PREVIOUS_BUILD };
     const releases = new Releases(previous);
     const { releaseOf } = releases;
-    const world = await startFollowedWorld({ dir, regions, releaseOf, ...(signal && { signal }) });
+    const started = { dir, regions, cores, releaseOf, ...(signal && { signal }) };
+    const world = await startFollowedWorld(started);
     try {
       return await underPlayers(options, world, releases, previous);
     } finally {
@@ -105,7 +118,8 @@ async function underPlayers(
   releases: Releases,
   previous: Release,
 ): Promise<RollingUpgradeResult> {
-  const { players = PLAYERS, joinsPerSecond = JOINS_PER_SECOND, seed = 1, signal } = options;
+  const { players = PLAYERS, joinsPerSecond = JOINS_PER_SECOND, seed = 1 } = options;
+  const { logInBudget, signal } = options;
   const { url } = world.core;
   const crowd = await FollowedCrowd.start({
     url,
@@ -121,6 +135,7 @@ async function underPlayers(
     url,
     game: "arena",
     perSecond: joinsPerSecond,
+    ...(logInBudget && { logInBudget }),
     clock: systemClock,
     random: Math.random,
   });
@@ -181,13 +196,14 @@ async function upgradeAll(
   const step = async (name: string, work: () => Promise<void>) => {
     const beganMs = systemClock.monotonicMs();
     await work();
-    say(`${name}: ${Math.round(systemClock.monotonicMs() - beganMs)} ms`);
+    const tookMs = Math.round(systemClock.monotonicMs() - beganMs);
+    say(`${name}: ${tookMs} ms, until ${new Date().toISOString()}`);
     await sleep(systemClock, SETTLE_MS, signal);
     signal?.throwIfAborted();
     await look();
   };
   await step("schema", () => upgraded.migrate(next));
-  await step("core", () => upgraded.replaceCore(next));
+  await step("cores", () => upgraded.replaceCores(next));
   for (const [index, regionId] of [...world.regions.keys()].entries()) {
     const way = ways[index % ways.length] ?? "evacuate";
     await step(`${regionId}, ${way}`, () => upgraded.replaceNode(regionId, next, way));

@@ -74,7 +74,7 @@ export class UpgradedWorld {
 
   /** By the release's own command, while cores of the former one serve. */
   async migrate({ dir }: Release): Promise<void> {
-    await promisify(execFile)(process.execPath, [join(dir, "core/db/migrate-main.ts")], {
+    await promisify(execFile)(process.execPath, [join(dir, "core/db/main.ts")], {
       env: { ...process.env, DATABASE_URL: this.#world.databaseUrl, LOG_LEVEL: "warn" },
       timeout: MIGRATE_MS_MAX,
       killSignal: "SIGKILL",
@@ -82,9 +82,13 @@ export class UpgradedWorld {
     });
   }
 
-  async replaceCore(release: Release): Promise<void> {
+  /** One after the other, the one that leads last: so another leads for most of the time, and leads change once. */
+  async replaceCores(release: Release): Promise<void> {
     this.#releases.set("core", release);
-    await this.#world.core.restart();
+    const leader = await this.#world.leader();
+    const others = this.#world.cores.filter((core) => core !== leader);
+    for (const core of [...others, leader]) await core.restart();
+    await this.#world.leader();
   }
 
   /** The region's node. @throws when its rooms can't all be moved */

@@ -1,4 +1,5 @@
 -- compatible_from: 1
+-- small: core_term
 --
 -- Where the database goes on. Each promotion of a standby and each restore to a point in time begins a new timeline,
 -- and a dump that is read elsewhere is in another system. Whoever finds another lineage than the one beside
