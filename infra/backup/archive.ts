@@ -23,7 +23,7 @@ import { FIRST_FOLDER_DESCRIPTOR } from "../process/server-process.ts";
 import { backupFolder } from "./layout.ts";
 import { historyName, type Segment, segmentOfName, timelineOfHistory } from "./wal-names.ts";
 
-export const ARCHIVE_PROGRAM = "archive-wal.sh";
+const ARCHIVE_PROGRAM = "archive-wal.sh";
 const SOURCE = join(import.meta.dirname, ARCHIVE_PROGRAM);
 /** A segment that nobody fills is archived after so long: no more than that is lost with the server. */
 const ARCHIVE_TIMEOUT_S = 60;
