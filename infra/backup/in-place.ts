@@ -4,9 +4,12 @@
  */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { soleMember } from "../local/database-pair.ts";
 import { keepSecret } from "../local/secrets.ts";
 import { lockWorld } from "../local/world-lock.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
+import { readMark, writeMark } from "../postgres/pair/mark.ts";
+import { pairFiles } from "../postgres/pair/pair.ts";
 import { sync } from "./copy-file.ts";
 import { type Restored, type RestoreOptions, restore } from "./restore.ts";
 
@@ -24,8 +27,12 @@ export interface RestoredInPlace extends Restored {
 export async function restoreWorld(dir: string, options: InPlaceOptions): Promise<RestoredInPlace> {
   const lock = await lockWorld(dir);
   try {
-    const dataDir = join(dir, POSTGRES_DIR);
+    const dataDir = await soleMember(dir);
     await stopLeftoverPostgres(dataDir);
+    // A standby that there was is copied anew from what is restored.
+    const { markFile } = pairFiles(dir);
+    const mark = readMark(markFile);
+    if (mark) writeMark(markFile, { ...mark, generation: mark.generation + 1 });
     return await restoreCluster(dataDir, options);
   } finally {
     lock.release();
