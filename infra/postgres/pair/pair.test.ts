@@ -7,7 +7,7 @@ import { soleMember } from "../../local/database-pair.ts";
 import { isAlive, signalProcess } from "../../process/pid.ts";
 import { startPostgres } from "../embedded.ts";
 import { readMark } from "./mark.ts";
-import { pairFiles } from "./pair.ts";
+import { pairFiles } from "./pair-names.ts";
 import { startTestPair, type TestPair } from "./test-pair.ts";
 
 let world: TestPair;
