@@ -24,6 +24,14 @@ export interface ProcessOptions {
   readonly ended?: Promise<string>;
 }
 
+/** A part that did not start; its `cause` says why. */
+export class StartFailure extends Error {
+  constructor(part: string, cause: unknown) {
+    super(`${part} did not start`, { cause });
+    this.name = "StartFailure";
+  }
+}
+
 /** Starts the parts in order; when one fails, stops those already started, and throws its error. */
 export async function startAll(parts: readonly Part[], log: Logger): Promise<void> {
   for (const [index, part] of parts.entries()) {
@@ -31,7 +39,7 @@ export async function startAll(parts: readonly Part[], log: Logger): Promise<voi
       await part.start?.();
     } catch (cause) {
       await stopAll(parts.slice(0, index), log);
-      throw new Error(`${part.name} did not start`, { cause });
+      throw new StartFailure(part.name, cause);
     }
   }
 }

@@ -10,7 +10,7 @@ create table leader (
   holder text not null,
   -- One more for each that came to lead.
   term bigint not null check (term >= 0),
-  -- The `core_term` under which it leads: a lease under another one counts for nothing.
+  -- The `core_term` under which it leads; once that is raised it commits nothing more.
   core_term bigint not null,
   taken_at timestamptz not null,
   expires_at timestamptz not null
