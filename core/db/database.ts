@@ -16,11 +16,12 @@ import type { Logger } from "pino";
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
-import { Counter, Gauge, type Metrics } from "../../shared/metrics.ts";
+import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { checkSchema } from "./check-schema.ts";
 import { databaseFailure, isAborted, isGuardRefusal, leavesConnectionBroken } from "./failures.ts";
 import { LineageWatch } from "./lineage-watch.ts";
 import { type Migration, migrate } from "./migrate.ts";
+import { gaugePool } from "./pool-gauge.ts";
 import { Reachability } from "./reachability.ts";
 import { Statements } from "./statements.ts";
 import { typeParserOf } from "./type-parsers.ts";
@@ -346,18 +347,4 @@ class FirstFailure {
   behind(thrown: unknown): unknown {
     return isAborted(thrown) ? (this.#error ?? thrown) : thrown;
   }
-}
-
-function gaugePool(pool: pg.Pool, metrics: Metrics): void {
-  new Gauge({
-    name: "meridian_db_connections",
-    help: "Connections to the database, and callers that wait for one.",
-    labelNames: ["state"],
-    registers: [metrics],
-    collect() {
-      this.set({ state: "idle" }, pool.idleCount);
-      this.set({ state: "busy" }, pool.totalCount - pool.idleCount);
-      this.set({ state: "waiting" }, pool.waitingCount);
-    },
-  });
 }

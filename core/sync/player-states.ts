@@ -113,11 +113,8 @@ export class PlayerStates {
       this.#metrics.items(batch.items.length, decision.refused);
       if (decision.refused.length > 0) this.#noteRefused(batch, decision);
       const refusedPlayers = [...new Set(decision.refused.map(({ item }) => item.playerId))];
-      const applied = {
-        outcome: "applied",
-        ...standing,
-        refused: decision.refused.length,
-      } as const;
+      const refused = decision.refused.length;
+      const applied = { outcome: "applied", ...standing, refused } as const;
       return refusedPlayers.length > 0 ? { ...applied, refusedPlayers } : applied;
     } catch (error) {
       this.#metrics.batch(isFailure(error) ? error.kind : "internal");

@@ -15,7 +15,8 @@ import {
 import { answers, stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { FIRST_MARK, MEMBERS, otherMember, readMark, writeMark } from "../postgres/pair/mark.ts";
 import type { Member } from "../postgres/pair/member.ts";
-import { Pair, pairFiles } from "../postgres/pair/pair.ts";
+import { Pair } from "../postgres/pair/pair.ts";
+import { pairFiles } from "../postgres/pair/pair-names.ts";
 import { PairRest } from "../postgres/pair/rest.ts";
 import { writeSettings } from "../postgres/pair/settings-file.ts";
 import { watchLog } from "../process/log-file.ts";

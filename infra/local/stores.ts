@@ -8,7 +8,8 @@ import { databaseOf } from "../../shared/redis/redis-url.ts";
 import { archivingServer } from "../backup/archive.ts";
 import { POSTGRES_LOG, startPostgres } from "../postgres/embedded.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
-import { type Pair, pairFiles } from "../postgres/pair/pair.ts";
+import type { Pair } from "../postgres/pair/pair.ts";
+import { pairFiles } from "../postgres/pair/pair-names.ts";
 import { ensureWorkingLogin, urlOfLogin } from "../postgres/working-login.ts";
 import { watchLog } from "../process/log-file.ts";
 import {

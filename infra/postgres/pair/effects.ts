@@ -7,16 +7,10 @@ import { unprivilegedUser } from "../binaries.ts";
 import { copyBase } from "./base-backup.ts";
 import { type MemberName, otherMember, type PairMark } from "./mark.ts";
 import type { Member } from "./member.ts";
+import type { PairNames } from "./pair-names.ts";
 import type { PairEffect } from "./pair-step.ts";
 import { ensureReplicationLogin, promote, settle, setWaits, withClient } from "./questions.ts";
 import { writeSettings } from "./settings-file.ts";
-
-export interface PairNames {
-  readonly slot: string;
-  readonly login: string;
-  /** How a standby calls itself at its primary. */
-  readonly applicationOf: (name: MemberName) => string;
-}
 
 /** All but what is written down. */
 export type ServerEffect = Exclude<PairEffect, { type: "write_mark" }>;

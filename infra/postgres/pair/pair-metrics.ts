@@ -1,7 +1,7 @@
 /** The pair's metrics, served beside its members' health. */
 import { Counter, Gauge, type Metrics } from "../../../shared/metrics.ts";
 import { MEMBERS, type MemberName, type PairMark } from "./mark.ts";
-import type { MemberStatus } from "./pair.ts";
+import type { MemberStatus } from "./member-status.ts";
 import type { PairEffect } from "./pair-step.ts";
 
 export interface PairSeen {

@@ -7,8 +7,10 @@ import { soleMember } from "../../local/database-pair.ts";
 import { isAlive, signalProcess } from "../../process/pid.ts";
 import { startPostgres } from "../embedded.ts";
 import { readMark } from "./mark.ts";
-import { pairFiles } from "./pair.ts";
+import { pairFiles } from "./pair-names.ts";
 import { startTestPair, type TestPair } from "./test-pair.ts";
+
+const PATIENT_MS = 60_000;
 
 let world: TestPair;
 before(async () => {
@@ -55,7 +57,11 @@ test("kill -9 of the primary under commits: every acknowledged one is there afte
   assert.ok(former.pid);
   signalProcess(former.pid, "SIGKILL");
   const killedMs = performance.now();
-  await until("the promotion", () => world.pair.mark.generation > generation && world.pair.serves);
+  await until(
+    "the promotion",
+    () => world.pair.mark.generation > generation && world.pair.serves,
+    PATIENT_MS,
+  );
   t.diagnostic(`serves again after ${(performance.now() - killedMs).toFixed(0)} ms`);
   await over;
   assert.notEqual(world.pair.primary.name, former.name);
@@ -103,7 +109,11 @@ test("a primary that hangs is ended before its standby follows", async () => {
   const { pid } = primary;
   assert.ok(pid);
   signalProcess(pid, "SIGSTOP");
-  await until("the promotion", () => world.pair.mark.generation > generation && world.pair.serves);
+  await until(
+    "the promotion",
+    () => world.pair.mark.generation > generation && world.pair.serves,
+    PATIENT_MS,
+  );
   assert.equal(isAlive(pid), false);
 });
 

@@ -5,10 +5,9 @@
  * Both folders and the mark outlive it. What an earlier manager left running is ended first: it may serve
  * under another mark.
  */
-import { join } from "node:path";
 import { type Clock, sleep } from "../../../shared/clock.ts";
 import { createMetrics, type Metrics } from "../../../shared/metrics.ts";
-import { PairEffects, type PairNames, type ServerEffect } from "./effects.ts";
+import { PairEffects, type ServerEffect } from "./effects.ts";
 import {
   FIRST_MARK,
   MEMBERS,
@@ -19,7 +18,9 @@ import {
   writeMark,
 } from "./mark.ts";
 import { Member } from "./member.ts";
+import { type MemberStatus, primaryStatus, standbyStatus } from "./member-status.ts";
 import { PairMetrics } from "./pair-metrics.ts";
+import { PAIR_NAMES } from "./pair-names.ts";
 import {
   carriedOut,
   decide,
@@ -51,26 +52,6 @@ export interface PairOptions {
   readonly clock: Clock;
   readonly report: (line: string) => void;
 }
-
-/** As Patroni would say it of a member. */
-export interface MemberStatus {
-  readonly role: "primary" | "replica";
-  readonly state: "running" | "stopped" | "starting";
-  /** Whether it may be told to the core: its term is raised. */
-  readonly announced: boolean;
-  readonly timeline: number | undefined;
-  readonly isSync: boolean;
-  readonly isPromotable: boolean;
-  /** Of a primary, how far its log is; of a standby, how far it has replayed. */
-  readonly walBytes: number | undefined;
-  readonly lagBytes: number | undefined;
-}
-
-export const PAIR_NAMES: PairNames = {
-  slot: "meridian_standby",
-  login: "meridian_replication",
-  applicationOf: (name) => `meridian_${name}`,
-};
 
 const PERIOD_MS = 500;
 const START_DEADLINE_MS = 60_000;
@@ -165,37 +146,18 @@ export class Pair {
   }
 
   statusOf(name: MemberName): MemberStatus {
-    const isPrimary = name === this.#mark.primary;
+    const runs = this.members[name].pid !== undefined;
     const answered = this.#answered?.is === "serving" ? this.#answered : undefined;
-    const primaryBytes = answered?.walBytes;
-    const hasPid = this.members[name].pid !== undefined;
-    if (isPrimary) {
-      return {
-        role: "primary",
-        state: hasPid && this.#answered ? "running" : hasPid ? "starting" : "stopped",
-        announced: this.serves,
-        timeline: answered?.timeline,
-        isSync: false,
-        isPromotable: false,
-        walBytes: primaryBytes,
-        lagBytes: undefined,
-      };
+    if (name === this.#mark.primary) {
+      const answers = this.#answered !== undefined;
+      return primaryStatus({ runs, answers, announced: this.serves, answered });
     }
-    const seen = hasPid ? this.#standbyLook : undefined;
-    const lagBytes =
-      seen && primaryBytes !== undefined
-        ? Math.max(0, primaryBytes - seen.replayedBytes)
-        : undefined;
-    return {
-      role: "replica",
-      state: seen ? "running" : this.#standbyTask || hasPid ? "starting" : "stopped",
-      announced: false,
-      timeline: seen?.timeline,
-      isSync: answered?.standby?.isSync === true && answered.waits,
+    return standbyStatus({
+      begins: runs || this.#standbyTask !== undefined,
+      seen: runs ? this.#standbyLook : undefined,
       isPromotable: this.#mark.promotable,
-      walBytes: seen?.replayedBytes,
-      lagBytes,
-    };
+      primary: answered,
+    });
   }
 
   /** Looks at once, for whoever has just changed something. */
@@ -337,12 +299,4 @@ export class Pair {
     this.#pairMetrics.marked(this.#mark, mark);
     this.#mark = mark;
   }
-}
-
-/** The files of a pair in a world's folder. */
-export function pairFiles(dir: string) {
-  return {
-    dirs: { a: join(dir, "postgres"), b: join(dir, "postgres-b") },
-    markFile: join(dir, "postgres-pair.json"),
-  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MemberStatus } from "./pair.ts";
+import type { MemberStatus } from "./member-status.ts";
 import { answerTo } from "./rest.ts";
 
 const primary: MemberStatus = {

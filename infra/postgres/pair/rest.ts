@@ -6,7 +6,9 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { MEMBERS, type MemberName } from "./mark.ts";
-import { type MemberStatus, PAIR_NAMES, type Pair } from "./pair.ts";
+import type { MemberStatus } from "./member-status.ts";
+import type { Pair } from "./pair.ts";
+import { PAIR_NAMES } from "./pair-names.ts";
 
 const HOST = "127.0.0.1";
 const LAG_MAX_BYTES = 16 * 1024 * 1024;

@@ -8,7 +8,8 @@ import { systemClock } from "../../../shared/clock.ts";
 import { until } from "../../../test/until.ts";
 import { startDelayProxy } from "../../local/wan/delay-proxy.ts";
 import { freePorts } from "../../process/port.ts";
-import { Pair, pairFiles } from "./pair.ts";
+import { Pair } from "./pair.ts";
+import { pairFiles } from "./pair-names.ts";
 import { PAIR_LIMITS, type PairLimits } from "./pair-step.ts";
 
 export type TestPair = Awaited<ReturnType<typeof startTestPair>>;
