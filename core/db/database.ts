@@ -18,12 +18,13 @@ import { isFailure, MeridianError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
 import { checkSchema } from "./check-schema.ts";
-import { databaseFailure, isAborted, isGuardRefusal, leavesConnectionBroken } from "./failures.ts";
+import { databaseFailure, isGuardRefusal, leavesConnectionBroken } from "./failures.ts";
+import { FirstFailure } from "./first-failure.ts";
 import { LineageWatch } from "./lineage-watch.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { gaugePool } from "./pool-gauge.ts";
 import { Reachability } from "./reachability.ts";
-import { Statements } from "./statements.ts";
+import { onlyReads, Statements } from "./statements.ts";
 import { typeParserOf } from "./type-parsers.ts";
 
 /** More than all caps of routes let in together (`core/request-limits.ts`): none of them is to fill it for the others. */
@@ -314,11 +315,6 @@ export class Database implements Connections, Part {
   }
 }
 
-/** What may change rows begins otherwise here: with `insert`, `update`, `delete` or `with`. */
-function onlyReads(text: string): boolean {
-  return /^\s*select\b/i.test(text);
-}
-
 function transactionOn(client: pg.PoolClient, statements: Statements, failed: FirstFailure): Tx {
   const query = <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => {
     const sent = client.query<Row>(statements.query(text, values));
@@ -331,20 +327,4 @@ function transactionOn(client: pg.PoolClient, statements: Statements, failed: Fi
       (await query<Row>(text, values)).rows,
     run: async (text, values) => (await query(text, values)).rowCount ?? 0,
   };
-}
-
-/**
- * Of statements that are sent together the ones after a failure fail as well, only because it did; and whoever
- * waits for them all may hear of those first.
- */
-class FirstFailure {
-  #error: unknown;
-
-  readonly note = (error: unknown): void => {
-    this.#error ??= error;
-  };
-
-  behind(thrown: unknown): unknown {
-    return isAborted(thrown) ? (this.#error ?? thrown) : thrown;
-  }
 }

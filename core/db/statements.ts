@@ -23,3 +23,8 @@ export class Statements {
     return name;
   }
 }
+
+/** What may change rows begins otherwise here: with `insert`, `update`, `delete` or `with`. */
+export function onlyReads(text: string): boolean {
+  return /^\s*select\b/i.test(text);
+}

@@ -20,6 +20,8 @@ export interface UrgentConnectionsOptions {
   /** As all work of the core is done. */
   readonly url: string;
   readonly log: Logger;
+  /** What each connection begins with. */
+  readonly greet: (client: pg.ClientBase) => Promise<void>;
   /** Told of each answer of the database: whoever has given it up need not wait for one of their own. */
   readonly onAnswered: () => void;
 }
@@ -29,7 +31,7 @@ export class UrgentConnections implements Connections, Part {
   readonly #pool: pg.Pool;
   readonly #onAnswered: () => void;
 
-  constructor({ url, log, onAnswered }: UrgentConnectionsOptions) {
+  constructor({ url, log, greet, onAnswered }: UrgentConnectionsOptions) {
     this.#onAnswered = onAnswered;
     this.#pool = new pg.Pool({
       connectionString: url,
@@ -42,6 +44,7 @@ export class UrgentConnections implements Connections, Part {
       keepAlive: true,
       options: "-c role=meridian_core -c search_path=meridian",
       types: { getTypeParser: typeParserOf },
+      onConnect: greet,
     });
     this.#pool.on("connect", (client) => {
       client.on("error", () => {

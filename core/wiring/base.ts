@@ -60,6 +60,7 @@ export function createBase(config: CoreConfig, deps: CoreDeps) {
   const urgent = new UrgentConnections({
     url: config.DATABASE_URL,
     log,
+    greet: (client) => database.greet(client),
     onAnswered: () => database.noteAnswer(),
   });
   const vault = new Vault(config.MASTER_KEY, random);

@@ -9,7 +9,7 @@ import { keepSecret } from "../local/secrets.ts";
 import { lockWorld } from "../local/world-lock.ts";
 import { stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { readMark, writeMark } from "../postgres/pair/mark.ts";
-import { pairFiles } from "../postgres/pair/pair.ts";
+import { pairFiles } from "../postgres/pair/pair-names.ts";
 import { sync } from "./copy-file.ts";
 import { type Restored, type RestoreOptions, restore } from "./restore.ts";
 
