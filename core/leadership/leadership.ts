@@ -104,6 +104,8 @@ export class Leadership implements Part {
 
   get standing(): Standing {
     const standing = standingOf(this.#state, this.#deps.clock.monotonicMs());
+    // Its parts stop, while the lease is renewed still.
+    if (this.#stopping && this.lead) return "over";
     return standing === "sure" && !this.#serving ? "starting" : standing;
   }
 
