@@ -136,7 +136,7 @@ export class Database implements Connections, Part {
       try {
         if (ownerUrl === undefined) await checkSchema(this, migrations);
         else await migrate({ url: ownerUrl, migrations, log });
-        await this.#withReachableClient((client) => this.#lineage.check(client));
+        await this.#withReachableClient((client) => this.#lineage.check(client, false));
         this.#migrated = true;
         await this.#checkLogin();
         return;
@@ -165,7 +165,7 @@ export class Database implements Connections, Part {
    * @throws {MeridianError} `unavailable` when the database goes on elsewhere
    */
   async greet(client: pg.ClientBase): Promise<void> {
-    if (this.#migrated) await this.#lineage.check(client);
+    if (this.#migrated) await this.#lineage.check(client, this.#guard !== undefined);
   }
 
   get migrated(): boolean {

@@ -1,7 +1,8 @@
 /**
  * Notices that the database is not the one it was: a standby was promoted, or a backup restored, while this process
  * runs. Each new connection is checked before its first statement (`migrations/0018_lineage.sql`): none outlives
- * the server it was made to, so nothing is done on another timeline under what was known before.
+ * the server it was made to, so nothing is done on another timeline under what was known before. Who leads must end
+ * then; who follows has granted nothing, reads anew what it leads by once it does, and goes on.
  */
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -31,9 +32,10 @@ export class LineageWatch {
 
   /**
    * Raises the term when the database goes on elsewhere than where it was left.
-   * @throws {MeridianError} `unavailable` on another lineage than that of the first connection
+   * @param leads whether this process does
+   * @throws {MeridianError} `unavailable` to a leader on another lineage than that of the connections before
    */
-  async check(client: pg.ClientBase): Promise<void> {
+  async check(client: pg.ClientBase, leads: boolean): Promise<void> {
     const { rows } = await client.query<Followed>(
       "select lineage, before, term from meridian.follow_lineage()",
     );
@@ -46,7 +48,7 @@ export class LineageWatch {
         "the database goes on elsewhere: the core's term was raised",
       );
     }
-    this.#known ??= lineage;
+    if (!leads) this.#known = lineage;
     if (this.#known === lineage) return;
     this.#move(`the database goes on elsewhere, as ${lineage}; it was ${this.#known}`);
     throw new MeridianError("unavailable", {

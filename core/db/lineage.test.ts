@@ -5,6 +5,7 @@ import pg from "pg";
 import { systemClock } from "../../shared/clock.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMetrics } from "../../shared/metrics.ts";
+import { until } from "../../test/until.ts";
 import { Database } from "./database.ts";
 import { readMigrations } from "./migrate.ts";
 import { followLineage, raiseTerm } from "./term.ts";
@@ -70,18 +71,38 @@ test("the command's raise is the only one", async () => {
   assert.equal(await termNow(), raised.term);
 });
 
-test("a core whose database goes on elsewhere gets no more connections, and says that it must end", async () => {
-  const database = newDatabase();
-  await database.start();
+/** As a promotion does: ends the database's connections, and goes on under that lineage. */
+async function goOnElsewhere(database: Database, lineage: string): Promise<void> {
   const [{ pid } = { pid: 0 }] = await database.rows<{ pid: number }>(
     "select pg_backend_pid() as pid",
   );
-  // The function is what a promotion changes; the connection is what it ends.
-  const lineage = "select 'elsewhere/00000009'::text";
   await owner.query(
-    `create or replace function meridian.lineage() returns text language sql as $$ ${lineage} $$`,
+    `create or replace function meridian.lineage() returns text language sql as
+     $$ select '${lineage}'::text $$`,
   );
   await owner.query("select pg_terminate_backend($1, 5000)", [pid]);
+}
+
+test("a core that follows goes on where its database does", async () => {
+  const database = newDatabase();
+  await database.start();
+  await goOnElsewhere(database, "elsewhere/00000008");
+  await until("it has a connection again", () =>
+    database.rows("select 1").then(
+      () => true,
+      () => false,
+    ),
+  );
+  const before = await termNow();
+  assert.deepEqual(await database.rows("select term from core_term"), [{ term: before }]);
+  await database.stop();
+});
+
+test("one that leads gets no more connections, and says that it must end", async () => {
+  const database = newDatabase();
+  await database.start();
+  database.guardCommits({ text: "select 1", values: [], onRefused() {} });
+  await goOnElsewhere(database, "elsewhere/00000009");
   await assert.rejects(async () => {
     for (;;) await database.rows("select 1");
   }, /unavailable|another than it was|can't be reached/);

@@ -35,7 +35,7 @@ const FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/opt/homebrew/bin"];
 const OLDEST = { major: 2, minor: 4 };
 const START_DEADLINE_MS = 15_000;
 const POLL_MS = 20;
-const STOP_STEPS: readonly EndStep[] = [
+export const HAPROXY_STOP_STEPS: readonly EndStep[] = [
   // At once: a soft stop waits for connections.
   ["SIGTERM", 1_000],
   ["SIGKILL", 1_000],
@@ -77,10 +77,10 @@ export async function startHaproxy(options: HaproxyOptions): Promise<ServerProce
   const endMs = systemClock.monotonicMs() + START_DEADLINE_MS;
   while (pid !== undefined && failure() === undefined && !signal?.aborted) {
     if (systemClock.monotonicMs() >= endMs) break;
-    if (await isReady()) return serverProcess(pid, STOP_STEPS, ended);
+    if (await isReady()) return serverProcess(pid, HAPROXY_STOP_STEPS, ended);
     await sleep(systemClock, POLL_MS, signal);
   }
-  if (pid !== undefined) await endProcess(pid, STOP_STEPS);
+  if (pid !== undefined) await endProcess(pid, HAPROXY_STOP_STEPS);
   const telling = lastLines(logFile).findLast((line) => /alert|fatal|error/i.test(line));
   throw new Error(`HAProxy did not start: ${telling ?? failure() ?? "it does not answer"}`);
 }

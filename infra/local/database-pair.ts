@@ -6,12 +6,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { sleep, systemClock } from "../../shared/clock.ts";
 import { type DatabaseMember, databaseProxyConfig } from "../haproxy/database-config.ts";
-import {
-  DATABASE_PROXY_LOG,
-  findHaproxy,
-  startDatabaseProxy,
-  stopLeftoverDatabaseProxy,
-} from "../haproxy/database-proxy.ts";
+import { startDatabaseProxy, stopLeftoverDatabaseProxy } from "../haproxy/database-proxy.ts";
+import { findHaproxy, HAPROXY_LOG } from "../haproxy/server.ts";
 import { answers, stopLeftoverPostgres } from "../postgres/leftover.ts";
 import { FIRST_MARK, MEMBERS, otherMember, readMark, writeMark } from "../postgres/pair/mark.ts";
 import type { Member } from "../postgres/pair/member.ts";
@@ -61,7 +57,7 @@ export async function openPair(
   parts: WorldParts,
 ): Promise<OpenPair> {
   const { report } = parts;
-  const program = findHaproxy(process.env);
+  const serverPath = findHaproxy(process.env);
   const [a = 0, b = 0, restA = 0, restB = 0, entry = 0, reads = 0] = await freePorts(6);
   const links = { a: await replicationLink(a, parts), b: await replicationLink(b, parts) };
   const files = pairFiles(dir);
@@ -112,12 +108,19 @@ export async function openPair(
     start: (signal) => {
       const known = rest.whenKnown();
       // Without a primary there is nothing more to wait for.
-      const ready = async () => known() && (!pair.serves || (await answers(url)));
-      return startDatabaseProxy({ dir: proxyDir, program, config, port: entry, ready, signal });
+      const isReady = async () => known() && (!pair.serves || (await answers(url)));
+      return startDatabaseProxy({
+        dir: proxyDir,
+        serverPath,
+        config,
+        port: entry,
+        isReady,
+        signal,
+      });
     },
   });
   await parts.start({ supervisor: proxy, detail: () => `${PRIVATE_HOST}:${entry}` });
-  parts.onStop(watchLog(join(proxyDir, DATABASE_PROXY_LOG)));
+  parts.onStop(watchLog(join(proxyDir, HAPROXY_LOG)));
   return {
     url,
     standbyUrl: at(reads),

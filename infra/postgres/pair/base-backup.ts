@@ -6,10 +6,10 @@
  * vanish while they are copied: replaying the log from there mends that. The folder is the standby's only
  * when its last file is written; a copy that was broken off is thrown away by the next one.
  */
-import { type Dirent, existsSync } from "node:fs";
-import { chmod, chown, copyFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type pg from "pg";
+import { listCluster } from "../../backup/cluster-files.ts";
 import { hasCode } from "../../process/pid.ts";
 import type { RunAs } from "../binaries.ts";
 import { writeSettings } from "./settings-file.ts";
@@ -28,23 +28,6 @@ export interface BackupOptions {
   readonly signal: AbortSignal;
 }
 
-/** Of the server that wrote them, or made anew by the next. */
-const FILES_LEFT_OUT =
-  /^(postmaster\.(pid|opts)|backup_label(\.old)?|tablespace_map(\.old)?|(standby|recovery)\.signal|postgresql\.auto\.conf\.\w+|pg_internal\.init.*|current_logfiles.*)$/;
-/** Folders that are there, and empty, in a copy. */
-const EMPTY = new Set([
-  "pg_wal",
-  "pg_replslot",
-  "pg_dynshmem",
-  "pg_notify",
-  "pg_serial",
-  "pg_snapshots",
-  "pg_stat_tmp",
-  "pg_subtrans",
-]);
-/** Last, so that what it says of the others is not older than they are. */
-const CONTROL_FILE = "global/pg_control";
-
 interface Stopped {
   readonly labelfile: string;
   readonly spcmapfile: string;
@@ -58,8 +41,7 @@ export async function copyBase(options: BackupOptions): Promise<void> {
   await rm(half, { recursive: true, force: true });
   await makeSlot(primary, slot);
   await primary.query("select pg_backup_start($1, fast => true)", ["meridian standby"]);
-  await copyFolder("", { ...options, to: half });
-  await copyOne(CONTROL_FILE, { ...options, to: half });
+  await copyCluster({ ...options, to: half });
   const { rows } = await primary.query<Stopped>(
     "select labelfile, spcmapfile from pg_backup_stop(wait_for_archive => false)",
   );
@@ -98,47 +80,25 @@ async function makeSlot(primary: pg.Client, slot: string): Promise<void> {
 
 type Copy = Pick<BackupOptions, "from" | "to" | "runAs" | "signal">;
 
-async function copyFolder(folder: string, copy: Copy): Promise<void> {
-  const { from, to, runAs } = copy;
-  await mkdir(join(to, folder), { mode: 0o700 });
-  await own(join(to, folder), runAs);
-  for (const entry of await list(join(from, folder))) {
-    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory() && EMPTY.has(path)) {
-      await mkdir(join(to, path), { mode: 0o700 });
-      await own(join(to, path), runAs);
-    } else if (entry.isDirectory()) {
-      // Temporary files of sorts and joins; no folder of a table is called so.
-      if (!entry.name.startsWith("pgsql_tmp")) await copyFolder(path, copy);
-    } else if (entry.isSymbolicLink()) {
-      throw new Error(`${join(from, path)} is a link: data outside of the folder is not copied`);
-    } else if (!isLeftOut(entry.name) && path !== CONTROL_FILE) {
-      await copyOne(path, copy);
+async function copyCluster({ from, to, runAs, signal }: Copy): Promise<void> {
+  const { folders, files } = await listCluster(from);
+  for (const folder of ["", ...folders]) {
+    await mkdir(join(to, folder), { mode: 0o700 });
+    await own(join(to, folder), runAs);
+  }
+  for (const path of files) {
+    signal.throwIfAborted();
+    const target = join(to, path);
+    try {
+      await copyFile(join(from, path), target);
+    } catch (error) {
+      // A table that was dropped meanwhile.
+      if (hasCode(error, "ENOENT")) continue;
+      throw error;
     }
+    await chmod(target, 0o600);
+    await own(target, runAs);
   }
-}
-
-async function list(folder: string): Promise<Dirent[]> {
-  if (!existsSync(folder)) return [];
-  return await readdir(folder, { withFileTypes: true });
-}
-
-async function copyOne(path: string, { from, to, runAs, signal }: Copy): Promise<void> {
-  signal.throwIfAborted();
-  const target = join(to, path);
-  try {
-    await copyFile(join(from, path), target);
-  } catch (error) {
-    // A table that was dropped meanwhile.
-    if (hasCode(error, "ENOENT")) return;
-    throw error;
-  }
-  await chmod(target, 0o600);
-  await own(target, runAs);
-}
-
-function isLeftOut(name: string): boolean {
-  return FILES_LEFT_OUT.test(name) || name.startsWith("pgsql_tmp");
 }
 
 async function own(path: string, { uid, gid }: RunAs): Promise<void> {
