@@ -59,6 +59,7 @@ export function createCore(
   const privateServing = createPrivateServing({ ...servers, operators, publicServing });
 
   const leaderParts: readonly Part[] = [
+    { name: "connections to the database", start: () => database.warmUp() },
     // Rotated perhaps since this process has read them.
     { name: "signing keys of today", start: () => keyring.start() },
     audit,

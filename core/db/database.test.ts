@@ -58,6 +58,16 @@ test("a login that could become the owner is told of at the start; one that can'
   }
 });
 
+test("a database that is warmed up has its connections before anybody asks", async () => {
+  const warm = createMetrics({});
+  const other = new Database({ ...options, metrics: warm });
+  await other.start();
+  await other.warmUp();
+  const text = await warm.metrics();
+  assert.match(text, /meridian_db_connections\{state="idle"\} 2/);
+  await other.stop();
+});
+
 test("of statements that are sent together the first failure is told, whichever is heard first", async () => {
   const later = async <T>(work: Promise<T>): Promise<T> => await (await Promise.all([work]))[0];
   await assert.rejects(

@@ -34,6 +34,8 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 /** Longer than the server's own, so that this one only ends calls to a server that is gone. */
 const QUERY_TIMEOUT_MS = 6_000;
 const RETRY_PERIOD_MS = 1_000;
+/** As many as a core uses in ordinary times; the rest come with a crowd. */
+const WARM_CONNECTIONS = 4;
 
 /** Runs statements, one at a time, or many as a transaction. */
 export interface Sql {
@@ -153,6 +155,15 @@ export class Database implements Connections, Part {
         log.warn({ cause, waitedMs, runbook: "core-database" }, "waiting for the database");
         await sleep(clock, RETRY_PERIOD_MS);
       }
+    }
+  }
+
+  /** Opens connections, so that the first who come wait for none; what can't be opened is for later. */
+  async warmUp(): Promise<void> {
+    const count = Math.min(WARM_CONNECTIONS, this.#options.connectionsMax);
+    const all = Array.from({ length: count }, () => this.#pool.connect());
+    for (const opened of await Promise.allSettled(all)) {
+      if (opened.status === "fulfilled") opened.value.release();
     }
   }
 
