@@ -36,12 +36,24 @@ const COMPILED = [
   { folders: ["infra/k8s/"], script: "infra/k8s/checks/kustomize.ts" },
 ];
 
+/**
+ * Whole worlds that show again, from nearer by, what another test shows in less time; without a word that names them
+ * they run in the soak alone.
+ */
+const LONG: ReadonlySet<string> = new Set([
+  // In `test/faults/disasters.test.ts` as well.
+  "test/e2e/database-failover.test.ts",
+  "test/e2e/two-cores.test.ts",
+  // In `test/upgrades/mixed.test.ts` each pair of releases, and the bench `coreloss` is one.
+  "test/upgrades/rolling.test.ts",
+]);
+
 const USAGE = `Usage: npm test [-- PATH…] [options]
 
-Runs every *.test.ts whose path contains one of the words given; all without one.
+Runs every *.test.ts whose path contains one of the words given; all without one, but for ${LONG.size} long ones.
 
 Options:
-  --soak    the same tests with larger numbers; takes long
+  --soak    the same tests with larger numbers, and the long ones; takes long
   --help    this text
 
 Environment:
@@ -64,7 +76,8 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const files = findTests(positionals);
+  const isLeftOut = (file: string) => positionals.length === 0 && !values.soak && LONG.has(file);
+  const files = findTests(positionals).filter((file) => !isLeftOut(file));
   if (files.length === 0) {
     console.error(`✗ no test file's path contains ${positionals.join(" or ")}`);
     return 1;

@@ -24,13 +24,13 @@ async function dropTemplates(): Promise<void> {
   await client.end();
 }
 
-test("the database is lost twice and restored: nothing is lost or doubled, no epoch comes again", async () => {
+test("the database is lost and restored: nothing is lost or doubled, no epoch comes again", async () => {
   const { losses, audit } = await runDrill({
     world: world(),
     backupDir,
     tradersPerRegion: 2,
     opsPerStep: 10,
-    losses: ["latest", "time"],
+    losses: process.env.SOAK ? ["latest", "time"] : ["latest"],
     seed: Number(process.env.TEST_SEED ?? 1),
     say: (line) => console.log(line),
   });
