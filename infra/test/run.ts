@@ -37,8 +37,8 @@ const COMPILED = [
 ];
 
 /**
- * Whole worlds that show again, from nearer by, what another test shows in less time; without a word that names them
- * they run in the soak alone.
+ * What takes long and shows again, from nearer by, what another test shows in less time; without a word that names
+ * them they run in the soak alone.
  */
 const LONG: ReadonlySet<string> = new Set([
   // In `test/faults/disasters.test.ts` as well.

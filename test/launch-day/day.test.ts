@@ -40,8 +40,12 @@ test("a seed repeats", () => {
   assert.deepEqual(once(), once());
 });
 
-for (const { name, parts, misses, players } of PLANTED_BUGS) {
-  const skip = players !== undefined && !process.env.SOAK && "found by npm run soak";
+/** Each takes seconds, and is found by the same day every time. */
+const LEFT_TO_THE_SOAK = PLANTED_BUGS.slice(3);
+for (const planted of PLANTED_BUGS) {
+  const { name, parts, misses, players } = planted;
+  const isLeft = players !== undefined || LEFT_TO_THE_SOAK.includes(planted);
+  const skip = isLeft && !process.env.SOAK && "found by npm run soak";
   test(`found: ${name}`, { skip }, () => {
     const { missed } = simulateLaunchDay({
       ...{ players: players ?? FEW_PLAYERS, seed: 1, parts },
