@@ -59,12 +59,15 @@ export async function strikeCenter(
 /** Every core is there, one of them leads, and the standby has all that was committed. */
 export async function repairDisasters(world: LocalWorld): Promise<void> {
   const { cores, databasePair } = world;
+  // Whoever ends often is started again ever more seldom, which is not what is looked at here.
+  const down = cores.filter(({ pid }) => pid === undefined);
+  await Promise.all(down.map((core) => core.restart()));
   await waitUntil({
     invariant: "core-serves",
     withinMs: WHOLE_WITHIN_MS,
     wrong() {
-      const down = cores.filter(({ pid }) => pid === undefined).length;
-      if (down > 0) return `${down} cores are down`;
+      const ended = cores.filter(({ pid }) => pid === undefined).length;
+      if (ended > 0) return `${ended} cores are down`;
       return databasePair && !databasePair.mark.promotable ? "the standby lags" : undefined;
     },
   });
