@@ -47,13 +47,13 @@ export function createCore(
   const base = createBase(config, deps);
   const { database, urgent, keyring, random, common } = base;
   const leading = { ...common, clock: leaderClock(common.clock, () => leadership) };
-  const of = createRegions(config, base, leading);
-  const players = createPlayers(config, base, of, leading);
+  const regional = createRegions(config, base, leading);
+  const players = createPlayers(config, base, regional, leading);
   const audit = new AuditLog({ database, ...common });
   const bootstrapToken = config.OPERATOR_TOKEN;
   const operators = new Operators({ database, audit, random, bootstrapToken, ...common });
 
-  const servers: ServerDeps = { config, base, of, players, leadership: () => leadership };
+  const servers: ServerDeps = { config, base, regional, players, leadership: () => leadership };
   const publicServing = createPublicServing(servers);
   const linkServing = createLinkServing(servers);
   const privateServing = createPrivateServing({ ...servers, operators, publicServing });
@@ -64,8 +64,8 @@ export function createCore(
     { name: "signing keys of today", start: () => keyring.start() },
     audit,
     operators,
-    ...of.parts,
-    ...of.deciding,
+    ...regional.parts,
+    ...regional.deciding,
     ...players.parts,
   ];
   const leadership = new Leadership({
@@ -84,7 +84,7 @@ export function createCore(
     // A follower's refuse all: at an election there is nothing left that could fail, and nothing to load.
     linkServing,
     // Behind the link server, so that it lets the waiting go before that one waits for them.
-    of.viewPolls,
+    regional.viewPolls,
     publicServing,
     // Behind the public server in the same way: streams never end by themselves.
     {
@@ -99,10 +99,10 @@ export function createCore(
     leaderParts,
     leadership,
     ended: Promise.race([leadership.ended, database.moved]),
-    topologyFile: of.topologyFile,
+    topologyFile: regional.topologyFile,
     publicServing,
     linkServing,
     privateServing,
-    failovers: of.failovers,
+    failovers: regional.failovers,
   };
 }

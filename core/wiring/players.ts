@@ -37,9 +37,9 @@ const PLAYER_LOADS_UNDER_WAY_MAX = 100;
 export type Players = ReturnType<typeof createPlayers>;
 
 /** @param common with the leader's clock */
-export function createPlayers(config: CoreConfig, base: Base, of: Regions, common: Common) {
+export function createPlayers(config: CoreConfig, base: Base, regional: Regions, common: Common) {
   const { database, vault, random, tokens, calls, seen, fetches, outbound, callGate } = base;
-  const { registry, evictions, ways, regions, directory, arrivals, watch } = of;
+  const { registry, evictions, ways, regions, directory, arrivals, watch } = regional;
   const { clock, metrics } = common;
   const { profiles } = seen;
   const gate = new GuestGate(guestLimits(config), common);

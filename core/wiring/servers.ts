@@ -56,7 +56,7 @@ import type { Regions } from "./regions.ts";
 export interface ServerDeps {
   readonly config: CoreConfig;
   readonly base: Base;
-  readonly of: Regions;
+  readonly regional: Regions;
   readonly players: Players;
   /** Asked at each request: it is made after its parts, of which these servers are. */
   readonly leadership: () => Leadership;
@@ -66,12 +66,12 @@ export interface ServerDeps {
 export function createPublicServing({
   config,
   base,
-  of,
+  regional,
   players,
   leadership,
 }: ServerDeps): Serving {
   const { database, tokens, keyring, seen, locator, requests, common, clock, log } = base;
-  const { registry, candidates, router, routeMetrics, regions } = of;
+  const { registry, candidates, router, routeMetrics, regions } = regional;
   const { people, gate, purchases, joins, admission, openings } = players;
   const { accounts } = people;
   return new Serving({
@@ -110,9 +110,15 @@ export function createPublicServing({
 }
 
 /** For regions and name servers. */
-export function createLinkServing({ config, base, of, players, leadership }: ServerDeps): Serving {
+export function createLinkServing({
+  config,
+  base,
+  regional,
+  players,
+  leadership,
+}: ServerDeps): Serving {
   const { identity, keyring, seen, requests, common, clock } = base;
-  const { registry, evacuations, watch, viewPolls } = of;
+  const { registry, evacuations, watch, viewPolls } = regional;
   const { value, valueAgain, states } = players;
   const { profiles } = seen;
   return new Serving({
@@ -143,9 +149,9 @@ export function createLinkServing({ config, base, of, players, leadership }: Ser
 export function createPrivateServing(
   deps: ServerDeps & { readonly operators: Operators; readonly publicServing: Serving },
 ): Serving {
-  const { config, base, of, players, leadership, operators, publicServing } = deps;
+  const { config, base, regional, players, leadership, operators, publicServing } = deps;
   const { database, urgent, calls, keyring, requests, clock, log, metrics } = base;
-  const { registry, topologyFile, capacity, evacuations, failovers, router } = of;
+  const { registry, topologyFile, capacity, evacuations, failovers, router } = regional;
   const { people, admission, openings, refused, reconciler, scaling } = players;
   return new Serving({
     name: "private server",
