@@ -1,6 +1,10 @@
 /** TCP ports of this machine. */
 import { randomInt } from "node:crypto";
+import { mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../shared/clock.ts";
 import { hasCode } from "./pid.ts";
 
 /**
@@ -10,6 +14,8 @@ import { hasCode } from "./pid.ts";
 const FIRST = 10_000;
 const LAST = 32_000;
 const MAX_TRIES = 10_000;
+/** From the search for a port until somebody listens on it, at most: regions wait for their core. */
+const CLAIMED_MS = 60_000;
 
 /** A port that was free a moment ago; whoever uses it must be ready to try another. */
 export async function freePort(): Promise<number> {
@@ -26,12 +32,39 @@ export async function freePorts(count: number): Promise<number[]> {
     for (let tries = 0; held.length < count; tries += 1) {
       if (tries >= MAX_TRIES) throw new Error(`fewer than ${count} ports are free`);
       const found = await holdIfFree("127.0.0.1", randomInt(FIRST, LAST));
-      if (found) held.push(found);
+      if (!found) continue;
+      if (claim(found.port)) held.push(found);
+      else await found.release();
     }
     return held.map(({ port }) => port);
   } finally {
     await Promise.all(held.map(({ release }) => release()));
   }
+}
+
+/**
+ * Of searches at the same time two may find one port, and the second to listen fails. So each leaves an empty file,
+ * by whose age the others know. Where none can be written all is as without.
+ * @returns whether nobody else has found that port lately
+ */
+function claim(port: number): boolean {
+  const folder = join(tmpdir(), `meridian-ports-${process.getuid?.() ?? 0}`);
+  const path = join(folder, String(port));
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(path, "", { flag: "wx" });
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) return true;
+    const nowMs = systemClock.nowMs();
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found && nowMs - found.mtimeMs < CLAIMED_MS) return false;
+    try {
+      utimesSync(path, nowMs / 1_000, nowMs / 1_000);
+    } catch {
+      // Somebody has cleared the folder.
+    }
+  }
+  return true;
 }
 
 /** Whether nothing listens on this port. Privileged ports one may not open count as taken. */

@@ -54,3 +54,9 @@ test("a log that grew too large starts anew, while its writer goes on", () => {
   assert.equal(readFileSync(`${path}.1`, "utf8"), "first\nsecond\n");
   assert.deepEqual(lastLines(join(dir, "none.log")), []);
 });
+
+test("ports that were found a moment ago are found by nobody else, though nobody listens on them yet", async () => {
+  const [first, second] = await Promise.all([freePorts(300), freePorts(300)]);
+  const third = await freePorts(300);
+  assert.equal(new Set([...first, ...second, ...third]).size, 900);
+});
