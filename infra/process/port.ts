@@ -1,8 +1,7 @@
 /** TCP ports of this machine. */
 import { randomInt } from "node:crypto";
-import { mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { statSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../shared/clock.ts";
 import { hasCode } from "./pid.ts";
@@ -43,15 +42,15 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /**
- * Of searches at the same time two may find one port, and the second to listen fails. So each leaves an empty file,
- * by whose age the others know. Where none can be written all is as without.
+ * Of searches at the same time two may find one port, and the second to listen fails. Tests, which run beside each
+ * other, name a folder (`PORT_CLAIMS`) in which each search leaves an empty file, by whose age the others know.
  * @returns whether nobody else has found that port lately
  */
 function claim(port: number): boolean {
-  const folder = join(tmpdir(), `meridian-ports-${process.getuid?.() ?? 0}`);
+  const folder = process.env.PORT_CLAIMS;
+  if (folder === undefined) return true;
   const path = join(folder, String(port));
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(path, "", { flag: "wx" });
   } catch (error) {
     if (!hasCode(error, "EEXIST")) return true;

@@ -56,6 +56,7 @@ test("a log that grew too large starts anew, while its writer goes on", () => {
 });
 
 test("ports that were found a moment ago are found by nobody else, though nobody listens on them yet", async () => {
+  process.env.PORT_CLAIMS ??= dir;
   const [first, second] = await Promise.all([freePorts(300), freePorts(300)]);
   const third = await freePorts(300);
   assert.equal(new Set([...first, ...second, ...third]).size, 900);

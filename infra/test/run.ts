@@ -90,6 +90,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   await clearScratch();
   const dir = mkdtempSync(join(SCRATCH, `${process.pid}-`));
+  const portClaims = join(dir, "ports");
+  mkdirSync(portClaims);
   try {
     const given = process.env.TEST_DATABASE_URL;
     const postgres = given ? { url: given, stop: async () => {} } : await startDatabase(dir);
@@ -100,6 +102,7 @@ async function main(args: readonly string[]): Promise<number> {
       Object.assign(process.env, {
         TEST_DATABASE_URL: postgres.url,
         TEST_SEED: seed,
+        PORT_CLAIMS: portClaims,
         [MARK_NAME]: mark,
         // Several hundred processes start from the same sources: each is compiled once a run.
         NODE_COMPILE_CACHE: join(dir, "compiled"),
