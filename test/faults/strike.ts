@@ -13,6 +13,8 @@ import type { Fault } from "./fault.ts";
 import type { Traders } from "./value/traders.ts";
 import type { WatchedPlayer, WatchedPlayers } from "./watched-players.ts";
 
+const LOOK_PERIOD_MS = 250;
+
 export interface Scene {
   readonly world: LocalWorld;
   readonly players: WatchedPlayers;
@@ -72,9 +74,26 @@ export async function strike(fault: Fault, scene: Scene): Promise<void> {
 /** Starts what is still down; the core takes every region for active then. */
 export async function repair(world: LocalWorld): Promise<void> {
   if (world.cores.length > 1) await repairDisasters(world);
+  await startEnded(world);
+  let isOver = false;
+  const listed = eachListed(world).finally(() => {
+    isOver = true;
+  });
+  // One that woke up and finds that it was given up ends a moment later.
+  while (!isOver) {
+    await Promise.race([listed, sleep(systemClock, LOOK_PERIOD_MS)]);
+    if (!isOver) await startEnded(world);
+  }
+  await listed;
+}
+
+async function eachListed(world: LocalWorld): Promise<void> {
+  for (const id of world.regions.keys()) await checks.coreLists(world, id, ["active"]);
+}
+
+async function startEnded(world: LocalWorld): Promise<void> {
   const down = [...world.regions.values()].filter(({ pid }) => pid === undefined);
   await Promise.all(down.map((region) => region.restart()));
-  for (const id of world.regions.keys()) await checks.coreLists(world, id, ["active"]);
 }
 
 async function replaceRegion(regionId: RegionId, scene: Scene): Promise<void> {
