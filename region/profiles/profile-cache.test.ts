@@ -35,3 +35,24 @@ test("an answer of another core process's feed is not kept", () => {
   cache.answered(cache.ask(ids, 0), { asOf: { feedId: "other", seq: 9 }, profiles: [] });
   assert.equal(cache.size, 0);
 });
+
+test("news that come again, late, do not hide a change that was told since", () => {
+  const cache = new ProfileCache();
+  const [id] = ids;
+  assert.ok(id);
+  const news = (after: number, seq: number) => ({
+    after: { feedId: "feed", seq: after },
+    place: { feedId: "feed", seq },
+    changed: [id],
+    flush: false,
+    ageMs: 0,
+  });
+  cache.hear({ place, changed: [], flush: true, ageMs: 0 }, 0);
+  const asking = cache.ask([id], 0);
+  cache.hear(news(0, 1), 0);
+  cache.hear(news(1, 3), 0);
+  cache.hear(news(0, 1), 0);
+  const profiles = [{ id, name: "read before the last change", createdAt: "" }];
+  cache.answered(asking, { asOf: { feedId: "feed", seq: 2 }, profiles });
+  assert.equal(cache.size, 0);
+});

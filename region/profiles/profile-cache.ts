@@ -127,6 +127,9 @@ export class ProfileCache {
 
   #drop(id: PlayerId, seq: number): void {
     this.#entries.delete(id);
-    for (const asking of this.#asking) if (asking.ids.has(id)) asking.changed.set(id, seq);
+    for (const { ids, changed } of this.#asking) {
+      // News that come twice or late tell of an older place than what was told before.
+      if (ids.has(id)) changed.set(id, Math.max(seq, changed.get(id) ?? 0));
+    }
   }
 }
