@@ -38,6 +38,7 @@ const WAITING: ReadonlySet<string> = new Set([
   "test/queue-loss/queue-loss.test.ts",
 ]);
 const SLOWEST_SHOWN = 15;
+const FAILED_CHARS_MAX = 4_000;
 const LINGERING = new URL("lingering.ts", import.meta.url).href;
 /** What a run says of itself at its end, here of each file. */
 const TOTALS = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
@@ -142,11 +143,14 @@ function summary(outcomes: readonly Outcome[], ms: number): string {
     sum((outcome) => outcome.skipped),
   ];
   const slowest = outcomes.toSorted((one, other) => other.ms - one.ms).slice(0, SLOWEST_SHOWN);
+  const failed = outcomes.filter(({ success }) => !success);
   return [
     "",
+    // Once more: whoever has only the end of a log finds what went wrong there.
+    ...failed.map(({ text }) => `failed: ${text.slice(0, FAILED_CHARS_MAX)}`),
     "slowest files:",
     ...slowest.map(({ file, ms: took }) => `  ${seconds(took).padStart(7)}  ${file}`),
-    ...outcomes.filter(({ success }) => !success).map(({ file }) => `✖ ${file} failed`),
+    ...failed.map(({ file }) => `✖ ${file} failed`),
     `ℹ tests ${tests}`,
     `ℹ pass ${passed}`,
     `ℹ fail ${tests - passed - skipped}`,
