@@ -33,7 +33,7 @@ const haproxy = await startHaproxy({
     opsBind: `${HOST}:${ops}`,
     connectionsMax: 100,
   }),
-  isReady: async () => (await who(ops)) === "a",
+  isReady,
   onSpawned: () => {},
 });
 after(async () => {
@@ -42,6 +42,14 @@ after(async () => {
   for (const server of servers) server.close();
   rmSync(dir, { recursive: true });
 });
+
+/** Each core counts as ready until HAProxy has looked at it, and two take turns. */
+async function isReady(): Promise<boolean> {
+  for (const port of [players, link, ops]) {
+    for (let turn = 0; turn < 3; turn += 1) if ((await who(port)) !== "a") return false;
+  }
+  return true;
+}
 
 /** One server stands for all three of a core. */
 async function startCore(name: string): Promise<ProxiedCore> {
@@ -83,10 +91,17 @@ test("all goes to the core that leads, and connections to a former one are close
   const forwarded = await fetch(`http://${HOST}:${players}/forwarded`);
   assert.equal(await forwarded.text(), HOST);
   const idle = connect(link, HOST);
-  const poll = fetch(`http://${HOST}:${players}/held`).then((answer) => answer.status);
+  // HAProxy answers it with an error, or closes, as it does where the client may have sent it on a used connection.
+  const poll = fetch(`http://${HOST}:${players}/held`).then(
+    (answer) => answer.status,
+    () => "closed" as const,
+  );
   await once(idle, "connect");
   lead("no", "ready");
-  await Promise.all([once(idle, "close"), poll.then((status) => assert.ok(status >= 500))]);
+  await Promise.all([
+    once(idle, "close"),
+    poll.then((end) => assert.ok(end === "closed" || end >= 500)),
+  ]);
   for (const port of [players, link, ops]) {
     await until("the other has it", async () => (await who(port)) === "b");
   }
