@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { schema, t } from "@colyseus/schema";
+import { systemClock } from "../../shared/clock.ts";
 import { GameName, NodeId, RegionId, RoomId } from "../../shared/ids.ts";
 import type { NodeAddress } from "../../shared/protocol/failover.ts";
 import { TestCore } from "../link/test-core.ts";
@@ -11,6 +12,7 @@ import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
 import type { Replication } from "./replication.ts";
+import { inSlices } from "./slices.ts";
 import { testReplication } from "./test-replication.ts";
 import { TestStandby } from "./test-standby.ts";
 
@@ -144,6 +146,6 @@ test("a room of which no frame can be made is unprotected, its copy stays, and t
   assert.ok(copy);
   const kept = first?.store.find(copy)?.log;
 
-  const replica = await kept?.replica(schemaHash(State));
+  const replica = await kept?.replica(schemaHash(State), inSlices(systemClock));
   assert.match(String(Buffer.from(replica?.snapshot() ?? [])), /changed while no frame/);
 });

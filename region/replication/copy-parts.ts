@@ -14,6 +14,7 @@ import { MoveRooms } from "./move-rooms.ts";
 import { PassCopies } from "./pass-copies.ts";
 import { Replication } from "./replication.ts";
 import type { ReplicationRoutes } from "./replication-routes.ts";
+import { inSlices } from "./slices.ts";
 import { Standby } from "./standby.ts";
 import { TakeOver } from "./take-over.ts";
 import { STREAM_PROTOCOL } from "./wire.ts";
@@ -86,7 +87,8 @@ export class CopyParts {
   routes({ rooms, matchmaker, release, flushStates }: CopyRouteDeps): ReplicationRoutes {
     const { store, replication } = this;
     const { clock, log, metrics } = this.#options;
-    const takeOver = new TakeOver({ rooms, matchmaker, store, clock, log, metrics });
+    const slice = inSlices(clock);
+    const takeOver = new TakeOver({ rooms, matchmaker, store, slice, clock, log, metrics });
     this.#takeOver = takeOver;
     return {
       store,
@@ -95,6 +97,7 @@ export class CopyParts {
         store,
         rooms,
         streamTo: (node) => replication.streamTo(node),
+        slice,
         metrics,
       }),
       moveRooms: new MoveRooms({

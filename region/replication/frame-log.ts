@@ -2,13 +2,13 @@
  * The frames of one room since its last full one, end to end in one buffer. They are decoded once, when somebody
  * goes on with the room: following a room frame by frame would cost a standby what it costs to run it.
  */
-import { setImmediate as breath } from "node:timers/promises";
 import { RoomStateError } from "../rooms/room-error.ts";
 import { RoomReplica } from "../rooms/room-replica.ts";
+import type { Slice } from "./slices.ts";
 
 const FIRST_BYTES = 4 * 1024;
-/** So many frames are decoded before other work of the process gets its turn. */
-const FRAMES_PER_BREATH = 32;
+/** So many frames are decoded before other work of the process gets its turn: some 2 ms. */
+const FRAMES_PER_SLICE = 32;
 
 export class FrameLog {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
@@ -50,13 +50,13 @@ export class FrameLog {
    * The room at the last frame that is good.
    * @throws {RoomStateError} not even the first one is
    */
-  async replica(schemaHash: string): Promise<RoomReplica> {
+  async replica(schemaHash: string, slice: Slice): Promise<RoomReplica> {
     const frames = this.#taken();
     try {
-      return await replicaOf(frames, frames.length, schemaHash);
+      return await replicaOf(frames, schemaHash, slice);
     } catch (error) {
       if (!(error instanceof BadFrame) || error.at === 0) throw reasonOf(error);
-      return replicaOf(frames, error.at, schemaHash);
+      return replicaOf(frames.slice(0, error.at), schemaHash, slice);
     }
   }
 
@@ -78,20 +78,27 @@ class BadFrame extends Error {
 
 async function replicaOf(
   frames: readonly Uint8Array[],
-  count: number,
   schemaHash: string,
+  slice: Slice,
 ): Promise<RoomReplica> {
   const replica = new RoomReplica(schemaHash);
-  for (const [at, frame] of frames.slice(0, count).entries()) {
-    if (at > 0 && at % FRAMES_PER_BREATH === 0) await breath();
-    try {
-      replica.push(frame);
-    } catch (error) {
-      if (error instanceof RoomStateError) throw new BadFrame(at, error);
-      throw error;
-    }
+  for (let from = 0; from < frames.length; from += FRAMES_PER_SLICE) {
+    await slice(() => {
+      for (const [at, frame] of frames.slice(from, from + FRAMES_PER_SLICE).entries()) {
+        pushFrame(replica, frame, from + at);
+      }
+    });
   }
   return replica;
+}
+
+function pushFrame(replica: RoomReplica, frame: Uint8Array, at: number): void {
+  try {
+    replica.push(frame);
+  } catch (error) {
+    if (error instanceof RoomStateError) throw new BadFrame(at, error);
+    throw error;
+  }
 }
 
 function reasonOf(error: unknown): unknown {

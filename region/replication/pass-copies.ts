@@ -17,6 +17,7 @@ import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Copy, CopyStore } from "./copy-store.ts";
 import type { OutboundStream } from "./outbound-stream.ts";
+import type { Slice } from "./slices.ts";
 import { whyNot } from "./why-not.ts";
 
 const PASSED_AT_A_TIME = 4;
@@ -28,6 +29,7 @@ export interface PassCopiesOptions {
   readonly store: CopyStore;
   readonly rooms: Pick<Rooms, "classOf">;
   readonly streamTo: (node: NodeAddress) => OutboundStream;
+  readonly slice: Slice;
   readonly metrics: Metrics;
 }
 
@@ -77,8 +79,10 @@ export class PassCopies {
 
   /** @throws {RoomStateError}, or that this node has no such game */
   async #wholeOf({ game, log }: Copy): Promise<Uint8Array> {
-    const roomClass = this.#options.rooms.classOf(game);
+    const { rooms, slice } = this.#options;
+    const roomClass = rooms.classOf(game);
     if (!roomClass || !isGameRoom(roomClass)) throw new Error(`${game} is no game of this node`);
-    return (await log.replica(schemaHash(roomClass.State))).snapshot();
+    const replica = await log.replica(schemaHash(roomClass.State), slice);
+    return await slice(() => replica.snapshot());
   }
 }

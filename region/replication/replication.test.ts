@@ -13,6 +13,7 @@ import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { TestNode } from "../transport/test-node.ts";
 import { until } from "../transport/test-tickets.ts";
 import type { Replication } from "./replication.ts";
+import { inSlices } from "./slices.ts";
 import { testReplication } from "./test-replication.ts";
 import { TestStandby } from "./test-standby.ts";
 
@@ -109,7 +110,7 @@ test("a copy is the room: state, fields of views, timers, randomness, who is in 
   assert.deepEqual(standby.given, [roomId]);
   const copy = copyOf(standby, roomId);
   assert.ok(copy);
-  const replica = await copy.log.replica(schemaHash(State));
+  const replica = await copy.log.replica(schemaHash(State), inSlices(systemClock));
   assert.deepEqual(whole(replica.snapshot()), whole(snapshot));
   assert.equal(copy.tick, room.tick);
 });
@@ -121,7 +122,7 @@ test("frames alone bring a copy to where the room is", async () => {
   await until(() => (copyOf(standby, roomId)?.log.frames ?? 0) > 10, "frames");
   const copy = copyOf(standby, roomId);
   assert.ok(copy);
-  const replica = await copy.log.replica(schemaHash(State));
+  const replica = await copy.log.replica(schemaHash(State), inSlices(systemClock));
   assert.ok(replica.progress && replica.progress.tick > 8);
   assert.ok(replica.progress.tick <= room.tick);
   assert.deepEqual(whole(replica.snapshot()).record, whole(room.snapshot()).record);

@@ -6,8 +6,8 @@
  * released it the claim finds out. The core asks for it all the same, once the owner has told of it.
  *
  * Asked again for a room that is here or on its way it answers as before. A room whose players don't all get a seat
- * is not restored: half a room is none. Rooms are restored a few at a time, with other work of the process between
- * them, because players of this node's own rooms are not to notice.
+ * is not restored: half a room is none. Rooms are restored a few at a time, in slices, because players of this node's
+ * own rooms are not to notice.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
@@ -26,6 +26,7 @@ import { GameRoom } from "../rooms/game-room.ts";
 import { schemaHash } from "../rooms/snapshot-schema.ts";
 import { atATime } from "./at-a-time.ts";
 import type { Copy, CopyStore } from "./copy-store.ts";
+import type { Slice } from "./slices.ts";
 import { whyNot } from "./why-not.ts";
 
 const RESTORED_AT_A_TIME = 4;
@@ -35,6 +36,7 @@ export interface TakeOverOptions {
   readonly rooms: Rooms;
   readonly matchmaker: Pick<Matchmaker, "takeSeats" | "giveSeats" | "expect">;
   readonly store: CopyStore;
+  readonly slice: Slice;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -121,14 +123,14 @@ export class TakeOver {
 
   /** @returns undefined when its players don't all get a seat */
   async #restore(copy: Copy): Promise<GameRoom | undefined> {
-    const { rooms, matchmaker } = this.#options;
+    const { rooms, matchmaker, slice } = this.#options;
     const { roomId, game, log, roomEpoch: formerEpoch } = copy;
-    const replica = await log.replica(this.#hashOf(game));
+    const replica = await log.replica(this.#hashOf(game), slice);
     const { sessions } = replica;
     if (!matchmaker.takeSeats(sessions, roomId)) return undefined;
     try {
-      const snapshot = replica.snapshot();
-      const room = await rooms.restore({ roomId, game, snapshot, formerEpoch });
+      const snapshot = await slice(() => replica.snapshot());
+      const room = await slice(() => rooms.restore({ roomId, game, snapshot, formerEpoch }));
       await matchmaker.expect(room, roomId);
       return room;
     } catch (error) {
