@@ -83,9 +83,24 @@ test("a join that is never acknowledged ends, and with it what waits for it", as
   const { closed, received } = await enter("plain", false);
   clock.advance(ACKNOWLEDGE_MS - KEEP_ALIVE_MS);
   assert.equal(node.connections(), 1);
-  clock.advance(KEEP_ALIVE_MS);
+  // It is looked at every half period, from some moment of the first on.
+  clock.advance(KEEP_ALIVE_MS * 1.5);
   assert.deepEqual(await closed, { code: 4010, reason: "resync" });
   assert.deepEqual(received, [], "no keep-alive before the join");
+});
+
+test("those who are quiet together are not sent to all at once", async () => {
+  const entered = await Promise.all(Array.from({ length: 20 }, () => enter("plain")));
+  let most = 0;
+  let all = 0;
+  for (let ms = 0; ms < KEEP_ALIVE_MS * 2; ms += 5) {
+    const sent = sentWithin(5) / KEEP_ALIVE.length;
+    most = Math.max(most, sent);
+    all += sent;
+  }
+  assert.ok(all >= 20, `${all} keep-alives`);
+  assert.ok(most <= 2, `${most} of them at once`);
+  for (const { socket } of entered) socket.close();
 });
 
 test("a stock client takes no notice of a keep-alive", () => {
