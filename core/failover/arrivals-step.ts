@@ -12,14 +12,17 @@ export interface Lane {
 
 export const FREE_LANE: Lane = { freeMs: Number.NEGATIVE_INFINITY };
 
-/**
- * The next slot of a node, and its lane after that.
- * @param random 0 to 1: where within its slot the player comes
- */
+export interface Pace {
+  readonly perSecond: number;
+  /** 0 to 1: where within their slot a player comes. */
+  readonly random: number;
+}
+
+/** The next slot of a node, and its lane after that. */
 export function nextSlot(
   lane: Lane,
   nowMs: number,
-  { perSecond, random }: { readonly perSecond: number; readonly random: number },
+  { perSecond, random }: Pace,
 ): readonly [Lane, number] {
   const spacingMs = 1_000 / perSecond;
   const beginMs = Math.max(lane.freeMs, nowMs);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as breath } from "node:timers/promises";
 import { systemClock } from "../../shared/clock.ts";
 import { isFailure } from "../../shared/errors.ts";
+import { FakeClock } from "../../shared/fake-clock.ts";
 import { NodeId, PlayerId, RoomId } from "../../shared/ids.ts";
 import { createMetrics } from "../../shared/metrics.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -51,4 +53,26 @@ test("a slot past the caller's patience is told, kept, and there when the time h
   nowMs = 1_000;
   await late();
   await arrivals.turn(player(3), NodeId.parse("shenzhen-1"), 1_000);
+});
+
+test("who was held up behind their turn is let go at nearly the pace, or at the end of the call", async () => {
+  const clock = new FakeClock();
+  const metrics = createMetrics({ process: "core" });
+  const arrivals = new Arrivals({ perSecond: 100, random: () => 0, clock, metrics });
+  const gone: number[] = [];
+  const letGo = (endsAtMs: number) =>
+    arrivals.door(SHANGHAI, endsAtMs).then(() => gone.push(clock.monotonicMs()));
+  const all = Array.from({ length: 60 }, () => letGo(1_000));
+  const impatient = letGo(100).then(() => clock.monotonicMs());
+  await breath();
+  for (let ms = 0; ms < 600; ms += 5) {
+    clock.advance(5);
+    await breath();
+  }
+  await Promise.all(all);
+  assert.ok((await impatient) <= 105);
+  for (const from of [0, 100, 200, 300, 400]) {
+    const within = gone.filter((ms) => ms >= from && ms < from + 100).length;
+    assert.ok(within >= 9 && within <= 14, `${within} within 100 ms`);
+  }
 });

@@ -1,12 +1,15 @@
 /**
  * Paces the players of rooms that were failed over (`arrivals-step.ts`). A slot that is too far off for this call
  * is told with its time, and kept: whoever comes back then is answered at once.
+ *
+ * They are asked in at the pace, and let go at nearly the same one: when something between the two stood still, as
+ * a database does now and then, those whose turn came meanwhile are all done at once.
  */
 import { type Clock, sleep } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { NodeId, PlayerId, RoomId } from "../../shared/ids.ts";
 import { Counter, type Metrics } from "../../shared/metrics.ts";
-import { FREE_LANE, type Lane, nextSlot } from "./arrivals-step.ts";
+import { FREE_LANE, type Lane, nextSlot, type Pace } from "./arrivals-step.ts";
 
 /** Players of a room that was moved come by then, or by themselves. */
 const ROOM_KEPT_MS = 60_000;
@@ -15,6 +18,8 @@ const ROOMS_MAX = 100_000;
 const SLOT_KEPT_MS = 20_000;
 const SLOTS_MAX = 200_000;
 const NODES_MAX = 4_096;
+/** What was held up gets less: 150 ms of it are gone after 750. */
+const CATCH_UP = 1.2;
 
 export interface ArrivalsOptions {
   /** At one node. */
@@ -34,6 +39,7 @@ export class Arrivals {
   readonly #options: ArrivalsOptions;
   readonly #rooms = new Map<RoomId, number>();
   readonly #lanes = new Map<NodeId, Lane>();
+  readonly #doors = new Map<NodeId, Lane>();
   readonly #slots = new Map<PlayerId, Slot>();
   readonly #turns: Counter<"outcome">;
 
@@ -78,21 +84,37 @@ export class Arrivals {
     this.#turns.inc({ outcome: "answered" });
   }
 
+  /**
+   * Resolves when a player, who had their turn and has a seat, may be told so.
+   * @param endsAtMs as above; then it is told at once
+   */
+  async door(nodeId: NodeId, endsAtMs: number): Promise<void> {
+    const { clock, perSecond } = this.#options;
+    const atMs = this.#next(this.#doors, nodeId, { perSecond: perSecond * CATCH_UP, random: 0 });
+    const waitMs = Math.min(atMs, endsAtMs) - clock.monotonicMs();
+    if (waitMs > 0) await sleep(clock, waitMs);
+  }
+
   #slotOf(playerId: PlayerId, nodeId: NodeId): Slot {
     const { clock, random, perSecond } = this.#options;
     const nowMs = clock.monotonicMs();
     const known = this.#slots.get(playerId);
     if (known?.nodeId === nodeId && nowMs < known.atMs + SLOT_KEPT_MS) return known;
-    const before = this.#lanes.get(nodeId) ?? FREE_LANE;
-    const [lane, atMs] = nextSlot(before, nowMs, { perSecond, random: random() });
-    this.#lanes.delete(nodeId);
-    this.#lanes.set(nodeId, lane);
-    dropOldest(this.#lanes, NODES_MAX);
+    const atMs = this.#next(this.#lanes, nodeId, { perSecond, random: random() });
     const slot = { nodeId, atMs };
     this.#slots.delete(playerId);
     this.#slots.set(playerId, slot);
     dropOldest(this.#slots, SLOTS_MAX);
     return slot;
+  }
+
+  #next(lanes: Map<NodeId, Lane>, nodeId: NodeId, pace: Pace): number {
+    const before = lanes.get(nodeId) ?? FREE_LANE;
+    const [lane, atMs] = nextSlot(before, this.#options.clock.monotonicMs(), pace);
+    lanes.delete(nodeId);
+    lanes.set(nodeId, lane);
+    dropOldest(lanes, NODES_MAX);
+    return atMs;
   }
 }
 

@@ -51,7 +51,7 @@ export interface JoinsDeps {
   /** Of renewals and reconnections, which bring no access token. */
   readonly returnGate: CallGate;
   readonly players: PlayerJoins;
-  readonly arrivals: Pick<Arrivals, "paces" | "turn">;
+  readonly arrivals: Pick<Arrivals, "paces" | "turn" | "door">;
   /** A player says that they can't reach the node that their room is at. */
   readonly onUnreachable: (playerId: PlayerId, nodeId: NodeId) => void;
   readonly clock: Clock;
@@ -96,14 +96,17 @@ export class Joins {
 
   /** A dropped player's kept seat. @throws {MeridianError} `reconnect_expired`, … */
   async reconnect(request: ReconnectRequest, address: string): Promise<JoinAnswer> {
-    const { returnGate } = this.#deps;
+    const { returnGate, arrivals } = this.#deps;
     const claim = this.#claimOf(request);
     // Before the waiting: it is part of what that waits for.
     if (request.unreachable) await this.#hearUnreachable(claim, request.unreachable);
     return await this.#measured("reconnect", () =>
       this.#patiently(claim.roomId, async (settledAt, endsAtMs) => {
         const place = await this.#turn(claim, settledAt, endsAtMs);
-        return await returnGate.run(() => this.#reconnect(request, claim, { place, address }));
+        const reconnect = () => this.#reconnect(request, claim, { place, address });
+        const answer = await returnGate.run(reconnect);
+        if (place && arrivals.paces(claim.roomId)) await arrivals.door(place.nodeId, endsAtMs);
+        return answer;
       }),
     );
   }
