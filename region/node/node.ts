@@ -47,7 +47,7 @@ import { UwsTransport } from "../transport/transport.ts";
 import { ValueLink } from "../value/value-link.ts";
 import { type Games, Rooms, type Sharing } from "./colyseus.ts";
 import { drainRooms } from "./drain.ts";
-import { gameStatesOf } from "./game-states.ts";
+import { gameStatesOf, stateOf } from "./game-states.ts";
 import { HandOver } from "./hand-over.ts";
 import { LoadMeter } from "./load.ts";
 import { createPrivatePort } from "./private-port.ts";
@@ -168,6 +168,7 @@ export class RegionNode {
       config,
       nodeId,
       schemaOf: (game) => this.#gameStates[game],
+      stateOf: (game) => stateOf(games, game),
       linkAddress: () => this.addresses().link,
       identity,
       onOwnerGone: (about) => this.#evidence.ownerGone(about),

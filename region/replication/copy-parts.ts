@@ -1,7 +1,7 @@
 /** The copying of rooms, put together: both sides of it, and what the core asks of them. */
 import type { Logger } from "pino";
 import type { Clock } from "../../shared/clock.ts";
-import { type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
+import { type GameName, type NodeId, RegionId, type RoomId } from "../../shared/ids.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { LinkIdentity } from "../../shared/link/identity.ts";
 import type { Metrics } from "../../shared/metrics.ts";
@@ -9,12 +9,14 @@ import type { NodeAddress } from "../../shared/protocol/failover.ts";
 import type { RegionConfig } from "../config.ts";
 import type { Matchmaker } from "../matchmaking/matchmaker.ts";
 import type { Rooms } from "../node/colyseus.ts";
+import type { StateClass } from "../rooms/snapshot-schema.ts";
 import { CopyStore, type SchemaOf } from "./copy-store.ts";
 import { MoveRooms } from "./move-rooms.ts";
 import { PassCopies } from "./pass-copies.ts";
+import { Rehearsal } from "./rehearsal.ts";
 import { Replication } from "./replication.ts";
 import type { ReplicationRoutes } from "./replication-routes.ts";
-import { inSlices } from "./slices.ts";
+import { inSlices, type Slice } from "./slices.ts";
 import { Standby } from "./standby.ts";
 import { TakeOver } from "./take-over.ts";
 import { STREAM_PROTOCOL } from "./wire.ts";
@@ -23,6 +25,8 @@ export interface CopyPartsOptions {
   readonly config: RegionConfig;
   readonly nodeId: NodeId;
   readonly schemaOf: SchemaOf;
+  /** Of games whose rooms can be restored. */
+  readonly stateOf: (game: GameName) => StateClass | undefined;
   /** Of this node's link, once it listens. */
   readonly linkAddress: () => string;
   readonly identity: LinkIdentity;
@@ -45,10 +49,12 @@ export class CopyParts {
   readonly replication: Replication;
   readonly standby: Standby;
   readonly #options: CopyPartsOptions;
+  readonly #slice: Slice;
+  readonly #rehearsal: Rehearsal;
   #takeOver: TakeOver | undefined;
 
   constructor(options: CopyPartsOptions) {
-    const { config, nodeId, schemaOf, linkAddress, identity, onOwnerGone } = options;
+    const { config, nodeId, schemaOf, stateOf, linkAddress, identity, onOwnerGone } = options;
     const { clock, log, metrics } = options;
     this.#options = options;
     const enabled = config.REPLICATION === "on";
@@ -56,6 +62,8 @@ export class CopyParts {
     const limits = { roomsMax: config.COPIES_MAX, bytesMax: config.COPIES_BYTES_MAX };
     this.store = new CopyStore(limits, schemaOf);
     const { store } = this;
+    this.#slice = inSlices(clock);
+    this.#rehearsal = new Rehearsal({ store, stateOf, slice: this.#slice, clock, log, metrics });
     this.standby = new Standby({
       enabled,
       store,
@@ -81,13 +89,13 @@ export class CopyParts {
 
   /** In the order of their start. */
   parts(): Part[] {
-    return [this.standby, this.replication];
+    return [this.standby, this.replication, this.#rehearsal];
   }
 
   routes({ rooms, matchmaker, release, flushStates }: CopyRouteDeps): ReplicationRoutes {
     const { store, replication } = this;
     const { clock, log, metrics } = this.#options;
-    const slice = inSlices(clock);
+    const slice = this.#slice;
     const takeOver = new TakeOver({ rooms, matchmaker, store, slice, clock, log, metrics });
     this.#takeOver = takeOver;
     return {

@@ -28,6 +28,8 @@ export const COPY_KEPT_MS = 30_000;
 const GROWN_FACTOR = 16;
 /** and at least so large, bytes. */
 const GROWN_BYTES_MIN = 1024 * 1024;
+/** No frame follows it. */
+const NO_SEQ = -2;
 
 export interface CopyKey {
   readonly roomId: RoomId;
@@ -114,7 +116,7 @@ export class CopyStore {
       ...origin,
       feeder,
       log,
-      seq: -1,
+      seq: NO_SEQ,
       tick: 0,
       players: 0,
       firstFrameBytes: 0,
@@ -213,6 +215,21 @@ export class CopyStore {
       found.push({ roomId, game, ofNode, roomEpoch, tick, players });
     }
     return found;
+  }
+
+  /** A whole one, another each time, until all had their turn. */
+  inTurn(): Copy | undefined {
+    for (const [key, copy] of [...this.#copies]) {
+      this.#copies.delete(key);
+      this.#copies.set(key, copy);
+      if (copy.log.frames > 0) return copy;
+    }
+    return undefined;
+  }
+
+  /** No room can be made of it: with its next frame the owner is asked for a full one. */
+  distrust(copy: Copy): void {
+    copy.seq = NO_SEQ;
   }
 
   #fed(key: CopyKey, feeder: Feeder): Copy | undefined {
