@@ -117,8 +117,10 @@ export const coreSettings = {
   },
   DATABASE_CONNECTIONS: {
     schema: limit,
-    description: "Most connections to the database.",
-    default: "10",
+    description:
+      "Most connections to the database. Each is busy for as long as the core's loop and the database take to " +
+      "answer each other, so that few of them hold joins up before either is at its limit.",
+    default: "30",
   },
   DATABASE_STANDBY_URL: {
     schema: databaseUrl.or(z.literal("").transform(() => undefined)),

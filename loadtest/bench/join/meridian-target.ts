@@ -18,9 +18,11 @@ const POLL_MS = 50;
 const UNLIMITED = "1000000";
 /**
  * All that is changed of the world's settings: how many guests may be made a second from everywhere,
- * and, where all players share one address, from that one.
+ * and, where all players share one address, from that one; how many of them are let in.
  */
-const GUEST_LIMITS = {
+const LIMITS = {
+  ADMISSIONS_PER_SECOND: UNLIMITED,
+  ADMISSIONS_BURST: UNLIMITED,
   GUESTS_PER_SECOND: UNLIMITED,
   GUESTS_BURST: UNLIMITED,
   ...(process.platform !== "linux" && {
@@ -40,7 +42,7 @@ export async function startMeridian(signal: AbortSignal): Promise<JoinTarget> {
   const dir = mkdtempSync(join(tmpdir(), "meridian-join-"));
   const others = new Set(childrenOf(process.pid));
   // What a join costs is measured, not when a node has enough of them.
-  const env = { LOG_LEVEL: "warn", OVERLOAD_LOOP_DELAY_MS: "0", ...GUEST_LIMITS };
+  const env = { LOG_LEVEL: "warn", OVERLOAD_LOOP_DELAY_MS: "0", ...LIMITS };
   try {
     const world = await startLocalWorld({ dir, regions: 1, env, signal });
     const { url } = world.core;
