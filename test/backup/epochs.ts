@@ -43,7 +43,9 @@ export async function noteEpochs(url: string): Promise<void> {
       await client.query(`create trigger note_epoch after insert or update on ${table}
         for each row execute function note_${kind}()`);
       await client.query(`insert into granted_epochs
-        select '${kind}', ${id}::text, epoch_term, epoch_n, ${holder} from ${table}`);
+        select '${kind}', ${id}::text, epoch_term, epoch_n, ${holder} from ${table}
+        -- The trigger may have noted one meanwhile.
+        on conflict do nothing`);
     }
   });
 }

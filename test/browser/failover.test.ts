@@ -120,6 +120,8 @@ async function saveStrip(): Promise<void> {
 test("the button kills the region, and both players play on in their room, with what they had", async (t) => {
   const page = await open();
   t.after(() => page.context().close());
+  // The hint goes by itself after a while: not before what follows is done.
+  await page.getByRole("button", { name: "Close" }).click();
   const from = await where(page);
   const { roomId, sessionId } = from;
   assert.ok(roomId && sessionId);
@@ -141,7 +143,6 @@ test("the button kills the region, and both players play on in their room, with 
   ]);
   const scores = await settled(play);
   const [state, ada] = [play.state, play.state.players.get(sessionId)];
-  await page.getByRole("button", { name: "Close" }).click();
   await picture(page, "Playing");
 
   await page.getByRole("button", { name: "Kill this region" }).click();
