@@ -15,6 +15,7 @@ import { inSlices } from "./slices.ts";
 const State = schema({ round: t.uint16().default(0) }, "State");
 type State = InstanceType<typeof State>;
 const Other = schema({ round: t.string().default("") }, "Other");
+const Large = schema({ text: t.string().default("") }, "Large");
 const game = GameName.parse("field");
 const keyOf = (n: number): CopyKey => ({
   roomId: RoomId.parse(`room-${n}`),
@@ -93,6 +94,18 @@ test("of a copy that no room can be made of a whole frame is asked, once", async
   states.set(game, State);
   assert.equal(frame(), "again");
   assert.equal(frame(), "kept", "until then there is nothing to add to");
+  rehearsal.stop();
+});
+
+test("the copy of a large room is left alone", async () => {
+  const host = new RoomHost(Large);
+  const feeder = {};
+  store.open({ ...keyOf(1), game, roomEpoch: [1, 1] }, feeder);
+  (host.state as InstanceType<typeof Large>).text = "x".repeat(100_000);
+  states.set(game, Large);
+  assert.equal(store.frame(keyOf(1), feeder, host.patch(), 0), "kept");
+  await pass(3_000);
+  assert.equal((await count("good")) + (await count("bad")), 0);
   rehearsal.stop();
 });
 

@@ -4,7 +4,8 @@
  * its owner still lives, who is asked for a whole frame. And the code has run before when it is needed: some of it
  * never runs otherwise, and the first times take ten times as long.
  *
- * So it begins with some close to each other. In slices, one copy at a time, the one that waited longest first.
+ * So it begins with some close to each other. In slices, one copy at a time, the one that waited longest first; not
+ * those of large rooms.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../../shared/clock.ts";
@@ -19,6 +20,8 @@ import type { Slice } from "./slices.ts";
 const FIRST_EVERY_MS = 500;
 const FIRST_TIMES = 20;
 const EVERY_MS = 15_000;
+/** The state is made in one piece, which would be felt of a larger one: 50 players of the Arena have 15 KB. */
+const FRAME_BYTES_MAX = 64 * 1024;
 
 export interface RehearsalOptions {
   readonly store: Pick<CopyStore, "inTurn" | "distrust">;
@@ -68,7 +71,7 @@ export class Rehearsal implements Part {
     const { store, log } = this.#options;
     const copy = store.inTurn();
     const State = copy && this.#options.stateOf(copy.game);
-    if (copy && State) {
+    if (copy && State && copy.firstFrameBytes <= FRAME_BYTES_MAX) {
       this.#times += 1;
       try {
         await this.#restore(copy, State);

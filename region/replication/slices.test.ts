@@ -29,6 +29,18 @@ test("a piece is followed by a rest as long as itself", async () => {
   assert.deepEqual(await Promise.all(results), ["one", "two"]);
 });
 
+test("small ones rest together", async () => {
+  const clock = new FakeClock();
+  const slice = inSlices(clock);
+  const done: string[] = [];
+  const names = ["a", "b", "c", "d", "e"];
+  const all = names.map((name) => slice(busy(clock, 0.5, done, name)));
+  for (let turn = 0; turn < 10; turn += 1) await breath();
+  assert.deepEqual(done, names.slice(0, 4));
+  clock.advance(2);
+  assert.deepEqual(await Promise.all(all), names);
+});
+
 test("one that fails, or whose result takes long, holds up nobody", async () => {
   const clock = new FakeClock();
   const slice = inSlices(clock);
